@@ -1,0 +1,6 @@
+"""What every service shares: wire records, names, settings, errors, clock, logs, stores.
+
+May import: the standard library, pydantic, numpy and drivers; never another package of ours.
+Start here: ``records.py`` (what is on the wire), ``topics.py`` (what it is called),
+``settings.py`` (what can be set).
+"""

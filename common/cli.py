@@ -1,0 +1,49 @@
+"""Shared by every command: a user's mistake is one line, not a traceback."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+import typer
+from rich.console import Console
+
+from common.errors import SurgelineError, UserError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+USER_ERROR_EXIT = 2
+FAILURE_EXIT = 1
+INTERRUPTED_EXIT = 130
+
+
+def error_console() -> Console:
+    """Return a console on standard error, made anew so that redirection is honoured."""
+    return Console(file=sys.stderr, highlight=False, soft_wrap=True)
+
+
+def friendly_errors(command: Callable[P, R]) -> Callable[P, R]:
+    """Turn our errors into one red line and an exit code.
+
+    Exit codes: 2 for what the user can mend (:class:`UserError`), 1 for a failed backend, 130 for
+    Ctrl-C. Anything else is a defect and keeps its traceback.
+    """
+
+    @wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except UserError as exc:
+            error_console().print(f"[bold red]error:[/] {exc}", markup=True)
+            raise typer.Exit(USER_ERROR_EXIT) from exc
+        except SurgelineError as exc:
+            error_console().print(f"[bold red]failed:[/] {exc}", markup=True)
+            raise typer.Exit(FAILURE_EXIT) from exc
+        except KeyboardInterrupt as exc:
+            error_console().print("stopped.")
+            raise typer.Exit(INTERRUPTED_EXIT) from exc
+
+    return wrapped

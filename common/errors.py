@@ -1,0 +1,98 @@
+"""The error tree. Every error of ours is in this file.
+
+SurgelineError
+├── UserError                  a person can mend it: shown as one line, no traceback, exit code 2
+│   ├── SettingsError          an environment variable is misspelt or out of bounds
+│   ├── DatasetError           a data file is missing, damaged or not what its name says
+│   ├── DownloadError          data could not be fetched
+│   ├── ArtifactError          a model artifact is missing, damaged or does not fit
+│   └── BackendMissingError    a broker, store or binary this command needs is not there
+├── InvalidRecordError         one message is bad: it becomes a dead letter, the stream goes on
+├── BackendError               a broker or store failed: ``retriable`` tells whether to try again
+│   ├── BackendUnavailableError     (retriable)
+│   └── BackendRefusedError         (not retriable: wrong credentials, unknown schema)
+└── StaleStateError            a worker tried to overwrite its successor's state; its batch is void
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar
+
+
+class SurgelineError(Exception):
+    """Any failure this project names.
+
+    Attributes:
+        retriable: Whether the same call may succeed later with nothing else changed.
+    """
+
+    retriable: ClassVar[bool] = False
+
+
+class UserError(SurgelineError):
+    """A mistake a person can mend. The message says what came, what was expected, what to do."""
+
+
+class SettingsError(UserError):
+    """A setting is misspelt, missing or out of bounds."""
+
+
+class DatasetError(UserError):
+    """A data set is missing, damaged or not in the expected layout. Names the file and line."""
+
+
+class DownloadError(UserError):
+    """A download failed or brought other bytes than were published."""
+
+
+class ArtifactError(UserError):
+    """A model artifact is missing, damaged or does not fit what it is asked to score."""
+
+
+class BackendMissingError(UserError):
+    """A program or server that this command needs is not there."""
+
+
+class RejectReason(StrEnum):
+    """Why a message became a dead letter. The code on the wire is the value."""
+
+    TOO_LARGE = "too_large"
+    NOT_UTF8 = "not_utf8"
+    MALFORMED_JSON = "malformed_json"
+    SCHEMA = "schema"
+    NON_FINITE = "non_finite"
+    INVALID_CYCLE = "invalid_cycle"
+    MISSING_CHANNEL = "missing_channel"
+    KEY_MISMATCH = "key_mismatch"
+    EMPTY = "empty"
+
+
+class InvalidRecordError(SurgelineError):
+    """A message on the readings topic cannot be used.
+
+    Attributes:
+        reason: The reason code that goes to the dead-letter topic.
+    """
+
+    def __init__(self, reason: RejectReason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class BackendError(SurgelineError):
+    """A broker, store or server did not do what it was asked."""
+
+
+class BackendUnavailableError(BackendError):
+    """It did not answer, or said it cannot now. Trying again later is right."""
+
+    retriable: ClassVar[bool] = True
+
+
+class BackendRefusedError(BackendError):
+    """It answered, and will answer the same again: wrong credentials, schema or address."""
+
+
+class StaleStateError(SurgelineError):
+    """The stored state of an asset is newer than the one this worker holds."""

@@ -1,0 +1,134 @@
+"""What every user of the broker needs: topics that exist, clients alike, reading to the end."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExistsError
+
+from common.errors import BackendMissingError, BackendUnavailableError
+from common.settings import KafkaSettings
+from common.topics import Topics
+
+MAX_REQUEST_BYTES = 1024 * 1024
+"""Largest message we send; brokers refuse more than 1 MiB unless told otherwise."""
+
+
+async def ensure_topics(settings: KafkaSettings) -> None:
+    """Create the topics that do not exist yet.
+
+    Raises:
+        BackendMissingError: If no broker answers at the address.
+    """
+    topics = Topics(settings.topic_prefix)
+    wanted = {topics.readings: settings.partitions, topics.alerts: 1, topics.dead_letter: 1}
+    admin = AIOKafkaAdminClient(
+        bootstrap_servers=settings.bootstrap_servers,
+        request_timeout_ms=int(settings.op_timeout_s * 1000),
+    )
+    try:
+        await admin.start()
+        existing = set(await admin.list_topics())
+        missing = [
+            NewTopic(name, partitions, settings.replication_factor)
+            for name, partitions in wanted.items()
+            if name not in existing
+        ]
+        if missing:
+            await admin.create_topics(missing)
+    except TopicAlreadyExistsError:
+        pass  # another service was a moment faster
+    except KafkaConnectionError as exc:
+        raise BackendMissingError(
+            f"No broker answers at {settings.bootstrap_servers}. Start one with `surgeline up`, or "
+            f"set SURGELINE_KAFKA__BOOTSTRAP_SERVERS. ({exc})"
+        ) from exc
+    except KafkaError as exc:
+        raise BackendUnavailableError(f"The broker could not create topics: {exc}") from exc
+    finally:
+        await admin.close()
+
+
+def make_producer(settings: KafkaSettings) -> AIOKafkaProducer:
+    """Return an unstarted producer that waits for all replicas."""
+    return AIOKafkaProducer(
+        bootstrap_servers=settings.bootstrap_servers,
+        acks="all",
+        enable_idempotence=settings.idempotent_producer,
+        linger_ms=settings.linger_ms,
+        max_batch_size=256 * 1024,
+        max_request_size=MAX_REQUEST_BYTES,
+        request_timeout_ms=int(settings.op_timeout_s * 1000),
+    )
+
+
+@asynccontextmanager
+async def started(client: Any) -> AsyncIterator[Any]:  # noqa: ANN401 - aiokafka is untyped
+    """Start a producer or consumer, and stop it whatever happens.
+
+    Raises:
+        BackendMissingError: If no broker answers.
+    """
+    try:
+        await client.start()
+    except KafkaConnectionError as exc:
+        await client.stop()
+        raise BackendMissingError(f"No broker answers: {exc}") from exc
+    try:
+        yield client
+    finally:
+        await client.stop()
+
+
+async def read_to_end(settings: KafkaSettings, topic: str) -> AsyncIterator[Any]:
+    """Yield every record that is on ``topic`` now, from the beginning, and stop.
+
+    The end is each partition's high watermark as its fetches report it; the local broker's
+    end offsets are wrong after batches of several records, so they are not asked for.
+
+    Raises:
+        BackendUnavailableError: If a partition's watermark is not learnt within the timeout.
+    """
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=settings.bootstrap_servers,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        fetch_max_wait_ms=100,
+        request_timeout_ms=int(settings.op_timeout_s * 1000),
+    )
+    async with started(consumer):
+        partitions = [
+            TopicPartition(topic, number)
+            for number in sorted(
+                consumer.partitions_for_topic(topic) or await _all(consumer, topic)
+            )
+        ]
+        consumer.assign(partitions)
+        await consumer.seek_to_beginning(*partitions)
+        silent_fetches = 0
+        limit = max(10, int(settings.op_timeout_s / 0.2))
+        while not await _at_end(consumer, partitions):
+            batches = await consumer.getmany(timeout_ms=200, max_records=5000)
+            silent_fetches = 0 if batches else silent_fetches + 1
+            if silent_fetches > limit:
+                raise BackendUnavailableError(f"The broker sent nothing of {topic} for too long.")
+            for records in batches.values():
+                for record in records:
+                    yield record
+
+
+async def _all(consumer: Any, topic: str) -> set[int]:  # noqa: ANN401 - aiokafka is untyped
+    await consumer._client._wait_on_metadata(topic)  # aiokafka has no public call for this
+    return set(consumer.partitions_for_topic(topic) or ())
+
+
+async def _at_end(consumer: Any, partitions: list[TopicPartition]) -> bool:  # noqa: ANN401
+    for partition in partitions:
+        highwater = consumer.highwater(partition)
+        if highwater is None or await consumer.position(partition) < highwater:
+            return False
+    return True

@@ -1,0 +1,285 @@
+"""Every message on the wire and every row in the score store, once.
+
+Readings, alerts and dead letters are JSON, UTF-8, keyed by ``asset_id``. Score records go to the
+score store, not to a topic; they are plain dataclasses because one is made for every reading.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Final, Literal
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
+
+SCHEMA_VERSION: Final = 1
+
+ALERT_NAMESPACE: Final = uuid.UUID("6d0c0d5e-6a2b-5c38-9a0f-5a1d1f5b7a10")
+"""Namespace of all derived ids. Changing it changes every id ever published."""
+
+ID_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._:\-]{0,127}$"
+"""Asset and run ids: what is safe in a URL path, a Redis key and an InfluxDB tag alike."""
+
+SIMULATED_PREFIX: Final = "simulated"
+"""First part of the run id of every simulated run, and what screens look for to say so."""
+
+
+def utc_text(moment: datetime) -> str:
+    """Return RFC 3339 text in UTC, with a ``Z``, and microseconds only where there are any.
+
+    Example:
+        >>> utc_text(datetime(2026, 1, 1, tzinfo=UTC))
+        '2026-01-01T00:00:00Z'
+    """
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _as_utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)
+
+
+UtcTimestamp = Annotated[
+    AwareDatetime,
+    AfterValidator(_as_utc),
+    PlainSerializer(utc_text, return_type=str, when_used="json"),
+]
+AssetId = Annotated[str, Field(pattern=ID_PATTERN)]
+RunId = Annotated[str, Field(pattern=ID_PATTERN)]
+Cycle = Annotated[int, Field(ge=1, le=2**31 - 1)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Level(StrEnum):
+    """How bad, from the thresholds alone."""
+
+    NONE = "none"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        """0 for none, 1 for warning, 2 for critical."""
+        return ("none", "warning", "critical").index(self.value)
+
+
+class Transition(StrEnum):
+    """How an alarm changed when its alert was published."""
+
+    RAISED = "raised"
+    ESCALATED = "escalated"
+    CLEARED = "cleared"
+
+
+class Verdict(StrEnum):
+    """What became of one reading. Every reading gets exactly one."""
+
+    SCORED = "scored"
+    WARMING_UP = "warming_up"
+    GAP = "gap"
+    LATE = "late"
+    DUPLICATE = "duplicate"
+    UNKNOWN_REGIME = "unknown_regime"
+    REJECTED = "rejected"
+
+    @property
+    def is_repeat(self) -> bool:
+        """Whether the reading repeats a cycle that has, or had, a verdict of its own."""
+        return self in (Verdict.LATE, Verdict.DUPLICATE)
+
+
+class WireRecord(BaseModel):
+    """Base of all messages: immutable; unknown fields are kept out, not refused."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True, ser_json_inf_nan="null")
+
+    def to_json(self) -> bytes:
+        """Return the message as UTF-8 JSON."""
+        return self.model_dump_json().encode()
+
+
+class SensorReading(WireRecord):
+    """All channels of one asset at one cycle.
+
+    Attributes:
+        schema_version: Version of this layout.
+        asset_id: One engine, or any machine.
+        run_id: One life of the asset; a new run starts with fresh state.
+        cycle: 1-based count within the run.
+        ts: When the reading was taken, UTC.
+        settings: Operating settings by name (``common.channels.SETTINGS``).
+        sensors: Sensor values by name (``common.channels.SENSORS``), in the units given there.
+    """
+
+    schema_version: Literal[1] = 1
+    asset_id: AssetId
+    run_id: RunId
+    cycle: Cycle
+    ts: UtcTimestamp
+    settings: dict[str, Finite]
+    sensors: dict[str, Finite]
+
+
+class ChannelShare(WireRecord):
+    """How much one channel contributed to a score.
+
+    Attributes:
+        name: Channel name.
+        share: Part of the score, 0 to 1; the shares of one alert sum to 1.
+        direction: Whether the channel reads above or below what the model expects.
+    """
+
+    name: str
+    share: Annotated[float, Field(ge=0.0, le=1.0)]
+    direction: Literal["high", "low"]
+
+
+class ModelRef(WireRecord):
+    """The model that spoke.
+
+    Attributes:
+        name: Artifact name, such as ``fd001``.
+        version: Artifact version.
+        sha256: Digest of the artifact's manifest, which itself holds the digest of the weights.
+    """
+
+    name: str
+    version: str
+    sha256: str
+
+
+class Alert(WireRecord):
+    """An alarm changed state.
+
+    Attributes:
+        schema_version: Version of this layout.
+        alert_id: Derived id of this message (:func:`derive_alert_id`).
+        alarm_id: Derived id of the alarm (:func:`derive_alarm_id`); the same from raised to cleared.
+        asset_id: Whose alarm.
+        run_id: In which run.
+        level: Level after the transition; for ``cleared``, the highest level it had.
+        state: The transition.
+        onset_cycle: First cycle of the anomalous stretch that raised the alarm.
+        cycle: The cycle whose score caused the transition.
+        ts: That reading's timestamp, UTC.
+        score: That score; higher is more anomalous.
+        threshold: The threshold it was compared with.
+        channels: Contribution of each used channel, largest first.
+        model: The model that scored it.
+        reason: The transition in one sentence for a person.
+    """
+
+    schema_version: Literal[1] = 1
+    alert_id: str
+    alarm_id: str
+    asset_id: AssetId
+    run_id: RunId
+    level: Literal[Level.WARNING, Level.CRITICAL]
+    state: Transition
+    onset_cycle: Cycle
+    cycle: Cycle
+    ts: UtcTimestamp
+    score: Finite
+    threshold: Finite
+    channels: tuple[ChannelShare, ...]
+    model: ModelRef
+    reason: str
+
+
+class DeadLetter(WireRecord):
+    """A message that could not be used, whole, with the reason.
+
+    Attributes:
+        schema_version: Version of this layout.
+        reason: Reason code (``common.errors.RejectReason``).
+        message: What came, what was expected.
+        original_key: The message's key, base64; none if it had none.
+        original: The message's bytes, base64; cut to ``MAX_ORIGINAL_BYTES``.
+        original_size: Size of the message before cutting, bytes.
+        original_sha256: Digest of the whole message.
+        topic: Where it was read.
+        partition: Where it was read.
+        offset: Where it was read.
+        received_at: The broker's timestamp of the message, UTC, so that a redelivery is identical.
+    """
+
+    schema_version: Literal[1] = 1
+    reason: str
+    message: str
+    original_key: str | None
+    original: str
+    original_size: int
+    original_sha256: str
+    topic: str
+    partition: int
+    offset: int
+    received_at: UtcTimestamp
+
+
+MAX_ORIGINAL_BYTES: Final = 256 * 1024
+"""A dead letter keeps this much of its message; base64 of it fits any broker's default limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePosition:
+    """Where on the readings topic a record stood."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRecord:
+    """The verdict on one reading: a row of the score store.
+
+    Attributes:
+        asset_id: Whose reading.
+        run_id: In which run.
+        cycle: 1-based cycle.
+        ts: The reading's timestamp, UTC.
+        status: The verdict.
+        model: ``name@version`` of the artifact.
+        score: Higher is more anomalous; none unless ``status`` is ``scored``.
+        warning_threshold: Anomalous when ``score >= warning_threshold``; none unless scored.
+        critical_threshold: As above, for critical.
+        level: What the thresholds say of this score alone (the alarm also waits for delays).
+        shares: Contribution per channel, summing to 1; empty unless scored.
+        detail: One sentence for a person, such as ``12 of 30 cycles``.
+        source: Where the reading stood; it identifies a repeat (late, duplicate).
+        published_ts_ms: The broker's timestamp, UTC epoch milliseconds; the time of a repeat.
+    """
+
+    asset_id: str
+    run_id: str
+    cycle: int
+    ts: datetime
+    status: Verdict
+    model: str
+    score: float | None = None
+    warning_threshold: float | None = None
+    critical_threshold: float | None = None
+    level: Level = Level.NONE
+    shares: Mapping[str, float] = field(default_factory=dict)
+    detail: str = ""
+    source: SourcePosition = SourcePosition("", 0, 0)
+    published_ts_ms: int = 0
+
+
+def derive_alarm_id(asset_id: str, run_id: str, onset_cycle: int, model: str) -> str:
+    """Return the id of an alarm, the same on every redelivery.
+
+    Args:
+        asset_id: Whose alarm.
+        run_id: In which run.
+        onset_cycle: First cycle of the anomalous stretch.
+        model: ``name@version`` of the artifact.
+    """
+    return str(uuid.uuid5(ALERT_NAMESPACE, f"alarm\n{asset_id}\n{run_id}\n{onset_cycle}\n{model}"))
+
+
+def derive_alert_id(alarm_id: str, state: Transition, cycle: int) -> str:
+    """Return the id of one alert message, the same on every redelivery."""
+    return str(uuid.uuid5(ALERT_NAMESPACE, f"alert\n{alarm_id}\n{state.value}\n{cycle}"))

@@ -1,0 +1,6 @@
+"""The score store: the detector writes it, the api reads it.
+
+One port (``port.py``), three adapters (``memory.py``, ``sqlite.py``, ``influx.py``) that keep the
+same promises (``tests/contract/test_score_store.py``); ``open_score_store`` in ``factory.py`` picks
+one from the settings.
+"""

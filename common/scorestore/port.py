@@ -1,0 +1,131 @@
+"""What every score store promises.
+
+Identity: a verdict on a reading is the row of (asset, run, cycle); a repeat (late, duplicate) is the
+row of (topic, partition, offset) and never touches the verdict of the reading it repeats. Writing a
+row again replaces it, so a redelivered batch is harmless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import Protocol, Self
+
+from common.records import Level, ScoreRecord, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreQuery:
+    """Which verdicts to read. All bounds apply together; repeats are never among the results.
+
+    Attributes:
+        asset_id: Only this asset; none means all.
+        run_id: Only this run; none means all.
+        since: Only readings at or after this time.
+        until: Only readings before this time.
+        status: Only this verdict.
+        min_level: Only rows of this level or worse.
+        limit: Most rows in one page, 1 to 10,000.
+        cursor: Continue after a page: its ``next_cursor``. Opaque; valid for the same query only.
+        newest_first: Order by time, newest first; else oldest first.
+    """
+
+    asset_id: str | None = None
+    run_id: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    status: Verdict | None = None
+    min_level: Level | None = None
+    limit: int = 1000
+    cursor: str | None = None
+    newest_first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ScorePage:
+    """One page of verdicts, ordered by (ts, asset_id, run_id, cycle).
+
+    Attributes:
+        records: At most ``limit`` rows. ``source`` and ``published_ts_ms`` are not kept for them.
+        next_cursor: Where the next page starts; none on the last one.
+    """
+
+    records: Sequence[ScoreRecord]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """One asset's run at a glance.
+
+    Attributes:
+        asset_id: Which asset.
+        run_id: Which run.
+        first_cycle: Lowest cycle with a verdict.
+        last_cycle: Highest cycle with a verdict.
+        last_ts: Timestamp of the reading at ``last_cycle``, UTC.
+        verdicts: Count by verdict, repeats included.
+        last_score: Score of the latest scored reading; none if none was scored.
+        last_level: Its level.
+        peak_score: Highest score; none if none was scored.
+    """
+
+    asset_id: str
+    run_id: str
+    first_cycle: int
+    last_cycle: int
+    last_ts: datetime
+    verdicts: Mapping[Verdict, int]
+    last_score: float | None
+    last_level: Level
+    peak_score: float | None
+
+
+class ScoreStore(Protocol):
+    """Where verdicts are kept. An async context manager: open on enter, closed on exit.
+
+    Raises, from every method: ``BackendUnavailableError`` when a later try may work (locked, full,
+    unreachable, timed out), ``BackendRefusedError`` when it will not (credentials, schema).
+    """
+
+    async def __aenter__(self) -> Self:
+        """Open; create what is missing."""
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close; everything acknowledged stays."""
+
+    async def write(self, records: Sequence[ScoreRecord]) -> None:
+        """Store the rows; on return they are durable and visible to :meth:`query`.
+
+        Idempotent; any mix of assets, runs, verdicts and repeats; all in one round trip (or a few,
+        by size), never one per row. When it raises, any part may have been written: write again.
+        """
+
+    async def query(self, query: ScoreQuery) -> ScorePage:
+        """Return one page.
+
+        Raises:
+            ValueError: If the cursor is not one of ours.
+        """
+
+    async def runs(
+        self, *, asset_id: str | None = None, run_id: str | None = None
+    ) -> Sequence[RunSummary]:
+        """Return a summary of each (asset, run), ordered by asset then by ``last_ts``."""
+
+    async def verdict_counts(self, run_id: str | None = None) -> Mapping[Verdict, int]:
+        """Return how many readings got each verdict; only kinds that occurred, repeats included."""
+
+    async def ping(self) -> None:
+        """Return when the store answers.
+
+        Raises:
+            BackendError: With why not.
+        """

@@ -1,0 +1,261 @@
+"""Every setting of Surgeline, with its unit, bounds and default, in one place.
+
+Set by environment variables, ``SURGELINE_`` + group + ``__`` + field, for example
+``SURGELINE_KAFKA__BOOTSTRAP_SERVERS``. Composition roots call :func:`load_settings` once and hand
+the groups on; nothing else reads the environment. ``docs/settings.md`` and ``.env.example`` are
+written from this file by ``surgeline settings --write``, and a test fails when they are stale.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from common.errors import SettingsError
+
+PREFIX: Final = "SURGELINE_"
+
+
+class Group(BaseModel):
+    """Base of all groups: immutable, nothing unknown."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class KafkaSettings(Group):
+    """The message broker."""
+
+    bootstrap_servers: str = Field(
+        "127.0.0.1:9092", description="Broker addresses, host:port, separated by commas."
+    )
+    topic_prefix: str = Field(
+        "surgeline",
+        pattern=r"^[a-zA-Z0-9._-]{1,100}$",
+        description="First part of every topic's name.",
+    )
+    partitions: int = Field(
+        8, ge=1, le=1024, description="Partitions of the readings topic when it is created."
+    )
+    replication_factor: int = Field(
+        1, ge=1, le=10, description="Replicas of each topic when it is created."
+    )
+    idempotent_producer: bool = Field(
+        False,
+        description="Use Kafka's idempotent producer. Turn on for Apache Kafka; the local broker "
+        "lacks it, and a source retry is then a duplicate verdict, not a second score.",
+    )
+    linger_ms: int = Field(
+        20, ge=0, le=10_000, description="How long a producer waits to fill a batch, ms."
+    )
+    op_timeout_s: float = Field(
+        30.0, gt=0, le=600, description="Longest wait for one broker request, s."
+    )
+
+
+class RedisSettings(Group):
+    """Where rings and alarm states are kept (Redis or Valkey)."""
+
+    url: SecretStr = Field(
+        SecretStr("redis://127.0.0.1:6379/0"), description="Redis URL; may hold a password."
+    )
+    key_prefix: str = Field(
+        "surgeline",
+        pattern=r"^[a-zA-Z0-9._:-]{1,100}$",
+        description="First part of every key. Change it whenever the readings topic is recreated: "
+        "stored offsets belong to one life of the topic.",
+    )
+    op_timeout_s: float = Field(5.0, gt=0, le=600, description="Longest wait for one command, s.")
+    state_ttl_s: int = Field(
+        30 * 86_400,
+        ge=60,
+        description="How long the state of a silent asset is kept, s.",
+    )
+
+
+class ScoreStoreSettings(Group):
+    """Where scores go: a SQLite file, or InfluxDB."""
+
+    backend: Literal["sqlite", "influx"] = Field(
+        "sqlite", description="`sqlite` for one machine, `influx` for production."
+    )
+    sqlite_path: Path = Field(Path("var/scores.db"), description="The SQLite file (WAL mode).")
+    influx_url: str = Field("http://127.0.0.1:8086", description="InfluxDB base URL.")
+    influx_org: str = Field("surgeline", description="InfluxDB organisation.")
+    influx_bucket: str = Field("surgeline", description="InfluxDB bucket (database in InfluxQL).")
+    influx_token: SecretStr = Field(SecretStr(""), description="InfluxDB token.")
+    op_timeout_s: float = Field(
+        30.0, gt=0, le=600, description="Longest wait for one write or query, s."
+    )
+
+
+class AlertHistorySettings(Group):
+    """Where the api keeps the alerts it has seen."""
+
+    url: SecretStr = Field(
+        SecretStr("sqlite+aiosqlite:///var/alerts.db"),
+        description="SQLAlchemy URL: `sqlite+aiosqlite:///FILE` or `postgresql+asyncpg://...`.",
+    )
+
+
+class LogSettings(Group):
+    """Logs, one event a line, to standard error."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Lowest level that is written."
+    )
+    format: Literal["console", "json"] = Field(
+        "console", description="`console` for people, `json` for log collectors."
+    )
+
+
+class AlarmSettings(Group):
+    """When a score becomes an alarm, and when the alarm ends."""
+
+    on_delay_cycles: int = Field(
+        3, ge=1, le=1000, description="Anomalous cycles in a row that raise or escalate, cycles."
+    )
+    off_delay_cycles: int = Field(
+        10, ge=1, le=1000, description="Quiet cycles in a row that clear, cycles."
+    )
+    deadband: float = Field(
+        0.05,
+        ge=0,
+        lt=1,
+        description="A cycle is quiet when its score is below (1 - deadband) x warning threshold.",
+    )
+
+
+class DetectorSettings(Group):
+    """The detector."""
+
+    artifact: str = Field(
+        "fd001", description="Name of a shipped artifact (models/artifacts), or a folder."
+    )
+    group_id: str = Field("surgeline-detector", description="Consumer group of all workers.")
+    alarm: AlarmSettings = AlarmSettings()
+    http_host: str = Field("127.0.0.1", description="Where /health, /ready, /metrics listen.")
+    http_port: int = Field(8081, ge=0, le=65535, description="Their port; 0 picks a free one.")
+    max_batch_rows: int = Field(
+        4000, ge=1, le=100_000, description="Most readings in one micro-batch, rows."
+    )
+    batch_wait_ms: int = Field(
+        10, ge=0, le=5000, description="How long a micro-batch waits to fill, ms."
+    )
+    max_reading_bytes: int = Field(
+        65_536, ge=1024, description="A larger message is a dead letter, bytes."
+    )
+    inference_threads: int = Field(
+        1, ge=1, le=64, description="Threads of one worker's model; scale by workers instead."
+    )
+    retry_initial_s: float = Field(0.2, gt=0, description="First wait after a failed write, s.")
+    retry_max_s: float = Field(10.0, gt=0, description="Longest wait between tries, s.")
+
+
+class ApiSettings(Group):
+    """The HTTP service."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8080, ge=0, le=65535, description="Port; 0 picks a free one.")
+    sse_heartbeat_s: float = Field(
+        15.0, gt=0, le=300, description="Silence after which a stream sends a heartbeat, s."
+    )
+    max_concurrent_replays: int = Field(
+        4, ge=0, le=64, description="Replays the api runs at a time; 0 forbids them."
+    )
+    detector_url: str = Field(
+        "http://127.0.0.1:8081", description="Where the detector answers /ready; for /ready here."
+    )
+
+
+class Settings(BaseSettings):
+    """All settings."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        case_sensitive=False,
+    )
+
+    data_dir: Path = Field(
+        Path("data/cmapss"),
+        description="Folder of the C-MAPSS files, or the folder that holds `cmapss/`.",
+    )
+    kafka: KafkaSettings = KafkaSettings()
+    redis: RedisSettings = RedisSettings()
+    scores: ScoreStoreSettings = ScoreStoreSettings()
+    alerts: AlertHistorySettings = AlertHistorySettings()
+    log: LogSettings = LogSettings()
+    detector: DetectorSettings = DetectorSettings()
+    api: ApiSettings = ApiSettings()
+
+
+def field_paths(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[tuple[str, ...]]:
+    """Yield the path of every leaf setting, such as ``("detector", "alarm", "deadband")``."""
+    for name, info in model.model_fields.items():
+        kind = info.annotation
+        path = (prefix, name) if prefix else (name,)
+        if isinstance(kind, type) and issubclass(kind, Group):
+            for rest in field_paths(kind):
+                yield (*path, *rest)
+        else:
+            yield path
+
+
+def variable_name(path: tuple[str, ...]) -> str:
+    """Return the environment variable of a setting.
+
+    Example:
+        >>> variable_name(("kafka", "linger_ms"))
+        'SURGELINE_KAFKA__LINGER_MS'
+    """
+    return PREFIX + "__".join(path).upper()
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings from the environment, once.
+
+    Args:
+        environ: For tests: variables to read instead of the process's own.
+
+    Raises:
+        SettingsError: If a ``SURGELINE_`` variable names no setting, or a value is out of bounds.
+    """
+    source = os.environ if environ is None else environ
+    known = {variable_name(path) for path in field_paths()}
+    given = {name.upper(): value for name, value in source.items()}
+    for name in given:
+        if name.startswith(PREFIX) and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f" Did you mean {near[0]}?" if near else " See docs/settings.md."
+            raise SettingsError(f"{name} is not a setting of Surgeline.{hint}")
+    values: dict[str, object] = {}
+    for path in field_paths():
+        name = variable_name(path)
+        if name in given:
+            _put(values, path, given[name])
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as exc:
+        problems = "; ".join(
+            f"{variable_name(tuple(str(part) for part in error['loc']))}: {error['msg']}"
+            f" (got {error['input']!r})"
+            for error in exc.errors()
+        )
+        raise SettingsError(f"A setting is out of bounds. {problems}") from exc
+
+
+def _put(values: dict[str, object], path: tuple[str, ...], value: str) -> None:
+    node = values
+    for part in path[:-1]:
+        child = node.setdefault(part, {})
+        assert isinstance(child, dict)  # noqa: S101 - built two lines up
+        node = child
+    node[path[-1]] = value

@@ -156,7 +156,7 @@ class Alert(WireRecord):
     Attributes:
         schema_version: Version of this layout.
         alert_id: Derived id of this message (:func:`derive_alert_id`).
-        alarm_id: Derived id of the alarm (:func:`derive_alarm_id`); the same from raised to cleared.
+        alarm_id: Derived id of the alarm (:func:`derive_alarm_id`), the same until it is cleared.
         asset_id: Whose alarm.
         run_id: In which run.
         level: Level after the transition; for ``cleared``, the highest level it had.

@@ -67,7 +67,7 @@ def make_producer(settings: KafkaSettings) -> AIOKafkaProducer:
 
 
 @asynccontextmanager
-async def started(client: Any) -> AsyncIterator[Any]:  # noqa: ANN401 - aiokafka is untyped
+async def started(client: Any) -> AsyncIterator[Any]:
     """Start a producer or consumer, and stop it whatever happens.
 
     Raises:
@@ -121,12 +121,12 @@ async def read_to_end(settings: KafkaSettings, topic: str) -> AsyncIterator[Any]
                     yield record
 
 
-async def _all(consumer: Any, topic: str) -> set[int]:  # noqa: ANN401 - aiokafka is untyped
+async def _all(consumer: Any, topic: str) -> set[int]:
     await consumer._client._wait_on_metadata(topic)  # aiokafka has no public call for this
     return set(consumer.partitions_for_topic(topic) or ())
 
 
-async def _at_end(consumer: Any, partitions: list[TopicPartition]) -> bool:  # noqa: ANN401
+async def _at_end(consumer: Any, partitions: list[TopicPartition]) -> bool:
     for partition in partitions:
         highwater = consumer.highwater(partition)
         if highwater is None or await consumer.position(partition) < highwater:

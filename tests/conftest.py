@@ -1,0 +1,66 @@
+"""Fixtures shared by all tests: real servers, fresh names, the real data."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from common.settings import KafkaSettings, RedisSettings
+from deploy.local.programs import broker_command, free_port, valkey_command
+from tests.support.backends import build, require, server
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The bootstrap servers of a real Kafka-protocol broker."""
+    if given := os.environ.get("SURGELINE_TEST_KAFKA"):
+        yield given
+        return
+    port = free_port()
+    log = tmp_path_factory.mktemp("broker") / "log"
+    with server(build(lambda: broker_command(port)), port, log):
+        yield f"127.0.0.1:{port}"
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a real Redis-protocol server."""
+    if given := os.environ.get("SURGELINE_TEST_REDIS"):
+        yield given
+        return
+    port = free_port()
+    folder = tmp_path_factory.mktemp("valkey")
+    with server(build(lambda: valkey_command(port, folder)), port, folder / "log"):
+        yield f"redis://127.0.0.1:{port}/0"
+
+
+@pytest.fixture
+def kafka_settings(broker: str) -> KafkaSettings:
+    """Broker settings with topics of this test's own."""
+    return KafkaSettings(
+        bootstrap_servers=broker, topic_prefix=f"test-{uuid.uuid4().hex[:12]}", partitions=4
+    )
+
+
+@pytest.fixture
+def redis_settings(valkey: str) -> RedisSettings:
+    """Redis settings with keys of this test's own."""
+    return RedisSettings.model_validate(
+        {"url": valkey, "key_prefix": f"test:{uuid.uuid4().hex[:12]}"}
+    )
+
+
+@pytest.fixture(scope="session")
+def cmapss_dir() -> Path:
+    """The folder of the real C-MAPSS files."""
+    given = os.environ.get("SURGELINE_DATA_DIR")
+    if not given:
+        require("the real C-MAPSS data are needed: set SURGELINE_DATA_DIR")
+        raise AssertionError("unreachable")
+    folder = Path(given)
+    nested = folder / "cmapss"
+    return nested if nested.is_dir() else folder

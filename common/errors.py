@@ -11,6 +11,7 @@ SurgelineError
 ├── BackendError               a broker or store failed: ``retriable`` tells whether to try again
 │   ├── BackendUnavailableError     (retriable)
 │   └── BackendRefusedError         (not retriable: wrong credentials, unknown schema)
+├── StackError                 a process of the local stack does not stay up
 └── StaleStateError            a worker tried to overwrite its successor's state; its batch is void
 """
 
@@ -96,3 +97,7 @@ class BackendRefusedError(BackendError):
 
 class StaleStateError(SurgelineError):
     """The stored state of an asset is newer than the one this worker holds."""
+
+
+class StackError(SurgelineError):
+    """A process of the local stack does not stay up. Holds its name and its last lines."""

@@ -1,0 +1,78 @@
+"""What processes and listening ports there are, read from the kernel."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+LISTEN_STATE = "0A"
+
+
+def require_proc() -> None:
+    """Skip where there is no /proc (macOS)."""
+    if sys.platform != "linux":
+        pytest.skip("reads /proc")
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; a zombie does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
+
+
+def command_line(pid: int) -> str:
+    """The command of a process, or an empty text when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def mentioning(text: str) -> set[int]:
+    """Process ids, other than ours, whose command line or environment holds ``text``."""
+    found = set()
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        try:
+            told = (entry / "cmdline").read_bytes() + (entry / "environ").read_bytes()
+        except OSError:
+            continue
+        if text.encode() in told and is_alive(int(entry.name)):
+            found.add(int(entry.name))
+    return found
+
+
+def listening_addresses(pids: set[int]) -> set[tuple[str, int]]:
+    """The (address, port) pairs on which these processes listen, IPv6 included."""
+    inodes = set()
+    for pid in pids:
+        try:
+            for link in Path(f"/proc/{pid}/fd").iterdir():
+                target = str(link.readlink())
+                if target.startswith("socket:["):
+                    inodes.add(target[8:-1])
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    found = set()
+    for table in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")):
+        if not table.exists():
+            continue
+        for line in table.read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == LISTEN_STATE and fields[9] in inodes:
+                address, _, port = fields[1].partition(":")
+                found.add((_address(address), int(port, 16)))
+    return found
+
+
+def _address(text: str) -> str:
+    if len(text) == 8:
+        return ".".join(str(byte) for byte in bytes.fromhex(text)[::-1])
+    return text

@@ -12,6 +12,7 @@ SurgelineError
 │   ├── BackendUnavailableError     (retriable)
 │   └── BackendRefusedError         (not retriable: wrong credentials, unknown schema)
 ├── StackError                 a process of the local stack does not stay up
+├── RequestRefusedError        the api will not do what it was asked: carries the HTTP status
 └── StaleStateError            a worker tried to overwrite its successor's state; its batch is void
 """
 
@@ -101,3 +102,17 @@ class StaleStateError(SurgelineError):
 
 class StackError(SurgelineError):
     """A process of the local stack does not stay up. Holds its name and its last lines."""
+
+
+class RequestRefusedError(SurgelineError):
+    """The api understood a request and will not do it.
+
+    Attributes:
+        status: The HTTP status that says so.
+        code: Stable name of the reason, such as ``replay_running``.
+    """
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code

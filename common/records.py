@@ -86,8 +86,13 @@ class Verdict(StrEnum):
 
     @property
     def is_repeat(self) -> bool:
-        """Whether the reading repeats a cycle that has, or had, a verdict of its own."""
-        return self in (Verdict.LATE, Verdict.DUPLICATE)
+        """Whether the verdict is on a message and not on a cycle.
+
+        The message repeats a cycle (late, duplicate) or could not be used (rejected; a usable one
+        for the same cycle may still come). Such verdicts are told apart by where the message stood
+        on the topic, and never stand in the place of the cycle's own verdict.
+        """
+        return self in (Verdict.LATE, Verdict.DUPLICATE, Verdict.REJECTED)
 
 
 class WireRecord(BaseModel):

@@ -1,6 +1,6 @@
 """What every score store promises.
 
-Identity: a verdict is the row of (asset, run, cycle); a repeat (late, duplicate) is the
+Identity: a verdict is the row of (asset, run, cycle); a repeat (late, duplicate, rejected) is the
 row of (topic, partition, offset) and never touches the verdict of the reading it repeats. Writing a
 row again replaces it, so a redelivered batch is harmless.
 """

@@ -1,0 +1,73 @@
+"""Alerts and dead letters to their topics, each acknowledged by the broker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Self
+
+from aiokafka.errors import KafkaError
+
+from common.errors import BackendUnavailableError
+from common.kafka import make_producer, started
+from common.records import Alert, DeadLetter
+from common.settings import KafkaSettings
+from common.topics import Topics
+
+
+class KafkaPublisher:
+    """Publishes through one aiokafka producer."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._settings = settings
+        self._topics = Topics(settings.topic_prefix)
+        self._producer = make_producer(settings)
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        """Connect.
+
+        Raises:
+            BackendMissingError: If no broker answers.
+        """
+        await self._stack.enter_async_context(started(self._producer))
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Flush and disconnect."""
+        await self._stack.aclose()
+
+    async def publish(self, alerts: Sequence[Alert], dead_letters: Sequence[DeadLetter]) -> None:
+        """Publish all; on return the broker has acknowledged every one."""
+        if not alerts and not dead_letters:
+            return
+        messages = [
+            (self._topics.alerts, alert.to_json(), alert.asset_id.encode()) for alert in alerts
+        ]
+        messages += [
+            (self._topics.dead_letter, letter.to_json(), _letter_key(letter))
+            for letter in dead_letters
+        ]
+        try:
+            async with asyncio.timeout(self._settings.op_timeout_s):
+                acknowledgements = [
+                    await self._producer.send(topic, value, key=key)
+                    for topic, value, key in messages
+                ]
+                await asyncio.gather(*acknowledgements)
+        except (KafkaError, TimeoutError) as exc:
+            raise BackendUnavailableError(
+                f"The broker did not acknowledge {len(messages)} messages: {exc!r}"
+            ) from exc
+
+
+def _letter_key(letter: DeadLetter) -> bytes:
+    """A dead letter's asset is unknown; where it was read is what tells it apart."""
+    return f"{letter.topic}-{letter.partition}-{letter.offset}".encode()

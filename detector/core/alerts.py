@@ -1,0 +1,87 @@
+"""From a transition to the message a person reads."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.records import (
+    Alert,
+    ChannelShare,
+    Level,
+    ModelRef,
+    SensorReading,
+    Transition,
+    derive_alarm_id,
+    derive_alert_id,
+)
+from detector.core.alarm import AlarmChange
+
+TOP_CHANNELS = 3
+"""How many channels the sentence names; the list in the alert holds all of them."""
+
+
+def model_label(model: ModelRef) -> str:
+    """Return how score records and derived ids name a model: ``name@version``."""
+    return f"{model.name}@{model.version}"
+
+
+def contributions(
+    names: tuple[str, ...], shares: NDArray[np.float64], directions: NDArray[np.int8]
+) -> tuple[ChannelShare, ...]:
+    """Return each channel's contribution, largest first; ties in channel order."""
+    order = np.argsort(-shares, kind="stable")
+    return tuple(
+        ChannelShare(
+            name=names[index],
+            share=float(shares[index]),
+            direction="high" if directions[index] > 0 else "low",
+        )
+        for index in order
+    )
+
+
+def make_alert(
+    reading: SensorReading,
+    score: float,
+    change: AlarmChange,
+    channels: tuple[ChannelShare, ...],
+    model: ModelRef,
+) -> Alert:
+    """Return the message of a transition; its ids are the same on every redelivery."""
+    alarm_id = derive_alarm_id(
+        reading.asset_id, reading.run_id, change.onset_cycle, model_label(model)
+    )
+    return Alert(
+        alert_id=derive_alert_id(alarm_id, change.state, reading.cycle),
+        alarm_id=alarm_id,
+        asset_id=reading.asset_id,
+        run_id=reading.run_id,
+        level=Level.CRITICAL if change.level is Level.CRITICAL else Level.WARNING,
+        state=change.state,
+        onset_cycle=change.onset_cycle,
+        cycle=reading.cycle,
+        ts=reading.ts,
+        score=score,
+        threshold=change.threshold,
+        channels=channels,
+        model=model,
+        reason=_sentence(score, change, channels),
+    )
+
+
+def _sentence(score: float, change: AlarmChange, channels: tuple[ChannelShare, ...]) -> str:
+    if change.state is Transition.CLEARED:
+        return (
+            f"Cleared: score {score:.3g} below {change.threshold:.3g} "
+            f"for {change.row} cycles in a row."
+        )
+    top = ", ".join(
+        f"{channel.name} {channel.direction} ({channel.share:.0%})"
+        for channel in channels[:TOP_CHANNELS]
+    )
+    verb = "Escalated" if change.state is Transition.ESCALATED else "Raised"
+    return (
+        f"{verb} to {change.level.value}: score {score:.3g} at or above {change.threshold:.3g} "
+        f"for {change.row} cycles in a row, since cycle {change.onset_cycle}. Mostly {top}."
+    )

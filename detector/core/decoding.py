@@ -1,0 +1,125 @@
+"""From the bytes of a record to a reading, or to the reason why not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from common.channels import SETTING_NAMES
+from common.errors import InvalidRecordError, RejectReason
+from common.records import AssetId, Cycle, RunId, SensorReading, SourcePosition, UtcTimestamp
+
+SHOWN_CHARACTERS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRecord:
+    """A record as it came from the readings topic.
+
+    Attributes:
+        position: Where it stood.
+        published_ts_ms: The broker's timestamp, UTC epoch milliseconds.
+        key: Its key.
+        value: Its value; none for a tombstone.
+    """
+
+    position: SourcePosition
+    published_ts_ms: int
+    key: bytes | None
+    value: bytes | None
+
+
+class ReadingIdentity(BaseModel):
+    """Whose reading an otherwise unusable message claims to be."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
+
+    asset_id: AssetId
+    run_id: RunId
+    cycle: Cycle
+    ts: UtcTimestamp
+
+
+def decode(record: SourceRecord, channels: Sequence[str], max_bytes: int) -> SensorReading:
+    """Return the reading a record holds.
+
+    Args:
+        record: What came.
+        channels: The sensors the model uses; all must be there.
+        max_bytes: Largest message that is looked at.
+
+    Raises:
+        InvalidRecordError: With the reason code and a sentence.
+    """
+    value = record.value
+    if not value:
+        raise InvalidRecordError(RejectReason.EMPTY, "The message has no value.")
+    if len(value) > max_bytes:
+        raise InvalidRecordError(
+            RejectReason.TOO_LARGE,
+            f"The message has {len(value):,} bytes; a reading has at most {max_bytes:,}.",
+        )
+    try:
+        reading = SensorReading.model_validate_json(value)
+    except ValidationError as exc:
+        raise _rejection(value, exc) from exc
+    if record.key != reading.asset_id.encode():
+        raise InvalidRecordError(
+            RejectReason.KEY_MISMATCH,
+            f"The key is {_shown(record.key)}, the reading's asset_id {reading.asset_id!r}; they "
+            "must be equal, or the readings of one asset lose their order.",
+        )
+    _require(reading.settings, SETTING_NAMES, "settings")
+    _require(reading.sensors, channels, "sensors")
+    return reading
+
+
+def identify(record: SourceRecord) -> ReadingIdentity | None:
+    """Return whose reading a rejected record claims to be, if it says so intelligibly."""
+    if not record.value:
+        return None
+    try:
+        return ReadingIdentity.model_validate_json(record.value)
+    except ValidationError:
+        return None
+
+
+def _rejection(value: bytes, exc: ValidationError) -> InvalidRecordError:
+    first = exc.errors(include_url=False)[0]
+    field = ".".join(str(part) for part in first["loc"]) or "message"
+    kind = first["type"]
+    came = repr(first["input"])[:SHOWN_CHARACTERS] if first["loc"] else _shown(value)
+    if kind == "json_invalid":
+        reason = RejectReason.MALFORMED_JSON if _is_utf8(value) else RejectReason.NOT_UTF8
+    elif kind == "finite_number":
+        reason = RejectReason.NON_FINITE
+    elif first["loc"] == ("cycle",):
+        reason = RejectReason.INVALID_CYCLE
+    else:
+        reason = RejectReason.SCHEMA
+    more = exc.error_count() - 1
+    others = f" ({more} more)" if more else ""
+    return InvalidRecordError(reason, f"{field}: {first['msg']}; got {came}{others}.")
+
+
+def _require(values: dict[str, float], names: Sequence[str], group: str) -> None:
+    missing = [name for name in names if name not in values]
+    if missing:
+        raise InvalidRecordError(
+            RejectReason.MISSING_CHANNEL,
+            f"{group} lacks {', '.join(missing)}, which the model needs.",
+        )
+
+
+def _is_utf8(value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _shown(value: bytes | None) -> str:
+    return "missing" if value is None else repr(value[:SHOWN_CHARACTERS])

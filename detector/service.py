@@ -1,0 +1,184 @@
+"""The delivery protocol, step by step (docs/architecture.md), over ports.
+
+Promise: every reading that reached the topic gets exactly one verdict and every alert exactly one
+id, whichever process dies when. The order of the steps is what keeps it: outputs first, then the
+states, then the offsets. A crash in between repeats outputs with the same ids and values, because
+the state was not yet moved on and everything in between is deterministic.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from common.clock import Clock
+from common.errors import BackendError
+from common.logs import get_logger
+from common.records import Alert, DeadLetter, ScoreRecord
+from common.retry import Backoff, retrying
+from common.scorestore.port import ScoreStore
+from detector.core.alarm import AlarmPolicy
+from detector.core.decoding import SourceRecord
+from detector.core.pipeline import Outcome, conclude, decode_batch, prepare
+from detector.metrics import DetectorMetrics
+from detector.ports import OutputPublisher, StateStore
+from models.serving import WindowScorer
+
+T = TypeVar("T")
+logger = get_logger(__name__)
+
+
+class StepListener(Protocol):
+    """Told when a step is about to begin; tests end the process there."""
+
+    def __call__(self, step: str) -> None:
+        """Take note that ``step`` is about to begin."""
+
+
+def ignore_step(step: str) -> None:
+    """Do nothing: what production uses for a :class:`StepListener`."""
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorPorts:
+    """The world, as the service sees it."""
+
+    states: StateStore
+    scores: ScoreStore
+    publisher: OutputPublisher
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorPolicy:
+    """The rules, as the service needs them.
+
+    Attributes:
+        alarm: When scores become alarms.
+        backoff: Waits between tries while a backend is down.
+        max_reading_bytes: A larger message is a dead letter.
+    """
+
+    alarm: AlarmPolicy
+    backoff: Backoff
+    max_reading_bytes: int
+
+
+@dataclass(slots=True)
+class Health:
+    """Why the detector is not ready; empty when it is.
+
+    Attributes:
+        problems: By part (``group``, ``states``, ``scores``, ``publisher``), what is wrong.
+    """
+
+    problems: dict[str, str] = field(default_factory=dict)
+
+
+class DetectorService:
+    """Carries out what the core decides."""
+
+    def __init__(
+        self,
+        scorer: WindowScorer,
+        ports: DetectorPorts,
+        policy: DetectorPolicy,
+        metrics: DetectorMetrics,
+        health: Health,
+        on_step: StepListener = ignore_step,
+    ) -> None:
+        self._scorer = scorer
+        self._ports = ports
+        self._policy = policy
+        self._metrics = metrics
+        self._health = health
+        self._on_step = on_step
+
+    async def process(self, records: Sequence[SourceRecord]) -> Outcome:
+        """Give every record its verdict; on return the records may be acknowledged.
+
+        While a backend is down this waits and tries again, holding no more than these records.
+
+        Args:
+            records: In offset order within each partition; any mix of partitions.
+
+        Returns:
+            What was written.
+
+        Raises:
+            BackendRefusedError: If a backend will never take it; nothing may be acknowledged.
+        """
+        self._metrics.batch_rows.observe(len(records))
+        with self._timed("decode"):
+            batch = decode_batch(records, self._scorer, self._policy.max_reading_bytes)
+        keys = list(batch.by_asset)
+        states = await self._try("read_states", lambda: self._ports.states.read(keys))
+        with self._timed("assemble"):
+            plan = prepare(batch, states, self._scorer)
+        with self._timed("score"):
+            scores = await asyncio.to_thread(self._scorer.score, plan.windows)
+        with self._timed("conclude"):
+            outcome = conclude(plan, scores, self._policy.alarm, self._scorer)
+        verdicts = [*outcome.verdicts, *batch.rejected]
+        # Scores first: whoever receives an alert can already look up the score behind it.
+        await self._try("write_scores", lambda: self._ports.scores.write(verdicts))
+        await self._try(
+            "publish", lambda: self._ports.publisher.publish(outcome.alerts, batch.dead_letters)
+        )
+        stale = await self._try("write_states", lambda: self._ports.states.write(outcome.states))
+        if stale:
+            self._metrics.stale_states.inc(len(stale))
+            logger.warning("another worker has gone on with these assets", assets=list(stale)[:5])
+        self._count(records, verdicts, outcome.alerts, batch.dead_letters)
+        self._on_step("acknowledge")
+        return outcome
+
+    async def _try(self, step: str, action: Callable[[], Awaitable[T]]) -> T:
+        self._on_step(step)
+        with self._timed(step):
+            result = await retrying(
+                action,
+                self._policy.backoff,
+                self._ports.clock,
+                lambda error, wait_s: self._failed(step, error, wait_s),
+            )
+        if self._health.problems.pop(step, None):
+            logger.info("works again", step=step)
+            self._metrics.paused.set(1 if self._health.problems else 0)
+        return result
+
+    def _failed(self, step: str, error: BackendError, wait_s: float) -> None:
+        self._health.problems[step] = str(error)
+        self._metrics.paused.set(1)
+        self._metrics.retries.labels(step).inc()
+        logger.warning("consumption waits", step=step, error=str(error), next_try_s=wait_s)
+
+    @contextmanager
+    def _timed(self, step: str) -> Iterator[None]:
+        begin = self._ports.clock.monotonic()
+        try:
+            yield
+        finally:
+            self._metrics.step_seconds.labels(step).inc(self._ports.clock.monotonic() - begin)
+
+    def _count(
+        self,
+        records: Sequence[SourceRecord],
+        verdicts: Sequence[ScoreRecord],
+        alerts: Sequence[Alert],
+        dead_letters: Sequence[DeadLetter],
+    ) -> None:
+        metrics = self._metrics
+        for status, count in Counter(verdict.status for verdict in verdicts).items():
+            metrics.verdicts.labels(status.value).inc(count)
+        for alert in alerts:
+            metrics.alerts.labels(alert.state.value, alert.level.value).inc()
+        for letter in dead_letters:
+            metrics.dead_letters.labels(letter.reason).inc()
+        now_ms = self._ports.clock.now().timestamp() * 1000
+        for record in records:
+            metrics.latency.observe(max(0.0, now_ms - record.published_ts_ms) / 1000)

@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from common.errors import SettingsError
 
 PREFIX: Final = "SURGELINE_"
+TEST_PREFIX: Final = "SURGELINE_TEST_"
+"""Read by the test suite alone (servers to test against); not settings, and not refused."""
 
 
 class Group(BaseModel):
@@ -101,6 +103,9 @@ class AlertHistorySettings(Group):
         SecretStr("sqlite+aiosqlite:///var/alerts.db"),
         description="SQLAlchemy URL: `sqlite+aiosqlite:///FILE` or `postgresql+asyncpg://...`.",
     )
+    op_timeout_s: float = Field(
+        10.0, gt=0, le=600, description="Longest wait for a connection, a lock or a statement, s."
+    )
 
 
 class LogSettings(Group):
@@ -171,6 +176,9 @@ class ApiSettings(Group):
     detector_url: str = Field(
         "http://127.0.0.1:8081", description="Where the detector answers /ready; for /ready here."
     )
+    probe_timeout_s: float = Field(
+        2.0, gt=0, le=60, description="Longest wait for one dependency in /ready, s."
+    )
 
 
 class Settings(BaseSettings):
@@ -184,9 +192,25 @@ class Settings(BaseSettings):
         case_sensitive=False,
     )
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read nothing behind the caller's back: :func:`load_settings` hands over what it read."""
+        return (init_settings,)
+
     data_dir: Path = Field(
         Path("data/cmapss"),
         description="Folder of the C-MAPSS files, or the folder that holds `cmapss/`.",
+    )
+    var_dir: Path = Field(
+        Path("var"),
+        description="Folder of the local stack: logs, stores, and where other commands find it.",
     )
     kafka: KafkaSettings = KafkaSettings()
     redis: RedisSettings = RedisSettings()
@@ -232,7 +256,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     known = {variable_name(path) for path in field_paths()}
     given = {name.upper(): value for name, value in source.items()}
     for name in given:
-        if name.startswith(PREFIX) and name not in known:
+        if name.startswith(PREFIX) and name not in known and not name.startswith(TEST_PREFIX):
             near = difflib.get_close_matches(name, known, n=1)
             hint = f" Did you mean {near[0]}?" if near else " See docs/settings.md."
             raise SettingsError(f"{name} is not a setting of Surgeline.{hint}")

@@ -9,6 +9,7 @@ from typing import ParamSpec, TypeVar
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from common.errors import SurgelineError, UserError
 
@@ -37,10 +38,10 @@ def friendly_errors(command: Callable[P, R]) -> Callable[P, R]:
         try:
             return command(*args, **kwargs)
         except UserError as exc:
-            error_console().print(f"[bold red]error:[/] {exc}", markup=True)
+            error_console().print(f"[bold red]error:[/] {escape(str(exc))}")
             raise typer.Exit(USER_ERROR_EXIT) from exc
         except SurgelineError as exc:
-            error_console().print(f"[bold red]failed:[/] {exc}", markup=True)
+            error_console().print(f"[bold red]failed:[/] {escape(str(exc))}")
             raise typer.Exit(FAILURE_EXIT) from exc
         except KeyboardInterrupt as exc:
             error_console().print("stopped.")

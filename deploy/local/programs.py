@@ -24,6 +24,18 @@ def free_port() -> int:
     return port
 
 
+def is_free(port: int) -> bool:
+    """Return whether a server could listen on a loopback TCP port now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do
+        try:
+            probe.bind((LOOPBACK, port))
+            probe.listen()
+        except OSError:
+            return False
+    return True
+
+
 def answers(port: int, timeout_s: float = 0.2) -> bool:
     """Return whether something accepts connections on a loopback port."""
     try:
@@ -89,6 +101,8 @@ def valkey_command(port: int, folder: Path) -> list[str]:
         "",
         "--appendonly",
         "no",
+        "--loglevel",
+        "warning",
     ]
 
 

@@ -1,0 +1,99 @@
+"""Commands about this installation: its version, its settings, its running stack."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import BaseModel, SecretStr
+from rich.console import Console
+from rich.text import Text
+
+from common.cli import friendly_errors
+from common.errors import BackendMissingError, SettingsError
+from common.settings import Settings, load_settings
+from deploy import settings_docs
+from deploy.local.statefile import running_stack
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+def version() -> None:
+    """Print the version of Surgeline."""
+    typer.echo(f"surgeline {metadata.version('surgeline')}")
+
+
+@friendly_errors
+def settings(
+    write: Annotated[
+        bool, typer.Option("--write", help="Write docs/settings.md and .env.example anew.")
+    ] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Fail if those two files are stale.")
+    ] = False,
+) -> None:
+    """Show every setting: its variable, the value in effect, its default, what it does.
+
+    For example:
+
+        SURGELINE_LOG__LEVEL=DEBUG surgeline settings
+    """
+    console = Console(highlight=False)
+    if write:
+        changed = settings_docs.write(REPOSITORY)
+        console.print("wrote " + ", ".join(map(str, changed)) if changed else "already up to date")
+    elif check:
+        stale = settings_docs.stale_files(REPOSITORY)
+        if stale:
+            files = " and ".join(map(str, stale))
+            raise SettingsError(f"{files} stale. Run `surgeline settings --write` and commit.")
+    else:
+        for line in _listing(load_settings()):
+            console.print(line)
+
+
+@friendly_errors
+def env(
+    var: Annotated[Path | None, typer.Option(help="The var folder of the stack.")] = None,
+) -> None:
+    """Print `export` lines that lead any program to the running stack.
+
+    Commands of `surgeline` in the stack's own folder find it by themselves. For others:
+
+        eval "$(surgeline env)"
+    """
+    var_dir = var or load_settings().var_dir
+    state = running_stack(var_dir)
+    if state is None:
+        raise BackendMissingError(
+            f"No stack runs in {var_dir}. Start one with `surgeline up`, or name its folder: "
+            "--var DIR."
+        )
+    for name, value in state.environment.items():
+        typer.echo(f"export {name}={shlex.quote(value)}")
+
+
+def _listing(values: Settings) -> Iterator[Text]:
+    for row in settings_docs.setting_rows():
+        value = _value(values, row.path)
+        changed = value != row.default
+        line = Text.assemble((row.variable, "cyan"), "=", (value, "bold yellow" if changed else ""))
+        if changed:
+            line.append(f"  (default: {row.default or 'empty'})", "dim")
+        allowed = f" ({row.allowed})" if row.allowed else ""
+        yield line.append(f"\n    {row.description}{allowed}", "dim")
+
+
+def _value(values: BaseModel, path: tuple[str, ...]) -> str:
+    """Return a value as text; a secret that was set is not shown."""
+    value: object = values
+    default: object = Settings()
+    for part in path:
+        value, default = getattr(value, part), getattr(default, part)
+    if isinstance(value, SecretStr) and value != default:
+        return "(set)"
+    return settings_docs.as_text(value)

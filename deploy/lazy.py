@@ -1,0 +1,89 @@
+"""Commands imported when they are called, so that ``surgeline --help`` stays quick."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+
+@dataclass(frozen=True, slots=True)
+class CommandEntry:
+    """A command and where its code is.
+
+    Attributes:
+        name: As typed.
+        target: ``module:attribute``, a function for Typer or a ``typer.Typer``.
+        summary: Its line in ``surgeline --help``.
+        panel: Its heading there.
+        uses_stack: Whether it talks to a running stack, and should find that of ``surgeline up``.
+    """
+
+    name: str
+    target: str
+    summary: str
+    panel: str
+    uses_stack: bool = False
+
+
+class DeferredCommand(TyperCommand):
+    """Stands in for a command until it is called.
+
+    Args:
+        entry: Which.
+        before: Called with the entry before the command runs.
+    """
+
+    def __init__(self, entry: CommandEntry, before: Callable[[CommandEntry], None]) -> None:
+        super().__init__(
+            entry.name, help=entry.summary, short_help=entry.summary, rich_help_panel=entry.panel
+        )
+        self._entry = entry
+        self._before = before
+
+    # The parser's own types are Typer's private ones, hence Any.
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Import the command and hand over to it."""
+        self._before(self._entry)
+        return load(self._entry).make_context(*args, **kwargs)
+
+
+class LazyGroup(TyperGroup):
+    """The commands of a table; a subclass names the table."""
+
+    entries: ClassVar[Sequence[CommandEntry]] = ()
+
+    @classmethod
+    def before(cls, entry: CommandEntry) -> None:
+        """Do what comes before any command of the table."""
+
+    def list_commands(self, ctx: object) -> list[str]:
+        """Return the names, in the order of the table."""
+        return [entry.name for entry in self.entries]
+
+    def get_command(self, ctx: object, cmd_name: str) -> DeferredCommand | None:
+        """Return a stand-in for the command."""
+        for entry in self.entries:
+            if entry.name == cmd_name:
+                return DeferredCommand(entry, self.before)
+        return None
+
+
+def load(entry: CommandEntry) -> Any:
+    """Import a command and return it as the parser's object."""
+    module, _, attribute = entry.target.partition(":")
+    target = getattr(importlib.import_module(module), attribute)
+    if isinstance(target, typer.Typer):
+        app = target
+    else:
+        app = typer.Typer(
+            add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown"
+        )
+        app.command(entry.name)(target)
+    command = typer.main.get_command(app)
+    command.name = entry.name
+    return command

@@ -1,0 +1,69 @@
+"""What ``surgeline up`` shows: a table of addresses, then everybody's lines with a name before."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from deploy.local.logtail import LogTail
+
+SUPERVISOR: Final = "surgeline"
+COLOURS: Final = ("cyan", "magenta", "green", "yellow", "blue", "bright_cyan", "bright_magenta")
+POLL_S: Final = 0.15
+
+
+class Screen:
+    """Prints lines of several processes to one console.
+
+    Args:
+        console: Where to.
+        tails: The log to follow of each process, by name.
+    """
+
+    def __init__(self, console: Console, tails: Mapping[str, LogTail]) -> None:
+        self._console = console
+        self._tails = tails
+        self._width = max(map(len, (*tails, SUPERVISOR)))
+        self._colours = dict(zip(tails, COLOURS * len(tails), strict=False))
+
+    def say(self, name: str, sentence: str) -> None:
+        """Print what the supervisor has to say about a process."""
+        about = sentence if name == SUPERVISOR else f"{name}: {sentence}"
+        self._line(SUPERVISOR, Text(about, style="bold"))
+
+    def show(self, table: Table) -> None:
+        """Print a table."""
+        self._console.print(table)
+
+    def print_new(self) -> None:
+        """Print what was logged since the last call."""
+        for name, tail in self._tails.items():
+            for line in tail.new_lines():
+                self._line(name, Text.from_ansi(line))
+            tail.bound()
+
+    async def follow(self) -> None:
+        """Print what is logged, until cancelled."""
+        try:
+            while True:
+                self.print_new()
+                await asyncio.sleep(POLL_S)
+        finally:
+            self.print_new()
+
+    def _line(self, name: str, text: Text) -> None:
+        prefix = Text(f"{name:<{self._width}} | ", style=self._colours.get(name, "bold white"))
+        self._console.print(prefix + text)
+
+
+def url_table(urls: Mapping[str, str]) -> Table:
+    """Return the addresses of a stack as a table."""
+    table = Table(show_header=False, box=None, padding=(0, 2))
+    for name, url in urls.items():
+        table.add_row(Text(name, style="bold"), Text(url, style="cyan"))
+    return table

@@ -1,7 +1,7 @@
 """The maths shared by training and serving: windows, normalisation, scores, thresholds, artifacts.
 
-May import: ``common``, numpy, and onnxruntime for serving; torch, scikit-learn and matplotlib only
-in ``network``, ``training`` and ``evaluation`` (extra ``train``).
+May import: ``common``, numpy, and onnxruntime for serving; scikit-learn only in ``evaluation``;
+torch and onnx only in ``network``, ``training``, ``export`` and ``recipe`` (extra ``train``).
 Start here: ``scoring.py`` (what a score is), ``artifact.py`` (what ships), ``serving.py`` (what the
-detector calls).
+detector calls), ``recipe.py`` (how an artifact is made). ``docs/models.md`` tells the whole story.
 """

@@ -7,12 +7,15 @@ score and a batch score of the same window are the same number.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from common.records import ModelRef
+
+if TYPE_CHECKING:
+    from models.artifact import Artifact
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,3 +95,22 @@ class WindowScorer(Protocol):
         Raises:
             ValueError: If the shape is another, or a value is not finite.
         """
+
+
+def open_scorer(artifact: Artifact, threads: int = 1) -> WindowScorer:
+    """Open an artifact for scoring.
+
+    A score does not depend on which other windows are in the call, nor on how many. Not
+    thread-safe by promise; open one per worker.
+
+    Args:
+        artifact: What ``models.artifact.load_artifact`` returned.
+        threads: Threads of the network; scale by workers instead.
+
+    Raises:
+        ArtifactError: If the network is not what the manifest says.
+    """
+    # here, so that whoever needs only the contracts above does not load onnxruntime
+    from models.onnx_scorer import ArtifactScorer
+
+    return ArtifactScorer(artifact, threads)

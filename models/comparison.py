@@ -1,0 +1,140 @@
+"""A model beside the simple baselines, on the same engines; and the same model over several seeds.
+
+A baseline gets what the model gets: thresholds chosen by the same rules on the same engines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from common.cmapss import Dataset
+from common.errors import DatasetError
+from models.artifact import Artifact
+from models.batch import collect_windows
+from models.calibration import calibrate
+from models.evaluation import measure
+from models.metrics import Metrics
+from models.onnx_scorer import ZeroReconstructor
+from models.preparation import Prepared
+from models.scoring import SCORES
+from models.serving import WindowScorer, open_scorer
+from models.splits import EngineRange
+from models.windowing import WindowSet
+
+SplitName = Literal["heldout", "test"]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The engines models are measured on.
+
+    Attributes:
+        dataset: The file they are in.
+        split: ``heldout``: training engines nothing was chosen on; ``test``: the official file.
+        engines: Which engines of the file.
+    """
+
+    dataset: Dataset
+    split: SplitName
+    engines: EngineRange
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One model and the baselines.
+
+    Attributes:
+        measured: On which engines.
+        default: Name of the model, a key of ``models``.
+        models: Metrics by name; the model first.
+    """
+
+    measured: Measured
+    default: str
+    models: Mapping[str, Metrics]
+
+    def best_baseline(self) -> str:
+        """Return the baseline with the highest F1 at its critical threshold."""
+        names = [name for name in self.models if name != self.default]
+        return max(names, key=lambda name: self.models[name].critical.f1)
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """One number over several seeds.
+
+    Attributes:
+        values: One per seed.
+    """
+
+    values: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        """Their mean."""
+        return float(np.mean(self.values))
+
+    @property
+    def sd(self) -> float:
+        """Their standard deviation with ``n - 1``; 0 for one seed."""
+        return float(np.std(self.values, ddof=1)) if len(self.values) > 1 else 0.0
+
+
+def compare(artifact: Artifact, prepared: Prepared, measured: Measured) -> Comparison:
+    """Measure an artifact and every score that uses no network.
+
+    Args:
+        artifact: The model.
+        prepared: The training file the baselines are fitted and calibrated on.
+        measured: Which engines count.
+
+    Raises:
+        DatasetError: If no engine completes a window.
+    """
+    models = {artifact.manifest.name: measure_scorer(open_scorer(artifact), measured)}
+    baselines = [score for score in SCORES.values() if not score.uses_network]
+    windows = _windows(prepared, measured)
+    for score in baselines:
+        calibrated = calibrate(score, ZeroReconstructor(), prepared)
+        models.setdefault(
+            score.name, measure(windows, calibrated.scores(windows), calibrated.thresholds)
+        )
+    return Comparison(measured, artifact.manifest.name, models)
+
+
+def measure_scorer(scorer: WindowScorer, measured: Measured) -> Metrics:
+    """Measure an opened artifact at its own thresholds.
+
+    Raises:
+        DatasetError: If no engine completes a window.
+    """
+    windows = collect_windows(
+        scorer, scorer.channels, scorer.window_length, measured.dataset, measured.engines
+    )
+    _check_some(windows, measured)
+    return measure(windows, scorer.score(windows.windows).scores, scorer.thresholds)
+
+
+def _windows(prepared: Prepared, measured: Measured) -> WindowSet:
+    windows = collect_windows(
+        prepared.normaliser,
+        prepared.channels,
+        prepared.fit.windows.shape[1],
+        measured.dataset,
+        measured.engines,
+    )
+    _check_some(windows, measured)
+    return windows
+
+
+def _check_some(windows: WindowSet, measured: Measured) -> None:
+    if not len(windows):
+        raise DatasetError(
+            f"No engine of {measured.engines} in {measured.dataset.name} "
+            f"({measured.dataset.split}) completes a window in a known operating regime. Was the "
+            "artifact trained on a data set with other regimes?"
+        )

@@ -1,0 +1,78 @@
+"""Which engines serve what, and what "healthy" and "faulty" mean. Engines never change sides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+HEALTHY_RUL: Final = 125
+"""Cycles; a row is healthy when its remaining useful life is above this. The usual cap for these
+sets: wear does not show earlier."""
+
+FAULT_RUL: Final = 30
+"""Cycles; a window is faulty when the life left at its end is at most this. A proxy: the data say
+when an engine failed, not when its fault began."""
+
+FIT_PART: Final = 0.64
+VALIDATE_PART: Final = 0.16
+MIN_ENGINES: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class EngineRange:
+    """Engines numbered ``first`` to ``last``, both included."""
+
+    first: int
+    last: int
+
+    def __len__(self) -> int:
+        """Return the number of engines."""
+        return self.last - self.first + 1
+
+    def __str__(self) -> str:
+        """Return ``first-last``."""
+        return f"{self.first}-{self.last}"
+
+    def holds(self, units: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return which of the engine numbers, shape ``(n,)``, are in the range."""
+        return (units >= self.first) & (units <= self.last)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSplit:
+    """Three sets of engines that share none.
+
+    Attributes:
+        fit: Normalisation and network are fitted on their healthy rows.
+        validate: Thresholds are chosen on them.
+        heldout: Only measured, never used to choose anything.
+    """
+
+    fit: EngineRange
+    validate: EngineRange
+    heldout: EngineRange
+
+
+def split_engines(n_engines: int) -> EngineSplit:
+    """Split engines 1..n in the order of the file: 64 %, 16 %, the rest.
+
+    Raises:
+        ValueError: If there are fewer than :data:`MIN_ENGINES` engines.
+
+    Example:
+        >>> split = split_engines(100)
+        >>> print(split.fit, split.validate, split.heldout)
+        1-64 65-80 81-100
+    """
+    if n_engines < MIN_ENGINES:
+        raise ValueError(f"{n_engines} engines came; at least {MIN_ENGINES} are needed to split")
+    fit_last = int(n_engines * FIT_PART)
+    validate_last = max(fit_last + 1, int(n_engines * (FIT_PART + VALIDATE_PART)))
+    return EngineSplit(
+        EngineRange(1, fit_last),
+        EngineRange(fit_last + 1, validate_last),
+        EngineRange(validate_last + 1, n_engines),
+    )

@@ -1,0 +1,77 @@
+"""Rows of one engine to windows of consecutive rows. Views where possible, never a filled gap."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def sliding_windows(rows: NDArray[np.float32], window_length: int) -> NDArray[np.float32]:
+    """Return every window of consecutive rows, without copying.
+
+    Args:
+        rows: Shape ``(n, n_channels)``, oldest first.
+        window_length: Rows in a window, at least 1.
+
+    Returns:
+        Read-only view of shape ``(max(0, n - window_length + 1), window_length, n_channels)``;
+        window ``i`` ends at row ``i + window_length - 1``.
+
+    Raises:
+        ValueError: If ``rows`` is not two-dimensional or ``window_length`` is less than 1.
+
+    Example:
+        >>> sliding_windows(np.arange(4, dtype=np.float32).reshape(4, 1), 3)[:, :, 0].tolist()
+        [[0.0, 1.0, 2.0], [1.0, 2.0, 3.0]]
+    """
+    if rows.ndim != 2:
+        raise ValueError(f"rows of shape {rows.shape} came; (n, n_channels) was expected")
+    if window_length < 1:
+        raise ValueError(f"window_length {window_length} came; at least 1 was expected")
+    if len(rows) < window_length:
+        return np.empty((0, window_length, rows.shape[1]), dtype=rows.dtype)
+    view = np.lib.stride_tricks.sliding_window_view(rows, window_length, axis=0)  # (n', C, W)
+    return view.transpose(0, 2, 1)  # (n', W, C)
+
+
+def complete_window_ends(known: NDArray[np.bool_], window_length: int) -> NDArray[np.int64]:
+    """Return the rows at which a window of known rows alone ends, ascending.
+
+    Args:
+        known: Shape ``(n,)``; false for a row that must not enter a window.
+        window_length: Rows in a window, at least 1.
+
+    Example:
+        >>> complete_window_ends(np.array([True, True, False, True, True]), 2).tolist()
+        [1, 4]
+    """
+    counts = np.concatenate(([0], np.cumsum(known, dtype=np.int64)))
+    full = counts[window_length:] - counts[: max(0, len(counts) - window_length)] == window_length
+    return np.flatnonzero(full).astype(np.int64) + window_length - 1
+
+
+@dataclass(frozen=True, slots=True)
+class WindowSet:
+    """Windows of several engines with what is known of each.
+
+    Attributes:
+        windows: Shape ``(n, window_length, n_channels)``, z-scored.
+        units: Shape ``(n,)``; engine number.
+        cycles: Shape ``(n,)``; cycle at the window's end.
+        rul: Shape ``(n,)``; remaining useful life at the window's end, cycles.
+    """
+
+    windows: NDArray[np.float32]
+    units: NDArray[np.int64]
+    cycles: NDArray[np.int64]
+    rul: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        """Return the number of windows."""
+        return len(self.windows)
+
+    def where(self, mask: NDArray[np.bool_]) -> WindowSet:
+        """Return the windows at which ``mask``, shape ``(n,)``, is true."""
+        return WindowSet(self.windows[mask], self.units[mask], self.cycles[mask], self.rul[mask])

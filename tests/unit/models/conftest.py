@@ -1,0 +1,25 @@
+"""One small artifact, trained once, shared by the tests of this folder."""
+
+from __future__ import annotations
+
+import pytest
+
+from models.artifact import Artifact
+from models.preparation import Prepared, prepare
+from models.recipe import build_artifact
+from models.training import TrainingConfig
+from tests.support.fleets import fleet
+
+SMALL = TrainingConfig(seed=3, epochs=2, hidden=6, latent=3)
+
+
+@pytest.fixture(scope="session")
+def prepared() -> Prepared:
+    """A made-up fleet, split and cut."""
+    return prepare(fleet())
+
+
+@pytest.fixture(scope="session")
+def artifact(prepared: Prepared) -> Artifact:
+    """A network of 14 channels, hardly trained."""
+    return build_artifact(prepared, "toy", SMALL)

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from models.calibration import calibrate
+from models.onnx_scorer import ZeroReconstructor
+from models.preparation import Prepared, healthy
+from models.scoring import SCORES
+
+
+def test_warning_is_chosen_on_healthy_validation_windows(prepared: Prepared) -> None:
+    calibrated = calibrate(SCORES["input_mse"], ZeroReconstructor(), prepared)
+
+    scores = calibrated.scores(healthy(prepared.validate))
+    assert calibrated.warning.value == pytest.approx(np.quantile(scores, 0.99))
+    assert calibrated.warning.engines == prepared.split.validate
+    assert calibrated.warning.windows == len(scores)
+
+
+def test_heldout_engines_change_no_threshold(prepared: Prepared) -> None:
+    heldout = replace(prepared.heldout, windows=prepared.heldout.windows + 100)
+
+    for score in (SCORES["input_mse"], SCORES["last_row"]):
+        first = calibrate(score, ZeroReconstructor(), prepared)
+        second = calibrate(score, ZeroReconstructor(), replace(prepared, heldout=heldout))
+        assert first.thresholds == second.thresholds
+
+
+def test_critical_is_raised_to_warning_and_says_so(prepared: Prepared) -> None:
+    validate = prepared.validate
+    rows = validate.windows.copy()
+    rows[validate.rul > 125] *= 50  # healthy validation engines that look worse than any fault
+    odd = replace(prepared, validate=replace(validate, windows=rows))
+
+    calibrated = calibrate(SCORES["input_mse"], ZeroReconstructor(), odd)
+
+    assert calibrated.critical.value == calibrated.warning.value
+    assert calibrated.critical.reason.startswith("raised to the warning threshold")
+
+
+def test_critical_is_above_warning_on_an_ordinary_fleet(prepared: Prepared) -> None:
+    calibrated = calibrate(SCORES["input_mse"], ZeroReconstructor(), prepared)
+
+    assert calibrated.critical.value > calibrated.warning.value
+    assert calibrated.critical.engines.first == prepared.split.fit.first
+    assert calibrated.critical.engines.last == prepared.split.validate.last

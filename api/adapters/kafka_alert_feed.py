@@ -1,0 +1,172 @@
+"""The alerts topic through aiokafka, without a consumer group.
+
+Offsets are the history's business: it keeps them in the transaction of the alerts, so what was read
+and what is stored cannot disagree. A group's committed offset could.
+
+Offsets mean something only within one life of the topic. The local broker keeps everything in
+memory, so every start of it is a new life; its cluster id tells. A topic deleted and made anew on
+the same cluster shows itself by a high watermark below our position. In both cases reading starts
+over: alerts carry derived ids, so reading them again is harmless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+from pydantic import ValidationError
+
+from api.ports import FeedBatch, Resume, WireAlert
+from common.errors import BackendError, BackendMissingError, BackendUnavailableError
+from common.kafka import ensure_topics, started
+from common.logs import get_logger
+from common.records import Alert
+from common.settings import KafkaSettings
+from common.topics import Topics
+
+FETCH_WAIT_MS: Final = 100
+"""How long the broker may hold a fetch back; half of it is the idle latency of the local broker."""
+
+IDLE_CHECK_MS: Final = 5000
+"""Silence after which we ask whether it is still the same broker."""
+
+MAX_RECORDS: Final = 1000
+"""Most records of one batch, and so of one transaction."""
+
+MAX_ID_CHARS: Final = 200
+
+_log = get_logger(__name__)
+
+
+class KafkaAlertFeed:
+    """Reads all partitions of the alerts topic."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._settings = settings
+        self._topic = Topics(settings.topic_prefix).alerts
+        self._admin: Any = None
+        self._trouble = "not connected yet"
+
+    async def batches(self, resume: Resume) -> AsyncGenerator[FeedBatch, None]:
+        """Connect and yield what arrives; see the port."""
+        try:
+            with _our_errors(self._settings):
+                async with AsyncExitStack() as stack:
+                    await ensure_topics(self._settings)
+                    admin = await self._start_admin(stack)
+                    consumer = await stack.enter_async_context(started(self._consumer()))
+                    source = await self._source(admin)
+                    partitions = await self._assign(consumer, await resume(source))
+                    self._admin = admin
+                    _log.info("reading alerts", topic=self._topic, partitions=len(partitions))
+                    async for batch in self._read(consumer, source, partitions):
+                        yield batch
+                    _log.warning("the alerts topic is another one now", topic=self._topic)
+        except BackendError as exc:
+            self._trouble = str(exc)
+            raise
+        finally:
+            self._admin = None
+
+    async def ping(self) -> None:
+        """Return when the broker answers on the feed's own connection."""
+        if self._admin is None:
+            raise BackendUnavailableError(
+                f"not reading from the broker at {self._settings.bootstrap_servers}: "
+                f"{self._trouble}"
+            )
+        with _our_errors(self._settings):
+            await self._source(self._admin)
+
+    def _consumer(self) -> AIOKafkaConsumer:
+        return AIOKafkaConsumer(
+            bootstrap_servers=self._settings.bootstrap_servers,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",  # an offset the broker no longer has, or never had
+            fetch_max_wait_ms=FETCH_WAIT_MS,
+            request_timeout_ms=int(self._settings.op_timeout_s * 1000),
+        )
+
+    async def _start_admin(self, stack: AsyncExitStack) -> AIOKafkaAdminClient:
+        admin = AIOKafkaAdminClient(
+            bootstrap_servers=self._settings.bootstrap_servers,
+            request_timeout_ms=int(self._settings.op_timeout_s * 1000),
+        )
+        stack.push_async_callback(admin.close)
+        await admin.start()
+        return admin
+
+    async def _assign(self, consumer: Any, offsets: Mapping[int, int]) -> list[TopicPartition]:
+        await consumer.topics()  # brings the metadata that the next line needs
+        numbers = consumer.partitions_for_topic(self._topic)
+        if not numbers:
+            raise BackendUnavailableError(f"The broker has no topic {self._topic} yet.")
+        partitions = [TopicPartition(self._topic, number) for number in sorted(numbers)]
+        consumer.assign(partitions)
+        for partition in partitions:
+            consumer.seek(partition, offsets.get(partition.partition, 0))
+        return partitions
+
+    async def _read(
+        self, consumer: Any, source: str, partitions: list[TopicPartition]
+    ) -> AsyncGenerator[FeedBatch, None]:
+        """Yield what arrives until the topic is another one.
+
+        What was fetched just before the change is yielded all the same: the alerts are alerts, and
+        the offset is noted under the old source, where it does no harm.
+        """
+        while True:
+            fetched = await consumer.getmany(timeout_ms=IDLE_CHECK_MS, max_records=MAX_RECORDS)
+            for partition, records in fetched.items():
+                alerts = [alert for record in records if (alert := _decoded(record))]
+                yield FeedBatch(source, partition.partition, records[-1].offset + 1, alerts)
+            for partition in partitions:
+                highwater = consumer.highwater(partition)
+                if highwater is not None and highwater < await consumer.position(partition):
+                    yield FeedBatch(source, partition.partition, 0, [])
+                    return
+            numbers = {partition.partition for partition in partitions}
+            if consumer.partitions_for_topic(self._topic) != numbers:
+                return
+            if await self._source(self._admin) != source:
+                return
+
+    async def _source(self, admin: Any) -> str:
+        described = await admin.describe_cluster()
+        return f"{described['cluster_id']}/{self._topic}"
+
+
+def _decoded(record: Any) -> WireAlert | None:
+    """Return the alert; what is no alert is logged and left out, or it would block all others."""
+    try:
+        body = (record.value or b"").decode()
+        alert = Alert.model_validate_json(body)
+    except (UnicodeDecodeError, ValidationError) as exc:
+        why = str(exc).splitlines()[0]
+    else:
+        if _usable(alert.alert_id) and _usable(alert.alarm_id):
+            return WireAlert(alert, body)
+        why = f"unusable ids {alert.alert_id[:MAX_ID_CHARS]!r} {alert.alarm_id[:MAX_ID_CHARS]!r}"
+    _log.warning("not an alert", partition=record.partition, offset=record.offset, why=why)
+    return None
+
+
+def _usable(name: str) -> bool:
+    """Return whether an id fits into an SSE field, a URL and a PostgreSQL text."""
+    return 0 < len(name) <= MAX_ID_CHARS and name.isascii() and name.isprintable()
+
+
+@contextmanager
+def _our_errors(settings: KafkaSettings) -> Iterator[None]:
+    try:
+        yield
+    except BackendMissingError as exc:
+        raise BackendUnavailableError(str(exc)) from exc
+    except (KafkaError, OSError) as exc:
+        raise BackendUnavailableError(
+            f"The broker at {settings.bootstrap_servers} failed: {exc!r}"
+        ) from exc

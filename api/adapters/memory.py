@@ -1,0 +1,249 @@
+"""Every port in memory: for unit tests, held to the real adapters' promises by contract tests."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping, Sequence
+
+from api.ports import (
+    AlertFilter,
+    FeedBatch,
+    Replay,
+    ReplayProgress,
+    ReplaySpec,
+    ReplayState,
+    Resume,
+    StoredAlert,
+)
+from common.errors import BackendError
+from common.records import Transition
+
+
+class MemoryAlertHistory:
+    """The alert history in lists.
+
+    Attributes:
+        failure: When set, every call raises it.
+    """
+
+    def __init__(self) -> None:
+        self.failure: BackendError | None = None
+        self._alerts: list[StoredAlert] = []
+        self._by_id: dict[str, StoredAlert] = {}
+        self._open: dict[str, StoredAlert] = {}
+        self._positions: dict[tuple[str, int], int] = {}
+
+    async def store(self, batch: FeedBatch) -> int:
+        """Keep the alerts and the next offset."""
+        self._check()
+        before = len(self._alerts)
+        for item in batch.alerts:
+            alert = item.alert
+            if alert.alert_id in self._by_id:
+                continue
+            stored = StoredAlert(len(self._alerts) + 1, alert, item.body)
+            self._alerts.append(stored)
+            self._by_id[alert.alert_id] = stored
+            self._open.pop(alert.alarm_id, None)
+            if alert.state is not Transition.CLEARED:
+                self._open[alert.alarm_id] = stored
+        self._positions[batch.source, batch.partition] = batch.next_offset
+        return len(self._alerts) - before
+
+    async def positions(self, source: str) -> Mapping[int, int]:
+        """Return the next offset of each partition read before."""
+        self._check()
+        return {
+            partition: offset
+            for (name, partition), offset in self._positions.items()
+            if name == source
+        }
+
+    async def page(
+        self,
+        wanted: AlertFilter,
+        limit: int,
+        *,
+        after: int | None = None,
+        newest_first: bool = False,
+    ) -> Sequence[StoredAlert]:
+        """Return at most ``limit`` alerts in the order of arrival, or backwards."""
+        self._check()
+        alerts = reversed(self._alerts) if newest_first else iter(self._alerts)
+        found = [
+            item
+            for item in alerts
+            if _matches(item, wanted)
+            and (
+                after is None or (item.sequence < after if newest_first else item.sequence > after)
+            )
+        ]
+        return found[:limit]
+
+    async def find(self, alert_id: str) -> StoredAlert | None:
+        """Return the alert, or none."""
+        self._check()
+        return self._by_id.get(alert_id)
+
+    async def last(self) -> StoredAlert | None:
+        """Return the alert with the highest sequence, or none."""
+        self._check()
+        return self._alerts[-1] if self._alerts else None
+
+    async def open_alarms(self) -> Sequence[StoredAlert]:
+        """Return the latest alert of each alarm that was not cleared."""
+        self._check()
+        return sorted(self._open.values(), key=lambda item: item.sequence)
+
+    async def ping(self) -> None:
+        """Return, or raise what the test asked for."""
+        self._check()
+
+    def ids(self) -> set[str]:
+        """Return the ids of all alerts, for tests that wait for some."""
+        return set(self._by_id)
+
+    def _check(self) -> None:
+        if self.failure is not None:
+            raise self.failure
+
+
+def _matches(item: StoredAlert, wanted: AlertFilter) -> bool:
+    alert = item.alert
+    return (
+        wanted.asset_id in (None, alert.asset_id)
+        and wanted.run_id in (None, alert.run_id)
+        and wanted.alarm_id in (None, alert.alarm_id)
+        and wanted.level in (None, alert.level)
+        and wanted.state in (None, alert.state)
+        and (wanted.min_level is None or alert.level.rank >= wanted.min_level.rank)
+        and (wanted.since is None or alert.ts >= wanted.since)
+        and (wanted.until is None or alert.ts < wanted.until)
+    )
+
+
+class MemoryAlertFeed:
+    """A topic that a test fills by hand.
+
+    Attributes:
+        failure: When set, ``ping`` raises it.
+        taken: How many batches were taken.
+    """
+
+    def __init__(self) -> None:
+        self.failure: BackendError | None = None
+        self.taken = 0
+        self._arrived: asyncio.Queue[FeedBatch | BackendError] = asyncio.Queue()
+
+    def put(self, item: FeedBatch | BackendError) -> None:
+        """Let a batch arrive, or an error happen."""
+        self._arrived.put_nowait(item)
+
+    async def batches(self, resume: Resume) -> AsyncGenerator[FeedBatch, None]:
+        """Yield what :meth:`put` brings."""
+        await resume("memory")
+        while True:
+            item = await self._arrived.get()
+            if isinstance(item, BackendError):
+                raise item
+            self.taken += 1
+            yield item
+
+    async def ping(self) -> None:
+        """Return, or raise what the test asked for."""
+        if self.failure is not None:
+            raise self.failure
+
+
+class MemoryProbe:
+    """A detector that is what the test says.
+
+    Attributes:
+        failure: When set, ``ping`` raises it.
+        hangs: When set, ``ping`` never returns.
+    """
+
+    def __init__(self) -> None:
+        self.failure: BackendError | None = None
+        self.hangs = False
+
+    async def ping(self) -> None:
+        """Return, raise or hang."""
+        if self.hangs:
+            await asyncio.Event().wait()
+        if self.failure is not None:
+            raise self.failure
+
+
+class MemoryReplayRecords:
+    """Replays in a dictionary."""
+
+    def __init__(self) -> None:
+        self._replays: dict[str, Replay] = {}
+
+    async def put(self, replay: Replay) -> None:
+        """Remember the replay."""
+        self._replays[replay.spec.run_id] = replay
+
+    async def find(self, run_id: str) -> Replay | None:
+        """Return the replay, or none."""
+        return self._replays.get(run_id)
+
+    async def all(self) -> Sequence[Replay]:
+        """Return all replays, the latest started first."""
+        by_run = sorted(self._replays.values(), key=lambda item: item.spec.run_id)
+        return sorted(by_run, key=lambda item: item.started_at, reverse=True)
+
+
+class MemoryReplayProcess:
+    """A producer whose words a test speaks."""
+
+    def __init__(self) -> None:
+        self.terminated = False
+        self.killed = False
+        self._said: asyncio.Queue[ReplayProgress | None] = asyncio.Queue()
+        self._last = ReplayProgress()
+
+    def say(self, progress: ReplayProgress) -> None:
+        """Report progress; a state other than running ends the process."""
+        self._last = progress
+        self._said.put_nowait(progress)
+        if progress.state is not ReplayState.RUNNING:
+            self._said.put_nowait(None)
+
+    async def progress(self) -> AsyncGenerator[ReplayProgress, None]:
+        """Yield what was said until the process ended."""
+        while (progress := await self._said.get()) is not None:
+            yield progress
+
+    def terminate(self) -> None:
+        """Stop, as the producer does."""
+        self.terminated = True
+        last = self._last
+        self.say(ReplayProgress(last.sent, last.skipped, last.total, ReplayState.STOPPED))
+
+    def kill(self) -> None:
+        """End at once."""
+        self.killed = True
+        self.say(ReplayProgress(state=ReplayState.FAILED, error="killed"))
+
+
+class MemoryReplayLauncher:
+    """Remembers what it was asked to launch.
+
+    Attributes:
+        launched: Each spec with its process, in order.
+        failure: When set, ``launch`` raises it.
+    """
+
+    def __init__(self) -> None:
+        self.launched: list[tuple[ReplaySpec, MemoryReplayProcess]] = []
+        self.failure: BackendError | None = None
+
+    async def launch(self, spec: ReplaySpec) -> MemoryReplayProcess:
+        """Pretend to start a producer."""
+        if self.failure is not None:
+            raise self.failure
+        process = MemoryReplayProcess()
+        self.launched.append((spec, process))
+        return process

@@ -1,0 +1,166 @@
+"""Replays as child processes: ``python -m producer replay ... --progress json``.
+
+The child's standard output is a pipe that only we read. If the api is killed, the pipe breaks and
+the producer ends with its next word, so no replay goes on that nobody knows of.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import tempfile
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import suppress
+from typing import BinaryIO, Final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from api.ports import ReplayProgress, ReplaySpec, ReplayState
+from common.errors import BackendUnavailableError
+from common.logs import get_logger
+from common.records import utc_text
+from common.settings import PREFIX, Settings, variable_name
+
+TAIL_BYTES: Final = 4096
+"""How much of the end of the child's standard error is looked at to explain a failure."""
+
+LINE_BYTES: Final = 1024 * 1024
+
+_log = get_logger(__name__)
+
+
+class _Line(BaseModel):
+    """One line of ``--progress json``; fields we do not know are left out."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    sent: int = Field(0, ge=0)
+    skipped: int = Field(0, ge=0)
+    total: int | None = Field(None, ge=0)
+    state: ReplayState = ReplayState.RUNNING
+    error: str | None = None
+
+
+def producer_command(spec: ReplaySpec) -> list[str]:
+    """Return the command line that replays ``spec``."""
+    options: dict[str, str | None] = {
+        "--dataset": spec.dataset,
+        "--split": spec.split,
+        "--engines": spec.engines,
+        "--speed": spec.speed,
+        "--start": utc_text(spec.start),
+        "--cycle-interval": f"{spec.cycle_interval_s:g}s",
+        "--seed": None if spec.seed is None else str(spec.seed),
+        "--run-id": spec.run_id,
+        "--progress": "json",
+    }
+    command = [sys.executable, "-m", "producer", "replay"]
+    for name, value in options.items():
+        if value is not None:
+            command += [name, value]
+    return command
+
+
+def producer_environment(settings: Settings, inherited: Mapping[str, str]) -> dict[str, str]:
+    """Return the child's environment: ours, with the producer's settings as we hold them.
+
+    Secrets of other parts (Redis, InfluxDB, the database) are not handed on.
+    """
+    kept = {name: value for name, value in inherited.items() if not name.upper().startswith(PREFIX)}
+    kept[variable_name(("data_dir",))] = str(settings.data_dir)
+    for group in ("kafka", "log"):
+        for field, value in getattr(settings, group).model_dump(mode="json").items():
+            kept[variable_name((group, field))] = str(value)
+    return kept
+
+
+class ProcessReplayLauncher:
+    """Starts ``python -m producer``."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._environment = producer_environment(settings, os.environ)
+
+    async def launch(self, spec: ReplaySpec) -> ProducerProcess:
+        """Start a producer; see the port."""
+        errors = await asyncio.to_thread(tempfile.TemporaryFile)
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *producer_command(spec),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=errors,
+                env=self._environment,
+                limit=LINE_BYTES,
+                start_new_session=True,  # Ctrl-C reaches us; we end the child in our own order
+            )
+        except OSError as exc:
+            errors.close()
+            raise BackendUnavailableError(f"The producer could not be started: {exc}") from exc
+        return ProducerProcess(process, errors)
+
+
+class ProducerProcess:
+    """One running ``python -m producer replay``."""
+
+    def __init__(self, process: asyncio.subprocess.Process, errors: BinaryIO) -> None:
+        self._process = process
+        self._errors = errors
+
+    async def progress(self) -> AsyncGenerator[ReplayProgress, None]:
+        """Yield what it says; ends with the process, and the last one tells how it ended."""
+        last = ReplayProgress()
+        async for line in self._lines():
+            if (progress := _parsed(line)) is not None:
+                last = progress
+                if progress.state is ReplayState.RUNNING:
+                    yield progress
+        code = await self._process.wait()
+        said = await asyncio.to_thread(self._last_words)
+        yield _ending(last, code, said)
+
+    def terminate(self) -> None:
+        """Ask it to stop."""
+        with suppress(ProcessLookupError):
+            self._process.terminate()
+
+    def kill(self) -> None:
+        """End it at once."""
+        with suppress(ProcessLookupError):
+            self._process.kill()
+
+    async def _lines(self) -> AsyncGenerator[str, None]:
+        assert self._process.stdout is not None  # noqa: S101 - launched with a pipe
+        while True:
+            try:
+                raw = await self._process.stdout.readline()
+            except ValueError:  # longer than LINE_BYTES: the reader has dropped it
+                continue
+            if not raw:
+                return
+            yield raw.decode(errors="replace")
+
+    def _last_words(self) -> str:
+        """Return the last line of its standard error, and close that."""
+        with self._errors as errors:
+            size = errors.seek(0, os.SEEK_END)
+            errors.seek(max(0, size - TAIL_BYTES))
+            lines = errors.read().decode(errors="replace").strip().splitlines()
+        return lines[-1].strip() if lines else "it said nothing"
+
+
+def _ending(last: ReplayProgress, code: int, said: str) -> ReplayProgress:
+    if last.state is not ReplayState.RUNNING:
+        return last
+    why = f"signal {-code}" if code < 0 else f"exit code {code}"
+    error = f"The producer ended without a last word ({why}): {said}"
+    return ReplayProgress(last.sent, last.skipped, last.total, ReplayState.FAILED, error)
+
+
+def _parsed(line: str) -> ReplayProgress | None:
+    try:
+        said = _Line.model_validate_json(line)
+    except ValidationError:
+        _log.warning("the producer said something else than progress", line=line.strip()[:200])
+        return None
+    return ReplayProgress(said.sent, said.skipped, said.total, said.state, said.error)

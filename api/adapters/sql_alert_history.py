@@ -1,0 +1,206 @@
+"""The alert history in SQLite or PostgreSQL.
+
+Writers are ordered by one row: the first statement of every write locks the row that holds the last
+sequence, and the lock lasts until the commit. So sequences have no gaps and become visible in their
+order, whichever process wrote them; a stream that has read up to n has missed nothing below n.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from sqlalchemy import Select, insert, select, text, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from api.adapters.sql_database import our_errors
+from api.adapters.sql_models import AlertRow, PositionRow, SequenceRow
+from api.ports import AlertFilter, FeedBatch, StoredAlert, WireAlert
+from common.records import Alert, Level, Transition
+
+COUNTER: Final = "alerts"
+
+CHUNK: Final = 500
+"""Ids in one IN list; SQLite allows 32,766 parameters, PostgreSQL plans short lists better."""
+
+
+class SqlAlertHistory:
+    """Keeps alerts in the database of ``open_database``."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def store(self, batch: FeedBatch) -> int:
+        """Keep the alerts and the next offset in one transaction; see the port."""
+        with our_errors("store alerts"):
+            async with self._engine.begin() as connection:
+                last = await _lock_sequence(connection)
+                new = await _unknown(connection, batch.alerts)
+                if new:
+                    await _insert(connection, new, last)
+                await _put_position(connection, batch)
+        return len(new)
+
+    async def positions(self, source: str) -> Mapping[int, int]:
+        """Return the next offset of each partition read before."""
+        statement = select(PositionRow.partition, PositionRow.next_offset).where(
+            PositionRow.source == source
+        )
+        with our_errors("read its positions"):
+            async with self._engine.connect() as connection:
+                rows = (await connection.execute(statement)).all()
+        return {row.partition: row.next_offset for row in rows}
+
+    async def page(
+        self,
+        wanted: AlertFilter,
+        limit: int,
+        *,
+        after: int | None = None,
+        newest_first: bool = False,
+    ) -> Sequence[StoredAlert]:
+        """Return at most ``limit`` alerts in the order of arrival, or backwards."""
+        statement = _filtered(wanted).limit(limit)
+        if newest_first:
+            statement = statement.order_by(AlertRow.sequence.desc())
+            if after is not None:
+                statement = statement.where(AlertRow.sequence < after)
+        else:
+            statement = statement.order_by(AlertRow.sequence)
+            if after is not None:
+                statement = statement.where(AlertRow.sequence > after)
+        return await self._read(statement)
+
+    async def find(self, alert_id: str) -> StoredAlert | None:
+        """Return the alert, or none."""
+        return _first(await self._read(_ALERTS.where(AlertRow.alert_id == alert_id)))
+
+    async def last(self) -> StoredAlert | None:
+        """Return the alert with the highest sequence, or none."""
+        statement = _ALERTS.order_by(AlertRow.sequence.desc()).limit(1)
+        return _first(await self._read(statement))
+
+    async def open_alarms(self) -> Sequence[StoredAlert]:
+        """Return the latest alert of each alarm that was not cleared."""
+        return await self._read(_ALERTS.where(AlertRow.is_open).order_by(AlertRow.sequence))
+
+    async def ping(self) -> None:
+        """Return when the database answers."""
+        with our_errors("answer"):
+            async with self._engine.connect() as connection:
+                await connection.execute(text("SELECT 1"))
+
+    async def _read(self, statement: Select[int, str]) -> Sequence[StoredAlert]:
+        with our_errors("read alerts"):
+            async with self._engine.connect() as connection:
+                rows = (await connection.execute(statement)).all()
+        return [
+            StoredAlert(row.sequence, Alert.model_validate_json(row.body), row.body) for row in rows
+        ]
+
+
+_ALERTS: Final = select(AlertRow.sequence, AlertRow.body)
+
+
+def _first(found: Sequence[StoredAlert]) -> StoredAlert | None:
+    return found[0] if found else None
+
+
+def _filtered(wanted: AlertFilter) -> Select[int, str]:
+    statement = _ALERTS
+    for column, value in (
+        (AlertRow.asset_id, wanted.asset_id),
+        (AlertRow.run_id, wanted.run_id),
+        (AlertRow.alarm_id, wanted.alarm_id),
+        (AlertRow.level, wanted.level),
+        (AlertRow.state, wanted.state),
+    ):
+        if value is not None:
+            statement = statement.where(column == str(value))
+    if wanted.min_level is not None:
+        rank = wanted.min_level.rank
+        at_least = [level.value for level in Level if level.rank >= rank]
+        statement = statement.where(AlertRow.level.in_(at_least))
+    if wanted.since is not None:
+        statement = statement.where(AlertRow.ts >= wanted.since)
+    if wanted.until is not None:
+        statement = statement.where(AlertRow.ts < wanted.until)
+    return statement
+
+
+async def _lock_sequence(connection: AsyncConnection) -> int:
+    """Return the last sequence given out; until the commit nobody else gets past this line."""
+    await connection.execute(
+        update(SequenceRow).where(SequenceRow.name == COUNTER).values(value=SequenceRow.value)
+    )
+    found = await connection.execute(select(SequenceRow.value).where(SequenceRow.name == COUNTER))
+    return found.scalar_one()
+
+
+async def _unknown(connection: AsyncConnection, alerts: Sequence[WireAlert]) -> list[WireAlert]:
+    """Return the alerts whose id is not stored, each id once, in their order."""
+    by_id: dict[str, WireAlert] = {}
+    for item in alerts:
+        by_id.setdefault(item.alert.alert_id, item)
+    ids = list(by_id)
+    for start in range(0, len(ids), CHUNK):
+        chunk = ids[start : start + CHUNK]
+        known = await connection.execute(
+            select(AlertRow.alert_id).where(AlertRow.alert_id.in_(chunk))
+        )
+        for alert_id in known.scalars():
+            del by_id[alert_id]
+    return list(by_id.values())
+
+
+async def _insert(connection: AsyncConnection, new: Sequence[WireAlert], last: int) -> None:
+    latest = {item.alert.alarm_id: item.alert.alert_id for item in new}
+    alarms = list(latest)
+    for start in range(0, len(alarms), CHUNK):
+        await connection.execute(
+            update(AlertRow)
+            .where(AlertRow.alarm_id.in_(alarms[start : start + CHUNK]), AlertRow.is_open)
+            .values(is_open=False)
+        )
+    rows = [
+        _row(item, sequence, is_latest=latest[item.alert.alarm_id] == item.alert.alert_id)
+        for sequence, item in enumerate(new, last + 1)
+    ]
+    await connection.execute(insert(AlertRow), rows)
+    await connection.execute(
+        update(SequenceRow).where(SequenceRow.name == COUNTER).values(value=last + len(rows))
+    )
+
+
+def _row(item: WireAlert, sequence: int, *, is_latest: bool) -> dict[str, object]:
+    alert = item.alert
+    return {
+        "sequence": sequence,
+        "alert_id": alert.alert_id,
+        "alarm_id": alert.alarm_id,
+        "asset_id": alert.asset_id,
+        "run_id": alert.run_id,
+        "level": alert.level.value,
+        "state": alert.state.value,
+        "onset_cycle": alert.onset_cycle,
+        "cycle": alert.cycle,
+        "ts": alert.ts,
+        "score": alert.score,
+        "is_open": is_latest and alert.state is not Transition.CLEARED,
+        "body": item.body,
+    }
+
+
+async def _put_position(connection: AsyncConnection, batch: FeedBatch) -> None:
+    make = postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert
+    statement = make(PositionRow).values(
+        source=batch.source, partition=batch.partition, next_offset=batch.next_offset
+    )
+    await connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=[PositionRow.source, PositionRow.partition],
+            set_={"next_offset": statement.excluded.next_offset},
+        )
+    )

@@ -1,0 +1,157 @@
+"""Opens the alert history's database: connections, time limits, migrations to the newest schema."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, event, make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    InterfaceError,
+    OperationalError,
+    SQLAlchemyError,
+)
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from common.clock import SystemClock
+from common.errors import BackendError, BackendRefusedError, BackendUnavailableError, SettingsError
+from common.retry import Backoff, retrying
+from common.settings import AlertHistorySettings
+
+MIGRATION_LOCK: Final = 0x5375_7267
+"""PostgreSQL's advisory lock while migrating: any number, the same in every process of ours."""
+
+OPENING: Final = Backoff(initial_s=0.1, max_s=1.0, attempts=6)
+"""About 3 s of tries: several processes that open one new SQLite file get in each other's way."""
+
+
+@contextmanager
+def our_errors(doing: str) -> Iterator[None]:
+    """Turn the driver's errors into ours.
+
+    Raises:
+        BackendUnavailableError: If the database is locked, gone or too slow.
+        BackendRefusedError: If it will answer the same again.
+    """
+    try:
+        yield
+    except (OperationalError, InterfaceError, OSError, TimeoutError) as exc:
+        raise BackendUnavailableError(f"The alert history could not {doing}: {_why(exc)}") from exc
+    except DBAPIError as exc:
+        kind = BackendUnavailableError if exc.connection_invalidated else BackendRefusedError
+        raise kind(f"The alert history could not {doing}: {_why(exc)}") from exc
+    except SQLAlchemyError as exc:
+        raise BackendUnavailableError(f"The alert history could not {doing}: {exc}") from exc
+
+
+def _why(exc: BaseException) -> str:
+    cause = getattr(exc, "orig", None) or exc
+    return str(cause).splitlines()[0] if str(cause) else type(cause).__name__
+
+
+@asynccontextmanager
+async def open_database(settings: AlertHistorySettings) -> AsyncIterator[AsyncEngine]:
+    """Yield an engine whose schema is the newest; close its connections at the end.
+
+    Raises:
+        SettingsError: If the URL is not one of SQLite or PostgreSQL, or the folder cannot be made.
+        BackendError: If the database cannot be opened or migrated.
+    """
+    url = _checked_url(settings)
+    engine = _engine(url, settings.op_timeout_s)
+    try:
+        await retrying(lambda: _migrate(engine), OPENING, SystemClock(), _no_note)
+        yield engine
+    finally:
+        await engine.dispose()
+
+
+def _no_note(_failure: BackendError, _wait_s: float) -> None:
+    """Say nothing: the last failure is raised and says it all."""
+
+
+def _checked_url(settings: AlertHistorySettings) -> URL:
+    try:
+        url = make_url(settings.url.get_secret_value())
+    except ArgumentError as exc:
+        raise SettingsError(
+            "SURGELINE_ALERTS__URL is not a database URL. Expected sqlite+aiosqlite:///FILE or "
+            "postgresql+asyncpg://USER:PASSWORD@HOST/DATABASE."
+        ) from exc
+    if url.drivername not in ("sqlite+aiosqlite", "postgresql+asyncpg"):
+        raise SettingsError(
+            f"SURGELINE_ALERTS__URL begins with {url.drivername}. Expected sqlite+aiosqlite or "
+            "postgresql+asyncpg."
+        )
+    if url.drivername.startswith("sqlite"):
+        if not url.database or url.database == ":memory:":
+            raise SettingsError(
+                "SURGELINE_ALERTS__URL names no file. The history must outlive the process: "
+                "expected sqlite+aiosqlite:///FILE."
+            )
+        try:
+            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            raise SettingsError(
+                f"SURGELINE_ALERTS__URL names {url.database}, whose folder cannot be made: {exc}"
+            ) from exc
+    return url
+
+
+def _engine(url: URL, timeout_s: float) -> AsyncEngine:
+    if url.drivername.startswith("postgresql"):
+        return create_async_engine(
+            url,
+            pool_timeout=timeout_s,
+            pool_pre_ping=True,
+            connect_args={"timeout": timeout_s, "command_timeout": timeout_s},
+        )
+    engine = create_async_engine(url, pool_timeout=timeout_s, connect_args={"timeout": timeout_s})
+    event.listen(engine.sync_engine, "connect", _tune_sqlite)
+    return engine
+
+
+def _tune_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    """Let readers and the one writer work side by side (WAL).
+
+    ``synchronous=NORMAL`` survives the death of the process; a power cut may cost the last
+    transactions, whole ones, and they are read from the topic again.
+    """
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=NORMAL")
+    cursor.close()
+
+
+async def _migrate(engine: AsyncEngine) -> None:
+    with our_errors("open its database"):
+        async with engine.begin() as connection:
+            await connection.run_sync(_upgrade)
+
+
+def _upgrade(connection: Connection) -> None:
+    """Bring the schema to the newest revision; one process at a time, the others wait."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
+    command.upgrade(migration_config(connection), "head")
+
+
+def migration_config(connection: Connection) -> Config:
+    """Return Alembic's configuration for one open connection."""
+    config = Config()
+    folder = str(files("api").joinpath("migrations"))
+    config.set_main_option("script_location", folder.replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config

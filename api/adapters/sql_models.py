@@ -1,0 +1,114 @@
+"""The tables of the alert history, for SQLite and PostgreSQL alike.
+
+A change here needs a revision in ``api/migrations/versions``; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    DateTime,
+    Dialect,
+    Float,
+    Index,
+    Integer,
+    String,
+    Text,
+    TypeDecorator,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """A moment in UTC. SQLite keeps no zone, so it is taken off there and put back."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return the moment as the database keeps it."""
+        if value is None:
+            return None
+        moment = value.astimezone(UTC)
+        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return the moment with its zone."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """Base of all tables."""
+
+
+class AlertRow(Base):
+    """One alert. ``is_open`` is true on the latest alert of an alarm that was not cleared."""
+
+    __tablename__ = "alerts"
+
+    sequence: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    alert_id: Mapped[str] = mapped_column(String, unique=True)
+    alarm_id: Mapped[str] = mapped_column(String)
+    asset_id: Mapped[str] = mapped_column(String)
+    run_id: Mapped[str] = mapped_column(String)
+    level: Mapped[str] = mapped_column(String)
+    state: Mapped[str] = mapped_column(String)
+    onset_cycle: Mapped[int] = mapped_column(BigInteger)
+    cycle: Mapped[int] = mapped_column(BigInteger)
+    ts: Mapped[datetime] = mapped_column(UtcTime)
+    score: Mapped[float] = mapped_column(Float)
+    is_open: Mapped[bool] = mapped_column(Boolean)
+    body: Mapped[str] = mapped_column(Text)
+
+    __table_args__ = (
+        Index("alerts_by_asset", "asset_id", "sequence"),
+        Index("alerts_by_run", "run_id", "sequence"),
+        Index("alerts_by_alarm", "alarm_id", "sequence"),
+        Index(
+            "alerts_open",
+            "sequence",
+            sqlite_where=text("is_open"),
+            postgresql_where=text("is_open"),
+        ),
+    )
+
+
+class SequenceRow(Base):
+    """The last sequence given out. Its row lock orders the writers."""
+
+    __tablename__ = "alert_sequence"
+
+    name: Mapped[str] = mapped_column(String, primary_key=True)
+    value: Mapped[int] = mapped_column(BigInteger)
+
+
+class PositionRow(Base):
+    """How far one partition of one life of the topic has been read."""
+
+    __tablename__ = "feed_positions"
+
+    source: Mapped[str] = mapped_column(String, primary_key=True)
+    partition: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    next_offset: Mapped[int] = mapped_column(BigInteger)
+
+
+class ReplayRow(Base):
+    """One replay: what was asked (JSON) and how far it came."""
+
+    __tablename__ = "replays"
+
+    run_id: Mapped[str] = mapped_column(String, primary_key=True)
+    spec: Mapped[str] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(String)
+    sent: Mapped[int] = mapped_column(BigInteger)
+    skipped: Mapped[int] = mapped_column(BigInteger)
+    total: Mapped[int | None] = mapped_column(BigInteger)
+    error: Mapped[str | None] = mapped_column(Text)
+    started_at: Mapped[datetime] = mapped_column(UtcTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcTime)

@@ -1,0 +1,96 @@
+"""The live part of the api: alerts from a given place onwards, each once, none missing.
+
+A stream reads nothing but the history, page after page, each page beyond the last sequence it has
+sent; when there is nothing more it waits for the bell. There is no second, live source whose seam
+with the history could drop or double an alert. Each stream goes at its reader's pace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import Final
+
+from sse_starlette import ServerSentEvent
+
+from api.metrics import ApiMetrics
+from api.ports import AlertFilter, AlertHistory, StoredAlert
+from api.wakeup import Wakeup
+from common.errors import RequestRefusedError
+
+PAGE: Final = 500
+"""Alerts read at a time: about 0.5 MB in memory per stream."""
+
+LOOK_AGAIN_S: Final = 15.0
+"""A stream looks into the history this often even unrung: another process may have written."""
+
+BEGINNING: Final = "beginning"
+"""Stands for the id of the alert before the first one."""
+
+
+async def starting_point(
+    history: AlertHistory, last_event_id: str | None, *, from_the_first: bool
+) -> tuple[int, str]:
+    """Return the sequence after which a stream begins, and the id that stands for it.
+
+    Args:
+        history: Where to look the id up.
+        last_event_id: The last alert the client has seen; it goes before ``from_the_first``.
+        from_the_first: Begin with the first alert of all; else with new alerts only.
+
+    Raises:
+        RequestRefusedError: 404, if the id is unknown.
+    """
+    if last_event_id == BEGINNING or (last_event_id is None and from_the_first):
+        return 0, BEGINNING
+    if last_event_id is None:
+        last = await history.last()
+        return (last.sequence, last.alert.alert_id) if last else (0, BEGINNING)
+    seen = await history.find(last_event_id)
+    if seen is None:
+        raise RequestRefusedError(
+            404,
+            "unknown_event_id",
+            f"No alert has the id {last_event_id!r}, so it is not known where to go on. Leave "
+            "Last-Event-ID out for new alerts only, or ask for ?replay=all.",
+        )
+    return seen.sequence, last_event_id
+
+
+async def follow(
+    history: AlertHistory, wakeup: Wakeup, after: int, wanted: AlertFilter
+) -> AsyncGenerator[StoredAlert, None]:
+    """Yield the wanted alerts beyond sequence ``after``, in order, until the bell is closed."""
+    while not wakeup.closed:
+        rings = wakeup.rings
+        # Read before the page: what is at or below ``head`` is then in the page or unwanted.
+        last = await history.last()
+        head = last.sequence if last else 0
+        page = await history.page(wanted, PAGE, after=after)
+        for stored in page:
+            yield stored
+            after = stored.sequence
+        if len(page) == PAGE:
+            continue
+        after = max(after, head)
+        await wakeup.wait_beyond(rings, LOOK_AGAIN_S)
+
+
+async def events(
+    alerts: AsyncGenerator[StoredAlert, None], start_id: str, metrics: ApiMetrics
+) -> AsyncGenerator[ServerSentEvent, None]:
+    """Yield the Server-Sent Events of a stream.
+
+    The first has an id and no data: clients dispatch nothing for it, but if they are cut off before
+    the first alert, they resume from where they came in.
+    """
+    metrics.sse_subscribers.inc()
+    try:
+        yield ServerSentEvent(id=start_id)
+        async for stored in alerts:
+            yield ServerSentEvent(
+                id=stored.alert.alert_id, event=stored.alert.state.value, data=stored.body
+            )
+            metrics.sse_events.inc()
+    finally:
+        metrics.sse_subscribers.dec()
+        await alerts.aclose()

@@ -1,0 +1,153 @@
+"""Composition root: puts adapters behind ports, and ports behind routes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+
+import httpx
+from fastapi import Depends, FastAPI
+from fastapi_offline import FastAPIOffline
+
+from api import problems
+from api.adapters.http_detector_probe import HttpDetectorProbe
+from api.adapters.kafka_alert_feed import KafkaAlertFeed
+from api.adapters.process_replay_launcher import ProcessReplayLauncher
+from api.adapters.sql_alert_history import SqlAlertHistory
+from api.adapters.sql_database import open_database
+from api.adapters.sql_replay_records import SqlReplayRecords
+from api.metrics import ApiMetrics, TimedRequests
+from api.openapi import DESCRIPTION, TAGS, describe_problems
+from api.ports import AlertFeed, AlertHistory, DetectorProbe, ReplayLauncher, ReplayRecords
+from api.problems import documented
+from api.projection import Projection
+from api.queries import refuse_repeated
+from api.readiness import Check
+from api.replays import Replays
+from api.routes import alerts, assets, scores, system
+from api.routes import replays as replay_routes
+from api.services import Services
+from api.wakeup import Wakeup
+from common.clock import Clock, SystemClock
+from common.scorestore.factory import open_score_store
+from common.scorestore.port import ScoreStore
+from common.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Adapters:
+    """What stands behind the ports of one app."""
+
+    scores: ScoreStore
+    history: AlertHistory
+    feed: AlertFeed
+    detector: DetectorProbe
+    records: ReplayRecords
+    launcher: ReplayLauncher
+    clock: Clock
+
+
+OpenAdapters = Callable[[Settings, AsyncExitStack], Awaitable[Adapters]]
+
+
+async def open_adapters(settings: Settings, stack: AsyncExitStack) -> Adapters:
+    """Open the real ones; ``stack`` closes them.
+
+    Stores must be there; the broker and the detector may come later, ``/ready`` tells.
+
+    Raises:
+        SurgelineError: If a store cannot be opened.
+    """
+    engine = await stack.enter_async_context(open_database(settings.alerts))
+    scores = await stack.enter_async_context(open_score_store(settings.scores))
+    client = await stack.enter_async_context(
+        httpx.AsyncClient(timeout=settings.api.probe_timeout_s, trust_env=False)
+    )
+    return Adapters(
+        scores=scores,
+        history=SqlAlertHistory(engine),
+        feed=KafkaAlertFeed(settings.kafka),
+        detector=HttpDetectorProbe(client, settings.api.detector_url),
+        records=SqlReplayRecords(engine),
+        launcher=ProcessReplayLauncher(settings),
+        clock=SystemClock(),
+    )
+
+
+def create_app(settings: Settings, open_them: OpenAdapters = open_adapters) -> FastAPI:
+    """Return the api.
+
+    Args:
+        settings: All settings.
+        open_them: Opens the adapters when the app starts; tests give fakes.
+    """
+    metrics = ApiMetrics()
+    app = FastAPIOffline(
+        title="Surgeline",
+        version=system.VERSION,
+        description=DESCRIPTION,
+        openapi_tags=TAGS,
+        redoc_url=None,
+        lifespan=partial(_lifespan, settings=settings, open_them=open_them, metrics=metrics),
+    )
+    app.add_middleware(TimedRequests, metrics=metrics)
+    problems.install(app)
+    app.include_router(system.router)
+    for resource in (assets, scores, alerts, replay_routes):
+        app.include_router(
+            resource.router,
+            dependencies=[Depends(refuse_repeated)],
+            responses=documented(422, 503),
+        )
+    describe_problems(app)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(
+    app: FastAPI, settings: Settings, open_them: OpenAdapters, metrics: ApiMetrics
+) -> AsyncIterator[None]:
+    async with AsyncExitStack() as stack:
+        adapters = await open_them(settings, stack)
+        wakeup = Wakeup()
+        replays = await stack.enter_async_context(
+            Replays(
+                adapters.records,
+                adapters.launcher,
+                adapters.clock,
+                settings.api.max_concurrent_replays,
+            )
+        )
+        app.state.services = Services(
+            settings=settings,
+            scores=adapters.scores,
+            history=adapters.history,
+            replays=replays,
+            wakeup=wakeup,
+            metrics=metrics,
+            checks={
+                "broker": Check(adapters.feed.ping, needed=True),
+                "score_store": Check(adapters.scores.ping, needed=True),
+                "alert_history": Check(adapters.history.ping, needed=True),
+                "detector": Check(adapters.detector.ping, needed=False),
+            },
+            clock=adapters.clock,
+        )
+        projection = Projection(adapters.feed, adapters.history, wakeup, metrics, adapters.clock)
+        await stack.enter_async_context(_running(projection))
+        stack.callback(wakeup.close)
+        yield
+
+
+@asynccontextmanager
+async def _running(projection: Projection) -> AsyncIterator[None]:
+    task = asyncio.create_task(projection.run(), name="projection")
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task

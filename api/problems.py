@@ -1,0 +1,167 @@
+"""Everything that is not a success has one body: ``application/problem+json`` (RFC 9457).
+
+``errors`` names each field at fault, so that a caller need not read prose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+from common.errors import BackendError, RequestRefusedError
+from common.logs import get_logger
+
+MEDIA_TYPE: Final = "application/problem+json"
+RETRY_AFTER_S: Final = 5
+MAX_ECHO_CHARS: Final = 200
+
+_log = get_logger(__name__)
+
+
+class FieldError(BaseModel):
+    """One field of the request that is wrong."""
+
+    where: str = Field(description="`query`, `body`, `path` or `header`.", examples=["query"])
+    field: str = Field(description="Its name; dots lead into the body.", examples=["limit"])
+    message: str = Field(
+        description="What was expected.",
+        examples=["Input should be less than or equal to 10000"],
+    )
+    received: str | None = Field(None, description="What came, cut short.", examples=["20000"])
+
+
+class Problem(BaseModel):
+    """What went wrong."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "type": "urn:surgeline:problem:invalid_request",
+                "title": "Unprocessable Content",
+                "status": 422,
+                "detail": "query limit: Input should be less than or equal to 10000",
+                "errors": [
+                    {
+                        "where": "query",
+                        "field": "limit",
+                        "message": "Input should be less than or equal to 10000",
+                        "received": "20000",
+                    }
+                ],
+            }
+        }
+    )
+
+    type: str = Field(description="Stable name of this kind of problem.")
+    title: str = Field(description="The status in words.")
+    status: int = Field(description="The HTTP status.")
+    detail: str = Field(description="What came, what was expected, what to do.")
+    errors: list[FieldError] = Field(default=[], description="Fields at fault, if any.")
+
+
+def invalid(where: str, field: str, message: str, received: object = None) -> Exception:
+    """Return the error that says one field is wrong, for checks that types cannot express."""
+    return RequestValidationError(
+        [{"type": "value_error", "loc": (where, field), "msg": message, "input": received}]
+    )
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return OpenAPI's ``responses`` for these problem statuses."""
+    return {
+        status: {
+            "description": HTTPStatus(status).phrase,
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+        for status in statuses
+    }
+
+
+def install(app: FastAPI) -> None:
+    """Give every failure of ``app`` the one body."""
+
+    async def on_invalid(_request: Request, exc: Exception) -> JSONResponse:
+        assert isinstance(exc, RequestValidationError)  # noqa: S101 - registered for it
+        errors = [_field_error(error) for error in exc.errors()]
+        detail = "; ".join(f"{item.where} {item.field}: {item.message}" for item in errors)
+        return _response(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", detail, errors)
+
+    async def on_http(request: Request, exc: Exception) -> JSONResponse:
+        assert isinstance(exc, HTTPException)  # noqa: S101 - registered for it
+        status = HTTPStatus(exc.status_code)
+        detail = str(exc.detail)
+        if detail == status.phrase:
+            detail = f"{request.method} {request.url.path}: {status.phrase.lower()}. See /docs."
+        return _response(status, status.name.lower(), detail, headers=exc.headers)
+
+    async def on_refused(_request: Request, exc: Exception) -> JSONResponse:
+        assert isinstance(exc, RequestRefusedError)  # noqa: S101 - registered for it
+        return _response(HTTPStatus(exc.status), exc.code, str(exc))
+
+    async def on_backend(request: Request, exc: Exception) -> JSONResponse:
+        assert isinstance(exc, BackendError)  # noqa: S101 - registered for it
+        _log.warning("a backend failed", path=request.url.path, why=str(exc))
+        if exc.retriable:
+            return _response(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "backend_unavailable",
+                str(exc),
+                headers={"Retry-After": str(RETRY_AFTER_S)},
+            )
+        return _response(HTTPStatus.BAD_GATEWAY, "backend_refused", str(exc))
+
+    async def on_defect(_request: Request, _exc: Exception) -> JSONResponse:
+        detail = "A defect of the api; its log has the traceback."
+        return _response(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", detail)
+
+    app.add_exception_handler(RequestValidationError, on_invalid)
+    app.add_exception_handler(HTTPException, on_http)
+    app.add_exception_handler(RequestRefusedError, on_refused)
+    app.add_exception_handler(BackendError, on_backend)
+    app.add_exception_handler(Exception, on_defect)
+
+
+def _response(
+    status: HTTPStatus,
+    code: str,
+    detail: str,
+    errors: list[FieldError] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    problem = Problem(
+        type=f"urn:surgeline:problem:{code}",
+        title=status.phrase,
+        status=status.value,
+        detail=detail,
+        errors=errors or [],
+    )
+    return JSONResponse(
+        problem.model_dump(),
+        status_code=status.value,
+        headers=None if headers is None else dict(headers),
+        media_type=MEDIA_TYPE,
+    )
+
+
+def _field_error(error: Mapping[str, Any]) -> FieldError:
+    where, *path = (str(part) for part in error["loc"])
+    received = error.get("input")
+    message = str(error["msg"]).removeprefix("Value error, ")
+    match error["type"]:
+        case "extra_forbidden":
+            message = f"there is no such {'parameter' if where == 'query' else 'field'}"
+        case "missing":
+            received = None
+    return FieldError(
+        where=where,
+        field=".".join(path) or where,
+        message=message,
+        received=None if received is None else str(received)[:MAX_ECHO_CHARS],
+    )

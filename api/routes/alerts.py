@@ -1,0 +1,129 @@
+"""Alerts: a page of the history, one of them, or all that come, live."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Header, Path, Query
+from sse_starlette import EventSourceResponse, ServerSentEvent
+
+from api import cursors
+from api.alert_stream import events, follow, starting_point
+from api.ports import AlertFilter
+from api.problems import documented, invalid
+from api.queries import AlertsQuery, StreamQuery, no_query
+from api.routes import API_PREFIX
+from api.schemas import AlertPage, AlertView
+from api.services import ServicesDep
+from common.errors import RequestRefusedError
+
+router = APIRouter(prefix=f"{API_PREFIX}/alerts", tags=["alerts"])
+
+MAX_SEQUENCE: Final = 2**63 - 1
+
+STREAM_EXAMPLE: Final = """id: 0b7d5f0e-3c1c-5a5e-9f57-0a3f6a1f1c11
+event: raised
+data: {"schema_version":1,"alert_id":"0b7d5f0e-3c1c-5a5e-9f57-0a3f6a1f1c11","state":"raised",...}
+
+: heartbeat
+
+"""
+
+
+@router.get("", summary="Alerts, in the order of arrival")
+async def list_alerts(services: ServicesDep, query: Annotated[AlertsQuery, Query()]) -> AlertPage:
+    """An alert is published when an alarm is raised, escalated or cleared.
+
+    `since` and `until` speak of the readings' time, the order is that of arrival.
+    """
+    wanted = AlertFilter(
+        asset_id=query.asset_id,
+        run_id=query.run_id,
+        alarm_id=query.alarm_id,
+        level=query.level,
+        min_level=query.min_level,
+        state=query.state,
+        since=query.since,
+        until=query.until,
+    )
+    mark = cursors.query_mark(query)
+    found = await services.history.page(
+        wanted,
+        query.limit + 1,
+        after=None if query.cursor is None else _position(mark, query.cursor),
+        newest_first=query.order == "newest",
+    )
+    shown = found[: query.limit]
+    more = len(found) > query.limit
+    return AlertPage(
+        items=[AlertView.of(stored) for stored in shown],
+        next_cursor=cursors.encode(mark, shown[-1].sequence) if more else None,
+    )
+
+
+@router.get(
+    "/stream",
+    summary="Live alerts as Server-Sent Events",
+    response_class=EventSourceResponse,
+    responses={
+        200: {
+            "description": "A stream without end.",
+            "content": {"text/event-stream": {"example": STREAM_EXAMPLE}},
+        },
+        **documented(404),
+    },
+)
+async def stream_alerts(
+    services: ServicesDep,
+    query: Annotated[StreamQuery, Query()],
+    last_event_id: Annotated[
+        str | None,
+        Header(max_length=200, description="Go on after this alert, as browsers do by themselves."),
+    ] = None,
+) -> EventSourceResponse:
+    """Each alert once: `id` is its `alert_id`, `event` its state, `data` the message of the topic.
+
+    Without `Last-Event-ID` (or `last_event_id`) only new alerts come; `replay=all` begins with the
+    first of all. With it the stream goes on right after that alert. The first event has only an
+    `id`, the place where the stream began; browsers keep it and show nothing. An unknown id is
+    answered with 404. Filters may be changed on resuming.
+    """
+    start, start_id = await starting_point(
+        services.history,
+        last_event_id or query.last_event_id,
+        from_the_first=query.replay == "all",
+    )
+    wanted = AlertFilter(asset_id=query.asset_id, min_level=query.min_level)
+    alerts = follow(services.history, services.wakeup, start, wanted)
+    return EventSourceResponse(
+        events(alerts, start_id, services.metrics),
+        ping=services.settings.api.sse_heartbeat_s,
+        ping_message_factory=lambda: ServerSentEvent(comment="heartbeat"),
+    )
+
+
+@router.get(
+    "/{alert_id}",
+    summary="One alert",
+    responses=documented(404),
+    dependencies=[Depends(no_query)],
+)
+async def get_alert(
+    services: ServicesDep,
+    alert_id: Annotated[str, Path(max_length=200, description="Its id.")],
+) -> AlertView:
+    """Return one alert by its id."""
+    stored = await services.history.find(alert_id)
+    if stored is None:
+        raise RequestRefusedError(404, "unknown_alert", f"There is no alert {alert_id!r}.")
+    return AlertView.of(stored)
+
+
+def _position(mark: str, cursor: str) -> int:
+    try:
+        position = cursors.decode(mark, cursor)
+        if not isinstance(position, int) or not 0 <= position <= MAX_SEQUENCE:
+            raise ValueError("it is not a cursor of this api")  # noqa: TRY301 - one refusal for all bad cursors
+    except ValueError as exc:
+        raise invalid("query", "cursor", str(exc), cursor) from exc
+    return position

@@ -1,0 +1,95 @@
+"""Replays: send a data set, or the simulator, through the system."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Path, Response
+
+from api.ports import ReplaySpec
+from api.problems import documented
+from api.queries import no_query
+from api.replays import new_run_id
+from api.routes import API_PREFIX
+from api.schemas import SIMULATOR, ReplayList, ReplayRequest, ReplayView
+from api.services import Services, ServicesDep
+from common.records import ID_PATTERN
+
+DEFAULT_SPLIT: Final = "test"
+DEFAULT_SEED: Final = 0
+
+router = APIRouter(
+    prefix=f"{API_PREFIX}/replays", tags=["replays"], dependencies=[Depends(no_query)]
+)
+
+ReplayId = Annotated[str, Path(pattern=ID_PATTERN, description="The run id.", examples=["demo"])]
+
+
+@router.post(
+    "",
+    status_code=202,
+    summary="Start a replay, or go on with one",
+    responses={
+        202: {"headers": {"Location": {"schema": {"type": "string"}}}},
+        **documented(409, 429),
+    },
+)
+async def start_replay(
+    services: ServicesDep, request: ReplayRequest, response: Response
+) -> ReplayView:
+    """Start a producer that sends the readings. `Location` says where its progress is.
+
+    A `run_id` that was used before goes on where it stopped. 409 while it is running, or if it was
+    a replay of something else; 429 if too many are running.
+    """
+    spec = await _spec(services, request)
+    replay = await services.replays.start(spec)
+    response.headers["Location"] = f"{API_PREFIX}/replays/{spec.run_id}"
+    return ReplayView.of(replay)
+
+
+@router.get("", summary="All replays, the latest started first")
+async def list_replays(services: ServicesDep) -> ReplayList:
+    """Return all replays this api has ever started."""
+    return ReplayList(items=[ReplayView.of(replay) for replay in await services.replays.all()])
+
+
+@router.get("/{replay_id}", summary="One replay and its progress", responses=documented(404))
+async def get_replay(services: ServicesDep, replay_id: ReplayId) -> ReplayView:
+    """Return one replay as it stands."""
+    return ReplayView.of(await services.replays.find(replay_id))
+
+
+@router.delete("/{replay_id}", summary="Stop a replay", responses=documented(404))
+async def stop_replay(services: ServicesDep, replay_id: ReplayId) -> ReplayView:
+    """Stop the producer after the reading at hand, and return the replay as it ended.
+
+    It stays in the list, and can be gone on with. One that has ended is left as it is.
+    """
+    return ReplayView.of(await services.replays.stop(replay_id))
+
+
+async def _spec(services: Services, request: ReplayRequest) -> ReplaySpec:
+    """Fill what was left open: from the run's own past if it has one, else with defaults."""
+    simulator = request.dataset == SIMULATOR
+    split = None if simulator else (request.split or DEFAULT_SPLIT)
+    run_id = request.run_id or new_run_id(request.dataset, split, services.clock)
+    spec = ReplaySpec(
+        run_id=run_id,
+        dataset=request.dataset,
+        split=split,
+        engines=request.engines,
+        speed=request.speed,
+        start=request.start or services.clock.now().replace(microsecond=0),
+        cycle_interval_s=request.cycle_interval_s,
+        seed=DEFAULT_SEED if simulator and request.seed is None else request.seed,
+    )
+    if known := await services.replays.known(run_id):
+        left_open = {
+            name: getattr(known.spec, name)
+            for name in ("start", "cycle_interval_s", "seed")
+            if name not in request.model_fields_set and known.spec.dataset == spec.dataset
+        }
+        spec = replace(spec, **left_open)
+    return spec

@@ -1,0 +1,93 @@
+"""How the api is: alive, ready, what it is, what it has counted."""
+
+from __future__ import annotations
+
+import re
+from importlib.metadata import version
+from typing import Final
+
+from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from api.readiness import ask
+from api.schemas import Health, Info, Landing, Readiness
+from api.services import ServicesDep
+from common.settings import Settings
+
+VERSION: Final = version("surgeline")
+USER_INFO: Final = re.compile(r"(?<=://)[^/@\s]+@")
+
+router = APIRouter(tags=["system"])
+
+
+@router.get("/", include_in_schema=False)
+async def landing() -> Landing:
+    """Say where to go."""
+    return Landing(
+        version=VERSION,
+        links={
+            "documentation": "/docs",
+            "assets": "/api/v1/assets",
+            "scores": "/api/v1/scores",
+            "alerts": "/api/v1/alerts",
+            "live alerts": "/api/v1/alerts/stream",
+            "replays": "/api/v1/replays",
+            "ready": "/ready",
+            "metrics": "/metrics",
+        },
+    )
+
+
+@router.get("/health", summary="Is the process alive?")
+async def health() -> Health:
+    """Answer at once, whatever the dependencies do. For liveness probes."""
+    return Health()
+
+
+@router.get(
+    "/ready",
+    summary="Can requests be served?",
+    responses={503: {"model": Readiness, "description": "Something needed is down."}},
+)
+async def ready(services: ServicesDep, response: Response) -> Readiness:
+    """Ask each dependency. 503 if one is down that the api needs, and `error` says why.
+
+    The detector is asked too, but not needed: what is stored can be read without it, and then more
+    than ever. It shows as `degraded`.
+    """
+    timeout_s = services.settings.api.probe_timeout_s
+    found = await ask(services.checks, services.clock, timeout_s)
+    if found.status == "not_ready":
+        response.status_code = 503
+    return found
+
+
+@router.get("/info", summary="What is running here?")
+async def info(services: ServicesDep) -> Info:
+    """Return version, artifact and settings. Secrets are masked."""
+    return Info(
+        version=VERSION,
+        artifact=services.settings.detector.artifact,
+        settings=shown_settings(services.settings),
+    )
+
+
+@router.get("/metrics", include_in_schema=False)
+async def metrics(services: ServicesDep) -> Response:
+    """Return the counts in Prometheus' text format."""
+    return Response(
+        generate_latest(services.metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
+    )
+
+
+def shown_settings(settings: Settings) -> dict[str, object]:
+    """Return the settings as JSON values, without secrets, nor names and passwords in URLs."""
+    masked = _without_user_info(settings.model_dump(mode="json"))
+    assert isinstance(masked, dict)  # noqa: S101 - a model dumps to a dictionary
+    return masked
+
+
+def _without_user_info(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: _without_user_info(item) for name, item in value.items()}
+    return USER_INFO.sub("**********@", value) if isinstance(value, str) else value

@@ -1,0 +1,368 @@
+"""What the api says and takes. Not the wire records: each may change without the other."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+from api.ports import Replay, ReplayState, StoredAlert
+from api.queries import Moment
+from common.records import (
+    ID_PATTERN,
+    SIMULATED_PREFIX,
+    ChannelShare,
+    Level,
+    ModelRef,
+    RunId,
+    ScoreRecord,
+    Transition,
+    UtcTimestamp,
+    Verdict,
+)
+from common.scorestore.port import RunSummary
+
+SIMULATOR: Final = "SIM"
+ENGINES_PATTERN: Final = r"^(all|[1-9]\d{0,5}(-[1-9]\d{0,5})?(,[1-9]\d{0,5}(-[1-9]\d{0,5})?)*)$"
+SPEED_PATTERN: Final = r"^(max|\d{1,6}(\.\d{1,3})?x)$"
+RESUME_HINT: Final = (
+    "POST the same run_id again: it goes on where the run stopped and sends nothing twice."
+)
+
+
+def is_simulated(run_id: str) -> bool:
+    """Return whether a run came from the simulator."""
+    return run_id.startswith(SIMULATED_PREFIX)
+
+
+class Score(BaseModel):
+    """The verdict on one reading."""
+
+    asset_id: str = Field(examples=["FD001-test-001"])
+    run_id: str = Field(examples=["demo"])
+    simulated: bool = Field(description="Whether the run came from the simulator.")
+    cycle: int = Field(description="1-based cycle.", examples=[120])
+    ts: UtcTimestamp = Field(description="The reading's timestamp.")
+    status: Verdict = Field(description="What became of the reading.")
+    score: float | None = Field(description="Higher is more anomalous; none unless scored.")
+    warning_threshold: float | None = Field(description="Warning when `score` reaches it.")
+    critical_threshold: float | None = Field(description="Critical when `score` reaches it.")
+    level: Level = Field(description="What the thresholds say of this score alone.")
+    shares: dict[str, float] = Field(
+        description="Contribution per channel, summing to 1.", examples=[{"T50": 0.4, "Ps30": 0.6}]
+    )
+    detail: str = Field(description="One sentence.", examples=["12 of 30 cycles"])
+    model: str = Field(description="`name@version` of the artifact.", examples=["fd001@1.0.0"])
+
+    @classmethod
+    def of(cls, record: ScoreRecord) -> Self:
+        """Return the api's view of a stored verdict."""
+        return cls(
+            asset_id=record.asset_id,
+            run_id=record.run_id,
+            simulated=is_simulated(record.run_id),
+            cycle=record.cycle,
+            ts=record.ts,
+            status=record.status,
+            score=record.score,
+            warning_threshold=record.warning_threshold,
+            critical_threshold=record.critical_threshold,
+            level=record.level,
+            shares=dict(record.shares),
+            detail=record.detail,
+            model=record.model,
+        )
+
+
+class ScorePage(BaseModel):
+    """Verdicts, a page at a time, ordered by time, then asset, run and cycle."""
+
+    items: list[Score]
+    next_cursor: str | None = Field(description="Give it as `cursor` for the next page.")
+
+
+class AlertView(BaseModel):
+    """An alarm changed state."""
+
+    sequence: int = Field(description="Place in the order of arrival.", examples=[17])
+    alert_id: str = Field(examples=["0b7d5f0e-3c1c-5a5e-9f57-0a3f6a1f1c11"])
+    alarm_id: str = Field(description="The same for all alerts of one alarm.")
+    asset_id: str = Field(examples=["FD001-test-001"])
+    run_id: str = Field(examples=["demo"])
+    simulated: bool = Field(description="Whether the run came from the simulator.")
+    level: Level = Field(description="After the transition; for `cleared`, the highest it had.")
+    state: Transition
+    onset_cycle: int = Field(description="First cycle of the anomalous stretch.")
+    cycle: int = Field(description="The cycle that caused the transition.")
+    ts: UtcTimestamp = Field(description="That reading's timestamp.")
+    score: float = Field(description="Its score; higher is more anomalous.")
+    threshold: float = Field(description="What it was compared with.")
+    channels: list[ChannelShare] = Field(description="Contributions, largest first.")
+    model: ModelRef
+    reason: str = Field(description="The transition in one sentence.")
+
+    @classmethod
+    def of(cls, stored: StoredAlert) -> Self:
+        """Return the api's view of a stored alert."""
+        fields = stored.alert.model_dump(exclude={"schema_version"})
+        return cls(sequence=stored.sequence, simulated=is_simulated(stored.alert.run_id), **fields)
+
+
+class AlertPage(BaseModel):
+    """Alerts, a page at a time, in the order of arrival."""
+
+    items: list[AlertView]
+    next_cursor: str | None = Field(description="Give it as `cursor` for the next page.")
+
+
+class OpenAlarm(BaseModel):
+    """An alarm that was not cleared."""
+
+    alarm_id: str
+    level: Level
+    state: Transition = Field(description="Its latest transition.")
+    onset_cycle: int = Field(description="First cycle of the anomalous stretch.")
+    cycle: int = Field(description="Cycle of the latest transition.")
+    ts: UtcTimestamp = Field(description="Time of the latest transition.")
+    alert_id: str = Field(description="Its latest alert.")
+
+    @classmethod
+    def of(cls, stored: StoredAlert) -> Self:
+        """Return the api's view of an open alarm, from its latest alert."""
+        return cls(**stored.alert.model_dump(include=set(cls.model_fields)))
+
+
+class Asset(BaseModel):
+    """One asset: its latest run at a glance."""
+
+    asset_id: str = Field(examples=["FD001-test-001"])
+    run_id: str = Field(description="The latest run.", examples=["demo"])
+    simulated: bool = Field(description="Whether the run came from the simulator.")
+    runs: int = Field(description="How many runs of this asset are stored.")
+    first_cycle: int
+    last_cycle: int
+    last_ts: UtcTimestamp = Field(description="Timestamp of the reading at `last_cycle`.")
+    verdicts: dict[Verdict, int] = Field(
+        description="Readings by verdict.", examples=[{"warming_up": 29, "scored": 91}]
+    )
+    last_score: float | None = Field(description="Higher is more anomalous.")
+    last_level: Level
+    peak_score: float | None
+    alarm: OpenAlarm | None = Field(description="The alarm that is open in this run, if any.")
+
+    @classmethod
+    def of(cls, run: RunSummary, runs: int, alarm: StoredAlert | None) -> Self:
+        """Return the api's view of one asset."""
+        return cls(
+            asset_id=run.asset_id,
+            run_id=run.run_id,
+            simulated=is_simulated(run.run_id),
+            runs=runs,
+            first_cycle=run.first_cycle,
+            last_cycle=run.last_cycle,
+            last_ts=run.last_ts,
+            verdicts=dict(run.verdicts),
+            last_score=run.last_score,
+            last_level=run.last_level,
+            peak_score=run.peak_score,
+            alarm=None if alarm is None else OpenAlarm.of(alarm),
+        )
+
+
+class AssetList(BaseModel):
+    """All assets with a verdict, by name."""
+
+    items: list[Asset]
+
+
+class ReplayRequest(BaseModel):
+    """What to replay."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={
+            "examples": [
+                {"dataset": "FD001", "split": "test", "engines": "1-20", "speed": "60x"},
+                {"dataset": "SIM", "engines": "1-5", "speed": "max", "seed": 7},
+            ]
+        },
+    )
+
+    dataset: Literal["FD001", "FD002", "FD003", "FD004", "SIM"] = Field(
+        description="A C-MAPSS data set, or `SIM`, the simulator."
+    )
+    split: Literal["train", "test"] | None = Field(
+        None, description="Which file of the data set, `test` by default; not for the simulator."
+    )
+    engines: str = Field(
+        "all",
+        max_length=500,
+        pattern=ENGINES_PATTERN,
+        description="`all`, or numbers and ranges.",
+        examples=["1-20,42"],
+    )
+    speed: str = Field(
+        "max", pattern=SPEED_PATTERN, description="`max`, or a factor.", examples=["60x"]
+    )
+    start: Annotated[Moment, Field(strict=False)] | None = Field(
+        None,
+        description="Timestamp of the first cycle; now by default.",
+        examples=["2026-01-01T00:00:00Z"],
+    )
+    cycle_interval_s: float = Field(
+        1.0,
+        gt=0,
+        le=86_400 * 366,
+        allow_inf_nan=False,
+        description="Time between two cycles of an engine, s.",
+    )
+    run_id: str | None = Field(
+        None,
+        pattern=ID_PATTERN,
+        description="Name of the run, and of this replay. A name used before goes on where that "
+        "run stopped. By default a new one is made; the simulator's begin with `simulated`.",
+        examples=["demo"],
+    )
+    seed: int | None = Field(
+        None, ge=0, le=2**32 - 1, description="The simulator's seed, 0 by default."
+    )
+
+    @field_validator("split")
+    @classmethod
+    def _split_of_a_data_set(cls, split: str | None, info: ValidationInfo) -> str | None:
+        if split is not None and info.data.get("dataset") == SIMULATOR:
+            raise ValueError("data sets have splits; the simulator has none")
+        return split
+
+    @field_validator("engines")
+    @classmethod
+    def _ranges_run_forwards(cls, engines: str) -> str:
+        for part in engines.split(","):
+            first, _, last = part.partition("-")
+            if last and int(last) < int(first):
+                raise ValueError(f"the range {part} runs backwards")
+        return engines
+
+    @field_validator("speed")
+    @classmethod
+    def _faster_than_nothing(cls, speed: str) -> str:
+        if speed != "max" and float(speed.removesuffix("x")) == 0:
+            raise ValueError("time has to pass: a factor above 0, or `max`")
+        return speed
+
+    @field_validator("run_id")
+    @classmethod
+    def _simulated_runs_say_so(cls, run_id: str | None, info: ValidationInfo) -> str | None:
+        simulator = info.data.get("dataset") == SIMULATOR
+        if run_id is not None and is_simulated(run_id) != simulator:
+            raise ValueError(
+                f"it begins with `{SIMULATED_PREFIX}` for the simulator, and only for it"
+            )
+        return run_id
+
+    @field_validator("seed")
+    @classmethod
+    def _seed_of_the_simulator(cls, seed: int | None, info: ValidationInfo) -> int | None:
+        if seed is not None and info.data.get("dataset") != SIMULATOR:
+            raise ValueError("only the simulator (dataset SIM) has a seed")
+        return seed
+
+
+class ReplayView(BaseModel):
+    """A replay: what was asked, and how far it came."""
+
+    id: RunId = Field(description="The run id.", examples=["demo"])
+    run_id: RunId = Field(examples=["demo"])
+    simulated: bool = Field(description="Whether the readings come from the simulator.")
+    dataset: str = Field(examples=["FD001"])
+    split: str | None = Field(examples=["test"])
+    engines: str = Field(examples=["1-20"])
+    speed: str = Field(examples=["60x"])
+    start: UtcTimestamp = Field(description="Timestamp of the first cycle.")
+    cycle_interval_s: float = Field(description="Time between two cycles of an engine, s.")
+    seed: int | None
+    state: ReplayState
+    sent: int = Field(description="Readings sent since it was last started.")
+    skipped: int = Field(description="Readings that the topic already held.")
+    total: int | None = Field(description="Readings of the whole run, once known.")
+    progress: float | None = Field(description="Part that is on the topic, 0 to 1, once known.")
+    error: str | None = Field(description="Why it failed.")
+    hint: str | None = Field(description="How to go on, if it did not finish.")
+    started_at: UtcTimestamp
+    ended_at: UtcTimestamp | None
+
+    @classmethod
+    def of(cls, replay: Replay) -> Self:
+        """Return the api's view of a replay."""
+        spec, progress = replay.spec, replay.progress
+        done = progress.sent + progress.skipped
+        unfinished = progress.state not in (ReplayState.RUNNING, ReplayState.DONE)
+        return cls(
+            id=spec.run_id,
+            run_id=spec.run_id,
+            simulated=is_simulated(spec.run_id),
+            dataset=spec.dataset,
+            split=spec.split,
+            engines=spec.engines,
+            speed=spec.speed,
+            start=spec.start,
+            cycle_interval_s=spec.cycle_interval_s,
+            seed=spec.seed,
+            state=progress.state,
+            sent=progress.sent,
+            skipped=progress.skipped,
+            total=progress.total,
+            progress=min(1.0, done / progress.total) if progress.total else None,
+            error=progress.error,
+            hint=RESUME_HINT if unfinished else None,
+            started_at=replay.started_at,
+            ended_at=replay.ended_at,
+        )
+
+
+class ReplayList(BaseModel):
+    """All replays, the latest started first."""
+
+    items: list[ReplayView]
+
+
+class Health(BaseModel):
+    """The process is alive."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Dependency(BaseModel):
+    """One thing the api leans on."""
+
+    ok: bool
+    needed: bool = Field(description="Whether the api is not ready without it.")
+    latency_ms: float = Field(description="How long it took to answer, or to fail, ms.")
+    error: str | None = Field(None, description="Why not.")
+
+
+class Readiness(BaseModel):
+    """Whether requests can be served, and by whose fault not."""
+
+    status: Literal["ready", "degraded", "not_ready"] = Field(
+        description="`degraded`: something is down that the api itself does not need."
+    )
+    dependencies: dict[str, Dependency]
+
+
+class Info(BaseModel):
+    """What is running here."""
+
+    name: str = "surgeline-api"
+    version: str
+    artifact: str = Field(description="The artifact the detector is set to use.")
+    settings: dict[str, object] = Field(description="All settings; secrets are masked.")
+
+
+class Landing(BaseModel):
+    """Where to go from the root."""
+
+    name: str = "Surgeline"
+    version: str
+    links: dict[str, str]

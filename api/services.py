@@ -1,0 +1,52 @@
+"""What routes work with: one frozen bundle, made by ``app.py``, handed out per request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from api.metrics import ApiMetrics
+from api.ports import AlertHistory
+from api.readiness import Check
+from api.replays import Replays
+from api.wakeup import Wakeup
+from common.clock import Clock
+from common.scorestore.port import ScoreStore
+from common.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything a request may need.
+
+    Attributes:
+        settings: The settings of this process.
+        scores: Where verdicts are read.
+        history: Where alerts are read.
+        replays: Replays of this api.
+        wakeup: Rung when the history has grown.
+        metrics: Counts.
+        checks: What ``/ready`` asks.
+        clock: What time it is.
+    """
+
+    settings: Settings
+    scores: ScoreStore
+    history: AlertHistory
+    replays: Replays
+    wakeup: Wakeup
+    metrics: ApiMetrics
+    checks: Mapping[str, Check]
+    clock: Clock
+
+
+def _services(request: Request) -> Services:
+    found = request.app.state.services
+    assert isinstance(found, Services)  # noqa: S101 - set by the lifespan
+    return found
+
+
+ServicesDep = Annotated[Services, Depends(_services)]

@@ -1,0 +1,340 @@
+"""What every alert history promises; SQLite and PostgreSQL keep it as the fake does."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from pydantic import SecretStr
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from api.adapters.memory import MemoryAlertHistory, MemoryReplayRecords
+from api.adapters.sql_alert_history import SqlAlertHistory
+from api.adapters.sql_database import open_database
+from api.adapters.sql_models import Base
+from api.adapters.sql_replay_records import SqlReplayRecords
+from api.ports import (
+    AlertFilter,
+    AlertHistory,
+    Replay,
+    ReplayProgress,
+    ReplayRecords,
+    ReplaySpec,
+    ReplayState,
+    StoredAlert,
+)
+from common.records import Level, Transition
+from common.settings import AlertHistorySettings
+from tests.support.alerts import START, batch, make_alert
+
+ALL = AlertFilter()
+
+
+@asynccontextmanager
+async def sql_settings(kind: str, folder: Path) -> AsyncIterator[AlertHistorySettings]:
+    """A database of this test's own."""
+    if kind == "sqlite":
+        yield AlertHistorySettings(url=SecretStr(f"sqlite+aiosqlite:///{folder}/alerts.db"))
+        return
+    server = os.environ.get("SURGELINE_TEST_POSTGRES")
+    if not server:
+        pytest.skip("SURGELINE_TEST_POSTGRES (postgresql+asyncpg://…/postgres) is not set")
+    name = f"surgeline_{uuid.uuid4().hex}"
+    admin = create_async_engine(server, isolation_level="AUTOCOMMIT")
+    async with admin.connect() as connection:
+        await connection.execute(text(f"CREATE DATABASE {name}"))
+    try:
+        yield AlertHistorySettings(url=SecretStr(f"{server.rpartition('/')[0]}/{name}"))
+    finally:
+        async with admin.connect() as connection:
+            await connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+        await admin.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+async def database(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> AsyncIterator[AlertHistorySettings]:
+    async with sql_settings(request.param, tmp_path) as settings:
+        yield settings
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+async def history(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[AlertHistory]:
+    if request.param == "memory":
+        yield MemoryAlertHistory()
+        return
+    async with sql_settings(request.param, tmp_path) as settings, open_database(settings) as engine:
+        yield SqlAlertHistory(engine)
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+async def records(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ReplayRecords]:
+    if request.param == "memory":
+        yield MemoryReplayRecords()
+        return
+    async with sql_settings(request.param, tmp_path) as settings, open_database(settings) as engine:
+        yield SqlReplayRecords(engine)
+
+
+def ids(found: Sequence[StoredAlert]) -> list[str]:
+    return [item.alert.alert_id for item in found]
+
+
+async def test_an_alert_is_kept_whole_and_word_for_word(history: AlertHistory) -> None:
+    alert = make_alert(reason='°R "quoted"\\ and\ttabbed')
+
+    new = await history.store(batch([alert]))
+
+    assert new == 1
+    found = await history.find(alert.alert_id)
+    assert found == StoredAlert(1, alert, alert.to_json().decode())
+
+
+async def test_a_redelivered_alert_keeps_its_place(history: AlertHistory) -> None:
+    first, second, third = (make_alert(cycle) for cycle in (1, 2, 3))
+    await history.store(batch([first, second]))
+
+    new = await history.store(batch([second, first, third, third]))
+
+    assert new == 1
+    page = await history.page(ALL, 10)
+    assert [(item.sequence, item.alert.cycle) for item in page] == [(1, 1), (2, 2), (3, 3)]
+
+
+async def test_more_alerts_than_one_statement_takes_are_told_apart(history: AlertHistory) -> None:
+    alerts = [make_alert(cycle) for cycle in range(1, 1302)]
+    await history.store(batch(alerts[:700]))
+
+    new = await history.store(batch(alerts))
+
+    assert new == 601
+    page = await history.page(ALL, 5000)
+    assert [item.sequence for item in page] == list(range(1, 1302))
+
+
+async def test_the_next_offset_is_kept_by_source_and_partition(history: AlertHistory) -> None:
+    await history.store(batch([make_alert()], source="a", partition=0, next_offset=7))
+    await history.store(batch([], source="a", partition=3, next_offset=9))
+    await history.store(batch([], source="b", partition=0, next_offset=1))
+    await history.store(batch([], source="a", partition=0, next_offset=2))
+
+    assert await history.positions("a") == {0: 2, 3: 9}
+    assert await history.positions("b") == {0: 1}
+    assert await history.positions("c") == {}
+
+
+async def test_pages_run_both_ways_from_a_sequence(history: AlertHistory) -> None:
+    await history.store(batch([make_alert(cycle) for cycle in range(1, 8)]))
+
+    forwards = await history.page(ALL, 3, after=2)
+    backwards = await history.page(ALL, 3, after=6, newest_first=True)
+    newest = await history.page(ALL, 2, newest_first=True)
+
+    assert [item.sequence for item in forwards] == [3, 4, 5]
+    assert [item.sequence for item in backwards] == [5, 4, 3]
+    assert [item.sequence for item in newest] == [7, 6]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "cycles"),
+    [
+        pytest.param(AlertFilter(asset_id="b"), [2], id="asset"),
+        pytest.param(AlertFilter(run_id="other"), [3], id="run"),
+        pytest.param(
+            AlertFilter(alarm_id=make_alert(1, asset_id="a").alarm_id), [1, 4], id="alarm"
+        ),
+        pytest.param(AlertFilter(level=Level.WARNING), [1, 2, 3], id="level"),
+        pytest.param(AlertFilter(min_level=Level.WARNING), [1, 2, 3, 4], id="warning or worse"),
+        pytest.param(AlertFilter(min_level=Level.CRITICAL), [4], id="critical or worse"),
+        pytest.param(AlertFilter(state=Transition.ESCALATED), [4], id="state"),
+        pytest.param(AlertFilter(since=START + timedelta(seconds=3)), [3, 4], id="since includes"),
+        pytest.param(AlertFilter(until=START + timedelta(seconds=3)), [1, 2], id="until excludes"),
+        pytest.param(AlertFilter(asset_id="a", run_id="other"), [3], id="together"),
+        pytest.param(AlertFilter(asset_id="nobody"), [], id="nothing"),
+    ],
+)
+async def test_filters(history: AlertHistory, wanted: AlertFilter, cycles: list[int]) -> None:
+    await history.store(
+        batch(
+            [
+                make_alert(1, asset_id="a"),
+                make_alert(2, asset_id="b"),
+                make_alert(3, asset_id="a", run_id="other"),
+                make_alert(
+                    4,
+                    asset_id="a",
+                    state=Transition.ESCALATED,
+                    level=Level.CRITICAL,
+                    onset_cycle=1,
+                ),
+            ]
+        )
+    )
+
+    found = await history.page(wanted, 10)
+
+    assert [item.alert.cycle for item in found] == cycles
+
+
+async def test_an_alarm_is_open_until_it_is_cleared(history: AlertHistory) -> None:
+    raised = make_alert(10, asset_id="a")
+    escalated = make_alert(12, asset_id="a", state=Transition.ESCALATED, onset_cycle=10)
+    cleared = make_alert(30, asset_id="a", state=Transition.CLEARED, onset_cycle=10)
+    other = make_alert(11, asset_id="b")
+
+    await history.store(batch([raised, other]))
+    assert ids(await history.open_alarms()) == [raised.alert_id, other.alert_id]
+    await history.store(batch([escalated]))
+    assert ids(await history.open_alarms()) == [other.alert_id, escalated.alert_id]
+    await history.store(batch([cleared]))
+    assert ids(await history.open_alarms()) == [other.alert_id]
+    await history.store(batch([raised, escalated]))
+    assert ids(await history.open_alarms()) == [other.alert_id]
+
+
+async def test_an_alarm_raised_and_cleared_in_one_batch_is_not_open(history: AlertHistory) -> None:
+    raised = make_alert(10)
+    cleared = make_alert(30, state=Transition.CLEARED, onset_cycle=10)
+
+    await history.store(batch([raised, cleared]))
+
+    assert await history.open_alarms() == []
+
+
+async def test_nothing_is_found_in_an_empty_history(history: AlertHistory) -> None:
+    assert await history.last() is None
+    assert await history.find("nobody") is None
+    assert await history.page(ALL, 10) == []
+    await history.ping()
+
+
+async def test_the_last_alert_is_the_one_that_arrived_last(history: AlertHistory) -> None:
+    late, early = make_alert(90), make_alert(3)
+    await history.store(batch([late]))
+    await history.store(batch([early, late]))
+
+    last = await history.last()
+
+    assert last is not None
+    assert (last.sequence, last.alert) == (2, early)
+
+
+async def test_writers_side_by_side_store_each_alert_once_without_gaps(
+    database: AlertHistorySettings,
+) -> None:
+    """Four processes would be four engines, as here; a reader meanwhile never sees a gap fill."""
+    alerts = [make_alert(cycle) for cycle in range(1, 201)]
+    async with AsyncExitStack() as stack:
+        engines = [await stack.enter_async_context(open_database(database)) for _ in range(4)]
+        histories = [SqlAlertHistory(engine) for engine in engines]
+        done = asyncio.Event()
+        seen: list[list[int]] = []
+
+        async def write(history: SqlAlertHistory) -> int:
+            return sum(
+                [
+                    await history.store(batch(alerts[start : start + 10], next_offset=start + 10))
+                    for start in range(0, 200, 10)
+                ]
+            )
+
+        async def read() -> None:
+            while not done.is_set():
+                page = await histories[0].page(ALL, 1000)
+                seen.append([item.sequence for item in page])
+
+        reader = asyncio.create_task(read())
+        new = await asyncio.gather(*(write(history) for history in histories))
+        done.set()
+        await reader
+
+        assert sum(new) == 200
+        assert [item.sequence for item in await histories[1].page(ALL, 1000)] == [*range(1, 201)]
+        assert all(sequences == [*range(1, len(sequences) + 1)] for sequences in seen)
+
+
+async def test_a_failed_write_leaves_neither_alerts_nor_position(
+    database: AlertHistorySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def die(*_: object) -> None:
+        raise RuntimeError("died before the commit")
+
+    async with open_database(database) as engine:
+        history = SqlAlertHistory(engine)
+        await history.store(batch([make_alert(1)], next_offset=1))
+        with monkeypatch.context() as patched:
+            patched.setattr("api.adapters.sql_alert_history._put_position", die)
+            with pytest.raises(RuntimeError, match="died"):
+                await history.store(batch([make_alert(2)], next_offset=2))
+
+        assert [item.alert.cycle for item in await history.page(ALL, 10)] == [1]
+        assert await history.positions("cluster/alerts") == {0: 1}
+        assert await history.store(batch([make_alert(2)], next_offset=2)) == 1
+        last = await history.last()
+        assert last is not None
+        assert last.sequence == 2
+
+
+async def test_processes_that_start_together_migrate_once(database: AlertHistorySettings) -> None:
+    async def open_and_ping() -> None:
+        async with open_database(database) as engine:
+            await SqlAlertHistory(engine).ping()
+
+    await asyncio.gather(*(open_and_ping() for _ in range(4)))
+
+    async with open_database(database) as engine, engine.connect() as connection:
+        rows = (await connection.execute(text("SELECT value FROM alert_sequence"))).all()
+    assert [tuple(row) for row in rows] == [(0,)]
+
+
+async def test_the_migrations_make_the_schema_of_the_models(database: AlertHistorySettings) -> None:
+    def differences(connection: Connection) -> list[object]:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        return list(compare_metadata(context, Base.metadata))
+
+    async with open_database(database) as engine, engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
+
+
+async def test_a_history_survives_being_closed(database: AlertHistorySettings) -> None:
+    async with open_database(database) as engine:
+        await SqlAlertHistory(engine).store(batch([make_alert()], next_offset=5))
+
+    async with open_database(database) as engine:
+        history = SqlAlertHistory(engine)
+        assert len(await history.page(ALL, 10)) == 1
+        assert await history.positions("cluster/alerts") == {0: 5}
+
+
+def replay(run_id: str, minute: int, **changes: object) -> Replay:
+    spec = ReplaySpec(run_id, "FD001", "test", "1-20,42", "60x", START, 0.25, None)
+    progress = ReplayProgress(**changes)  # type: ignore[arg-type]
+    return Replay(spec, progress, START + timedelta(minutes=minute))
+
+
+async def test_a_replay_is_remembered_as_it_last_was(records: ReplayRecords) -> None:
+    running = replay("a", 1, sent=5)
+    ended = replay("a", 1, sent=9, skipped=1, total=10, state=ReplayState.FAILED, error="°R")
+
+    await records.put(running)
+    await records.put(ended)
+
+    assert await records.find("a") == ended
+    assert await records.find("b") is None
+
+
+async def test_replays_are_listed_latest_first(records: ReplayRecords) -> None:
+    for run_id, minute in (("b", 2), ("a", 1), ("c", 3)):
+        await records.put(replay(run_id, minute))
+
+    assert [item.spec.run_id for item in await records.all()] == ["c", "b", "a"]

@@ -1,0 +1,133 @@
+"""The api over fakes: an app whose every dependency is in the test's hand."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import httpx
+from fastapi import FastAPI
+
+from api.adapters.memory import (
+    MemoryAlertFeed,
+    MemoryAlertHistory,
+    MemoryProbe,
+    MemoryReplayLauncher,
+    MemoryReplayRecords,
+)
+from api.app import Adapters, create_app
+from api.services import Services
+from common.clock import SystemClock
+from common.records import Level, ScoreRecord, Verdict
+from common.scorestore.memory import MemoryScoreStore
+from common.settings import ApiSettings, Settings
+from tests.support.alerts import START
+
+
+@dataclass(slots=True)
+class Fakes:
+    """What stands behind the app."""
+
+    scores: MemoryScoreStore = field(default_factory=MemoryScoreStore)
+    history: MemoryAlertHistory = field(default_factory=MemoryAlertHistory)
+    feed: MemoryAlertFeed = field(default_factory=MemoryAlertFeed)
+    detector: MemoryProbe = field(default_factory=MemoryProbe)
+    records: MemoryReplayRecords = field(default_factory=MemoryReplayRecords)
+    launcher: MemoryReplayLauncher = field(default_factory=MemoryReplayLauncher)
+
+    async def opened(self, _settings: Settings, stack: AsyncExitStack) -> Adapters:
+        """Hand the fakes to the app."""
+        await stack.enter_async_context(self.scores)
+        return Adapters(
+            scores=self.scores,
+            history=self.history,
+            feed=self.feed,
+            detector=self.detector,
+            records=self.records,
+            launcher=self.launcher,
+            clock=SystemClock(),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A started app, its fakes and a client."""
+
+    app: FastAPI
+    fakes: Fakes
+    client: httpx.AsyncClient
+
+    @property
+    def services(self) -> Services:
+        """What the app's routes work with."""
+        found = self.app.state.services
+        assert isinstance(found, Services)
+        return found
+
+
+@asynccontextmanager
+async def running(
+    fakes: Fakes | None = None, settings: ApiSettings | None = None
+) -> AsyncIterator[Running]:
+    """Start an app over fakes; stop it at the end."""
+    used = fakes or Fakes()
+    app = create_app(Settings(api=settings or ApiSettings()), used.opened)
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://api") as client,
+    ):
+        yield Running(app, used, client)
+
+
+async def eventually(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:
+    """Let the event loop work until ``condition`` holds."""
+    async with asyncio.timeout(timeout_s):
+        while not condition():  # noqa: ASYNC110 - any condition, not one event of ours
+            await asyncio.sleep(0)
+
+
+def score(
+    cycle: int,
+    *,
+    asset_id: str = "a",
+    run_id: str = "run-1",
+    level: Level = Level.NONE,
+    status: Verdict = Verdict.SCORED,
+) -> ScoreRecord:
+    """Return a verdict whose time is its cycle, in seconds after the start."""
+    scored = status is Verdict.SCORED
+    return ScoreRecord(
+        asset_id=asset_id,
+        run_id=run_id,
+        cycle=cycle,
+        ts=START + timedelta(seconds=cycle),
+        status=status,
+        model="fd001@1",
+        score=cycle / 10 if scored else None,
+        warning_threshold=0.5 if scored else None,
+        critical_threshold=0.8 if scored else None,
+        level=level,
+        shares={"T50": 0.75, "Ps30": 0.25} if scored else {},
+        detail="" if scored else "12 of 30 cycles",
+    )
+
+
+def utc(text: str) -> datetime:
+    """Return the moment of RFC 3339 text."""
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def stream_events(text: str) -> list[dict[str, str]]:
+    """Return the events of a finished stream, each as its fields; comments as ``comment``."""
+    return [
+        {
+            name or "comment": value.removeprefix(" ")
+            for name, _, value in (line.partition(":") for line in block.split("\r\n"))
+        }
+        for block in text.split("\r\n\r\n")
+        if block
+    ]

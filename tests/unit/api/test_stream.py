@@ -1,0 +1,326 @@
+"""Live alerts: each once, none missing, from wherever one resumes, at the reader's pace."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from contextlib import aclosing
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from api.adapters.memory import MemoryAlertHistory
+from api.alert_stream import BEGINNING, PAGE, follow, starting_point
+from api.ports import AlertFilter, StoredAlert
+from api.wakeup import Wakeup
+from common.errors import RequestRefusedError
+from common.records import Alert, Level, Transition
+from tests.support.alerts import batch, make_alert
+from tests.support.api import Running, eventually, running, stream_events
+
+STREAM = "/api/v1/alerts/stream"
+ALERTS = [make_alert(cycle) for cycle in range(1, 13)]
+IDS = [alert.alert_id for alert in ALERTS]
+
+
+async def arrive(api: Running, alerts: Sequence[Alert]) -> None:
+    """Let alerts come through the feed and the projection, as they do in life."""
+    api.fakes.feed.put(batch(alerts))
+    wanted = {alert.alert_id for alert in alerts}
+    history = api.fakes.history
+
+    def arrived() -> bool:
+        return wanted <= history.ids()
+
+    await eventually(arrived)
+
+
+async def opened(api: Running, query: str = "", **headers: str) -> asyncio.Task[httpx.Response]:
+    """Start reading a stream; the answer is there once the stream has ended."""
+    before = subscribers(api)
+    task = asyncio.create_task(api.client.get(f"{STREAM}{query}", headers=headers))
+    await eventually(lambda: subscribers(api) > before or task.done())
+    return task
+
+
+def subscribers(api: Running) -> float:
+    value = api.services.metrics.registry.get_sample_value("surgeline_api_sse_subscribers")
+    assert value is not None
+    return value
+
+
+def sent(api: Running) -> float:
+    value = api.services.metrics.registry.get_sample_value("surgeline_api_sse_events_total")
+    assert value is not None
+    return value
+
+
+async def ended(api: Running, task: asyncio.Task[httpx.Response], events: int) -> list[str]:
+    """End the app's streams once ``events`` were sent; return the ids of one stream's alerts."""
+    await eventually(lambda: sent(api) >= events)
+    api.services.wakeup.close()
+    answer = await task
+    return [event["id"] for event in stream_events(answer.text) if "data" in event]
+
+
+async def test_an_event_is_the_alert_as_it_stood_on_the_topic() -> None:
+    alert = make_alert(7, state=Transition.ESCALATED, onset_cycle=3, reason="°R rose")
+    async with running() as api:
+        task = await opened(api)
+        await arrive(api, [alert])
+        await ended(api, task, 1)
+
+    answer = task.result()
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    start, event = stream_events(answer.text)
+    assert start == {"id": BEGINNING}
+    assert event["id"] == alert.alert_id
+    assert event["event"] == "escalated"
+    assert event["data"] == alert.to_json().decode()
+
+
+async def test_only_new_alerts_come_unless_asked_otherwise() -> None:
+    async with running() as api:
+        await arrive(api, ALERTS[:5])
+        task = await opened(api)
+        await arrive(api, ALERTS[5:8])
+        ids = await ended(api, task, 3)
+
+    assert ids == IDS[5:8]
+    assert stream_events(task.result().text)[0] == {"id": IDS[4]}
+
+
+async def test_replay_all_begins_with_the_first() -> None:
+    async with running() as api:
+        await arrive(api, ALERTS[:5])
+        task = await opened(api, "?replay=all")
+        await arrive(api, ALERTS[5:])
+        ids = await ended(api, task, 12)
+
+    assert ids == IDS
+
+
+@pytest.mark.parametrize("position", range(12))
+async def test_resuming_goes_on_right_after_the_last_seen(position: int) -> None:
+    async with running() as api:
+        await arrive(api, ALERTS[:9])
+        known = max(9, position + 1)
+        await arrive(api, ALERTS[:known])
+        task = await opened(api, **{"Last-Event-ID": IDS[position]})
+        await arrive(api, ALERTS)
+        ids = await ended(api, task, 11 - position)
+
+    assert ids == IDS[position + 1 :]
+
+
+@pytest.mark.parametrize(
+    ("query", "header", "first"),
+    [
+        pytest.param(f"?last_event_id={IDS[3]}", None, 4, id="parameter"),
+        pytest.param(f"?last_event_id={IDS[3]}", IDS[6], 7, id="header before parameter"),
+        pytest.param(f"?replay=all&last_event_id={IDS[3]}", None, 4, id="id before replay"),
+        pytest.param("", BEGINNING, 0, id="cut off before the first alert"),
+    ],
+)
+async def test_where_a_stream_begins(query: str, header: str | None, first: int) -> None:
+    headers = {} if header is None else {"Last-Event-ID": header}
+    async with running() as api:
+        await arrive(api, ALERTS)
+        task = await opened(api, query, **headers)
+        ids = await ended(api, task, 12 - first)
+
+    assert ids == IDS[first:]
+
+
+async def test_an_unknown_id_is_refused_before_the_stream_begins() -> None:
+    async with running() as api:
+        await arrive(api, ALERTS[:2])
+        answer = await api.client.get(STREAM, headers={"Last-Event-ID": "nobody"})
+
+    assert answer.status_code == 404
+    assert answer.json()["type"] == "urn:surgeline:problem:unknown_event_id"
+    assert "'nobody'" in answer.json()["detail"]
+
+
+async def test_filters_and_resuming_go_together() -> None:
+    alerts = [
+        make_alert(
+            cycle,
+            asset_id="ab"[cycle % 2],
+            level=Level.CRITICAL if cycle % 3 == 0 else Level.WARNING,
+        )
+        for cycle in range(1, 25)
+    ]
+    async with running() as api:
+        await arrive(api, alerts[:10])
+        query = f"?asset_id=a&min_level=critical&last_event_id={alerts[7].alert_id}"
+        task = await opened(api, query)
+        await arrive(api, alerts[10:])
+        ids = await ended(api, task, 3)
+
+    assert ids == [alert.alert_id for alert in alerts if alert.cycle in (12, 18, 24)]
+
+
+async def test_redelivered_alerts_are_not_sent_again() -> None:
+    async with running() as api:
+        task = await opened(api)
+        await arrive(api, ALERTS[:3])
+        await arrive(api, ALERTS[:5])
+        await arrive(api, ALERTS)
+        ids = await ended(api, task, 12)
+
+    assert ids == IDS
+
+
+async def test_a_stream_whose_reader_leaves_is_no_longer_counted() -> None:
+    async with running() as api:
+        first, second = await opened(api), await opened(api)
+        assert subscribers(api) == 2
+
+        first.cancel()
+        await eventually(lambda: subscribers(api) == 1)
+        await arrive(api, ALERTS[:2])
+        ids = await ended(api, second, 2)
+
+    assert ids == IDS[:2]
+    assert subscribers(api) == 0
+
+
+async def test_stopping_the_app_ends_its_streams() -> None:
+    async with running() as api:
+        task = await opened(api)
+    async with asyncio.timeout(5):
+        answer = await task
+
+    assert answer.status_code == 200
+
+
+async def test_a_reader_that_stands_still_holds_nobody_up() -> None:
+    history, wakeup = MemoryAlertHistory(), Wakeup()
+    many = [make_alert(cycle) for cycle in range(1, 2 * PAGE + 8)]
+    await history.store(batch(many[:1]))
+    async with (
+        aclosing(follow(history, wakeup, 0, AlertFilter())) as slow,
+        aclosing(follow(history, wakeup, 0, AlertFilter())) as quick,
+    ):
+        assert (await anext(slow)).sequence == 1
+        await history.store(batch(many))
+        wakeup.ring()
+
+        async with asyncio.timeout(5):
+            seen = [(await anext(quick)).sequence for _ in many]
+            late = [(await anext(slow)).sequence for _ in many[1:]]
+
+    assert seen == list(range(1, len(many) + 1))
+    assert late == list(range(2, len(many) + 1))
+
+
+async def test_a_ring_between_reading_and_waiting_is_not_missed() -> None:
+    """The alert arrives after the stream has read its page, before it waits."""
+
+    class Late(MemoryAlertHistory):
+        async def page(self, *args: Any, **options: Any) -> Sequence[StoredAlert]:
+            found = await super().page(*args, **options)
+            if not found and await self.last() is None:
+                await self.store(batch(ALERTS[:1]))
+                wakeup.ring()
+            return found
+
+    history, wakeup = Late(), Wakeup()
+    async with aclosing(follow(history, wakeup, 0, AlertFilter())) as stream, asyncio.timeout(5):
+        stored = await anext(stream)
+
+    assert stored.alert == ALERTS[0]
+
+
+async def test_an_alert_that_arrives_while_a_filtered_page_is_read_is_not_skipped() -> None:
+    """The head is read before the page; read after it, the wanted alert would be jumped over."""
+    other, wanted = make_alert(1, asset_id="b"), make_alert(2, asset_id="a")
+
+    class Racing(MemoryAlertHistory):
+        async def page(self, *args: Any, **options: Any) -> Sequence[StoredAlert]:
+            found = await super().page(*args, **options)
+            if await self.store(batch([other, wanted])):
+                wakeup.ring()
+            return found
+
+    history, wakeup = Racing(), Wakeup()
+    stream = follow(history, wakeup, 0, AlertFilter(asset_id="a"))
+    async with aclosing(stream), asyncio.timeout(5):
+        assert (await anext(stream)).alert == wanted
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    steps=st.lists(
+        st.one_of(
+            st.tuples(st.just("arrive"), st.integers(1, 4)),
+            st.tuples(st.just("again"), st.integers(0, 11)),
+            st.tuples(st.just("read"), st.integers(1, 5)),
+            st.tuples(st.just("reconnect"), st.just(0)),
+        ),
+        max_size=25,
+    )
+)
+def test_whatever_the_timing_a_resuming_reader_sees_each_alert_once(
+    steps: list[tuple[str, int]],
+) -> None:
+    async def live() -> tuple[list[str], int]:
+        history, wakeup = MemoryAlertHistory(), Wakeup()
+        seen: list[str] = []
+        arrived = 0
+        start, last_id = await starting_point(history, None, from_the_first=False)
+        stream = follow(history, wakeup, start, AlertFilter())
+
+        async def read(most: int) -> None:
+            nonlocal last_id
+            for _ in range(min(most, arrived - len(seen))):
+                last_id = (await anext(stream)).alert.alert_id
+                seen.append(last_id)
+
+        async with asyncio.timeout(10):
+            for what, number in steps:
+                match what:
+                    case "arrive":
+                        new = ALERTS[arrived : arrived + number]
+                        arrived += await history.store(batch(new))
+                        wakeup.ring()
+                    case "again":
+                        await history.store(batch(ALERTS[:arrived][number:]))
+                        wakeup.ring()
+                    case "read":
+                        await read(number)
+                    case "reconnect":
+                        await stream.aclose()
+                        start, last_id = await starting_point(
+                            history, last_id, from_the_first=False
+                        )
+                        stream = follow(history, wakeup, start, AlertFilter())
+            await read(len(ALERTS))
+            await stream.aclose()
+        return seen, arrived
+
+    seen, arrived = asyncio.run(live())
+
+    assert seen == IDS[:arrived]
+
+
+async def test_an_id_of_another_history_is_told_apart_from_none() -> None:
+    with pytest.raises(RequestRefusedError, match="not known where to go on"):
+        await starting_point(MemoryAlertHistory(), IDS[0], from_the_first=True)
+
+
+async def test_data_is_json_on_one_line_even_when_it_holds_line_breaks() -> None:
+    alert = make_alert(reason="one\ntwo\r\nthree")
+    async with running() as api:
+        task = await opened(api)
+        await arrive(api, [alert])
+        await ended(api, task, 1)
+
+    (event,) = (item for item in stream_events(task.result().text) if "data" in item)
+    assert json.loads(event["data"])["reason"] == "one\ntwo\r\nthree"

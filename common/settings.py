@@ -143,6 +143,9 @@ class DetectorSettings(Group):
         "fd001", description="Name of a shipped artifact (models/artifacts), or a folder."
     )
     group_id: str = Field("surgeline-detector", description="Consumer group of all workers.")
+    session_timeout_s: float = Field(
+        6.0, ge=1, le=300, description="Silence after which a worker's partitions go to others, s."
+    )
     alarm: AlarmSettings = AlarmSettings()
     http_host: str = Field("127.0.0.1", description="Where /health, /ready, /metrics listen.")
     http_port: int = Field(8081, ge=0, le=65535, description="Their port; 0 picks a free one.")

@@ -12,7 +12,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from common.clock import Clock
@@ -24,6 +24,7 @@ from common.scorestore.port import ScoreStore
 from detector.core.alarm import AlarmPolicy
 from detector.core.decoding import SourceRecord
 from detector.core.pipeline import Outcome, conclude, decode_batch, prepare
+from detector.health import Health
 from detector.metrics import DetectorMetrics
 from detector.ports import OutputPublisher, StateStore
 from models.serving import WindowScorer
@@ -66,17 +67,6 @@ class DetectorPolicy:
     alarm: AlarmPolicy
     backoff: Backoff
     max_reading_bytes: int
-
-
-@dataclass(slots=True)
-class Health:
-    """Why the detector is not ready; empty when it is.
-
-    Attributes:
-        problems: By part (``group``, ``states``, ``scores``, ``publisher``), what is wrong.
-    """
-
-    problems: dict[str, str] = field(default_factory=dict)
 
 
 class DetectorService:
@@ -146,13 +136,13 @@ class DetectorService:
                 self._ports.clock,
                 lambda error, wait_s: self._failed(step, error, wait_s),
             )
-        if self._health.problems.pop(step, None):
+        if self._health.works(step):
             logger.info("works again", step=step)
             self._metrics.paused.set(1 if self._health.problems else 0)
         return result
 
     def _failed(self, step: str, error: BackendError, wait_s: float) -> None:
-        self._health.problems[step] = str(error)
+        self._health.fails(step, str(error))
         self._metrics.paused.set(1)
         self._metrics.retries.labels(step).inc()
         logger.warning("consumption waits", step=step, error=str(error), next_try_s=wait_s)

@@ -1,0 +1,102 @@
+"""The Faust app: group membership and fetching; each chunk goes to one callable."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+import faust
+from faust.app import BootStrategy
+from faust.types import TP
+
+from common.logs import get_logger
+from common.records import SourcePosition
+from common.settings import DetectorSettings, KafkaSettings
+from detector.adapters.faust_chunks import Chunk, ChunkTransport, RawSchema
+from detector.core.decoding import SourceRecord
+
+logger = get_logger(__name__)
+
+
+class HeadlessBoot(BootStrategy):  # type: ignore[misc]
+    """Faust without its web server, which would listen on every address."""
+
+    enable_web = False
+
+
+class DetectorApp(faust.App):  # type: ignore[misc]
+    """A Faust app that starts no web server."""
+
+    BootStrategy = HeadlessBoot
+
+
+def build_faust_app(kafka: KafkaSettings, detector: DetectorSettings) -> faust.App:
+    """Return the Faust app: group membership and fetching, nothing stored, nothing served."""
+    app = DetectorApp(
+        detector.group_id,
+        broker=[f"kafka://{server}" for server in kafka.bootstrap_servers.split(",")],
+        store="memory://",
+        key_serializer="raw",
+        value_serializer="raw",
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        web_enabled=False,
+        broker_session_timeout=detector.session_timeout_s,
+        broker_heartbeat_interval=detector.session_timeout_s / 6,
+        broker_commit_interval=1.0,
+        broker_max_poll_records=detector.max_batch_rows,
+        broker_request_timeout=kafka.op_timeout_s,
+        consumer_auto_offset_reset="earliest",
+        stream_wait_empty=True,
+    )
+    app.transport = ChunkTransport(app.conf.broker_consumer, app)
+    return app
+
+
+def add_agent(
+    app: faust.App,
+    topic: str,
+    process: Callable[[Sequence[SourceRecord]], Awaitable[object]],
+    on_joined: Callable[[], object],
+    fatal: asyncio.Future[None],
+) -> None:
+    """Hand every chunk to ``process``; only what it finished becomes committable.
+
+    Args:
+        app: The app.
+        topic: The readings topic.
+        process: Gives every record its verdict; on return the chunk may be committed.
+        on_joined: Called when partitions have been assigned.
+        fatal: Gets the exception ``process`` raised. Nothing is processed or committed after it,
+            and the program should end: Faust by itself would go on with the next chunk.
+    """
+    readings = app.topic(topic, schema=RawSchema(), key_type=bytes, value_type=bytes)
+
+    @app.on_partitions_assigned.connect(weak=False)  # type: ignore[untyped-decorator]
+    async def joined(sender: faust.App, assigned: set[TP], **_: object) -> None:
+        on_joined()
+        logger.info("joined the group", partitions=sorted(tp.partition for tp in assigned))
+
+    @app.agent(readings, concurrency=1)  # type: ignore[untyped-decorator]
+    async def detect(stream: faust.Stream) -> None:
+        async for event in stream.noack().events():
+            if not fatal.done():
+                try:
+                    await process(source_records(event.value))
+                    app.consumer.mark_processed(event.value)
+                except Exception as exc:  # noqa: BLE001 - whatever it is, nothing may follow it
+                    fatal.set_exception(exc)
+            event.ack()  # lets Faust stop politely; says nothing about offsets
+
+
+def source_records(chunk: Chunk) -> list[SourceRecord]:
+    """Return a chunk's records as the core takes them."""
+    return [
+        SourceRecord(
+            SourcePosition(record.topic, record.partition, record.offset),
+            record.timestamp or 0,
+            record.key,
+            record.value,
+        )
+        for record in chunk.records
+    ]

@@ -1,0 +1,161 @@
+"""The promises of the chunked Faust consumer, on a real broker.
+
+These fail when an upgrade of Faust or aiokafka moves a private name the adapter needs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+import pytest
+
+from common.kafka import ensure_topics, make_producer, started
+from common.settings import DetectorSettings, KafkaSettings
+from common.topics import Topics
+from detector.adapters.faust_stream import add_agent, build_faust_app
+from detector.core.decoding import SourceRecord
+
+pytestmark = pytest.mark.timeout(120)
+
+
+class Recorder:
+    """Stands for the service: remembers what it was given, and may wait or fail."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[SourceRecord]] = []
+        self.may_go_on = asyncio.Event()
+        self.may_go_on.set()
+        self.fails = False
+
+    @property
+    def values(self) -> list[bytes | None]:
+        return [record.value for batch in self.batches for record in batch]
+
+    async def process(self, records: Sequence[SourceRecord]) -> None:
+        await self.may_go_on.wait()
+        if self.fails:
+            raise RuntimeError("the service gave up")
+        self.batches.append(list(records))
+
+
+async def until(condition: Callable[[], bool], timeout_s: float = 40.0) -> None:
+    async with asyncio.timeout(timeout_s):
+        while not condition():  # noqa: ASYNC110 - what is waited for is in another library's hands
+            await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def worker(kafka: KafkaSettings, recorder: Recorder) -> AsyncIterator[asyncio.Future[None]]:
+    joined = asyncio.Event()
+    fatal = asyncio.get_running_loop().create_future()
+    app = build_faust_app(
+        kafka,
+        DetectorSettings(
+            group_id=f"{kafka.topic_prefix}-group", max_batch_rows=500, session_timeout_s=2
+        ),
+    )
+    add_agent(app, Topics(kafka.topic_prefix).readings, recorder.process, joined.set, fatal)
+    app.finalize()
+    await app.start()
+    try:
+        await asyncio.wait_for(joined.wait(), 40)
+        yield fatal
+    finally:
+        await app.stop()
+
+
+async def send(kafka: KafkaSettings, values: list[bytes]) -> None:
+    async with started(make_producer(kafka)) as producer:
+        for value in values:
+            await producer.send(Topics(kafka.topic_prefix).readings, value, key=value[-2:])
+        await producer.flush()
+
+
+def test_faust_and_aiokafka_are_the_versions_the_adapter_was_written_for() -> None:
+    assert version("faust-streaming") == "0.15.3"
+    assert version("aiokafka") == "0.14.0"
+
+
+async def test_every_record_arrives_once_in_order_and_in_chunks(
+    kafka_settings: KafkaSettings,
+) -> None:
+    await ensure_topics(kafka_settings)
+    sent = [b"value-%05d" % number for number in range(3000)]
+    recorder = Recorder()
+
+    async with worker(kafka_settings, recorder):
+        await send(kafka_settings, sent)
+        await until(lambda: len(recorder.values) >= len(sent))
+
+    assert sorted(value or b"" for value in recorder.values) == sent
+    assert len(recorder.batches) < len(sent) / 10
+    for partition in range(kafka_settings.partitions):
+        offsets = [
+            record.position.offset
+            for batch in recorder.batches
+            for record in batch
+            if record.position.partition == partition
+        ]
+        assert offsets == list(range(len(offsets)))
+
+
+async def test_what_was_processed_is_committed_at_a_polite_stop(
+    kafka_settings: KafkaSettings,
+) -> None:
+    await ensure_topics(kafka_settings)
+    first, second = Recorder(), Recorder()
+    async with worker(kafka_settings, first):
+        await send(kafka_settings, [b"a-%03d" % number for number in range(200)])
+        await until(lambda: len(first.values) == 200)
+
+    async with worker(kafka_settings, second):
+        await send(kafka_settings, [b"b-%03d" % number for number in range(50)])
+        await until(lambda: len(second.values) >= 50)
+
+    assert {(value or b"")[:2] for value in second.values} == {b"b-"}
+
+
+async def test_what_failed_is_never_committed_and_comes_again(
+    kafka_settings: KafkaSettings,
+) -> None:
+    await ensure_topics(kafka_settings)
+    failing, healthy = Recorder(), Recorder()
+    failing.fails = True
+    await send(kafka_settings, [b"a-%03d" % number for number in range(100)])
+
+    async with worker(kafka_settings, failing) as fatal:
+        with pytest.raises(RuntimeError, match="gave up"):
+            await asyncio.wait_for(asyncio.shield(fatal), 30)
+    async with worker(kafka_settings, healthy):
+        await until(lambda: len(healthy.values) >= 100)
+
+    assert len(set(healthy.values)) == 100
+
+
+async def test_a_slow_service_holds_a_bounded_number_of_records(
+    kafka_settings: KafkaSettings,
+) -> None:
+    await ensure_topics(kafka_settings)
+    recorder = Recorder()
+    recorder.may_go_on.clear()
+    await send(kafka_settings, [b"a-%04d" % number for number in range(5000)])
+
+    async with worker(kafka_settings, recorder):
+        await asyncio.sleep(1.0)  # time in which an unbounded consumer would fetch everything
+        recorder.may_go_on.set()
+        await until(lambda: len(recorder.values) >= 5000)
+
+    assert max(len(batch) for batch in recorder.batches) <= 500
+    assert len(set(recorder.values)) == 5000
+
+
+async def test_a_large_message_passes(kafka_settings: KafkaSettings) -> None:
+    await ensure_topics(kafka_settings)
+    recorder = Recorder()
+
+    async with worker(kafka_settings, recorder):
+        await send(kafka_settings, [b"x" * 900_000, b"after"])
+        await until(lambda: len(recorder.values) == 2)

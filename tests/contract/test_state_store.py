@@ -1,0 +1,115 @@
+"""What every state store promises: the fake that unit tests trust, and the real one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from common.errors import BackendUnavailableError
+from common.settings import RedisSettings
+from deploy.local.programs import free_port
+from detector.adapters.memory import MemoryStateStore
+from detector.adapters.redis_state_store import RedisStateStore
+from detector.core.pipeline import NextState
+from detector.core.state import AssetState, Fence, fresh_state, model_digest
+from detector.ports import StateStore
+
+MODEL = model_digest("ab" * 32)
+KEY = ("engine-1", "run-1")
+
+
+@pytest.fixture(params=["memory", "redis"])
+async def store(request: pytest.FixtureRequest) -> AsyncIterator[StateStore]:
+    if request.param == "memory":
+        yield MemoryStateStore(MODEL, 3)
+        return
+    async with RedisStateStore(request.getfixturevalue("redis_settings"), MODEL, 3) as real:
+        yield real
+
+
+def state(next_offset: int, last_cycle: int = 1, partition: int = 0) -> AssetState:
+    return replace(
+        fresh_state(MODEL, 3),
+        ring=np.full((2, 3), last_cycle, np.float32),
+        last_cycle=last_cycle,
+        fence=Fence(partition, next_offset),
+    )
+
+
+async def test_what_is_written_is_read_and_the_unknown_is_left_out(store: StateStore) -> None:
+    assert await store.write({KEY: NextState(state(10, 7), Fence())}) == []
+
+    read = await store.read([KEY, ("engine-2", "run-1")])
+
+    assert list(read) == [KEY]
+    assert read[KEY].last_cycle == 7
+    np.testing.assert_array_equal(read[KEY].ring, np.full((2, 3), 7, np.float32))
+
+
+async def test_nothing_is_read_or_written_for_nothing(store: StateStore) -> None:
+    assert await store.read([]) == {}
+    assert await store.write({}) == []
+
+
+async def test_a_worker_cannot_overwrite_its_successor(store: StateStore) -> None:
+    await store.write({KEY: NextState(state(10), Fence())})
+    await store.write({KEY: NextState(state(20, 2), Fence(0, 10))})
+
+    refused = await store.write({KEY: NextState(state(15, 9), Fence(0, 10))})
+
+    assert refused == [KEY]
+    assert (await store.read([KEY]))[KEY].last_cycle == 2
+
+
+async def test_one_stale_state_does_not_hold_up_the_others(store: StateStore) -> None:
+    other = ("engine-2", "run-1")
+    await store.write({KEY: NextState(state(20), Fence())})
+
+    refused = await store.write(
+        {KEY: NextState(state(15), Fence(0, 10)), other: NextState(state(5, 4), Fence())}
+    )
+
+    assert refused == [KEY]
+    assert (await store.read([other]))[other].last_cycle == 4
+
+
+async def test_a_retry_of_a_write_that_had_arrived_is_accepted(store: StateStore) -> None:
+    change = {KEY: NextState(state(10), Fence())}
+
+    assert await store.write(change) == []
+    assert await store.write(change) == []
+
+
+async def test_an_asset_that_moved_to_another_partition_goes_on(store: StateStore) -> None:
+    await store.write({KEY: NextState(state(900), Fence())})
+
+    moved = NextState(state(3, 8, partition=5), Fence(0, 900))
+
+    assert await store.write({KEY: moved}) == []
+    assert (await store.read([KEY]))[KEY].fence == Fence(5, 3)
+
+
+async def test_a_thousand_assets_go_in_and_come_out(store: StateStore) -> None:
+    keys = [(f"engine-{number}", "run-1") for number in range(1000)]
+
+    await store.write({key: NextState(state(1, n + 1), Fence()) for n, key in enumerate(keys)})
+    read = await store.read(keys)
+
+    assert [read[key].last_cycle for key in keys] == list(range(1, 1001))
+
+
+async def test_it_answers_a_ping(store: StateStore) -> None:
+    await store.ping()
+
+
+async def test_no_server_is_an_error_that_may_pass() -> None:
+    settings = RedisSettings.model_validate(
+        {"url": f"redis://127.0.0.1:{free_port()}/0", "op_timeout_s": 0.5}
+    )
+
+    async with RedisStateStore(settings, MODEL, 3) as store:
+        with pytest.raises(BackendUnavailableError, match="could not read states"):
+            await store.read([KEY])

@@ -1,0 +1,112 @@
+"""Small things tests are made of: readings, records, a scorer that needs no artifact."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.channels import SENSOR_NAMES
+from common.records import ModelRef, SensorReading, SourcePosition
+from detector.core.decoding import SourceRecord
+from models.serving import NormalisedRows, Thresholds, WindowScores
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+TOPIC = "test.readings"
+THRESHOLDS = Thresholds(warning=1.0, critical=2.0)
+
+
+class MeanScorer:
+    """Scores a window by the mean of its last row; the scale is the sensors' own.
+
+    A regime is known while the altitude is not negative.
+    """
+
+    def __init__(
+        self,
+        channels: tuple[str, ...] = ("T24", "T30", "T50"),
+        window_length: int = 4,
+        thresholds: Thresholds = THRESHOLDS,
+        version: str = "1",
+    ) -> None:
+        self._channels = channels
+        self._window_length = window_length
+        self._thresholds = thresholds
+        self._ref = ModelRef(name="mean", version=version, sha256=version.ljust(64, "0"))
+
+    @property
+    def ref(self) -> ModelRef:
+        """Name, version and digest."""
+        return self._ref
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Sensor names."""
+        return self._channels
+
+    @property
+    def window_length(self) -> int:
+        """Cycles in a window."""
+        return self._window_length
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """The two thresholds."""
+        return self._thresholds
+
+    def normalise(
+        self, settings: NDArray[np.float64], sensors: NDArray[np.float64]
+    ) -> NormalisedRows:
+        """Return the sensors as they are."""
+        known = settings[:, 0] >= 0
+        return NormalisedRows(np.where(known[:, None], sensors, 0).astype(np.float32), known)
+
+    def score(self, windows: NDArray[np.float32]) -> WindowScores:
+        """Return the mean of each last row, shared out by absolute value."""
+        last = windows[:, -1, :].astype(np.float64)
+        sizes = np.abs(last) + 1e-9
+        return WindowScores(
+            last.mean(axis=1),
+            sizes / sizes.sum(axis=1, keepdims=True),
+            np.where(last >= 0, 1, -1).astype(np.int8),
+        )
+
+
+def reading(
+    cycle: int,
+    value: float = 0.0,
+    asset_id: str = "engine-1",
+    run_id: str = "run-1",
+    altitude: float = 0.0,
+) -> SensorReading:
+    """Return a reading whose sensors all show ``value``."""
+    return SensorReading(
+        asset_id=asset_id,
+        run_id=run_id,
+        cycle=cycle,
+        ts=START + timedelta(seconds=cycle),
+        settings={"altitude": altitude, "mach": 0.0, "tra": 100.0},
+        sensors=dict.fromkeys(SENSOR_NAMES, value),
+    )
+
+
+def record(
+    value: SensorReading | bytes | None, offset: int, partition: int = 0, key: bytes | None = None
+) -> SourceRecord:
+    """Return a record; the key is the reading's asset unless given."""
+    if isinstance(value, SensorReading):
+        key = value.asset_id.encode() if key is None else key
+        value = value.to_json()
+    return SourceRecord(SourcePosition(TOPIC, partition, offset), 1_767_225_600_000, key, value)
+
+
+def records(readings: list[SensorReading], first_offset: int = 0) -> list[SourceRecord]:
+    """Return one record for each reading, at consecutive offsets of partition 0."""
+    return [record(item, first_offset + index) for index, item in enumerate(readings)]
+
+
+def changed(base: SensorReading, **fields: object) -> bytes:
+    """Return the JSON of a reading with some top-level fields replaced, valid or not."""
+    return json.dumps({**json.loads(base.to_json()), **fields}).encode()

@@ -1,0 +1,119 @@
+"""What becomes a dead letter, and with which reason."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.errors import InvalidRecordError, RejectReason
+from detector.core.decoding import decode, identify
+from tests.support.builders import changed, reading, record
+
+CHANNELS = ("T24", "T30")
+LIMIT = 4096
+GOOD = reading(5, 1.5)
+KEY = GOOD.asset_id.encode()
+
+
+def sensors(**changes: object) -> dict[str, object]:
+    return {**GOOD.sensors, **changes}
+
+
+BAD = [
+    pytest.param(None, RejectReason.EMPTY, False, id="tombstone"),
+    pytest.param(b"", RejectReason.EMPTY, False, id="empty"),
+    pytest.param(b"{" + b" " * LIMIT, RejectReason.TOO_LARGE, False, id="too large"),
+    pytest.param(b'{"asset_id": "eng', RejectReason.MALFORMED_JSON, False, id="cut off"),
+    pytest.param(b"not json", RejectReason.MALFORMED_JSON, False, id="not json"),
+    pytest.param("{'a': 'ü'}".encode("latin-1"), RejectReason.NOT_UTF8, False, id="latin-1"),
+    pytest.param(b"[1, 2]", RejectReason.SCHEMA, False, id="a list"),
+    pytest.param(b"null", RejectReason.SCHEMA, False, id="null"),
+    pytest.param(changed(GOOD, cycle=0), RejectReason.INVALID_CYCLE, False, id="cycle 0"),
+    pytest.param(changed(GOOD, cycle=-1), RejectReason.INVALID_CYCLE, False, id="negative cycle"),
+    pytest.param(changed(GOOD, cycle=2**40), RejectReason.INVALID_CYCLE, False, id="huge cycle"),
+    pytest.param(changed(GOOD, cycle="5"), RejectReason.INVALID_CYCLE, False, id="cycle as text"),
+    pytest.param(changed(GOOD, cycle=1.5), RejectReason.INVALID_CYCLE, False, id="half a cycle"),
+    pytest.param(changed(GOOD, asset_id="a b"), RejectReason.SCHEMA, False, id="bad asset id"),
+    pytest.param(changed(GOOD, asset_id=None), RejectReason.SCHEMA, False, id="no asset id"),
+    pytest.param(changed(GOOD, ts="2026-01-01T00:00:00"), RejectReason.SCHEMA, False, id="naive"),
+    pytest.param(changed(GOOD, ts="yesterday"), RejectReason.SCHEMA, False, id="not a time"),
+    pytest.param(changed(GOOD, schema_version=2), RejectReason.SCHEMA, True, id="other schema"),
+    pytest.param(changed(GOOD, sensors=[1.0]), RejectReason.SCHEMA, True, id="sensors as list"),
+    pytest.param(
+        changed(GOOD, sensors=sensors(T24="641")), RejectReason.SCHEMA, True, id="text value"
+    ),
+    pytest.param(
+        changed(GOOD, sensors=sensors(T24=True)), RejectReason.SCHEMA, True, id="boolean value"
+    ),
+    pytest.param(
+        changed(GOOD, sensors=sensors(T24=float("nan"))), RejectReason.NON_FINITE, True, id="nan"
+    ),
+    pytest.param(
+        changed(GOOD, sensors=sensors(T24=float("-inf"))), RejectReason.NON_FINITE, True, id="inf"
+    ),
+    pytest.param(
+        changed(GOOD, sensors={"T24": 1.0}), RejectReason.MISSING_CHANNEL, True, id="no T30"
+    ),
+    pytest.param(
+        changed(GOOD, settings={"mach": 0.1}), RejectReason.MISSING_CHANNEL, True, id="no altitude"
+    ),
+]
+
+
+@pytest.mark.parametrize(("value", "reason", "identified"), BAD)
+def test_a_bad_message_is_rejected_with_its_reason(
+    value: bytes | None, reason: RejectReason, identified: bool
+) -> None:
+    bad = record(value, 0, key=KEY)
+
+    with pytest.raises(InvalidRecordError) as caught:
+        decode(bad, CHANNELS, LIMIT)
+
+    assert caught.value.reason is reason
+    assert str(caught.value)
+    assert (identify(bad) is not None) is identified
+
+
+@pytest.mark.parametrize("key", [None, b"", b"engine-2"])
+def test_a_key_that_disagrees_is_rejected(key: bytes | None) -> None:
+    bad = record(GOOD.to_json(), 0, key=key)
+
+    with pytest.raises(InvalidRecordError) as caught:
+        decode(bad, CHANNELS, LIMIT)
+
+    assert caught.value.reason is RejectReason.KEY_MISMATCH
+
+
+def test_unknown_fields_and_unused_channels_are_kept_out_not_refused() -> None:
+    value = changed(GOOD, note="x", sensors={"T24": 1, "T30": 2.5, "T99": 3})
+
+    decoded = decode(record(value, 0, key=KEY), CHANNELS, LIMIT)
+
+    assert decoded.sensors["T24"] == 1.0
+    assert not hasattr(decoded, "note")
+
+
+def test_times_are_read_as_utc() -> None:
+    value = changed(GOOD, ts="2026-03-01T02:30:00+02:00")
+
+    decoded = decode(record(value, 0, key=KEY), CHANNELS, LIMIT)
+
+    assert decoded.ts == datetime(2026, 3, 1, 0, 30, tzinfo=UTC)
+    assert json.loads(decoded.to_json())["ts"] == "2026-03-01T00:30:00Z"
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_whatever_raise_anything_else(value: bytes) -> None:
+    with pytest.raises(InvalidRecordError):
+        decode(record(value, 0, key=KEY), CHANNELS, LIMIT)
+
+
+@given(st.integers(1, 10**6), st.floats(allow_nan=False, allow_infinity=False))
+def test_encode_then_decode_gives_the_same_reading(cycle: int, value: float) -> None:
+    original = reading(cycle, value)
+
+    assert decode(record(original, 0), CHANNELS, LIMIT) == original

@@ -1,0 +1,278 @@
+"""The whole decision on a batch: verdicts, windows, alerts, next states."""
+
+from __future__ import annotations
+
+import base64
+from collections import Counter
+from itertools import pairwise
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from common.records import Alert, ScoreRecord, SensorReading, Transition, Verdict
+from detector.adapters.memory import MemoryStateStore
+from detector.core.alarm import AlarmPolicy
+from detector.core.decoding import SourceRecord
+from detector.core.pipeline import DecodedBatch, conclude, decode_batch, prepare
+from detector.core.state import model_digest, unpack
+from tests.support.builders import MeanScorer, reading, record, records
+
+SCORER = MeanScorer()
+DIGEST = model_digest(SCORER.ref.sha256)
+POLICY = AlarmPolicy(on_delay_cycles=2, off_delay_cycles=2, deadband=0.0)
+
+
+class Bench:
+    """Runs batches through the core against packed states, as the service does."""
+
+    def __init__(self, scorer: MeanScorer = SCORER) -> None:
+        self.scorer = scorer
+        self.store = MemoryStateStore(model_digest(scorer.ref.sha256), len(scorer.channels))
+        self.verdicts: list[ScoreRecord] = []
+        self.alerts: list[Alert] = []
+        self.batches: list[DecodedBatch] = []
+
+    def feed(self, batch: list[SourceRecord], *, keep_states: bool = True) -> None:
+        decoded = decode_batch(batch, self.scorer, 65_536)
+        states = {
+            key: unpack(self.store.values[key], model_digest(self.scorer.ref.sha256), 3)
+            for key in decoded.by_asset
+            if key in self.store.values
+        }
+        plan = prepare(decoded, states, self.scorer)
+        outcome = conclude(plan, self.scorer.score(plan.windows), POLICY, self.scorer)
+        self.verdicts += [*outcome.verdicts, *decoded.rejected]
+        self.alerts += outcome.alerts
+        self.batches.append(decoded)
+        if keep_states:
+            for key, item in outcome.states.items():
+                self.store.values[key] = item.state.pack()
+
+    def statuses(self) -> list[Verdict]:
+        return [verdict.status for verdict in self.verdicts]
+
+
+def test_the_first_full_window_is_scored_and_everything_before_warms_up() -> None:
+    bench = Bench()
+
+    bench.feed(records([reading(cycle, 0.5) for cycle in range(1, 6)]))
+
+    assert bench.statuses() == [Verdict.WARMING_UP] * 3 + [Verdict.SCORED] * 2
+    assert [verdict.detail for verdict in bench.verdicts[:3]] == [
+        "1 of 4 cycles",
+        "2 of 4 cycles",
+        "3 of 4 cycles",
+    ]
+    assert bench.verdicts[3].score == 0.5
+    assert sum(bench.verdicts[3].shares.values()) == 1.0
+
+
+def test_windows_hold_the_last_cycles_oldest_first() -> None:
+    decoded = decode_batch(
+        records([reading(cycle, float(cycle)) for cycle in range(1, 7)]), SCORER, 65_536
+    )
+
+    plan = prepare(decoded, {}, SCORER)
+
+    np.testing.assert_array_equal(plan.windows[:, :, 0], [[1, 2, 3, 4], [2, 3, 4, 5], [3, 4, 5, 6]])
+
+
+def test_a_missing_cycle_is_a_gap_and_never_filled() -> None:
+    bench = Bench()
+
+    bench.feed(records([reading(cycle) for cycle in [1, 2, 3, 4, 6, 7, 8, 9]]))
+
+    assert bench.statuses()[3:] == [
+        Verdict.SCORED,
+        Verdict.GAP,
+        Verdict.WARMING_UP,
+        Verdict.WARMING_UP,
+        Verdict.SCORED,
+    ]
+    assert bench.verdicts[4].detail == "1 cycle missing before it"
+
+
+def test_repeats_are_told_apart_and_change_nothing() -> None:
+    bench = Bench()
+
+    bench.feed(records([reading(cycle) for cycle in [1, 2, 3, 4, 6, 7, 7, 3, 5, 8]]))
+
+    assert bench.statuses()[6:] == [
+        Verdict.DUPLICATE,
+        Verdict.LATE,
+        Verdict.LATE,
+        Verdict.WARMING_UP,
+    ]
+
+
+def test_a_run_that_is_joined_midway_warms_up_from_there() -> None:
+    bench = Bench()
+
+    bench.feed(records([reading(cycle) for cycle in [50, 51, 49]]))
+
+    assert bench.statuses() == [Verdict.WARMING_UP, Verdict.WARMING_UP, Verdict.LATE]
+
+
+def test_an_unknown_regime_interrupts_the_window_and_the_alarm_row() -> None:
+    bench = Bench()
+    flight = [reading(cycle, 1.5) for cycle in range(1, 5)]
+    flight += [reading(5, 1.5, altitude=-1.0)]
+    flight += [reading(cycle, 1.5) for cycle in range(6, 11)]
+
+    bench.feed(records(flight))
+
+    assert bench.statuses()[4:9] == [
+        Verdict.UNKNOWN_REGIME,
+        Verdict.WARMING_UP,
+        Verdict.WARMING_UP,
+        Verdict.WARMING_UP,
+        Verdict.SCORED,
+    ]
+    assert [(alert.cycle, alert.onset_cycle) for alert in bench.alerts] == [(10, 9)]
+
+
+def test_a_new_run_starts_fresh_and_the_old_one_is_not_forgotten() -> None:
+    bench = Bench()
+
+    bench.feed(records([reading(cycle) for cycle in range(1, 5)]))
+    bench.feed(records([reading(1, run_id="run-2")], first_offset=4))
+    bench.feed(records([reading(5)], first_offset=5))
+
+    assert bench.statuses()[4:] == [Verdict.WARMING_UP, Verdict.SCORED]
+
+
+def test_another_model_warms_up_anew_without_calling_its_readings_duplicates() -> None:
+    bench = Bench()
+    bench.feed(records([reading(cycle) for cycle in range(1, 6)]))
+    bench.scorer = MeanScorer(version="2")
+
+    bench.feed(records([reading(cycle) for cycle in range(6, 11)], first_offset=5))
+
+    assert bench.statuses()[5:] == [Verdict.WARMING_UP] * 3 + [Verdict.SCORED] * 2
+
+
+def test_an_alert_names_every_channel_and_says_why() -> None:
+    bench = Bench()
+
+    bench.feed(records([reading(cycle, 2.5) for cycle in range(1, 7)]))
+
+    (alert,) = bench.alerts
+    assert alert.state is Transition.RAISED
+    assert [channel.name for channel in alert.channels] == ["T24", "T30", "T50"]
+    assert sum(channel.share for channel in alert.channels) == 1.0
+    assert alert.reason == (
+        "Raised to critical: score 2.5 at or above 2 for 2 cycles in a row, since cycle 4. "
+        "Mostly T24 high (33%), T30 high (33%), T50 high (33%)."
+    )
+
+
+def test_a_bad_message_is_a_dead_letter_with_its_bytes_and_the_stream_goes_on() -> None:
+    bench = Bench()
+    bad = reading(2).to_json().replace(b'"T24":0.0', b'"T24":NaN')
+
+    bench.feed([record(reading(1), 0), record(bad, 1, key=b"engine-1"), record(reading(2), 2)])
+
+    (letter,) = bench.batches[0].dead_letters
+    assert (letter.reason, letter.offset) == ("non_finite", 1)
+    assert base64.b64decode(letter.original) == bad
+    assert Counter(bench.statuses()) == {Verdict.WARMING_UP: 2, Verdict.REJECTED: 1}
+
+
+def test_a_giant_message_is_cut_in_its_dead_letter() -> None:
+    bench = Bench()
+
+    bench.feed([record(b"x" * 10_000_000, 0, key=b"engine-1")])
+
+    (letter,) = bench.batches[0].dead_letters
+    assert letter.original_size == 10_000_000
+    assert len(letter.to_json()) < 1_000_000
+
+
+def test_what_was_applied_is_dropped_on_redelivery() -> None:
+    bench = Bench()
+    batch = records([reading(cycle, 3.0) for cycle in range(1, 8)])
+    bench.feed(batch)
+    before = (len(bench.verdicts), len(bench.alerts), dict(bench.store.values))
+
+    bench.feed(batch)
+
+    assert (len(bench.verdicts), len(bench.alerts), dict(bench.store.values)) == before
+
+
+def test_a_crash_before_the_states_are_written_repeats_the_same_outputs() -> None:
+    bench = Bench()
+    bench.feed(records([reading(cycle, 1.2) for cycle in range(1, 5)]))
+    batch = records([reading(cycle, 3.0) for cycle in range(5, 9)], first_offset=4)
+
+    bench.feed(batch, keep_states=False)
+    first = (bench.verdicts[4:], list(bench.alerts))
+    bench.feed(batch)
+
+    assert bench.verdicts[8:] == first[0]
+    assert bench.alerts[len(first[1]) :] == first[1]
+    assert first[1]
+
+
+cycles = st.integers(1, 12)
+messages = st.one_of(
+    st.builds(
+        reading,
+        cycle=cycles,
+        value=st.floats(0, 3, width=32),
+        asset_id=st.sampled_from(["engine-1", "engine-2"]),
+        run_id=st.sampled_from(["run-1", "run-2"]),
+        altitude=st.sampled_from([0.0, 0.0, 0.0, -1.0]),
+    ),
+    st.sampled_from([b"", b"{", b"null"]),
+)
+
+
+@settings(max_examples=200)
+@given(st.lists(messages, max_size=60), st.data())
+def test_verdicts_and_alerts_do_not_depend_on_where_batches_are_cut(
+    stream: list[SensorReading | bytes], data: st.DataObject
+) -> None:
+    batch = [
+        record(item, offset, key=b"k" if isinstance(item, bytes) else None)
+        for offset, item in enumerate(stream)
+    ]
+    cuts = sorted(data.draw(st.sets(st.integers(0, len(batch)), max_size=8)))
+    whole, cut, one_by_one = Bench(), Bench(), Bench()
+
+    whole.feed(batch)
+    for start, end in pairwise([0, *cuts, len(batch)]):
+        cut.feed(batch[start:end])
+    for item in batch:
+        one_by_one.feed([item])
+
+    def outputs(bench: Bench) -> tuple[object, object, object]:
+        by_position = sorted(bench.verdicts, key=lambda verdict: verdict.source.offset)
+        alerts = sorted(bench.alerts, key=lambda alert: alert.alert_id)
+        return by_position, alerts, {k: v for k, v in sorted(bench.store.values.items())}
+
+    assert outputs(whole) == outputs(cut) == outputs(one_by_one)
+
+
+@given(st.lists(messages, max_size=60))
+def test_every_reading_gets_exactly_one_verdict_and_scores_are_never_overwritten(
+    stream: list[SensorReading | bytes],
+) -> None:
+    batch = [
+        record(item, offset, key=b"k" if isinstance(item, bytes) else None)
+        for offset, item in enumerate(stream)
+    ]
+    bench = Bench()
+
+    bench.feed(batch)
+
+    offsets = [verdict.source.offset for verdict in bench.verdicts]
+    assert len(offsets) == len(set(offsets))
+    dead = {letter.offset for letter in bench.batches[0].dead_letters}
+    assert set(offsets) | dead == set(range(len(batch)))
+    by_cycle = [
+        (verdict.asset_id, verdict.run_id, verdict.cycle)
+        for verdict in bench.verdicts
+        if not verdict.status.is_repeat
+    ]
+    assert len(by_cycle) == len(set(by_cycle))

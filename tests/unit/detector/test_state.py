@@ -1,0 +1,79 @@
+"""The stored form of an asset's state."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from common.records import Level
+from detector.core.alarm import AlarmState
+from detector.core.state import AssetState, Fence, fresh_state, model_digest, unpack
+
+MODEL = model_digest("ab" * 32)
+OTHER = model_digest("cd" * 32)
+COUNT = st.integers(0, 2**16 - 1)
+CYCLE = st.integers(0, 2**31 - 1)
+
+states = st.builds(
+    AssetState,
+    model=st.just(MODEL),
+    ring=hnp.arrays(
+        np.float32, st.tuples(st.integers(0, 30), st.just(3)), elements=st.floats(-9, 9, width=32)
+    ),
+    last_cycle=CYCLE,
+    seen_from=CYCLE,
+    alarm=st.builds(AlarmState, st.sampled_from(Level), CYCLE, COUNT, COUNT, COUNT),
+    fence=st.builds(Fence, st.integers(-1, 2**31 - 1), st.integers(0, 2**63 - 1)),
+)
+
+
+@given(states)
+def test_what_is_packed_is_unpacked(state: AssetState) -> None:
+    read = unpack(state.pack(), MODEL, 3)
+
+    np.testing.assert_array_equal(read.ring, state.ring)
+    assert (read.last_cycle, read.seen_from, read.alarm, read.fence) == (
+        state.last_cycle,
+        state.seen_from,
+        state.alarm,
+        state.fence,
+    )
+
+
+@given(states)
+def test_the_fence_is_the_first_twelve_bytes_and_grows_as_bytes(state: AssetState) -> None:
+    assert state.pack()[:12] == state.fence.pack()
+
+
+@given(states)
+def test_another_model_starts_a_new_window_but_keeps_its_place(state: AssetState) -> None:
+    read = unpack(state.pack(), OTHER, 3)
+
+    assert len(read.ring) == 0
+    assert read.alarm == AlarmState()
+    assert (read.last_cycle, read.fence) == (state.last_cycle, state.fence)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"x" * 20, id="too short"),
+        pytest.param(fresh_state(MODEL, 3).pack() + b"!", id="too long"),
+        pytest.param(b"\xff" * 60, id="not ours"),
+    ],
+)
+def test_foreign_bytes_are_refused(value: bytes) -> None:
+    with pytest.raises(ValueError, match=r"state|ring"):
+        unpack(value, MODEL, 3)
+
+
+def test_a_record_before_the_fence_is_applied_only_in_its_own_partition() -> None:
+    fence = Fence(partition=2, next_offset=10)
+
+    assert fence.applied(2, 9)
+    assert not fence.applied(2, 10)
+    assert not fence.applied(1, 9)

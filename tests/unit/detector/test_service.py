@@ -1,0 +1,222 @@
+"""The protocol's order, and what happens when a backend is down."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+import pytest
+
+from common.errors import BackendRefusedError, BackendUnavailableError
+from common.records import Alert, DeadLetter, ScoreRecord, Verdict
+from common.retry import Backoff
+from common.scorestore.memory import MemoryScoreStore
+from detector.adapters.memory import MemoryPublisher, MemoryStateStore
+from detector.core.alarm import AlarmPolicy
+from detector.core.pipeline import AssetRun, NextState
+from detector.core.state import AssetState, model_digest
+from detector.health import Health
+from detector.metrics import DetectorMetrics
+from detector.service import DetectorPolicy, DetectorPorts, DetectorService
+from tests.support.builders import MeanScorer, reading, record, records
+
+SCORER = MeanScorer()
+DIGEST = model_digest(SCORER.ref.sha256)
+
+
+class FakeClock:
+    """Time that passes only when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.seconds = 1_767_225_700.0
+        self.sleeps: list[float] = []
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.seconds, tz=UTC)
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    async def sleep(self, seconds: float) -> None:
+        self.sleeps.append(seconds)
+        self.seconds += seconds
+
+
+class Script:
+    """What the world was asked to do, in order, and which of it fails how often."""
+
+    def __init__(self, **failures: int) -> None:
+        self.calls: list[str] = []
+        self.failures = failures
+
+    def enter(self, name: str) -> None:
+        self.calls.append(name)
+        if self.failures.get(name, 0) > 0:
+            self.failures[name] -= 1
+            raise BackendUnavailableError(f"{name} is down")
+
+
+class FlakyStates(MemoryStateStore):
+    def __init__(self, script: Script) -> None:
+        super().__init__(DIGEST, 3)
+        self._script = script
+
+    async def read(self, keys: Sequence[AssetRun]) -> Mapping[AssetRun, AssetState]:
+        self._script.enter("read_states")
+        return await super().read(keys)
+
+    async def write(self, states: Mapping[AssetRun, NextState]) -> Sequence[AssetRun]:
+        self._script.enter("write_states")
+        return await super().write(states)
+
+
+class FlakyScores(MemoryScoreStore):
+    def __init__(self, script: Script) -> None:
+        super().__init__()
+        self._script = script
+
+    async def write(self, records: Sequence[ScoreRecord]) -> None:
+        self._script.enter("write_scores")
+        await super().write(records)
+
+
+class FlakyPublisher(MemoryPublisher):
+    def __init__(self, script: Script) -> None:
+        super().__init__()
+        self._script = script
+
+    async def publish(self, alerts: Sequence[Alert], dead_letters: Sequence[DeadLetter]) -> None:
+        self._script.enter("publish")
+        await super().publish(alerts, dead_letters)
+
+
+class Stage:
+    """A service in a scripted world."""
+
+    def __init__(self, **failures: int) -> None:
+        self.script = Script(**failures)
+        self.clock = FakeClock()
+        self.states = FlakyStates(self.script)
+        self.scores = FlakyScores(self.script)
+        self.publisher = FlakyPublisher(self.script)
+        self.metrics = DetectorMetrics()
+        self.health = Health()
+        self.health_seen: list[dict[str, str]] = []
+        self.service = DetectorService(
+            SCORER,
+            DetectorPorts(self.states, self.scores, self.publisher, self.clock),
+            DetectorPolicy(AlarmPolicy(2, 2, 0.0), Backoff(0.5, 2.0), 65_536),
+            self.metrics,
+            self.health,
+            lambda step: self.health_seen.append(dict(self.health.problems)),
+        )
+
+    def metric(self, name: str, **labels: str) -> float | None:
+        return self.metrics.registry.get_sample_value(name, labels)
+
+
+FLIGHT = records([reading(cycle, 2.5) for cycle in range(1, 8)])
+
+
+async def test_outputs_come_before_states_and_scores_before_alerts() -> None:
+    stage = Stage()
+
+    await stage.service.process(FLIGHT)
+
+    assert stage.script.calls == ["read_states", "write_scores", "publish", "write_states"]
+    assert await stage.scores.verdict_counts() == {Verdict.WARMING_UP: 3, Verdict.SCORED: 4}
+    assert [alert.cycle for alert in stage.publisher.alerts] == [5]
+
+
+@pytest.mark.parametrize("step", ["read_states", "write_scores", "publish", "write_states"])
+async def test_a_backend_that_is_down_is_waited_for_and_nothing_is_lost(step: str) -> None:
+    stage, undisturbed = Stage(**{step: 4}), Stage()
+
+    await undisturbed.service.process(FLIGHT)
+    await stage.service.process(FLIGHT)
+
+    assert stage.clock.sleeps == [0.5, 1.0, 2.0, 2.0]
+    assert await stage.scores.verdict_counts() == await undisturbed.scores.verdict_counts()
+    assert stage.publisher.alerts == undisturbed.publisher.alerts
+    assert stage.states.values == undisturbed.states.values
+    assert stage.metric("surgeline_retries_total", step=step) == 4
+
+
+async def test_health_says_why_while_it_waits_and_recovers() -> None:
+    stage = Stage(write_scores=1)
+    seen: list[dict[str, str]] = []
+    original = stage.clock.sleep
+
+    async def sleep(seconds: float) -> None:
+        seen.append(dict(stage.health.problems))
+        await original(seconds)
+
+    stage.clock.sleep = sleep  # type: ignore[method-assign]
+    await stage.service.process(FLIGHT)
+
+    assert seen == [{"write_scores": "write_scores is down"}]
+    assert stage.health.problems == {}
+    assert stage.metric("surgeline_paused") == 0
+
+
+async def test_a_backend_that_refuses_for_good_ends_the_batch_unacknowledged() -> None:
+    stage = Stage()
+
+    async def refuse(records: Sequence[ScoreRecord]) -> None:
+        raise BackendRefusedError("wrong token")
+
+    stage.scores.write = refuse  # type: ignore[method-assign]
+
+    with pytest.raises(BackendRefusedError, match="wrong token"):
+        await stage.service.process(FLIGHT)
+
+    assert stage.states.values == {}
+
+
+async def test_bad_messages_are_dead_letters_and_the_good_ones_get_their_verdicts() -> None:
+    stage = Stage()
+    bad = reading(2).to_json().replace(b'"T24":0.0', b'"T24":NaN')
+    batch = [
+        record(reading(1), 0),
+        record(b"{", 1, key=b"engine-1"),
+        record(bad, 2, key=b"engine-1"),
+        record(reading(2), 3),
+    ]
+
+    await stage.service.process(batch)
+
+    assert [letter.reason for letter in stage.publisher.dead_letters] == [
+        "malformed_json",
+        "non_finite",
+    ]
+    assert await stage.scores.verdict_counts() == {Verdict.WARMING_UP: 2, Verdict.REJECTED: 1}
+    assert stage.metric("surgeline_dead_letters_total", reason="non_finite") == 1
+
+
+async def test_a_worker_that_lost_its_assets_says_so_and_leaves_them_alone() -> None:
+    stage, successor = Stage(), Stage()
+    await stage.service.process(FLIGHT[:3])
+    successor.states.values = dict(stage.states.values)
+    await successor.service.process(FLIGHT[3:])
+    read = dict(stage.states.values)
+    stage.states.values = dict(successor.states.values)
+
+    async def stale(keys: Sequence[AssetRun]) -> Mapping[AssetRun, AssetState]:
+        store = MemoryStateStore(DIGEST, 3)
+        store.values = read
+        return await store.read(keys)
+
+    stage.states.read = stale  # type: ignore[method-assign]
+    await stage.service.process(FLIGHT[3:5])
+
+    assert stage.states.values == successor.states.values
+    assert stage.metric("surgeline_stale_states_total") == 1
+
+
+async def test_latency_runs_from_the_brokers_timestamp() -> None:
+    stage = Stage()
+
+    await stage.service.process(FLIGHT)
+
+    assert stage.metric("surgeline_latency_seconds_count") == len(FLIGHT)
+    assert stage.metric("surgeline_latency_seconds_sum") == pytest.approx(100.0 * len(FLIGHT))

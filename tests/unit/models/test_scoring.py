@@ -83,8 +83,10 @@ def test_a_batch_equals_its_windows_one_by_one(score: Score, n: int, seed: int) 
     whole = scored(score, windows)
     single = [scored(score, windows[i : i + 1]) for i in range(n)]
 
-    assert np.array_equal(whole.scores, np.concatenate([part.scores for part in single]))
-    assert np.array_equal(whole.shares, np.concatenate([part.shares for part in single]))
+    scores = np.concatenate([part.scores for part in single])
+    np.testing.assert_allclose(whole.scores, scores, rtol=1e-13)
+    parts = np.concatenate([part.shares for part in single])
+    np.testing.assert_allclose(whole.shares, parts, rtol=1e-13)
     assert np.array_equal(whole.directions, np.concatenate([part.directions for part in single]))
 
 

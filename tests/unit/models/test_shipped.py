@@ -1,0 +1,83 @@
+"""What ships is what its manifest says, measured anew on the real data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from common.cmapss import load_dataset
+from models.artifact import SHIPPED, load_artifact, shipped_names
+from models.comparison import Measured, compare, measure_scorer
+from models.preparation import prepare
+from models.serving import open_scorer
+from models.splits import EngineRange
+
+MAX_SHIPPED_BYTES = 400_000
+
+
+@pytest.mark.parametrize("name", shipped_names())
+def test_a_shipped_artifact_opens_and_is_small(name: str) -> None:
+    artifact = load_artifact(name)
+
+    assert open_scorer(artifact).ref.name == artifact.manifest.name == name
+    assert sum(path.stat().st_size for path in (SHIPPED / name).iterdir()) < MAX_SHIPPED_BYTES
+
+
+def test_fd001_is_the_reference_network_on_the_published_file() -> None:
+    manifest = load_artifact("fd001").manifest
+
+    assert manifest.network is not None
+    assert manifest.network.parameters == 44_510
+    assert len(manifest.channels) == 14
+    assert manifest.training.data_sha256.startswith("963b5e22825b34d8")
+    assert (manifest.training.heldout.first, manifest.training.heldout.last) == (81, 100)
+
+
+@pytest.mark.real_data
+def test_fd001_reproduces_its_manifest_s_metrics(cmapss_dir: Path) -> None:
+    artifact = load_artifact("fd001")
+    dataset = load_dataset(cmapss_dir, "FD001", "train")
+    assert dataset.sha256 == artifact.manifest.training.data_sha256
+    heldout = artifact.manifest.training.heldout
+
+    metrics = measure_scorer(
+        open_scorer(artifact),
+        Measured(dataset, "heldout", EngineRange(heldout.first, heldout.last)),
+    )
+
+    stated = artifact.manifest.heldout_metrics
+    assert metrics.auc == pytest.approx(stated.auc, abs=1e-4)
+    assert metrics.pr_auc == pytest.approx(stated.pr_auc, abs=1e-3)
+    for level, said in ((metrics.warning, stated.warning), (metrics.critical, stated.critical)):
+        assert level.f1 == pytest.approx(said.f1, abs=5e-3)
+        assert level.engines_caught == said.engines_caught
+        assert level.lead_mean == pytest.approx(said.lead_mean, abs=0.5)
+
+
+@pytest.mark.real_data
+def test_fd001_keeps_what_the_design_promises(cmapss_dir: Path) -> None:
+    dataset = load_dataset(cmapss_dir, "FD001", "train")
+    prepared = prepare(dataset)
+    assert str(prepared.split.heldout) == "81-100"
+
+    comparison = compare(
+        load_artifact("fd001"), prepared, Measured(dataset, "heldout", prepared.split.heldout)
+    )
+
+    model = comparison.models["fd001"]
+    assert model.auc == pytest.approx(0.967, abs=0.006)
+    assert model.warning.threshold == pytest.approx(0.549, abs=0.006)
+    assert model.warning.engines_caught == model.warning.engines == 20
+    assert model.warning.lead_mean is not None
+    assert model.warning.lead_mean > 55
+
+
+@pytest.mark.real_data
+def test_fd001_regimes_and_windows_are_those_of_the_design(cmapss_dir: Path) -> None:
+    one = prepare(load_dataset(cmapss_dir, "FD001", "train"))
+    six = prepare(load_dataset(cmapss_dir, "FD002", "train"))
+
+    assert len(one.normaliser.centres) == 1
+    assert len(six.normaliser.centres) == 6
+    assert len(one.heldout) == 3913

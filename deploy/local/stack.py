@@ -137,6 +137,15 @@ class StackPlan:
             "SURGELINE_DETECTOR__HTTP_HOST": LOOPBACK,
         }
 
+    def service_environment(self, boot: int) -> dict[str, str]:
+        """Return all variables of a process that works with this stack, secrets included."""
+        python = {
+            "PYTHONUNBUFFERED": "1",
+            # the user's folder may hold an `api/` of its own, which must not be imported
+            "PYTHONSAFEPATH": "1",
+        }
+        return {**self._stores(), **self.environ, **self._servers(boot), **python}
+
     def stages(self, boot: int) -> Stages:
         """Return the processes in the order in which they start.
 
@@ -189,17 +198,10 @@ class StackPlan:
         ]
 
     def _service(self, boot: int, name: str, package: str, port: int, **own: str) -> ChildSpec:
-        # -P: the user's folder may hold an `api/` of its own, which must not be imported
         return ChildSpec(
             name=name,
-            command=(sys.executable, "-P", "-m", package),
-            environment={
-                **self._stores(),
-                **self.environ,
-                **self._servers(boot),
-                **own,
-                "PYTHONUNBUFFERED": "1",
-            },
+            command=(sys.executable, "-m", package),
+            environment=self.service_environment(boot) | own,
             check=HttpCheck(f"http://{LOOPBACK}:{port}/ready"),
             log=self.log(name),
         )

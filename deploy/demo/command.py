@@ -1,0 +1,132 @@
+"""``surgeline demo``: the command line of the demo."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from common.cli import error_console, friendly_errors
+from common.errors import StackError
+from common.settings import load_settings
+from deploy.local.programs import free_port
+
+if TYPE_CHECKING:  # imported when called, so that a refused setting is refused quickly
+    from deploy.demo.report import DemoReport
+    from deploy.demo.source import DemoSource
+
+MAX_WORKERS = 16
+
+
+class SplitName(StrEnum):
+    """Which file of a data set."""
+
+    TRAIN = "train"
+    TEST = "test"
+
+
+@friendly_errors
+def demo(
+    dataset: Annotated[str, typer.Option(help="Data set to replay.")] = "FD001",
+    split: Annotated[SplitName, typer.Option(help="Which engines of it.")] = SplitName.TEST,
+    engines: Annotated[str, typer.Option(help="`all`, 1-20, or 1,5,7.")] = "all",
+    simulated: Annotated[
+        bool, typer.Option("--simulated", help="Use the simulator even if there are data.")
+    ] = False,
+    speed: Annotated[str, typer.Option(help="`max`, or 60x the timestamps.")] = "max",
+    workers: Annotated[
+        int, typer.Option(min=1, max=MAX_WORKERS, help="Detectors sharing the partitions.")
+    ] = 1,
+    json_path: Annotated[
+        Path | None, typer.Option("--json", help="Write the report to this file, too.")
+    ] = None,
+    var: Annotated[
+        Path | None,
+        typer.Option(help="Keep logs and stores here; a temporary folder if left out."),
+    ] = None,
+) -> None:
+    """Start the whole stack, replay engines through it, show what was found, stop everything.
+
+    Waits until every reading has its verdict in the score store. Without data the simulator stands
+    in, and everything says so. Ends with exit code 0 only if the counts add up.
+
+    *Throughput* is readings divided by the time from the first one sent to the last verdict stored.
+    *Latency* is read off the detector's histogram by interpolation: from a reading's arrival at the
+    broker to its stored verdict, which at `--speed max` is mostly waiting in the queue.
+
+    For example:
+
+        surgeline demo --engines 1-20 --json report.json
+        surgeline demo --speed 60x --engines 1-3
+    """
+    from deploy.demo.report import show, write_json
+    from deploy.demo.source import choose_source
+
+    settings = load_settings()
+    source = choose_source(
+        settings.data_dir,
+        dataset,
+        split.value,
+        engines,
+        simulated=simulated,
+        now=datetime.now(tz=UTC),
+    )
+    if source.notice:
+        error_console().print(source.notice, style="yellow", markup=False)
+    with _folder(var) as var_dir:
+        report = _run(source, var_dir, workers, speed)
+        if json_path is not None:
+            write_json(report, json_path)
+    console = Console(highlight=False)
+    show(report, console)
+    if report.mismatch:
+        raise StackError(f"The counts do not add up: {report.mismatch}.")
+
+
+def _run(source: DemoSource, var_dir: Path, workers: int, speed: str) -> DemoReport:
+    from deploy.demo.run import DemoRun
+    from deploy.demo.view import DemoView
+    from deploy.local.stack import StackPlan, choose_addresses, empty_logs
+    from deploy.local.statefile import claimed
+
+    async def run() -> DemoReport:
+        work = asyncio.current_task()
+        assert work is not None  # noqa: S101 - inside one
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, work.cancel)
+        return await DemoRun(plan, source, speed, view).run()
+
+    with claimed(var_dir), DemoView(error_console()) as view:
+        empty_logs(var_dir)
+        plan = StackPlan.of(var_dir, choose_addresses(workers, free_port()), os.environ)
+        try:
+            return asyncio.run(run())
+        except asyncio.CancelledError as exc:
+            raise KeyboardInterrupt from exc  # SIGTERM; all is down, as after Ctrl-C
+
+
+@contextmanager
+def _folder(given: Path | None) -> Iterator[Path]:
+    """The var folder: the one given, else a temporary one, which stays only after a failure."""
+    if given is not None:
+        yield given.absolute()
+        return
+    folder = Path(tempfile.mkdtemp(prefix="surgeline-demo-"))
+    try:
+        yield folder
+    except StackError:
+        raise  # its message names the logs
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    shutil.rmtree(folder, ignore_errors=True)

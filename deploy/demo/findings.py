@@ -1,0 +1,100 @@
+"""What a demo found: read back from the score store and the topics, and counted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from common.kafka import read_to_end
+from common.records import Alert, ChannelShare, Transition, Verdict
+from common.scorestore.port import RunSummary, ScoreQuery, ScoreStore
+from common.settings import KafkaSettings
+from common.topics import Topics
+
+PAGE_ROWS = 10_000
+TOP_SENSORS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class EngineFinding:
+    """One engine's row of the report.
+
+    Attributes:
+        asset_id: Which engine.
+        cycles: Its last cycle.
+        verdicts: Count by verdict.
+        peak_score: Highest score; none if none was scored.
+        alerts: Number of alerts.
+        first_alert_cycle: Cycle of the first alert raised; none if none was.
+        rul_at_first_alert: True cycles left then; none if no alert or not known.
+        top_sensors: What contributed most to the first alert, largest first.
+    """
+
+    asset_id: str
+    cycles: int
+    verdicts: Mapping[Verdict, int]
+    peak_score: float | None
+    alerts: int
+    first_alert_cycle: int | None
+    rul_at_first_alert: int | None
+    top_sensors: tuple[ChannelShare, ...]
+
+
+def engine_finding(
+    run: RunSummary, alerts: Sequence[Alert], rul: Sequence[int] | None
+) -> EngineFinding:
+    """Return what was found about one engine.
+
+    Args:
+        run: Its summary in the score store.
+        alerts: All alerts of all engines.
+        rul: Its true remaining useful life after each cycle, ``rul[cycle - 1]``; none if not known.
+    """
+    own = [alert for alert in alerts if alert.asset_id == run.asset_id]
+    raised = [alert for alert in own if alert.state is Transition.RAISED]
+    first = min(raised, key=lambda alert: alert.cycle, default=None)
+    return EngineFinding(
+        asset_id=run.asset_id,
+        cycles=run.last_cycle,
+        verdicts=run.verdicts,
+        peak_score=run.peak_score,
+        alerts=len(own),
+        first_alert_cycle=first.cycle if first else None,
+        rul_at_first_alert=int(rul[first.cycle - 1]) if first and rul is not None else None,
+        top_sensors=first.channels[:TOP_SENSORS] if first else (),
+    )
+
+
+async def count_scores(store: ScoreStore, run_id: str) -> int:
+    """Return how many scores of a run can be read back, page by page."""
+    count, cursor = 0, None
+    while True:
+        page = await store.query(
+            ScoreQuery(run_id=run_id, status=Verdict.SCORED, limit=PAGE_ROWS, cursor=cursor)
+        )
+        count += sum(record.score is not None for record in page.records)
+        cursor = page.next_cursor
+        if cursor is None:
+            return count
+
+
+async def first_reading_ts_ms(kafka: KafkaSettings) -> int:
+    """Return the timestamp of the first reading on the topic, UTC epoch milliseconds."""
+    topic = Topics(kafka.topic_prefix).readings
+    return min([int(record.timestamp) async for record in read_to_end(kafka, topic)])
+
+
+async def published_alerts(kafka: KafkaSettings) -> list[Alert]:
+    """Return the alerts on the topic, one of each id, by engine and cycle."""
+    topic = Topics(kafka.topic_prefix).alerts
+    by_id: dict[str, Alert] = {}
+    async for record in read_to_end(kafka, topic):
+        alert = Alert.model_validate_json(record.value)
+        by_id[alert.alert_id] = alert
+    return sorted(by_id.values(), key=lambda alert: (alert.asset_id, alert.cycle))
+
+
+async def count_dead_letters(kafka: KafkaSettings) -> int:
+    """Return how many dead letters are on the topic."""
+    topic = Topics(kafka.topic_prefix).dead_letter
+    return sum([1 async for _ in read_to_end(kafka, topic)])

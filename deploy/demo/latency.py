@@ -1,0 +1,52 @@
+"""Quantiles of the detectors' latency histograms, read off their ``/metrics`` pages."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+from typing import Final
+
+from prometheus_client.parser import text_string_to_metric_families
+
+LATENCY_METRIC: Final = "surgeline_latency_seconds"
+
+
+def merged_buckets(pages: Iterable[str]) -> dict[float, float]:
+    """Return the cumulative counts by upper bound (s), summed over the workers' pages."""
+    merged: dict[float, float] = {}
+    for page in pages:
+        for family in text_string_to_metric_families(page):
+            if family.name != LATENCY_METRIC:
+                continue
+            for sample in family.samples:
+                if sample.name.endswith("_bucket"):
+                    bound = float(sample.labels["le"])
+                    merged[bound] = merged.get(bound, 0.0) + sample.value
+    return merged
+
+
+def quantile_s(buckets: Mapping[float, float], q: float) -> float | None:
+    """Return a quantile, interpolated within its bucket; none if nothing was counted.
+
+    Args:
+        buckets: Cumulative counts by upper bound, s; the last bound is infinity.
+        q: From 0 to 1.
+
+    Returns:
+        Seconds. A quantile beyond the last finite bound is that bound.
+
+    Example:
+        >>> quantile_s({0.1: 0, 0.2: 50, 0.4: 100, math.inf: 100}, 0.75)
+        0.3
+    """
+    steps = sorted(buckets.items())
+    if not steps or not steps[-1][1]:
+        return None
+    wanted = q * steps[-1][1]
+    for (low, before), (high, until) in pairwise([(0.0, 0.0), *steps]):
+        if until >= wanted and until > before:
+            if math.isinf(high):
+                return low
+            return low + (high - low) * (wanted - before) / (until - before)
+    return steps[-1][0]

@@ -1,0 +1,139 @@
+"""How a demo's findings are shown: a table for people, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from common.errors import UserError
+from common.records import ChannelShare
+from deploy.demo.findings import EngineFinding
+
+SIMULATED_NOTE = "SIMULATED engines: the figures below say nothing about C-MAPSS."
+
+
+@dataclass(frozen=True, slots=True)
+class DemoReport:
+    """Everything a demo found.
+
+    Attributes:
+        dataset: Such as ``FD001``; ``SIM`` for the simulator's.
+        split: ``train`` or ``test``.
+        run_id: The run of all engines.
+        simulated: Whether the readings are the simulator's.
+        readings_sent: Readings on the topic, as the producer counted them.
+        verdicts: Readings by verdict, as the score store counts them.
+        scores_stored: Scores read back from the store.
+        dead_letters: Messages on the dead-letter topic.
+        alerts: Alerts on the alerts topic, one of each id.
+        rows_per_s: Readings, divided by the seconds from the first one sent to the last verdict.
+        latency_ms: ``p50`` and ``p99``, from arrival at the broker to the stored verdict.
+        stack_ready_s: Seconds the stack took to start.
+        engines: One entry an engine.
+    """
+
+    dataset: str
+    split: str
+    run_id: str
+    simulated: bool
+    readings_sent: int
+    verdicts: dict[str, int]
+    scores_stored: int
+    dead_letters: int
+    alerts: int
+    rows_per_s: float
+    latency_ms: dict[str, float | None]
+    stack_ready_s: float
+    engines: tuple[EngineFinding, ...]
+
+    @property
+    def mismatch(self) -> str | None:
+        """Why the counts do not add up; none when every reading has its one verdict."""
+        if sum(self.verdicts.values()) != self.readings_sent:
+            return f"{self.readings_sent} readings were sent but {self.verdicts} came out"
+        if self.scores_stored != self.verdicts.get("scored", 0):
+            return f"{self.verdicts.get('scored', 0)} were scored, {self.scores_stored} are stored"
+        return None
+
+
+def write_json(report: DemoReport, path: Path) -> None:
+    """Write the report to a file, whole or not at all.
+
+    Raises:
+        UserError: If it cannot be written.
+    """
+    entries = asdict(report)
+    for entry, engine in zip(entries["engines"], report.engines, strict=True):
+        entry["top_sensors"] = [share.model_dump() for share in engine.top_sensors]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_name(path.name + ".tmp")
+        fresh.write_text(json.dumps(entries, indent=2) + "\n", encoding="utf-8")
+        fresh.replace(path)
+    except OSError as exc:
+        raise UserError(f"{path} cannot be written: {exc.strerror}.") from exc
+
+
+def show(report: DemoReport, console: Console) -> None:
+    """Print the table of engines and the summary."""
+    if report.simulated:
+        console.print(Text(SIMULATED_NOTE, style="bold yellow"))
+    console.print(_engine_table(report))
+    console.print(_summary(report))
+
+
+def _engine_table(report: DemoReport) -> Table:
+    label = "simulated fleet" if report.simulated else f"{report.dataset} {report.split} engines"
+    table = Table(title=f"{label}, run {report.run_id}")
+    table.add_column("engine", no_wrap=True)
+    for heading in ("cycles", "first alert at cycle", "true RUL then", "peak score"):
+        table.add_column(heading, justify="right")
+    table.add_column("top sensors of the first alert")
+    for engine in report.engines:
+        table.add_row(
+            engine.asset_id,
+            str(engine.cycles),
+            _or_dash(engine.first_alert_cycle),
+            _or_dash(engine.rul_at_first_alert),
+            "-" if engine.peak_score is None else f"{engine.peak_score:.3f}",
+            _sensors(engine.top_sensors),
+        )
+    return table
+
+
+def _summary(report: DemoReport) -> Table:
+    alerted = sum(engine.first_alert_cycle is not None for engine in report.engines)
+    p50, p99 = report.latency_ms["p50"], report.latency_ms["p99"]
+    verdicts = ", ".join(f"{count:,} {kind}" for kind, count in Counter(report.verdicts).items())
+    facts = {
+        "readings sent": f"{report.readings_sent:,}",
+        "verdicts": verdicts,
+        "scores stored": f"{report.scores_stored:,}",
+        "dead letters": f"{report.dead_letters:,}",
+        "alerts": f"{report.alerts:,}, on {alerted} of {len(report.engines)} engines",
+        "throughput": f"{report.rows_per_s:,.0f} readings/s, first sent to last verdict stored",
+        "latency": "not measured"
+        if p50 is None or p99 is None
+        else f"p50 {p50:.0f} ms, p99 {p99:.0f} ms, broker to stored verdict, queueing included",
+        "stack": f"ready after {report.stack_ready_s:.1f} s",
+    }
+    table = Table(show_header=False, box=None, padding=(0, 2))
+    for name, value in facts.items():
+        table.add_row(Text(name, style="bold"), value)
+    return table
+
+
+def _sensors(shares: Sequence[ChannelShare]) -> str:
+    arrows = {"high": "↑", "low": "↓"}
+    return ", ".join(f"{one.name} {arrows[one.direction]} {one.share:.0%}" for one in shares) or "-"
+
+
+def _or_dash(number: int | None) -> str:
+    return "-" if number is None else str(number)

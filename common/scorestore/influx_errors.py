@@ -1,0 +1,82 @@
+"""What InfluxDB's answers, and its silence, mean to a caller."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import httpx
+import urllib3
+from influxdb_client.rest import ApiException
+
+from common.errors import BackendError, BackendRefusedError, BackendUnavailableError
+
+RETRIABLE_STATUSES: Final = frozenset({0, 408, 425, 429})
+"""Beside all from 500 on. 0 is the client's word for a failed TLS handshake."""
+
+RETRIABLE_WORDS: Final = ("timeout", "timed out", "interrupted", "limit exceeded", "is closed")
+"""InfluxQL reports an overloaded engine in the body of a 200 answer, in words alone."""
+
+_ADVICE: Final = {
+    401: "check SURGELINE_SCORES__INFLUX_TOKEN",
+    403: "check the rights of SURGELINE_SCORES__INFLUX_TOKEN",
+    404: "check SURGELINE_SCORES__INFLUX_BUCKET and SURGELINE_SCORES__INFLUX_ORG",
+    413: "lower SURGELINE_DETECTOR__MAX_BATCH_ROWS",
+}
+
+
+def status_error(url: str, status: int, body: str) -> BackendError:
+    """Return the error of an HTTP answer that is not a success, with the server's own message."""
+    advice = f"; {_ADVICE[status]}" if status in _ADVICE else ""
+    message = f"InfluxDB at {url} answered {status}: {_message(body)}{advice}."
+    if status in RETRIABLE_STATUSES or status >= 500:
+        return BackendUnavailableError(message)
+    return BackendRefusedError(message)
+
+
+def statement_error(url: str, message: str) -> BackendError:
+    """Return the error of an InfluxQL statement."""
+    text = f"InfluxDB at {url} could not run a query: {message}."
+    if any(word in message.lower() for word in RETRIABLE_WORDS):
+        return BackendUnavailableError(text)
+    if "not found" in message:
+        return BackendRefusedError(f"{text} Check SURGELINE_SCORES__INFLUX_BUCKET.")
+    return BackendRefusedError(text)
+
+
+@contextmanager
+def influx_errors(url: str) -> Iterator[None]:
+    """Turn the errors of both HTTP clients into ours.
+
+    Raises:
+        BackendUnavailableError: If nothing answered in time, or the server said to try later.
+        BackendRefusedError: If it will answer the same again.
+    """
+    try:
+        yield
+    except ApiException as exc:
+        raise status_error(url, exc.status or 0, exc.body or exc.reason or "") from exc
+    except (
+        httpx.UnsupportedProtocol,
+        httpx.InvalidURL,
+        urllib3.exceptions.LocationValueError,
+    ) as exc:
+        raise BackendRefusedError(
+            f"SURGELINE_SCORES__INFLUX_URL is {url!r}; expected http://HOST:PORT or https://..."
+        ) from exc
+    except (httpx.HTTPError, urllib3.exceptions.HTTPError, OSError) as exc:
+        raise BackendUnavailableError(
+            f"InfluxDB at {url} does not answer: {str(exc) or type(exc).__name__}"
+        ) from exc
+
+
+def _message(body: str) -> str:
+    """Return the message in an error's body: ``message`` in 2.x, ``error`` in 1.x, else all."""
+    try:
+        answer = json.loads(body)
+        message = answer.get("message") or answer.get("error") or body
+    except (ValueError, AttributeError):
+        message = body
+    return str(message).strip()[:500] or "no message"

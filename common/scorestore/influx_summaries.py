@@ -1,0 +1,106 @@
+"""Summaries and counts from InfluxDB: the statements, and how their answers are read.
+
+InfluxDB keeps no summary of ours; it counts, over the whole run, each time it is asked.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import Any, Final
+
+from common.records import Level, Verdict
+from common.scorestore.influx_queries import Series, identity, literal, select
+from common.scorestore.port import RunSummary
+from common.scorestore.tally import RunTally
+from common.topics import REPEAT_MEASUREMENT, SCORE_MEASUREMENT
+
+READING_VERDICTS: Final = tuple(verdict for verdict in Verdict if not verdict.is_repeat)
+
+_BY_RUN: Final = ' GROUP BY "asset_id", "run_id"'
+
+
+def select_runs(asset_id: str | None, run_id: str | None) -> list[str]:
+    """Return the statements that summarise runs, each answered by one series per (asset, run).
+
+    In order: lowest cycle; highest cycle, with its time; highest scored cycle, with its score and
+    level; highest score; then those of :func:`select_counts`.
+    """
+    terms = identity(asset_id, run_id)
+    scored = [*terms, f'"status" = {literal(Verdict.SCORED.value)}']
+    wanted = [
+        ('MIN("cycle")', terms),
+        ('MAX("cycle")', terms),
+        ('MAX("cycle"), "score", "level"', scored),
+        ('MAX("score")', scored),
+    ]
+    selects = [select(fields, SCORE_MEASUREMENT, where) + _BY_RUN for fields, where in wanted]
+    return [*selects, *select_counts(asset_id, run_id)]
+
+
+def select_counts(asset_id: str | None, run_id: str | None) -> list[str]:
+    """Return the counting statements: one per ``READING_VERDICTS``, then one for all repeats.
+
+    Cycles are counted once each, so that a reading scored again by another model counts once.
+    """
+    terms = identity(asset_id, run_id)
+    counts = [
+        select(
+            'COUNT(DISTINCT("cycle"))',
+            SCORE_MEASUREMENT,
+            [*terms, f'"status" = {literal(verdict.value)}'],
+        )
+        for verdict in READING_VERDICTS
+    ]
+    repeats = select('COUNT("offset")', REPEAT_MEASUREMENT, terms)
+    return [*(count + _BY_RUN for count in counts), f'{repeats}{_BY_RUN}, "status"']
+
+
+def summaries_of(answers: Sequence[Sequence[Series]]) -> list[RunSummary]:
+    """Return the summaries in the answers to :func:`select_runs`, ordered as the port says."""
+    lowest, highest, last_scored, peak, *counts = answers
+    tallies: defaultdict[tuple[str, str], RunTally] = defaultdict(RunTally)
+    for series in lowest:
+        tallies[_run_of(series)].first_cycle = _only_row(series)[1]
+    for series in highest:
+        tally = tallies[_run_of(series)]
+        time_ns, tally.last_cycle = _only_row(series)
+        tally.last_ts_us = time_ns // 1000
+    for series in last_scored:
+        tally = tallies[_run_of(series)]
+        _, tally.last_scored_cycle, score, level = _only_row(series)
+        tally.last_score, tally.last_level = float(score), Level(level)
+    for series in peak:
+        tallies[_run_of(series)].peak_score = float(_only_row(series)[1])
+    for run, verdicts in _counts_by_run(counts).items():
+        tallies[run].verdicts = verdicts
+    found = (tally.summary(*run) for run, tally in tallies.items())
+    summaries = [summary for summary in found if summary is not None]
+    return sorted(summaries, key=lambda run: (run.asset_id, run.last_ts, run.run_id))
+
+
+def counts_of(answers: Sequence[Sequence[Series]]) -> Counter[Verdict]:
+    """Return the sums over all runs in the answers to :func:`select_counts`."""
+    return sum(_counts_by_run(answers).values(), Counter[Verdict]())
+
+
+def _counts_by_run(
+    answers: Sequence[Sequence[Series]],
+) -> dict[tuple[str, str], Counter[Verdict]]:
+    found: defaultdict[tuple[str, str], Counter[Verdict]] = defaultdict(Counter)
+    *readings, repeats = answers
+    for verdict, answer in zip(READING_VERDICTS, readings, strict=True):
+        for series in answer:
+            found[_run_of(series)][verdict] = _only_row(series)[1]
+    for series in repeats:
+        found[_run_of(series)][Verdict(series["tags"]["status"])] += _only_row(series)[1]
+    return found
+
+
+def _run_of(series: Series) -> tuple[str, str]:
+    return series["tags"]["asset_id"], series["tags"]["run_id"]
+
+
+def _only_row(series: Series) -> list[Any]:
+    row: list[Any] = series["values"][0]
+    return row

@@ -1,0 +1,101 @@
+"""The score store that unit tests trust: plain dictionaries, the same promises."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import TracebackType
+from typing import Self
+
+from common.records import ScoreRecord, SourcePosition, Verdict
+from common.scorestore.batch import RepeatKey, RunKey, gather
+from common.scorestore.paging import Bounds, check_query, epoch_us, page_of, position_of
+from common.scorestore.port import RunSummary, ScorePage, ScoreQuery
+from common.scorestore.tally import RunTally
+
+
+class MemoryScoreStore:
+    """Keeps rows until the process ends; leaving the context loses nothing."""
+
+    def __init__(self) -> None:
+        self._verdicts: dict[RunKey, dict[int, ScoreRecord]] = {}
+        self._repeats: dict[RepeatKey, ScoreRecord] = {}
+
+    async def __aenter__(self) -> Self:
+        """Do nothing: there is nothing to open."""
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Do nothing: there is nothing to close."""
+
+    async def write(self, records: Sequence[ScoreRecord]) -> None:
+        """Keep the rows."""
+        batch = gather(records)
+        for run, rows in batch.verdicts.items():
+            kept = self._verdicts.setdefault(run, {})
+            for cycle, record in rows.items():
+                kept[cycle] = replace(record, source=SourcePosition("", 0, 0), published_ts_ms=0)
+        self._repeats.update(batch.repeats)
+
+    async def query(self, query: ScoreQuery) -> ScorePage:
+        """Return one page."""
+        bounds = check_query(query)
+        found = [
+            record
+            for rows in self._verdicts.values()
+            for record in rows.values()
+            if _matches(record, query, bounds)
+        ]
+        found.sort(key=position_of, reverse=query.newest_first)
+        return page_of(found[: query.limit + 1], query.limit)
+
+    async def runs(
+        self, *, asset_id: str | None = None, run_id: str | None = None
+    ) -> Sequence[RunSummary]:
+        """Return a summary of each run, counted anew."""
+        summaries = []
+        for (asset, run), rows in self._verdicts.items():
+            if asset_id not in (None, asset) or run_id not in (None, run):
+                continue
+            tally = RunTally()
+            for row in rows.values():
+                tally.add(row.cycle, epoch_us(row.ts), row.status, row.score, row.level)
+            tally.verdicts.update(
+                row.status
+                for row in self._repeats.values()
+                if (row.asset_id, row.run_id) == (asset, run)
+            )
+            if summary := tally.summary(asset, run):
+                summaries.append(summary)
+        return sorted(summaries, key=lambda run: (run.asset_id, run.last_ts, run.run_id))
+
+    async def verdict_counts(self, run_id: str | None = None) -> Mapping[Verdict, int]:
+        """Return how many readings got each verdict."""
+        rows = [row for run in self._verdicts.values() for row in run.values()]
+        rows.extend(self._repeats.values())
+        return dict(Counter(row.status for row in rows if run_id in (None, row.run_id)))
+
+    async def ping(self) -> None:
+        """Return: it always answers."""
+
+
+def _matches(record: ScoreRecord, query: ScoreQuery, bounds: Bounds) -> bool:
+    position = position_of(record)
+    if bounds.after is not None and not (
+        position < bounds.after if query.newest_first else position > bounds.after
+    ):
+        return False
+    return (
+        query.asset_id in (None, record.asset_id)
+        and query.run_id in (None, record.run_id)
+        and query.status in (None, record.status)
+        and (bounds.since_us is None or position.ts_us >= bounds.since_us)
+        and (bounds.until_us is None or position.ts_us < bounds.until_us)
+        and (query.min_level is None or record.level.rank >= query.min_level.rank)
+    )

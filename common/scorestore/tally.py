@@ -1,0 +1,67 @@
+"""The summary of one run, kept up to date row by row."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from common.records import Level, Verdict
+from common.scorestore.paging import from_epoch_us
+from common.scorestore.port import RunSummary
+
+
+@dataclass(slots=True)
+class RunTally:
+    """What is known of one run. Rows may be added in any order, each once.
+
+    Attributes:
+        first_cycle: Lowest cycle with a verdict; none before the first.
+        last_cycle: Highest cycle with a verdict.
+        last_ts_us: Time of the reading at ``last_cycle``, UTC epoch microseconds.
+        last_scored_cycle: Highest cycle with a score.
+        last_score: The score there.
+        last_level: Its level.
+        peak_score: Highest score.
+        verdicts: Count by verdict, repeats included.
+    """
+
+    first_cycle: int | None = None
+    last_cycle: int | None = None
+    last_ts_us: int | None = None
+    last_scored_cycle: int | None = None
+    last_score: float | None = None
+    last_level: Level = Level.NONE
+    peak_score: float | None = None
+    verdicts: Counter[Verdict] = field(default_factory=Counter)
+
+    def add(
+        self, cycle: int, ts_us: int, status: Verdict, score: float | None, level: Level
+    ) -> None:
+        """Count one verdict that was not counted yet."""
+        self.verdicts[status] += 1
+        if self.first_cycle is None or cycle < self.first_cycle:
+            self.first_cycle = cycle
+        if self.last_cycle is None or cycle > self.last_cycle:
+            self.last_cycle, self.last_ts_us = cycle, ts_us
+        if score is None:
+            return
+        if self.last_scored_cycle is None or cycle > self.last_scored_cycle:
+            self.last_scored_cycle, self.last_score, self.last_level = cycle, score, level
+        if self.peak_score is None or score > self.peak_score:
+            self.peak_score = score
+
+    def summary(self, asset_id: str, run_id: str) -> RunSummary | None:
+        """Return the summary; none for a run of which only repeats are known."""
+        if self.first_cycle is None or self.last_cycle is None or self.last_ts_us is None:
+            return None
+        return RunSummary(
+            asset_id=asset_id,
+            run_id=run_id,
+            first_cycle=self.first_cycle,
+            last_cycle=self.last_cycle,
+            last_ts=from_epoch_us(self.last_ts_us),
+            verdicts={status: count for status, count in self.verdicts.items() if count},
+            last_score=self.last_score,
+            last_level=self.last_level,
+            peak_score=self.peak_score,
+        )

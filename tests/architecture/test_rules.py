@@ -1,0 +1,201 @@
+"""What the design promises about names, imports and files, checked."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from common.settings import TEST_PREFIX, field_paths, variable_name
+from common.topics import REPEAT_MEASUREMENT, SCORE_MEASUREMENT, StateKeys, Topics
+
+REPOSITORY = Path(__file__).parents[2]
+PACKAGES = ("common", "models", "producer", "detector", "api", "deploy")
+DATA_SUFFIXES = {".gz", ".zip", ".npz", ".npy", ".csv", ".parquet", ".db", ".pkl", ".pickle", ".pt"}
+LARGEST_FILE_BYTES = 1024 * 1024
+VARIABLE = re.compile(r"SURGELINE_[A-Z0-9_]*[A-Z0-9]")
+NAME_HOME = Path("common/topics.py")
+
+
+def tracked_files() -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, check=True
+    ).stdout
+    files = [REPOSITORY / name for name in listed.decode().split("\0") if name]
+    return [file for file in files if file.is_file()]  # one may be deleted and not committed
+
+
+def modules() -> list[Path]:
+    return [
+        file
+        for file in tracked_files()
+        if file.suffix == ".py" and file.relative_to(REPOSITORY).parts[0] in PACKAGES
+    ]
+
+
+def test_packages_import_only_what_the_contracts_allow() -> None:
+    result = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "0 broken" in result.stdout
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_other_distribution_provides_a_package_of_our_name(package: str) -> None:
+    providers = set(metadata.packages_distributions().get(package, []))
+
+    assert providers <= {"surgeline"}
+    module = importlib.import_module(package)
+    assert module.__file__ is not None
+    assert Path(module.__file__).parents[1] == REPOSITORY
+
+
+def test_every_module_says_what_it_is_for() -> None:
+    silent = [
+        str(file.relative_to(REPOSITORY))
+        for file in modules()
+        if not ast.get_docstring(ast.parse(file.read_text(encoding="utf-8")))
+    ]
+
+    assert silent == []
+
+
+def test_every_folder_of_code_is_a_package_with_a_map() -> None:
+    folders = {file.parent for file in modules()}
+
+    missing = [str(folder) for folder in folders if not (folder / "__init__.py").is_file()]
+
+    assert [folder for folder in missing if "migrations" not in folder] == []
+
+
+def string_constants(file: Path) -> Iterator[str]:
+    """The texts in a module, but for docstrings."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    docstrings = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, documented) and ast.get_docstring(node) is not None
+        if isinstance(node.body[0], ast.Expr)
+    }
+    for node in ast.walk(tree):
+        is_text = isinstance(node, ast.Constant) and id(node) not in docstrings
+        if is_text and isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def test_names_of_topics_and_keys_are_written_in_one_place() -> None:
+    topics = Topics()
+    suffixes = [
+        name.removeprefix(topics.prefix)
+        for name in (topics.readings, topics.alerts, topics.dead_letter)
+    ]
+    key_part = StateKeys().asset_state("a", "r").split(":")[1]
+    name = re.compile(rf"^[^ /]*({'|'.join(map(re.escape, suffixes))})$|:{key_part}:")
+
+    elsewhere = {
+        f"{file.relative_to(REPOSITORY)}: {text!r}"
+        for file in modules()
+        if file.relative_to(REPOSITORY) != NAME_HOME
+        for text in string_constants(file)
+        if name.search(text)
+    }
+
+    assert elsewhere == set()
+    assert any(name.search(text) for text in string_constants(REPOSITORY / NAME_HOME))
+
+
+def test_names_of_measurements_are_written_in_one_place() -> None:
+    stores = [file for file in modules() if "influx" in file.name]
+
+    elsewhere = [
+        f"{file.relative_to(REPOSITORY)}: {text!r}"
+        for file in stores
+        for text in string_constants(file)
+        if re.search(
+            rf'(measurement|FROM|from)\W+"?({SCORE_MEASUREMENT}|{REPEAT_MEASUREMENT})\b', text
+        )
+    ]
+
+    assert elsewhere == []
+
+
+def test_the_environment_is_read_only_where_settings_are() -> None:
+    """Everything else gets its settings handed over."""
+    may_read = {"common/settings.py", "deploy/cli.py", "deploy/up.py", "deploy/demo/command.py"}
+    # a child process inherits its environment, which is no reading of settings
+    may_read |= {"api/adapters/process_replay_launcher.py"}
+
+    readers = {
+        str(file.relative_to(REPOSITORY))
+        for file in modules()
+        if re.search(r"os\.(environ|getenv)", file.read_text(encoding="utf-8"))
+    }
+
+    assert readers - may_read == set()
+
+
+def test_no_data_and_nothing_large_is_in_the_repository() -> None:
+    texts_of_data = re.compile(r"^(train|test|RUL)_FD\d{3}\.txt")
+    offenders = [
+        str(file.relative_to(REPOSITORY))
+        for file in tracked_files()
+        if file.suffix in DATA_SUFFIXES
+        or texts_of_data.match(file.name)
+        or file.stat().st_size > LARGEST_FILE_BYTES
+    ]
+
+    assert offenders == []
+
+
+def test_every_variable_that_the_docs_name_exists() -> None:
+    known = {variable_name(path) for path in field_paths()}
+    documents = [
+        file
+        for file in tracked_files()
+        if file.suffix in {".md", ".yml", ".yaml", ".toml"} or file.name in {"Makefile", "run"}
+    ]
+
+    unknown = {
+        f"{file.relative_to(REPOSITORY)}: {name}"
+        for file in documents
+        for name in VARIABLE.findall(file.read_text(encoding="utf-8"))
+        if name not in known and not name.startswith(TEST_PREFIX)
+    }
+
+    assert unknown == set()
+    assert any("SURGELINE_" in file.read_text(encoding="utf-8") for file in documents)
+
+
+def test_every_setting_that_messages_name_exists() -> None:
+    known = {variable_name(path) for path in field_paths()}
+
+    unknown = {
+        f"{file.relative_to(REPOSITORY)}: {name}"
+        for file in modules()
+        for text in string_constants(file)
+        for name in VARIABLE.findall(text)
+        if name not in known and not TEST_PREFIX.startswith(name)
+    }
+
+    assert unknown == set()
+
+
+def test_no_module_is_named_after_the_standard_library_or_a_dependency() -> None:
+    dependencies = set(metadata.packages_distributions()) - set(PACKAGES)
+    top_level = {file.relative_to(REPOSITORY).parts[0].removesuffix(".py") for file in modules()}
+
+    assert top_level & (set(sys.stdlib_module_names) | dependencies) == set()

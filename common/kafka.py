@@ -75,9 +75,11 @@ async def started(client: Any) -> AsyncIterator[Any]:
     """
     try:
         await client.start()
-    except KafkaConnectionError as exc:
-        await client.stop()
-        raise BackendMissingError(f"No broker answers: {exc}") from exc
+    except BaseException as exc:
+        await client.stop()  # also when cancelled: an unclosed client complains at exit
+        if isinstance(exc, KafkaConnectionError):
+            raise BackendMissingError(f"No broker answers: {exc}") from exc
+        raise
     try:
         yield client
     finally:

@@ -31,8 +31,8 @@ from producer.atomic_file import write_atomically
 from producer.simulator_constants import SimulatorConstants, load_constants
 
 SIMULATED_NAME: Final = "SIM"
-MAX_ENGINES: Final = 10_000
-"""Keeps a typing error from filling the memory; an engine is about 40 kB."""
+MAX_ENGINES: Final = 2000
+"""Keeps a slip of the finger from filling the memory: 2,000 engines are 400,000 readings."""
 
 MAX_DEVIATIONS: Final = 3.0
 """Engine parameters are drawn within this many standard deviations: no freak engines."""

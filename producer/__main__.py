@@ -1,0 +1,21 @@
+"""``python -m producer``: the producer's commands without the rest of ``surgeline``."""
+
+from __future__ import annotations
+
+import typer
+
+from producer.cli import data_app, replay, simulate
+
+app = typer.Typer(
+    help="Recorded or simulated engines to the stream.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+app.command("replay")(replay)
+app.command("simulate")(simulate)
+app.add_typer(data_app, name="data")
+
+if __name__ == "__main__":
+    app()

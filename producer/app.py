@@ -1,0 +1,242 @@
+"""The producer's composition root: a request becomes a fleet, adapters come from the settings.
+
+What a replay promises: readings that are on the topic under its run id are not sent again, so a
+replay that was stopped, or killed, continues where the topic ends. Two replays of one run id at the
+same time cannot see each other and are not supported.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final, TypeVar
+
+from common.clock import Clock
+from common.cmapss import Dataset, load_dataset
+from common.cmapss_files import Split
+from common.errors import UserError
+from common.kafka import ensure_topics
+from common.records import utc_text
+from common.settings import KafkaSettings
+from producer.adapters.kafka_history import KafkaRunHistory
+from producer.adapters.kafka_publisher import KafkaReadingPublisher
+from producer.arguments import (
+    format_duration,
+    format_engines,
+    parse_duration,
+    parse_engines,
+    parse_speed,
+    parse_start,
+    resolve_run_id,
+)
+from producer.fleet import Fleet
+from producer.pacing import Pace
+from producer.ports import AssetHistory
+from producer.progress import ReplayProgress, ReplayState
+from producer.replay import replay
+from producer.resume import remaining
+from producer.simulator import MAX_ENGINES, SIMULATED_NAME, simulate
+
+DEFAULT_FLEET: Final = 100
+"""Simulated engines that ``all`` means: as many as FD001 has."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayRequest:
+    """What a user asked for, as typed.
+
+    Attributes:
+        dataset: Such as ``FD001``; ``SIM`` for the simulator.
+        split: Which split.
+        engines: ``all``, a range or a list.
+        speed: ``60x`` or ``max``.
+        start: Timestamp of cycle 1, or ``now``.
+        cycle_interval: Such as ``1s``.
+        run_id: The run to begin or to continue; none begins a new one.
+        seed: Of the simulator.
+    """
+
+    dataset: str
+    split: Split
+    engines: str
+    speed: str
+    start: str
+    cycle_interval: str
+    run_id: str | None
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayPlan:
+    """A request, understood and with its data.
+
+    Attributes:
+        fleet: What is sent in all.
+        pace: How fast.
+        may_be_there: Whether the topic may hold some of it already.
+        seed: Of the simulator; none for recorded data.
+    """
+
+    fleet: Fleet
+    pace: Pace
+    may_be_there: bool
+    seed: int | None
+
+    @property
+    def command(self) -> str:
+        """The command that continues this replay."""
+        fleet = self.fleet
+        seed = "" if self.seed is None else f" --seed {self.seed}"
+        return (
+            f"surgeline replay --dataset {fleet.dataset.name} --split {fleet.dataset.split}"
+            f" --engines {format_engines(fleet.units)} --speed {self.pace}"
+            f" --start {utc_text(fleet.start)}"
+            f" --cycle-interval {format_duration(fleet.cycle_interval)}"
+            f"{seed} --run-id {fleet.run_id}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayResult:
+    """How a replay ended.
+
+    Attributes:
+        progress: The last report; ``done`` or ``stopped``.
+        seconds: Time spent sending, s.
+    """
+
+    progress: ReplayProgress
+    seconds: float
+
+
+def plan_replay(request: ReplayRequest, data_dir: Path, now: datetime) -> ReplayPlan:
+    """Understand a request and read, or simulate, its data.
+
+    Raises:
+        UserError: If a part of the request is not understood, or the data are not there.
+    """
+    simulated = request.dataset.upper() == SIMULATED_NAME
+    name = SIMULATED_NAME if simulated else request.dataset
+    pace = parse_speed(request.speed)
+    start = parse_start(request.start, now)
+    interval = parse_duration(request.cycle_interval)
+    run_id = resolve_run_id(request.run_id, name, request.split, simulated=simulated, now=now)
+    if simulated:
+        everything = request.engines.strip().lower() == "all"
+        available = DEFAULT_FLEET if everything else MAX_ENGINES
+        units = parse_engines(request.engines, available)
+        dataset = simulate(max(units), request.seed, request.split)
+    else:
+        dataset = load_dataset(data_dir, name, request.split)
+        units = parse_engines(request.engines, len(dataset.engines))
+    _check_last_timestamp(dataset, start, interval)
+    return ReplayPlan(
+        fleet=Fleet(dataset, units, run_id, start, interval),
+        pace=pace,
+        may_be_there=request.run_id is not None,
+        seed=request.seed if simulated else None,
+    )
+
+
+async def run_replay(
+    plan: ReplayPlan,
+    settings: KafkaSettings,
+    clock: Clock,
+    report: Callable[[ReplayProgress], None],
+) -> ReplayResult:
+    """Send what is not on the topic yet, until all is sent or SIGINT or SIGTERM comes.
+
+    Raises:
+        UserError: If there is no broker, or the run id belongs to other readings.
+        BackendError: If the broker fails meanwhile; what was acknowledged has been reported.
+    """
+    slots = plan.fleet.slots()
+    progress = ReplayProgress(plan.fleet.run_id, total=len(slots))
+    report(progress)
+    async with AsyncExitStack() as stack:
+        stop = await stack.enter_async_context(_stop_signals())
+        try:
+            await _unless_stopped(ensure_topics(settings), stop)
+            if plan.may_be_there:
+                history = await _unless_stopped(_history(plan, settings), stop)
+                slots = remaining(plan.fleet, history)
+                progress = replace(progress, skipped=progress.total - len(slots))
+                report(progress)
+            if not slots:
+                return ReplayResult(replace(progress, state=ReplayState.DONE), 0.0)
+            publisher = KafkaReadingPublisher(settings)
+            await _unless_stopped(stack.enter_async_context(publisher), stop)
+        except _StoppedError:
+            return ReplayResult(replace(progress, state=ReplayState.STOPPED), 0.0)
+        sent = await replay(
+            plan.fleet,
+            slots,
+            plan.pace,
+            publisher,
+            clock,
+            stop,
+            lambda rows: report(replace(progress, sent=rows)),
+        )
+    state = ReplayState.DONE if sent.finished else ReplayState.STOPPED
+    return ReplayResult(replace(progress, sent=sent.rows, state=state), sent.seconds)
+
+
+def _check_last_timestamp(dataset: Dataset, start: datetime, interval: timedelta) -> None:
+    longest = max(len(engine) for engine in dataset.engines)
+    try:
+        start + (longest - 1) * interval
+    except OverflowError as exc:
+        raise UserError(
+            f"{longest} cycles of {format_duration(interval)} from {utc_text(start)} run past the "
+            "year 9999. Choose an earlier --start or a shorter --cycle-interval."
+        ) from exc
+
+
+async def _history(plan: ReplayPlan, settings: KafkaSettings) -> Mapping[str, AssetHistory]:
+    return await KafkaRunHistory(settings).of_run(plan.fleet.run_id)
+
+
+class _StoppedError(Exception):
+    """A stop was asked for before anything was sent."""
+
+
+async def _unless_stopped(work: Awaitable[T], stop: asyncio.Event) -> T:
+    working = asyncio.ensure_future(work)
+    stopping = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+        raise _StoppedError
+    finally:
+        for task in (working, stopping):
+            task.cancel()
+        await asyncio.gather(working, stopping, return_exceptions=True)
+
+
+@asynccontextmanager
+async def _stop_signals() -> AsyncIterator[asyncio.Event]:
+    """Yield an event that the first SIGINT or SIGTERM sets; a second one ends the process."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    numbers = (signal.SIGINT, signal.SIGTERM)
+
+    def on_signal() -> None:
+        stop.set()
+        for number in numbers:
+            loop.remove_signal_handler(number)
+
+    for number in numbers:
+        loop.add_signal_handler(number, on_signal)
+    try:
+        yield stop
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)

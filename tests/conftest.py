@@ -12,6 +12,7 @@ import pytest
 from common.settings import KafkaSettings, RedisSettings
 from deploy.local.programs import broker_command, free_port, valkey_command
 from tests.support.backends import build, require, server
+from tests.support.detector import DetectorBench
 
 
 @pytest.fixture(scope="session")
@@ -64,3 +65,11 @@ def cmapss_dir() -> Path:
     folder = Path(given)
     nested = folder / "cmapss"
     return nested if nested.is_dir() else folder
+
+
+@pytest.fixture
+def bench(
+    kafka_settings: KafkaSettings, redis_settings: RedisSettings, tmp_path: Path
+) -> DetectorBench:
+    """An installation of the detector of this test's own."""
+    return DetectorBench(kafka_settings, redis_settings, tmp_path)

@@ -1,0 +1,122 @@
+"""The real detector process: live scores equal batch scores, bad input never stops it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from common.cmapss import Dataset, load_dataset
+from common.records import Verdict
+from models.artifact import load_artifact
+from models.batch import score_engine
+from models.serving import open_scorer
+from producer.simulator import simulate
+from tests.support.builders import changed, reading
+from tests.support.detector import DetectorBench
+from tests.support.fleet_messages import asset_name, fleet_messages
+
+RELATIVE_TOLERANCE = 1e-5
+
+
+async def replayed(bench: DetectorBench, dataset: Dataset) -> int:
+    """Send a whole fleet through the running detector; return how many readings that was."""
+    messages = fleet_messages(dataset, "run-1")
+    await bench.send(messages)
+    await bench.wait_for_verdicts(len(messages))
+    return len(messages)
+
+
+async def assert_live_equals_batch(bench: DetectorBench, dataset: Dataset) -> None:
+    scorer = open_scorer(load_artifact("fd001"))
+    live = {
+        (verdict.asset_id, verdict.cycle): verdict.score or 0.0
+        for verdict in await bench.verdicts()
+        if verdict.status is Verdict.SCORED
+    }
+    batch = {
+        (asset_name(dataset, engine.unit), int(cycle)): score
+        for engine in dataset.engines
+        for scored in [score_engine(scorer, engine)]
+        for cycle, score in zip(scored.cycles, scored.scores, strict=True)
+    }
+    assert live.keys() == batch.keys()
+    np.testing.assert_allclose(
+        [live[key] for key in batch], list(batch.values()), rtol=RELATIVE_TOLERANCE
+    )
+
+
+@pytest.mark.real_data
+async def test_live_scores_of_all_fd001_test_engines_equal_the_batch_scores(
+    bench: DetectorBench, cmapss_dir: Path
+) -> None:
+    dataset = load_dataset(cmapss_dir, "FD001", "test")
+
+    with bench.running():
+        sent = await replayed(bench, dataset)
+
+    assert sent == 13_096
+    assert await bench.verdict_total() == sent
+    assert await bench.dead_letters() == []
+    await assert_live_equals_batch(bench, dataset)
+
+
+async def test_live_scores_of_simulated_engines_equal_the_batch_scores(
+    bench: DetectorBench,
+) -> None:
+    dataset = simulate(8, seed=3, split="train")
+
+    with bench.running():
+        await replayed(bench, dataset)
+
+    await assert_live_equals_batch(bench, dataset)
+    assert {alert.asset_id for alert in await bench.alerts()} == {
+        asset_name(dataset, engine.unit) for engine in dataset.engines
+    }
+
+
+async def test_bad_messages_get_their_reason_and_the_stream_goes_on(bench: DetectorBench) -> None:
+    good = [reading(cycle, 500.0) for cycle in range(1, 4)]
+    key = good[0].asset_id.encode()
+    sensors = good[1].sensors
+    messages: list[tuple[bytes | None, bytes | None]] = [
+        (key, good[0].to_json()),
+        (key, b'{"asset_id": "engine-1", "cyc'),
+        (key, changed(good[1], cycle="2")),
+        (key, changed(good[1], sensors={**sensors, "T24": float("nan")})),
+        (key, changed(good[1], sensors={k: v for k, v in sensors.items() if k != "Ps30"})),
+        (key, b"x" * 10_000_000),
+        (key, changed(good[1], cycle=0)),
+        (key, good[0].to_json()),
+        (key, good[1].to_json()),
+        (key, reading(5, 500.0).to_json()),
+        (key, reading(4, 500.0).to_json()),
+        (None, good[2].to_json()),
+        (key, None),
+        (key, reading(6, 500.0).to_json()),
+    ]
+
+    with bench.running():
+        await bench.send(messages)
+        await bench.wait_for_verdicts(9)
+
+    assert sorted(letter.reason for letter in await bench.dead_letters()) == sorted(
+        [
+            "malformed_json",
+            "invalid_cycle",
+            "non_finite",
+            "missing_channel",
+            "too_large",
+            "invalid_cycle",
+            "key_mismatch",
+            "empty",
+        ]
+    )
+    by_cycle = {verdict.cycle: verdict.status for verdict in await bench.verdicts()}
+    assert by_cycle == {
+        1: Verdict.WARMING_UP,
+        2: Verdict.WARMING_UP,
+        5: Verdict.GAP,
+        6: Verdict.WARMING_UP,
+    }

@@ -1,0 +1,158 @@
+"""The real detector as a process, on the real broker and Valkey, writing to a SQLite file."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aiokafka import AIOKafkaProducer
+
+from common.kafka import ensure_topics, read_to_end, started
+from common.records import Alert, DeadLetter, ScoreRecord
+from common.scorestore.factory import open_score_store
+from common.scorestore.port import ScoreQuery
+from common.settings import KafkaSettings, RedisSettings, ScoreStoreSettings
+from common.topics import Topics
+from deploy.local.programs import free_port
+from tests.support.backends import wait_until
+
+
+@dataclass
+class DetectorBench:
+    """One installation of the detector: its topics, keys, score store, and workers."""
+
+    kafka: KafkaSettings
+    redis: RedisSettings
+    folder: Path
+    http_port: int = field(default_factory=free_port)
+
+    @property
+    def scores(self) -> ScoreStoreSettings:
+        """Where its verdicts are."""
+        return ScoreStoreSettings(sqlite_path=self.folder / "scores.db")
+
+    @property
+    def topics(self) -> Topics:
+        """Its topics."""
+        return Topics(self.kafka.topic_prefix)
+
+    def environment(self, **extra: str) -> dict[str, str]:
+        """Environment of a worker."""
+        kept = {name: value for name, value in os.environ.items() if "SURGELINE_" not in name}
+        return kept | {
+            "SURGELINE_KAFKA__BOOTSTRAP_SERVERS": self.kafka.bootstrap_servers,
+            "SURGELINE_KAFKA__TOPIC_PREFIX": self.kafka.topic_prefix,
+            "SURGELINE_KAFKA__PARTITIONS": str(self.kafka.partitions),
+            "SURGELINE_REDIS__URL": self.redis.url.get_secret_value(),
+            "SURGELINE_REDIS__KEY_PREFIX": self.redis.key_prefix,
+            "SURGELINE_SCORES__SQLITE_PATH": str(self.scores.sqlite_path),
+            "SURGELINE_DETECTOR__GROUP_ID": f"{self.kafka.topic_prefix}-detector",
+            "SURGELINE_DETECTOR__SESSION_TIMEOUT_S": "2",
+            "SURGELINE_DETECTOR__HTTP_PORT": str(self.http_port),
+            **extra,
+        }
+
+    def start(self, **extra: str) -> subprocess.Popen[bytes]:
+        """Start a worker; it may not be ready yet."""
+        with (self.folder / "detector.log").open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "detector"],
+                env=self.environment(**extra),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    @contextmanager
+    def running(self, **extra: str) -> Iterator[subprocess.Popen[bytes]]:
+        """Run a worker, ready when the block begins; stopped politely at its end."""
+        process = self.start(**extra)
+        try:
+            wait_until(
+                lambda: self.ready(process), f"detector ready; {self.log()[-2000:]}", timeout_s=60
+            )
+            yield process
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(30) == 0, self.log()[-3000:]
+        finally:
+            process.kill()
+            process.wait()
+
+    def ready(self, process: subprocess.Popen[bytes]) -> bool:
+        """Whether the worker says it is ready."""
+        assert process.poll() is None, self.log()[-3000:]
+        try:
+            with urllib.request.urlopen(
+                f"http://127.0.0.1:{self.http_port}/ready", timeout=2
+            ) as answer:
+                return bool(json.load(answer)["ready"])
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def log(self) -> str:
+        """What the workers have said."""
+        file = self.folder / "detector.log"
+        return file.read_text(errors="replace") if file.exists() else ""
+
+    async def send(self, messages: Sequence[tuple[bytes | None, bytes | None]]) -> None:
+        """Put (key, value) messages on the readings topic, in order, all acknowledged.
+
+        Large ones too: whoever writes to a topic decides what is on it.
+        """
+        await ensure_topics(self.kafka)
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self.kafka.bootstrap_servers,
+            linger_ms=20,
+            max_batch_size=256 * 1024,
+            max_request_size=32 * 1024 * 1024,
+        )
+        async with started(producer):
+            for key, value in messages:
+                await producer.send(self.topics.readings, value, key=key)
+            await producer.flush()
+
+    async def verdict_total(self) -> int:
+        """How many readings have their verdict."""
+        async with open_score_store(self.scores) as store:
+            return sum((await store.verdict_counts()).values())
+
+    async def wait_for_verdicts(self, count: int, timeout_s: float = 90.0) -> None:
+        """Return when that many readings have their verdict."""
+        async with asyncio.timeout(timeout_s):
+            while await self.verdict_total() < count:  # noqa: ASYNC110 - another process writes it
+                await asyncio.sleep(0.05)
+
+    async def verdicts(self) -> list[ScoreRecord]:
+        """All verdicts on cycles, by time and asset."""
+        found: list[ScoreRecord] = []
+        async with open_score_store(self.scores) as store:
+            cursor: str | None = None
+            while True:
+                page = await store.query(ScoreQuery(limit=10_000, cursor=cursor))
+                found += page.records
+                cursor = page.next_cursor
+                if cursor is None:
+                    return found
+
+    async def alerts(self) -> list[Alert]:
+        """Every alert message on the topic, redeliveries included."""
+        return [
+            Alert.model_validate_json(record.value)
+            async for record in read_to_end(self.kafka, self.topics.alerts)
+        ]
+
+    async def dead_letters(self) -> list[DeadLetter]:
+        """Every dead letter on the topic."""
+        return [
+            DeadLetter.model_validate_json(record.value)
+            async for record in read_to_end(self.kafka, self.topics.dead_letter)
+        ]

@@ -1,0 +1,87 @@
+"""One worker end to end, beside the model alone: how much the stream around it costs.
+
+    python -m bench.detector [ENGINES]
+
+Starts a broker, Valkey and one real detector process, puts a simulated fleet's readings on the
+topic beforehand, and lets the worker eat them. Prints ratios, since machines differ and are noisy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+
+from common.settings import KafkaSettings, RedisSettings
+from deploy.local.programs import broker_command, free_port, valkey_command
+from models.artifact import load_artifact
+from models.serving import open_scorer
+from producer.simulator import simulate
+from tests.support.backends import server
+from tests.support.detector import DetectorBench
+from tests.support.fleet_messages import fleet_messages
+
+STEP = re.compile(r'surgeline_step_seconds_total\{step="(\w+)"\} (\S+)')
+
+
+def model_alone_per_s(rows: int) -> float:
+    """Return windows per second of the shipped model, one thread, large batches."""
+    scorer = open_scorer(load_artifact("fd001"))
+    windows = np.random.default_rng(0).normal(
+        size=(min(rows, 20_000), scorer.window_length, len(scorer.channels))
+    )
+    scorer.score(windows[:500].astype(np.float32))
+    begin = time.perf_counter()
+    scorer.score(windows.astype(np.float32))
+    return len(windows) / (time.perf_counter() - begin)
+
+
+async def stream_per_s(bench: DetectorBench, messages: list[tuple[bytes, bytes]]) -> float:
+    """Return readings per second of one worker that starts behind a full topic."""
+    await bench.send(messages[:1])
+    with bench.running():
+        await bench.wait_for_verdicts(1)
+        await bench.send(messages[1:])
+        begin = time.perf_counter()
+        start = await bench.verdict_total()
+        await bench.wait_for_verdicts(len(messages))
+        took = time.perf_counter() - begin
+        with urllib.request.urlopen(f"http://127.0.0.1:{bench.http_port}/metrics") as answer:
+            steps = {name: float(value) for name, value in STEP.findall(answer.read().decode())}
+    total = sum(steps.values())
+    print("time in each step of the protocol:")
+    for name, seconds in sorted(steps.items(), key=lambda item: -item[1]):
+        print(f"  {name:<14}{seconds / total:>7.1%}{seconds / len(messages) * 1e6:>9.1f} µs a row")
+    return (len(messages) - start) / took
+
+
+def main() -> None:
+    """Measure and print."""
+    engines = int(sys.argv[1]) if len(sys.argv) > 1 else 200
+    messages = fleet_messages(simulate(engines, seed=1), "bench")
+    ports = free_port(), free_port()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with (
+            server(broker_command(ports[0]), ports[0], folder / "broker.log"),
+            server(valkey_command(ports[1], folder), ports[1], folder / "valkey.log"),
+        ):
+            bench = DetectorBench(
+                KafkaSettings(bootstrap_servers=f"127.0.0.1:{ports[0]}"),
+                RedisSettings.model_validate({"url": f"redis://127.0.0.1:{ports[1]}/0"}),
+                folder,
+            )
+            stream = asyncio.run(stream_per_s(bench, messages))
+    alone = model_alone_per_s(len(messages))
+    print(f"{len(messages):,} readings: stream {stream:,.0f} rows/s, model alone {alone:,.0f}/s")
+    print(f"ratio stream : model alone = {stream / alone:.2f}")
+
+
+if __name__ == "__main__":
+    main()

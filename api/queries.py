@@ -133,6 +133,7 @@ class StreamQuery(StrictQuery):
     """Parameters of ``GET /api/v1/alerts/stream``."""
 
     asset_id: AssetParam = None
+    run_id: RunParam = None
     min_level: MinLevelParam = None
     last_event_id: Annotated[
         str | None,

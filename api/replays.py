@@ -216,10 +216,8 @@ def _not_written(failure: BackendError, _wait_s: float) -> None:
 
 
 def new_run_id(dataset: str, split: str | None, clock: Clock) -> str:
-    """Return a run id nobody has used, such as ``fd001-test-20260101T000000Z-1f3a``."""
-    name = dataset.lower() if split is None else f"{dataset.lower()}-{split}"
-    if dataset == "SIM":
-        name = SIMULATED_PREFIX
+    """Return a run id nobody has used, such as ``FD001-test-20260101T000000Z-1f3a``."""
+    name = f"{SIMULATED_PREFIX}-{dataset}" if split is None else f"{dataset}-{split}"
     return f"{name}-{clock.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
 
 

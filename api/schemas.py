@@ -212,7 +212,7 @@ class ReplayRequest(BaseModel):
     )
     cycle_interval_s: float = Field(
         1.0,
-        gt=0,
+        ge=1e-6,
         le=86_400 * 366,
         allow_inf_nan=False,
         description="Time between two cycles of an engine, s.",

@@ -50,7 +50,7 @@ def producer_command(spec: ReplaySpec) -> list[str]:
         "--engines": spec.engines,
         "--speed": spec.speed,
         "--start": utc_text(spec.start),
-        "--cycle-interval": f"{spec.cycle_interval_s:g}s",
+        "--cycle-interval": _duration(spec.cycle_interval_s),
         "--seed": None if spec.seed is None else str(spec.seed),
         "--run-id": spec.run_id,
         "--progress": "json",
@@ -60,6 +60,11 @@ def producer_command(spec: ReplaySpec) -> list[str]:
         if value is not None:
             command += [name, value]
     return command
+
+
+def _duration(seconds: float) -> str:
+    """Return seconds as the producer reads them: plain digits, to the microsecond."""
+    return f"{seconds:.6f}".rstrip("0").rstrip(".") + "s"
 
 
 def producer_environment(settings: Settings, inherited: Mapping[str, str]) -> dict[str, str]:

@@ -19,6 +19,9 @@ from common.errors import RequestRefusedError
 
 router = APIRouter(prefix=f"{API_PREFIX}/alerts", tags=["alerts"])
 
+STOP_GRACE_S: Final = 2.0
+"""How long a stream has to end by itself when the api stops, before it is cut, s."""
+
 MAX_SEQUENCE: Final = 2**63 - 1
 
 STREAM_EXAMPLE: Final = """id: 0b7d5f0e-3c1c-5a5e-9f57-0a3f6a1f1c11
@@ -93,12 +96,13 @@ async def stream_alerts(
         last_event_id or query.last_event_id,
         from_the_first=query.replay == "all",
     )
-    wanted = AlertFilter(asset_id=query.asset_id, min_level=query.min_level)
+    wanted = AlertFilter(asset_id=query.asset_id, run_id=query.run_id, min_level=query.min_level)
     alerts = follow(services.history, services.wakeup, start, wanted)
     return EventSourceResponse(
         events(alerts, start_id, services.metrics),
         ping=services.settings.api.sse_heartbeat_s,
         ping_message_factory=lambda: ServerSentEvent(comment="heartbeat"),
+        shutdown_grace_period=STOP_GRACE_S,
     )
 
 

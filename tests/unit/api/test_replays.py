@@ -205,7 +205,7 @@ async def test_run_ids_are_made_up_where_none_is_given(api: Running) -> None:
     data = (await api.client.post(REPLAYS, json={"dataset": "FD001"})).json()
     simulator = (await api.client.post(REPLAYS, json={"dataset": "SIM", "seed": 7})).json()
 
-    assert data["run_id"].startswith("fd001-test-")
+    assert data["run_id"].startswith("FD001-test-")
     assert (data["simulated"], data["engines"], data["speed"]) == (False, "all", "max")
     assert simulator["run_id"].startswith("simulated-")
     assert (simulator["simulated"], simulator["split"], simulator["seed"]) == (True, None, 7)

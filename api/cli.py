@@ -1,0 +1,162 @@
+"""``surgeline alerts`` and ``surgeline scores``: what the api knows, as tables."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Annotated, Any, Final, Literal
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from api.client import ApiClient
+from common.cli import error_console, friendly_errors
+from common.records import Alert, Level, Verdict
+from common.settings import load_settings
+
+STYLES: Final = {"critical": "bold red", "warning": "yellow", "none": ""}
+TOP_CHANNELS: Final = 3
+
+AssetOption = Annotated[str | None, typer.Option(help="Only this asset.", show_default=False)]
+RunOption = Annotated[str | None, typer.Option(help="Only this run.", show_default=False)]
+LimitOption = Annotated[int, typer.Option(min=1, max=1000, help="Most rows.")]
+UrlOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Address of the api; by default that of SURGELINE_API__HOST and SURGELINE_API__PORT.",
+        show_default=False,
+    ),
+]
+
+
+@friendly_errors
+def alerts(
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Stay, and print alerts as they come.")
+    ] = False,
+    asset: AssetOption = None,
+    run: RunOption = None,
+    min_level: Annotated[
+        Literal["warning", "critical"] | None,
+        typer.Option(help="Only this level or worse.", show_default=False),
+    ] = None,
+    limit: LimitOption = 20,
+    url: UrlOption = None,
+) -> None:
+    """List the latest alerts, or follow them live.
+
+    An alert says that an alarm was raised, got worse (escalated) or ended (cleared), and which
+    channels it is about.
+
+    Examples:
+      surgeline alerts
+      surgeline alerts --asset FD001-test-031
+      surgeline alerts --follow --min-level critical
+
+    A followed stream that breaks goes on by itself where it stopped: nothing is missed and nothing
+    shown twice.
+    """
+    client = ApiClient(url or _own_url())
+    query = {"asset_id": asset, "run_id": run, "min_level": min_level}
+    if follow:
+        _follow(client, query)
+        return
+    page = client.get("/api/v1/alerts", query | {"limit": limit})
+    rows = page["items"][::-1]
+    if not rows:
+        Console().print("No alerts. Start a replay with `surgeline replay`, then look again.")
+        return
+    table = Table("time", "asset", "run", "cycle", "state", "level", "score", "channels")
+    for row in rows:
+        table.add_row(*_cells(row))
+    Console().print(table)
+    if page["next_cursor"]:
+        Console().print(f"The latest {len(rows)}; there are more, see --limit.", style="dim")
+
+
+@friendly_errors
+def scores(
+    asset: Annotated[str, typer.Option(help="Which asset.")],
+    run: RunOption = None,
+    status: Annotated[
+        Verdict | None, typer.Option(help="Only this verdict.", show_default=False)
+    ] = None,
+    limit: LimitOption = 20,
+    url: UrlOption = None,
+) -> None:
+    """List the latest verdicts on one asset's readings, oldest first.
+
+    A score is a number for how unlike a healthy engine the last 30 cycles were: higher is more
+    anomalous. It is a warning or critical from its threshold on.
+
+    Examples:
+      surgeline scores --asset FD001-test-031
+      surgeline scores --asset FD001-test-031 --status scored --limit 100
+    """
+    page = ApiClient(url or _own_url()).get(
+        "/api/v1/scores",
+        {"asset_id": asset, "run_id": run, "status": status, "limit": limit},
+    )
+    if not page["items"]:
+        Console().print(f"No verdicts on {asset}. `surgeline alerts` shows assets that have some.")
+        return
+    table = Table("time", "run", "cycle", "verdict", "score", "warning at", "critical at", "why")
+    for row in page["items"][::-1]:
+        style = STYLES[row["level"]]
+        table.add_row(
+            row["ts"],
+            row["run_id"],
+            str(row["cycle"]),
+            row["status"],
+            Text(_number(row["score"]), style=style),
+            _number(row["warning_threshold"]),
+            _number(row["critical_threshold"]),
+            row["detail"] or _channels(sorted(row["shares"].items(), key=lambda item: -item[1])),
+        )
+    Console().print(table)
+
+
+def _follow(client: ApiClient, query: dict[str, str | None]) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+
+    def on_cut(why: str, wait_s: float) -> None:
+        error_console().print(f"{why}; going on in {wait_s:g} s", style="dim", markup=False)
+
+    console.print("Following alerts; Ctrl-C ends.", style="dim")
+    for data in client.follow("/api/v1/alerts/stream", query, on_cut):
+        alert = Alert.model_validate_json(data)
+        console.print(Text("  ").join(Text.assemble(cell) for cell in _line(alert)))
+
+
+def _line(alert: Alert) -> list[Any]:
+    time, asset, run, cycle, state, level, score, channels = _cells(alert.model_dump(mode="json"))
+    return [time, f"{asset} {run}", f"cycle {cycle}", state, level, f"score {score}", channels]
+
+
+def _cells(alert: dict[str, Any]) -> list[Any]:
+    shares = [(item["name"], item["share"]) for item in alert["channels"]]
+    return [
+        alert["ts"],
+        alert["asset_id"],
+        alert["run_id"],
+        str(alert["cycle"]),
+        alert["state"],
+        Text(alert["level"], style=STYLES[Level(alert["level"])]),
+        _number(alert["score"]),
+        _channels(shares),
+    ]
+
+
+def _channels(shares: list[tuple[str, float]]) -> str:
+    top = itertools.islice(shares, TOP_CHANNELS)
+    return ", ".join(f"{name} {share:.0%}" for name, share in top)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+def _own_url() -> str:
+    settings = load_settings().api
+    return f"http://{settings.host}:{settings.port}"

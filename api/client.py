@@ -1,0 +1,130 @@
+"""A small client of the api for the command line: pages, and a stream that resumes by itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+import httpx
+from httpx_sse import EventSource
+
+from common.errors import BackendMissingError, BackendUnavailableError, UserError
+
+TIMEOUT: Final = httpx.Timeout(30.0, connect=5.0)
+STREAM_TIMEOUT: Final = httpx.Timeout(5.0, read=None)
+FIRST_WAIT_S: Final = 0.5
+LONGEST_WAIT_S: Final = 10.0
+
+
+class ApiClient:
+    """Asks one api.
+
+    Args:
+        url: Its base URL.
+        transport: For tests: what to send requests through.
+    """
+
+    def __init__(self, url: str, transport: httpx.BaseTransport | None = None) -> None:
+        self._url = url.rstrip("/")
+        self._transport = transport
+
+    def get(self, path: str, query: Mapping[str, str | int | None]) -> Any:
+        """Return the JSON body of a GET; parameters that are none are left out.
+
+        Raises:
+            UserError: If the api refuses the question.
+            BackendMissingError: If no api answers.
+            BackendUnavailableError: If it answers that it cannot now.
+        """
+        with self._client(TIMEOUT) as client, _clear_errors(self._url):
+            answer = client.get(path, params=_given(query))
+            _check(answer)
+            return answer.json()
+
+    def follow(
+        self,
+        path: str,
+        query: Mapping[str, str | int | None],
+        on_cut: Callable[[str, float], None],
+        pause: Callable[[float], None] = time.sleep,
+    ) -> Iterator[str]:
+        """Yield the data of each event of a stream, for ever: a stream that breaks is resumed.
+
+        Args:
+            path: The stream.
+            query: Its parameters.
+            on_cut: Told why the stream broke, and how long we wait, s.
+            pause: What waits.
+
+        Raises:
+            UserError: If the api refuses, for example because it no longer knows the last id.
+            BackendMissingError: If no api answered the first time.
+        """
+        last_id: str | None = None
+        wait_s = FIRST_WAIT_S
+        while True:
+            headers = {} if last_id is None else {"Last-Event-ID": last_id}
+            try:
+                with self._client(STREAM_TIMEOUT) as client, _clear_errors(self._url):
+                    request = client.build_request(
+                        "GET", path, params=_given(query), headers=headers
+                    )
+                    answer = client.send(request, stream=True)
+                    try:
+                        if answer.is_error:
+                            answer.read()
+                        _check(answer)
+                        for event in EventSource(answer).iter_sse():
+                            wait_s = FIRST_WAIT_S
+                            last_id = event.id or last_id
+                            if event.data:
+                                yield event.data
+                    finally:
+                        answer.close()
+                why = "the api ended the stream"
+            except (BackendMissingError, BackendUnavailableError) as exc:
+                if last_id is None:
+                    raise
+                why = str(exc)
+            on_cut(why, wait_s)
+            pause(wait_s)
+            wait_s = min(wait_s * 2, LONGEST_WAIT_S)
+
+    def _client(self, timeout: httpx.Timeout) -> httpx.Client:
+        # no proxies from the environment: the api is on this machine, or meant to be reached as is
+        return httpx.Client(
+            base_url=self._url, timeout=timeout, transport=self._transport, trust_env=False
+        )
+
+
+def _given(query: Mapping[str, str | int | None]) -> dict[str, str | int]:
+    return {name: value for name, value in query.items() if value is not None}
+
+
+def _check(answer: httpx.Response) -> None:
+    if answer.is_success:
+        return
+    try:
+        detail = str(answer.json()["detail"])
+    except (ValueError, KeyError, TypeError):
+        detail = f"status {answer.status_code}, and no reason"
+    if answer.is_server_error:
+        raise BackendUnavailableError(f"The api at {answer.url} cannot answer: {detail}")
+    raise UserError(f"The api refused: {detail}")
+
+
+@contextmanager
+def _clear_errors(url: str) -> Iterator[None]:
+    try:
+        yield
+    except (httpx.ConnectError, httpx.ConnectTimeout) as exc:
+        raise BackendMissingError(
+            f"No api answers at {url}. Start one with `surgeline up`, or give its address with "
+            "--url."
+        ) from exc
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol) as exc:
+        raise UserError(f"{url!r} is not an address. Expected http://HOST:PORT.") from exc
+    except httpx.HTTPError as exc:
+        raise BackendUnavailableError(f"The connection to {url} broke: {exc}") from exc

@@ -1,0 +1,101 @@
+"""Runs the api under uvicorn: binds first, says where it listens, stops cleanly."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Callable
+
+import typer
+import uvicorn
+from fastapi import FastAPI
+from rich.console import Console
+
+from api.app import create_app
+from common.cli import friendly_errors
+from common.errors import BackendMissingError
+from common.logs import configure_logging
+from common.settings import ApiSettings, Settings, load_settings
+
+BACKLOG = 2048
+STOP_GRACE_S = 5
+"""How long open requests may take once the api is told to stop, s; streams end at once."""
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+@friendly_errors
+def serve() -> None:
+    """Serve the api until Ctrl-C. The first line of output says where it listens.
+
+    All of it is set by SURGELINE_ variables; see `surgeline settings`. With SURGELINE_API__PORT=0
+    a free port is taken.
+    """
+    settings = load_settings()
+    configure_logging(settings.log, "api")
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # we say it ourselves, once a try
+    listener = bound_socket(settings.api)
+    # uvicorn stops at these signals and then raises them again; a clean stop is exit code 0.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    asyncio.run(_serve(create_app(settings), settings, listener))
+
+
+async def _serve(served: FastAPI, settings: Settings, listener: socket.socket) -> None:
+    config = uvicorn.Config(
+        served,
+        lifespan="off",  # entered below, so that a store that will not open is one clear line
+        log_config=None,
+        log_level=settings.log.level.lower() if settings.log.level == "DEBUG" else "warning",
+        access_log=False,
+        timeout_graceful_shutdown=STOP_GRACE_S,
+    )
+    async with served.router.lifespan_context(served):
+        server = _Server(config, on_stop=served.state.services.wakeup.close)
+        await server.serve(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Says where it listens, once it does; ends streams before it waits for requests to end."""
+
+    def __init__(self, config: uvicorn.Config, on_stop: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_stop = on_stop
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then print the address: with port 0 nobody knows it otherwise."""
+        await super().startup(sockets)
+        if self.started and sockets:
+            host, port = sockets[0].getsockname()[:2]
+            shown = f"[{host}]" if ":" in host else host
+            console = Console(highlight=False, soft_wrap=True, markup=False)
+            console.print(f"api listening on http://{shown}:{port}")
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the streams, then stop."""
+        self._on_stop()
+        await super().shutdown(sockets)
+
+
+def bound_socket(settings: ApiSettings) -> socket.socket:
+    """Return a listening socket at the settings' address.
+
+    Raises:
+        BackendMissingError: If the address is taken or not ours.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((settings.host, settings.port))
+        listener.listen(BACKLOG)
+    except OSError as exc:
+        listener.close()
+        raise BackendMissingError(
+            f"The api cannot listen on {settings.host}:{settings.port} ({exc.strerror}). Set "
+            "SURGELINE_API__PORT to another port, or to 0 for a free one."
+        ) from exc
+    return listener

@@ -1,0 +1,206 @@
+"""The api's commands: tables, following with resumption, one clear line for every failure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any
+
+import httpx
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from api import cli
+from api.client import ApiClient
+from api.ports import StoredAlert
+from api.schemas import AlertView, Score
+from common.errors import BackendMissingError, BackendUnavailableError, UserError
+from common.records import Level, Verdict
+from tests.support.alerts import make_alert
+from tests.support.api import score
+
+STREAM = "/api/v1/alerts/stream"
+Answer = Callable[[httpx.Request], httpx.Response]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Runs a command against an api that answers with a function."""
+
+    def invoke(command: Callable[..., None], answer: Answer, *arguments: str) -> Any:
+        def client(url: str) -> ApiClient:
+            return ApiClient(url, httpx.MockTransport(answer))
+
+        monkeypatch.setattr(cli, "ApiClient", client)
+        monkeypatch.setenv("COLUMNS", "160")
+        app = typer.Typer(pretty_exceptions_enable=False)
+        app.command()(command)
+        return CliRunner().invoke(app, list(arguments))
+
+    return invoke
+
+
+def page(*items: dict[str, Any]) -> Answer:
+    return lambda _: httpx.Response(200, json={"items": items, "next_cursor": None})
+
+
+def as_json(view: Score | AlertView) -> dict[str, Any]:
+    return view.model_dump(mode="json")
+
+
+def test_alerts_are_a_table_with_the_latest_at_the_end(run: Callable[..., Any]) -> None:
+    newest = as_json(AlertView.of(StoredAlert(2, make_alert(50, level=Level.CRITICAL), "")))
+    oldest = as_json(AlertView.of(StoredAlert(1, make_alert(40), "")))
+    asked: list[httpx.URL] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url)
+        return page(newest, oldest)(request)
+
+    result = run(cli.alerts, answer, "--asset", "FD001-test-001", "--limit", "2")
+
+    assert result.exit_code == 0
+    assert dict(asked[0].params) == {"asset_id": "FD001-test-001", "limit": "2"}
+    lines = [line for line in result.stdout.splitlines() if "FD001-test-001" in line]
+    assert ["40" in lines[0], "50" in lines[1], "critical" in lines[1]] == [True] * 3
+    assert "T50 75%, Ps30 25%" in lines[0]
+
+
+def test_scores_are_a_table_of_verdicts(run: Callable[..., Any]) -> None:
+    rows = [
+        as_json(Score.of(score(31, level=Level.WARNING))),
+        as_json(Score.of(score(30, status=Verdict.WARMING_UP))),
+    ]
+
+    result = run(cli.scores, page(*rows), "--asset", "a")
+
+    assert result.exit_code == 0
+    first, second = (line for line in result.stdout.splitlines() if "run-1" in line)
+    assert "12 of 30 cycles" in first
+    assert "3.100" in second
+
+
+def test_nothing_found_says_what_to_do(run: Callable[..., Any]) -> None:
+    assert "surgeline replay" in run(cli.alerts, page()).stdout
+    assert "No verdicts on a" in run(cli.scores, page(), "--asset", "a").stdout
+
+
+def test_a_refusal_is_one_line_with_the_reason(run: Callable[..., Any]) -> None:
+    def refuse(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(422, json={"detail": "query asset_id: wrong"})
+
+    result = run(cli.scores, refuse, "--asset", "..")
+
+    assert result.exit_code == 2
+    assert "query asset_id: wrong" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_no_api_is_one_line_that_says_how_to_start_one(run: Callable[..., Any]) -> None:
+    def nobody(_: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused")
+
+    result = run(cli.alerts, nobody)
+
+    assert result.exit_code == 2
+    assert "surgeline up" in result.stderr
+
+
+@pytest.mark.parametrize("command", [cli.alerts, cli.scores])
+def test_help_teaches_by_example(run: Callable[..., Any], command: Callable[..., None]) -> None:
+    result = run(command, page(), "--help")
+
+    assert result.exit_code == 0
+    assert f"surgeline {command.__name__} --asset" in result.stdout
+
+
+def events(*alerts: int) -> bytes:
+    return b"".join(
+        f"id: id-{number}\r\nevent: raised\r\ndata: {number}\r\n\r\n".encode() for number in alerts
+    )
+
+
+class Breaking(httpx.SyncByteStream):
+    """A body that ends in the middle of an event with a broken connection."""
+
+    def __init__(self, *parts: bytes) -> None:
+        self._parts = parts
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._parts
+        raise httpx.ReadError("connection reset")
+
+
+def test_following_goes_on_after_the_last_whole_event() -> None:
+    """Cut in mid-event, ended politely, refused for a while: each time resumed where it was."""
+    kind = {"Content-Type": "text/event-stream"}
+    bodies = iter(
+        [
+            httpx.Response(200, headers=kind, content=b"id: beginning\r\n\r\n"),
+            httpx.Response(200, headers=kind, stream=Breaking(events(1, 2), events(3)[:20])),
+            httpx.Response(503, json={"detail": "database is locked"}),
+            httpx.Response(200, headers=kind, content=b"id: id-2\r\n\r\n" + events(3)),
+            httpx.Response(200, headers=kind, content=b"id: id-3\r\n\r\n: heartbeat\r\n\r\n"),
+            httpx.Response(200, headers=kind, content=events(4)),
+        ]
+    )
+    resumed: list[str | None] = []
+    waits: list[float] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        resumed.append(request.headers.get("Last-Event-ID"))
+        return next(bodies)
+
+    client = ApiClient("http://api", httpx.MockTransport(answer))
+    stream = client.follow(STREAM, {"asset_id": None}, lambda _why, wait: waits.append(wait), _no)
+
+    assert list(islice(stream, 4)) == ["1", "2", "3", "4"]
+    assert resumed == [None, "beginning", "id-2", "id-2", "id-3", "id-3"]
+    assert waits == [0.5, 0.5, 1.0, 0.5, 0.5]
+
+
+def _no(_seconds: float) -> None:
+    """Do not wait."""
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        pytest.param(httpx.Response(404, json={"detail": "x"}), UserError, id="refused"),
+        pytest.param(httpx.Response(500, text="<html>"), BackendUnavailableError, id="defect"),
+        pytest.param(httpx.ConnectError("refused"), BackendMissingError, id="nobody"),
+    ],
+)
+def test_a_stream_that_never_began_is_an_error(
+    answer: httpx.Response | Exception, error: type[Exception]
+) -> None:
+    def respond(_: httpx.Request) -> httpx.Response:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    client = ApiClient("http://api", httpx.MockTransport(respond))
+
+    with pytest.raises(error):
+        next(client.follow(STREAM, {}, lambda *_: None, _no))
+
+
+def test_followed_alerts_are_printed_as_lines(run: Callable[..., Any]) -> None:
+    alert = make_alert(40)
+    body = f"id: 1\r\ndata: {alert.to_json().decode()}\r\n\r\n".encode()
+    calls: list[int] = []
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        calls.append(1)
+        if len(calls) > 1:
+            raise KeyboardInterrupt
+        return httpx.Response(200, headers={"Content-Type": "text/event-stream"}, content=body)
+
+    result = run(cli.alerts, answer, "--follow")
+
+    assert result.exit_code == 130
+    (line,) = (line for line in result.stdout.splitlines() if "FD001-test-001" in line)
+    assert "cycle 40" in line
+    assert json.loads(alert.to_json())["state"] in line

@@ -79,9 +79,12 @@ def train(
     _check_name(name)
     folder = out or Path("var/artifacts") / name
     _check_folder(folder)
-    prepared = _prepare(_load(dataset, "train", data_dir))
+    training_data = _load(dataset, "train", data_dir)
+    prepared = _prepare(training_data)
 
+    from models import tables
     from models.artifact import save_artifact
+    from models.comparison import is_published
     from models.recipe import build_artifact
     from models.training import TrainingConfig
 
@@ -90,7 +93,9 @@ def train(
         artifact = build_artifact(prepared, name, config, on_epoch=on_epoch)
     save_artifact(artifact, folder)
     _show_artifact(artifact)
-    Console().print(f"written to  {folder}", highlight=False, soft_wrap=True)
+    if not is_published(training_data):
+        Console().print(tables.UNPUBLISHED_NOTE, style="bold")
+    Console().print(f"written to  {folder}", highlight=False, soft_wrap=True, markup=False)
 
 
 @app.command()
@@ -150,6 +155,8 @@ def evaluate(
     if spreads:
         console.print(tables.seeds_table(spreads, numbers))
     console.print(tables.PROXY_NOTE, style="dim")
+    if not measured.published:
+        console.print(tables.UNPUBLISHED_NOTE, style="bold")
     if json_path:
         _write_json(json_path, tables.report_json(model, comparison, numbers, spreads))
 

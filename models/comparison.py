@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from common.cmapss import Dataset
+from common.cmapss_files import PUBLISHED, file_name
 from common.errors import DatasetError
 from models.artifact import Artifact
 from models.batch import collect_windows
@@ -41,6 +42,11 @@ class Measured:
     dataset: Dataset
     split: SplitName
     engines: EngineRange
+
+    @property
+    def published(self) -> bool:
+        """Whether the file is NASA's, byte for byte; else it is simulated or altered."""
+        return is_published(self.dataset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +110,12 @@ def compare(artifact: Artifact, prepared: Prepared, measured: Measured) -> Compa
             score.name, measure(windows, calibrated.scores(windows), calibrated.thresholds)
         )
     return Comparison(measured, artifact.manifest.name, models)
+
+
+def is_published(dataset: Dataset) -> bool:
+    """Return whether the engines are a file that NASA published, byte for byte."""
+    known = PUBLISHED.get(file_name(dataset.name, dataset.split))
+    return known is not None and known.sha256 == dataset.sha256
 
 
 def measure_scorer(scorer: WindowScorer, measured: Measured) -> Metrics:

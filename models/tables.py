@@ -18,11 +18,19 @@ PROXY_NOTE = (
     f"are counted in windows with more than {HEALTHY_RUL} cycles left."
 )
 
+UNPUBLISHED_NOTE = (
+    "These engines are not a file that NASA published: simulated or altered. Nothing here is a "
+    "C-MAPSS result."
+)
+
 
 def ranking_table(comparison: Comparison) -> Table:
     """Return one row per model: how well its score ranks windows, whatever the threshold."""
     measured = comparison.measured
-    table = _table(f"{measured.dataset.name}, {measured.split} engines {measured.engines}: ranking")
+    origin = "" if measured.published else " (simulated or altered data)"
+    table = _table(
+        f"{measured.dataset.name}{origin}, {measured.split} engines {measured.engines}: ranking"
+    )
     table.add_column("model")
     for heading in ("AUC", "PR-AUC", "windows", "faulty"):
         table.add_column(heading, justify="right")
@@ -124,6 +132,7 @@ def report_json(
         "split": measured.split,
         "engines": str(measured.engines),
         "data_sha256": measured.dataset.sha256,
+        "published_data": measured.published,
         "label": PROXY_NOTE,
         "default": comparison.default,
         "artifact": {

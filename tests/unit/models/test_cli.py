@@ -68,6 +68,8 @@ def test_evaluate_shows_the_model_beside_the_baselines(
     assert "44,510 parameters" in result.output
     assert "best baseline" in result.output
     assert "proxy" in result.output
+    assert report["published_data"] is False
+    assert "simulated or altered data" in result.output
 
 
 def test_evaluating_heldout_engines_gives_the_manifest_s_metrics(

@@ -66,6 +66,7 @@ def test_fd001_keeps_what_the_design_promises(cmapss_dir: Path) -> None:
     )
 
     model = comparison.models["fd001"]
+    assert comparison.measured.published
     assert model.auc == pytest.approx(0.967, abs=0.006)
     assert model.warning.threshold == pytest.approx(0.549, abs=0.006)
     assert model.warning.engines_caught == model.warning.engines == 20

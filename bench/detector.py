@@ -42,6 +42,12 @@ def model_alone_per_s(rows: int) -> float:
     return len(windows) / (time.perf_counter() - begin)
 
 
+def step_seconds(port: int) -> dict[str, float]:
+    """Return what a worker says it spent in each step, s."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+        return {name: float(value) for name, value in STEP.findall(answer.read().decode())}
+
+
 async def stream_per_s(bench: DetectorBench, messages: list[tuple[bytes, bytes]]) -> float:
     """Return readings per second of one worker that starts behind a full topic."""
     await bench.send(messages[:1])
@@ -52,8 +58,7 @@ async def stream_per_s(bench: DetectorBench, messages: list[tuple[bytes, bytes]]
         start = await bench.verdict_total()
         await bench.wait_for_verdicts(len(messages))
         took = time.perf_counter() - begin
-        with urllib.request.urlopen(f"http://127.0.0.1:{bench.http_port}/metrics") as answer:
-            steps = {name: float(value) for name, value in STEP.findall(answer.read().decode())}
+        steps = await asyncio.to_thread(step_seconds, bench.http_port)
     total = sum(steps.values())
     print("time in each step of the protocol:")
     for name, seconds in sorted(steps.items(), key=lambda item: -item[1]):

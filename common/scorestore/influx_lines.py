@@ -92,7 +92,8 @@ def repeat_lines(records: Iterable[ScoreRecord]) -> list[str]:
         lines.append(
             f"{_head(REPEAT_MEASUREMENT, record)},status={record.status.value} "
             f'cycle={record.cycle}i,topic="{escape_string(source.topic)}",'
-            f"partition={source.partition}i,offset={source.offset}i {_checked(time_ns, record)}"
+            f"partition={source.partition}i,offset={source.offset}i,"
+            f'detail="{escape_string(record.detail)}" {_checked(time_ns, record)}'
         )
     return lines
 

@@ -1,0 +1,583 @@
+"""What every score store promises: the fake that unit tests trust, and the two real ones.
+
+The InfluxDB engine is Debian's 1.6.7 behind a small front that gives it the 2.x write address (see
+``tests/support/influx.py``): the engine's behaviour is real, 2.x itself is not tested here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from common.records import Level, ScoreRecord, SourcePosition, Verdict
+from common.scorestore.factory import open_score_store
+from common.scorestore.memory import MemoryScoreStore
+from common.scorestore.port import ScoreQuery, ScoreStore
+from common.settings import ScoreStoreSettings
+from tests.support.influx import InfluxServer, influx_server
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+CHANNELS = ("T24", "T30", "W31")
+OF_MESSAGES = [status for status in Verdict if status.is_repeat]
+AWKWARD_IDS = ("A", "0", "a.b_c:d-e", "Z" * 128, "engine:001", "x--", "None", "true", "1e5")
+
+
+@dataclass(frozen=True)
+class Backend:
+    """One place where rows are kept; every call of ``open`` gives another handle on it."""
+
+    name: str
+    open: Callable[[], ScoreStore]
+
+
+@pytest.fixture(scope="module")
+def influx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InfluxServer]:
+    with influx_server(tmp_path_factory.mktemp("influx")) as running:
+        yield running
+
+
+@pytest.fixture(params=["memory", "sqlite", "influx"])
+def backend(request: pytest.FixtureRequest) -> Backend:
+    if request.param == "memory":
+        kept = MemoryScoreStore()
+        return Backend("memory", lambda: kept)
+    if request.param == "sqlite":
+        path = request.getfixturevalue("tmp_path") / "deep" / "scores.db"
+        settings = ScoreStoreSettings(sqlite_path=path)
+    else:
+        settings = request.getfixturevalue("influx").new_bucket()
+    return Backend(request.param, lambda: open_score_store(settings))
+
+
+@pytest.fixture
+async def store(backend: Backend) -> AsyncIterator[ScoreStore]:
+    async with backend.open() as opened:
+        yield opened
+
+
+def verdict(
+    cycle: int,
+    status: Verdict = Verdict.WARMING_UP,
+    asset_id: str = "engine-1",
+    run_id: str = "run-1",
+    at_s: float | None = None,
+) -> ScoreRecord:
+    return ScoreRecord(
+        asset_id=asset_id,
+        run_id=run_id,
+        cycle=cycle,
+        ts=START + timedelta(seconds=cycle if at_s is None else at_s),
+        status=status,
+        model="fd001@1",
+        detail=f"{cycle} of 30 cycles",
+    )
+
+
+def scored(
+    cycle: int,
+    score: float = 0.25,
+    level: Level = Level.NONE,
+    asset_id: str = "engine-1",
+    run_id: str = "run-1",
+    at_s: float | None = None,
+) -> ScoreRecord:
+    return replace(
+        verdict(cycle, Verdict.SCORED, asset_id, run_id, at_s),
+        score=score,
+        warning_threshold=1.0,
+        critical_threshold=1 / 3 + 1,
+        level=level,
+        shares=dict(zip(CHANNELS, (0.1, 0.2, 0.1 + 0.6), strict=True)),
+        detail="",
+    )
+
+
+def repeat(
+    offset: int,
+    cycle: int = 1,
+    status: Verdict = Verdict.DUPLICATE,
+    asset_id: str = "engine-1",
+    published_ts_ms: int = 1_767_225_600_000,
+    partition: int = 0,
+) -> ScoreRecord:
+    return replace(
+        verdict(cycle, status, asset_id),
+        detail="cycle 1 was seen",
+        source=SourcePosition("test.readings", partition, offset),
+        published_ts_ms=published_ts_ms,
+    )
+
+
+def fleet(engines: int, cycles: int, run_id: str = "run-1") -> list[ScoreRecord]:
+    """Engines that read at the same moments, as a fleet's replay does."""
+    return [
+        scored(cycle, score=engine + cycle / 7, asset_id=f"engine-{engine}", run_id=run_id)
+        for cycle in range(1, cycles + 1)
+        for engine in range(engines)
+    ]
+
+
+def order(record: ScoreRecord) -> tuple[datetime, str, str, int]:
+    return record.ts, record.asset_id, record.run_id, record.cycle
+
+
+async def walk(store: ScoreStore, query: ScoreQuery) -> list[ScoreRecord]:
+    """Follow the cursors to the end."""
+    found: list[ScoreRecord] = []
+    while True:
+        page = await store.query(query)
+        assert len(page.records) <= query.limit
+        found.extend(page.records)
+        if page.next_cursor is None:
+            return found
+        assert len(page.records) == query.limit
+        query = replace(query, cursor=page.next_cursor)
+
+
+async def everything(store: ScoreStore) -> list[ScoreRecord]:
+    return await walk(store, ScoreQuery(limit=10_000))
+
+
+async def test_what_is_written_is_read_exactly(store: ScoreStore) -> None:
+    rows = [
+        verdict(1),
+        verdict(2, Verdict.GAP),
+        verdict(3, Verdict.UNKNOWN_REGIME),
+        replace(verdict(4), detail='regime: "ts" is\n a \\ str, not=é✓'),
+        scored(5, score=0.1 + 0.2, level=Level.WARNING),
+        scored(6, score=1e-300, level=Level.CRITICAL),
+        scored(7, score=123_456_789_012_345.0),
+        replace(scored(8), ts=START + timedelta(seconds=8, microseconds=1)),
+    ]
+
+    await store.write(rows)
+
+    assert await everything(store) == rows
+
+
+async def test_a_new_store_is_empty(store: ScoreStore) -> None:
+    assert await everything(store) == []
+    assert await store.runs() == []
+    assert await store.verdict_counts() == {}
+    await store.ping()
+
+
+async def test_writing_nothing_changes_nothing(store: ScoreStore) -> None:
+    await store.write([])
+
+    assert await store.verdict_counts() == {}
+
+
+async def test_every_id_that_the_wire_allows_is_kept(store: ScoreStore) -> None:
+    rows = [scored(1, asset_id=one, run_id=two) for one in AWKWARD_IDS for two in AWKWARD_IDS]
+
+    await store.write(rows)
+
+    assert await everything(store) == sorted(rows, key=order)
+    for one in AWKWARD_IDS:
+        page = await store.query(ScoreQuery(asset_id=one, run_id="engine:001"))
+        assert [(row.asset_id, row.run_id) for row in page.records] == [(one, "engine:001")]
+
+
+async def test_model_and_channel_names_may_hold_anything_printable(store: ScoreStore) -> None:
+    odd = replace(
+        scored(1),
+        model="my model,v=1 \\, 'x' \"y\" %s é@1",
+        shares={"T 24": 0.25, "a=b,c": 0.25, "100%": 0.25, 'q"\\x': 0.25},
+    )
+
+    await store.write([odd])
+
+    assert await everything(store) == [odd]
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "x' OR '1'='1",
+        "' OR 1=1 --",
+        "x\\' OR ''='",
+        "x'; DROP MEASUREMENT score; --",
+        "%",
+        "*",
+        "\\",
+    ],
+)
+async def test_a_filter_is_a_value_and_never_code(store: ScoreStore, hostile: str) -> None:
+    await store.write([scored(1), repeat(1)])
+
+    assert (await store.query(ScoreQuery(asset_id=hostile))).records == []
+    assert (await store.query(ScoreQuery(run_id=hostile))).records == []
+    assert await store.runs(asset_id=hostile) == []
+    assert await store.runs(run_id=hostile) == []
+    assert await store.verdict_counts(hostile) == {}
+    assert await everything(store) == [scored(1)]
+
+
+async def test_a_rewrite_is_harmless(store: ScoreStore) -> None:
+    batch = [*fleet(3, 4), repeat(7), repeat(8, status=Verdict.LATE)]
+    await store.write(batch)
+    runs = await store.runs()
+
+    await store.write(batch)
+    await store.write(list(reversed(batch)))
+    await store.write(batch[5:])
+
+    assert await everything(store) == sorted(fleet(3, 4), key=order)
+    assert await store.runs() == runs
+    assert await store.verdict_counts() == {
+        Verdict.SCORED: 12,
+        Verdict.DUPLICATE: 1,
+        Verdict.LATE: 1,
+    }
+
+
+async def test_a_rewritten_row_replaces_all_of_the_old_one(store: ScoreStore) -> None:
+    await store.write([scored(1, 9.0, Level.CRITICAL), scored(2, 0.5), verdict(3)])
+
+    await store.write([verdict(1, Verdict.GAP), scored(3, 0.75)])
+
+    assert await everything(store) == [verdict(1, Verdict.GAP), scored(2, 0.5), scored(3, 0.75)]
+    (run,) = await store.runs()
+    assert (run.peak_score, run.last_score, run.last_level) == (0.75, 0.75, Level.NONE)
+    assert run.verdicts == {Verdict.GAP: 1, Verdict.SCORED: 2}
+    assert await store.verdict_counts() == {Verdict.GAP: 1, Verdict.SCORED: 2}
+
+
+async def test_of_one_reading_twice_in_a_batch_the_later_row_stays(store: ScoreStore) -> None:
+    await store.write([scored(1, 0.5), verdict(2), scored(1, 0.75), repeat(1), repeat(1)])
+
+    assert await everything(store) == [scored(1, 0.75), verdict(2)]
+    assert await store.verdict_counts() == {
+        Verdict.SCORED: 1,
+        Verdict.WARMING_UP: 1,
+        Verdict.DUPLICATE: 1,
+    }
+
+
+async def test_a_repeat_never_touches_the_verdict_of_its_reading(store: ScoreStore) -> None:
+    await store.write([scored(1, 2.0, Level.CRITICAL)])
+
+    await store.write(
+        [repeat(9 + n, cycle=1, status=status) for n, status in enumerate(OF_MESSAGES)]
+    )
+
+    assert await everything(store) == [scored(1, 2.0, Level.CRITICAL)]
+    (run,) = await store.runs()
+    assert run.verdicts == {Verdict.SCORED: 1} | dict.fromkeys(OF_MESSAGES, 1)
+    assert (run.first_cycle, run.last_cycle, run.last_ts) == (1, 1, START + timedelta(seconds=1))
+
+
+async def test_repeats_are_told_apart_by_where_and_when_they_stood(store: ScoreStore) -> None:
+    await store.write(
+        [
+            repeat(1),
+            repeat(2),
+            repeat(1_000_002, published_ts_ms=1_767_225_600_001),
+            repeat(1, published_ts_ms=1_767_225_700_000),  # the topic was made anew
+            repeat(1, asset_id="engine-2", partition=1),
+            repeat(1),
+        ]
+    )
+
+    assert await store.verdict_counts() == {Verdict.DUPLICATE: 5}
+    assert await everything(store) == []
+
+
+async def test_a_run_of_which_only_repeats_are_known_is_counted_but_not_listed(
+    store: ScoreStore,
+) -> None:
+    await store.write([repeat(1)])
+    assert await store.runs() == []
+
+    await store.write([verdict(1)])
+
+    (run,) = await store.runs()
+    assert run.verdicts == {Verdict.WARMING_UP: 1, Verdict.DUPLICATE: 1}
+
+
+async def test_two_cycles_at_the_same_time_are_two_rows(store: ScoreStore) -> None:
+    rows = [scored(cycle, cycle / 2, at_s=1) for cycle in range(1, 31)]
+
+    await store.write(rows)
+
+    assert await everything(store) == rows
+    assert await store.verdict_counts() == {Verdict.SCORED: 30}
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize("limit", [1, 3, 7, 100])
+async def test_cursors_walk_everything_exactly_once(
+    store: ScoreStore, limit: int, newest_first: bool
+) -> None:
+    rows = [
+        *fleet(4, 3),  # four engines share each moment: pages of 1 and 3 cut through it
+        *fleet(2, 3, run_id="run-2"),
+        scored(40, at_s=1.0, asset_id="engine-2"),  # cycles and times need not agree
+    ]
+    await store.write(rows)
+
+    found = await walk(store, ScoreQuery(limit=limit, newest_first=newest_first))
+
+    assert found == sorted(rows, key=order, reverse=newest_first)
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+async def test_a_walk_is_not_disturbed_by_writers(store: ScoreStore, newest_first: bool) -> None:
+    rows = sorted(fleet(3, 6), key=order, reverse=newest_first)
+    await store.write(rows)
+    query = ScoreQuery(limit=4, newest_first=newest_first)
+    first = await store.query(query)
+
+    behind, ahead = ("engine-1a", "engine-0a") if newest_first else ("engine-0a", "engine-1a")
+    await store.write(
+        [
+            *rows,
+            scored(rows[0].cycle, asset_id=behind),
+            scored(rows[-1].cycle, asset_id=ahead),
+        ]
+    )
+    rest = await walk(store, replace(query, cursor=first.next_cursor))
+
+    old = [row for row in (*first.records, *rest) if row in rows]
+    assert old == rows
+    assert ahead in {row.asset_id for row in rest}
+    assert behind not in {row.asset_id for row in rest}
+
+
+async def test_a_page_that_ends_with_the_last_row_has_no_successor(store: ScoreStore) -> None:
+    await store.write([scored(cycle) for cycle in range(1, 5)])
+
+    assert (await store.query(ScoreQuery(limit=4))).next_cursor is None
+    assert (await store.query(ScoreQuery(limit=3))).next_cursor is not None
+
+
+FILTERS = [
+    pytest.param({"asset_id": "engine-2"}, [(2, "run-1", 1), (2, "run-1", 2)], id="asset"),
+    pytest.param({"run_id": "run-2"}, [(1, "run-2", 3)], id="run"),
+    pytest.param({"asset_id": "engine-1", "run_id": "run-2"}, [(1, "run-2", 3)], id="both"),
+    pytest.param({"asset_id": "engine-2", "run_id": "run-2"}, [], id="neither"),
+    pytest.param({"status": Verdict.GAP}, [(1, "run-1", 2)], id="status"),
+    pytest.param(
+        {"status": Verdict.SCORED, "asset_id": "engine-1"},
+        [(1, "run-1", 1), (1, "run-2", 3), (1, "run-1", 4)],
+        id="scored",
+    ),
+    pytest.param({"status": Verdict.DUPLICATE}, [], id="repeats-are-not-listed"),
+    pytest.param(
+        {"min_level": Level.WARNING}, [(1, "run-2", 3), (1, "run-1", 4)], id="warning-or-worse"
+    ),
+    pytest.param({"min_level": Level.CRITICAL}, [(1, "run-1", 4)], id="critical"),
+    pytest.param(
+        {"min_level": Level.NONE, "asset_id": "engine-2"},
+        [(2, "run-1", 1), (2, "run-1", 2)],
+        id="any-level",
+    ),
+    pytest.param(
+        {"since": START + timedelta(seconds=3)}, [(1, "run-2", 3), (1, "run-1", 4)], id="since"
+    ),
+    pytest.param(
+        {"until": START + timedelta(seconds=2)}, [(1, "run-1", 1), (2, "run-1", 1)], id="until"
+    ),
+    pytest.param(
+        {"since": datetime(1, 1, 1, tzinfo=UTC), "until": datetime(9999, 12, 31, tzinfo=UTC)},
+        [
+            (1, "run-1", 1), (2, "run-1", 1), (1, "run-1", 2), (2, "run-1", 2), (1, "run-2", 3),
+            (1, "run-1", 4),
+        ],
+        id="all-of-time",
+    ),
+    pytest.param(
+        {"since": START + timedelta(seconds=4), "until": START + timedelta(seconds=2)},
+        [],
+        id="empty-range",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize(("filters", "expected"), FILTERS)
+async def test_filters_apply_together(
+    store: ScoreStore,
+    filters: dict[str, object],
+    expected: list[tuple[int, str, int]],
+    newest_first: bool,
+) -> None:
+    await store.write(
+        [
+            scored(1),
+            verdict(2, Verdict.GAP),
+            scored(3, 1.5, Level.WARNING, run_id="run-2"),
+            scored(4, 2.5, Level.CRITICAL),
+            scored(1, asset_id="engine-2"),
+            verdict(2, asset_id="engine-2"),
+            repeat(5),
+        ]
+    )
+
+    for limit in (1, 100):
+        query = ScoreQuery(limit=limit, newest_first=newest_first, **filters)  # type: ignore[arg-type]  # a table
+        found = [(int(row.asset_id[-1]), row.run_id, row.cycle) for row in await walk(store, query)]
+        assert found == (expected[::-1] if newest_first else expected)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        pytest.param(ScoreQuery(limit=0), id="no-rows"),
+        pytest.param(ScoreQuery(limit=10_001), id="too-many-rows"),
+        pytest.param(ScoreQuery(since=datetime(2026, 1, 1)), id="no-timezone"),  # noqa: DTZ001
+        pytest.param(ScoreQuery(cursor=""), id="empty-cursor"),
+        pytest.param(ScoreQuery(cursor="WzEsMl0"), id="foreign-cursor"),
+        pytest.param(ScoreQuery(cursor="é"), id="not-a-cursor"),
+    ],
+)
+async def test_a_query_that_cannot_be_meant_is_refused(
+    store: ScoreStore, query: ScoreQuery
+) -> None:
+    with pytest.raises(ValueError, match=r"limit|timezone|cursor"):
+        await store.query(query)
+
+
+async def test_a_summary_tells_each_run(store: ScoreStore) -> None:
+    await store.write(
+        [
+            verdict(1),
+            scored(2, 3.5, Level.CRITICAL),
+            scored(3, 1.5, Level.WARNING),
+            verdict(4, Verdict.GAP),
+            repeat(9, cycle=2, status=Verdict.LATE),
+            verdict(7, asset_id="engine-0"),
+            scored(9, -0.5, run_id="run-0", at_s=0.5),
+        ]
+    )
+
+    runs = await store.runs()
+
+    assert [(run.asset_id, run.run_id) for run in runs] == [
+        ("engine-0", "run-1"),
+        ("engine-1", "run-0"),
+        ("engine-1", "run-1"),
+    ]
+    bare, other, full = runs
+    assert (bare.first_cycle, bare.last_cycle) == (7, 7)
+    assert (bare.last_score, bare.last_level, bare.peak_score) == (None, Level.NONE, None)
+    assert (other.last_score, other.peak_score) == (-0.5, -0.5)
+    assert (full.first_cycle, full.last_cycle) == (1, 4)
+    assert full.last_ts == START + timedelta(seconds=4)
+    assert (full.last_score, full.last_level, full.peak_score) == (1.5, Level.WARNING, 3.5)
+    assert full.verdicts == {
+        Verdict.WARMING_UP: 1,
+        Verdict.SCORED: 2,
+        Verdict.GAP: 1,
+        Verdict.LATE: 1,
+    }
+    assert await store.runs(asset_id="engine-0") == [bare]
+    assert await store.runs(run_id="run-1") == [bare, full]
+    assert await store.runs(asset_id="engine-1", run_id="run-0") == [other]
+
+
+async def test_a_summary_does_not_depend_on_the_order_of_arrival(store: ScoreStore) -> None:
+    rows = [scored(cycle, score=float(cycle % 4)) for cycle in range(1, 9)]
+    for row in (*rows[4:6], *rows[:2], *rows[6:], *rows[2:4]):
+        await store.write([row])
+
+    (run,) = await store.runs()
+
+    assert (run.first_cycle, run.last_cycle, run.verdicts) == (1, 8, {Verdict.SCORED: 8})
+    assert (run.last_score, run.peak_score) == (0.0, 3.0)
+
+
+async def test_counts_are_of_all_readings_or_of_one_run(store: ScoreStore) -> None:
+    every = [verdict(number, status) for number, status in enumerate(Verdict, start=1)]
+    rows = [replace(row, source=SourcePosition("test.readings", 0, row.cycle)) for row in every]
+    await store.write([*rows, scored(1, run_id="run-2"), scored(2, run_id="run-2")])
+
+    assert await store.verdict_counts("run-1") == dict.fromkeys(Verdict, 1)
+    assert await store.verdict_counts("run-2") == {Verdict.SCORED: 2}
+    assert await store.verdict_counts("run-3") == {}
+    assert await store.verdict_counts() == dict.fromkeys(Verdict, 1) | {Verdict.SCORED: 3}
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("place", ["score", "warning_threshold", "critical_threshold", "shares"])
+async def test_nothing_that_is_not_a_number_gets_in(
+    store: ScoreStore, place: str, bad: float
+) -> None:
+    changes: dict[str, object] = {place: {"T24": bad, "T30": 0.5} if place == "shares" else bad}
+
+    with pytest.raises(ValueError, match="not finite"):
+        await store.write([scored(1), replace(scored(2), **changes)])  # type: ignore[arg-type]  # a table
+
+    assert await everything(store) == []
+
+
+async def test_what_was_acknowledged_is_there_after_closing(backend: Backend) -> None:
+    async with backend.open() as store:
+        await store.write([*fleet(2, 3), repeat(1)])
+        runs = await store.runs()
+
+    async with backend.open() as store:
+        assert await everything(store) == sorted(fleet(2, 3), key=order)
+        assert await store.runs() == runs
+        assert await store.verdict_counts() == {Verdict.SCORED: 6, Verdict.DUPLICATE: 1}
+
+
+async def test_a_reader_sees_each_write_once_it_is_acknowledged(backend: Backend) -> None:
+    async with backend.open() as writer, backend.open() as reader:
+        for cycle in range(1, 6):
+            await writer.write([scored(cycle)])
+            page = await reader.query(ScoreQuery(newest_first=True, limit=1))
+            assert [row.cycle for row in page.records] == [cycle]
+            assert await reader.verdict_counts() == {Verdict.SCORED: cycle}
+
+
+async def test_reading_goes_on_while_another_handle_writes(backend: Backend) -> None:
+    total = 20
+    async with backend.open() as writer, backend.open() as reader:
+
+        async def write() -> None:
+            for cycle in range(1, total + 1):
+                await writer.write([scored(cycle, asset_id=f"e{number}") for number in range(50)])
+
+        writing = asyncio.create_task(write())
+        seen = [0]
+        while not writing.done():
+            seen.append((await reader.verdict_counts()).get(Verdict.SCORED, 0))
+            await asyncio.sleep(0)  # the one in memory never waits by itself
+        await writing
+        seen.append((await reader.verdict_counts())[Verdict.SCORED])
+
+    assert seen == sorted(seen)
+    assert seen[-1] == total * 50
+
+
+async def test_two_stores_may_write_the_same_rows_at_once(backend: Backend) -> None:
+    rows = fleet(5, 8)
+    extra = [repeat(offset) for offset in range(10)]
+    async with backend.open() as one, backend.open() as two:
+        await asyncio.gather(
+            *(one.write([*rows[start : start + 8], *extra]) for start in range(0, 40, 4)),
+            *(two.write([*rows[start : start + 8], *extra]) for start in range(36, -1, -4)),
+        )
+
+        assert await everything(two) == sorted(rows, key=order)
+        runs = await one.runs()
+        assert [run.verdicts[Verdict.SCORED] for run in runs] == [8] * 5
+        assert await one.verdict_counts() == {Verdict.SCORED: 40, Verdict.DUPLICATE: 10}
+
+
+async def test_a_large_batch_is_one_write(store: ScoreStore) -> None:
+    rows = fleet(100, 200)
+
+    await store.write(rows)
+
+    assert await store.verdict_counts() == {Verdict.SCORED: 20_000}
+    assert Counter(row.asset_id for row in await everything(store)) == Counter(
+        {f"engine-{number}": 200 for number in range(100)}
+    )

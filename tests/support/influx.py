@@ -1,0 +1,147 @@
+"""A real InfluxDB engine for tests, behind the 2.x write address.
+
+Debian's `influxdb` is 1.6.7, which lacks ``/api/v2/write`` (it came with 1.8). So the tests put
+a small HTTP front before it: it checks the token, maps ``/api/v2/write?org&bucket&precision`` to
+``/write?db&precision``, and hands everything else through as it is. Storage, line protocol parsing,
+InfluxQL and all answers but those to a wrong token are the real engine's; the token check and the
+2.x address are the front's.
+"""
+
+from __future__ import annotations
+
+import http.client
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import httpx
+
+from common.settings import ScoreStoreSettings
+from deploy.local.programs import free_port
+from tests.support.backends import require, server
+
+TOKEN = "test-token"  # noqa: S105 - of a server that lives as long as the test
+
+CONFIG = """
+reporting-disabled = true
+bind-address = "127.0.0.1:{rpc_port}"
+[meta]
+  dir = "{folder}/meta"
+[data]
+  dir = "{folder}/data"
+  wal-dir = "{folder}/wal"
+[monitor]
+  store-enabled = false
+[http]
+  bind-address = "127.0.0.1:{port}"
+  log-enabled = false
+"""
+
+
+class _Front(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    wbufsize = 1 << 16  # head and body in one packet: two would wait for an acknowledgement, 40 ms
+    engine_port: int
+
+    def do_GET(self) -> None:
+        self._hand_on(self.path, b"")
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        url = urlsplit(self.path)
+        if url.path != "/api/v2/write":
+            self._hand_on(self.path, body)
+            return
+        given = {name: values[0] for name, values in parse_qs(url.query).items()}
+        mapped = {"db": given["bucket"], "precision": given["precision"]}
+        self._hand_on(f"/write?{urlencode(mapped)}", body)
+
+    def _hand_on(self, path: str, body: bytes) -> None:
+        if self.headers.get("Authorization") != f"Token {TOKEN}":
+            self._answer(401, b'{"code":"unauthorized","message":"unauthorized access"}')
+            return
+        engine = http.client.HTTPConnection("127.0.0.1", self.engine_port, timeout=60)
+        try:
+            engine.request(self.command, path, body)
+            answer = engine.getresponse()
+            self._answer(answer.status, answer.read())
+        except OSError as exc:
+            self._answer(503, str(exc).encode())
+        finally:
+            engine.close()
+
+    def _answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        if status != http.HTTPStatus.NO_CONTENT:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class InfluxServer:
+    """A running engine and its front.
+
+    Attributes:
+        url: Where the front listens.
+    """
+
+    url: str
+
+    def new_bucket(self) -> ScoreStoreSettings:
+        """Make a bucket that no other test uses, and return the settings that name it."""
+        bucket = f"test-{uuid.uuid4().hex[:12]}"
+        self.ask("", f'CREATE DATABASE "{bucket}"')
+        return ScoreStoreSettings.model_validate(
+            {
+                "backend": "influx",
+                "influx_url": self.url,
+                "influx_bucket": bucket,
+                "influx_token": TOKEN,
+            }
+        )
+
+    def ask(self, bucket: str, statement: str) -> object:
+        """Run one InfluxQL statement."""
+        answer = httpx.post(
+            f"{self.url}/query",
+            params={"db": bucket, "q": statement, "epoch": "ns"},
+            headers={"Authorization": f"Token {TOKEN}"},
+            trust_env=False,
+        )
+        answer.raise_for_status()
+        return answer.json()["results"][0]
+
+
+@contextmanager
+def influx_server(folder: Path) -> Iterator[InfluxServer]:
+    """Run an engine and its front until the block ends; skip where the engine is not installed."""
+    binary = shutil.which("influxd")
+    if binary is None:
+        require("influxd is needed: apt-get install influxdb")
+        raise AssertionError("unreachable")
+    port = free_port()
+    config = folder / "influxd.conf"
+    config.write_text(CONFIG.format(port=port, rpc_port=free_port(), folder=folder))
+    handler = type("Front", (_Front,), {"engine_port": port})
+    with (
+        server([binary, "run", "-config", str(config)], port, folder / "log"),
+        ThreadingHTTPServer(("127.0.0.1", 0), handler) as front,
+    ):
+        front.daemon_threads = True
+        thread = Thread(target=front.serve_forever, name="influx-front", daemon=True)
+        thread.start()
+        try:
+            yield InfluxServer(f"http://127.0.0.1:{front.server_port}")
+        finally:
+            front.shutdown()
+            thread.join()

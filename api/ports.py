@@ -130,7 +130,10 @@ class AlertHistory(Protocol):
         """Return the alert with the highest sequence, or none."""
 
     async def open_alarms(self) -> Sequence[StoredAlert]:
-        """Return the latest alert of each alarm that was not cleared, in the order of arrival."""
+        """Return the latest alert of each alarm that was not cleared, in the order of arrival.
+
+        The latest is the one of the highest cycle, whenever it arrived.
+        """
 
     async def ping(self) -> None:
         """Return when the history answers; raise ``BackendError`` with why not."""

@@ -31,7 +31,7 @@ from common.topics import Topics
 FETCH_WAIT_MS: Final = 100
 """How long the broker may hold a fetch back; half of it is the idle latency of the local broker."""
 
-IDLE_CHECK_MS: Final = 5000
+IDLE_CHECK_MS: Final = 2000
 """Silence after which we ask whether it is still the same broker."""
 
 MAX_RECORDS: Final = 1000

@@ -30,7 +30,7 @@ class MemoryAlertHistory:
         self.failure: BackendError | None = None
         self._alerts: list[StoredAlert] = []
         self._by_id: dict[str, StoredAlert] = {}
-        self._open: dict[str, StoredAlert] = {}
+        self._latest: dict[str, StoredAlert] = {}
         self._positions: dict[tuple[str, int], int] = {}
 
     async def store(self, batch: FeedBatch) -> int:
@@ -44,9 +44,9 @@ class MemoryAlertHistory:
             stored = StoredAlert(len(self._alerts) + 1, alert, item.body)
             self._alerts.append(stored)
             self._by_id[alert.alert_id] = stored
-            self._open.pop(alert.alarm_id, None)
-            if alert.state is not Transition.CLEARED:
-                self._open[alert.alarm_id] = stored
+            latest = self._latest.get(alert.alarm_id)
+            if latest is None or alert.cycle >= latest.alert.cycle:
+                self._latest[alert.alarm_id] = stored
         self._positions[batch.source, batch.partition] = batch.next_offset
         return len(self._alerts) - before
 
@@ -93,7 +93,8 @@ class MemoryAlertHistory:
     async def open_alarms(self) -> Sequence[StoredAlert]:
         """Return the latest alert of each alarm that was not cleared."""
         self._check()
-        return sorted(self._open.values(), key=lambda item: item.sequence)
+        latest = sorted(self._latest.values(), key=lambda item: item.sequence)
+        return [item for item in latest if item.alert.state is not Transition.CLEARED]
 
     async def ping(self) -> None:
         """Return, or raise what the test asked for."""

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from sqlalchemy import Select, insert, select, text, update
+from sqlalchemy import ColumnElement, Select, and_, exists, insert, not_, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.orm import aliased
 
 from api.adapters.sql_database import our_errors
 from api.adapters.sql_models import AlertRow, PositionRow, SequenceRow
@@ -156,25 +157,34 @@ async def _unknown(connection: AsyncConnection, alerts: Sequence[WireAlert]) -> 
 
 
 async def _insert(connection: AsyncConnection, new: Sequence[WireAlert], last: int) -> None:
-    latest = {item.alert.alarm_id: item.alert.alert_id for item in new}
-    alarms = list(latest)
-    for start in range(0, len(alarms), CHUNK):
-        await connection.execute(
-            update(AlertRow)
-            .where(AlertRow.alarm_id.in_(alarms[start : start + CHUNK]), AlertRow.is_open)
-            .values(is_open=False)
-        )
-    rows = [
-        _row(item, sequence, is_latest=latest[item.alert.alarm_id] == item.alert.alert_id)
-        for sequence, item in enumerate(new, last + 1)
-    ]
+    rows = [_row(item, sequence) for sequence, item in enumerate(new, last + 1)]
     await connection.execute(insert(AlertRow), rows)
     await connection.execute(
         update(SequenceRow).where(SequenceRow.name == COUNTER).values(value=last + len(rows))
     )
+    alarms = sorted({item.alert.alarm_id for item in new})
+    for start in range(0, len(alarms), CHUNK):
+        chunk = alarms[start : start + CHUNK]
+        await connection.execute(
+            update(AlertRow).where(AlertRow.alarm_id.in_(chunk)).values(is_open=_is_open())
+        )
 
 
-def _row(item: WireAlert, sequence: int, *, is_latest: bool) -> dict[str, object]:
+def _is_open() -> ColumnElement[bool]:
+    """Return whether an alert is its alarm's latest, by cycle, and no end.
+
+    By cycle, because a topic read anew may bring an alarm's end before its beginning.
+    """
+    other = aliased(AlertRow)
+    later = or_(
+        other.cycle > AlertRow.cycle,
+        and_(other.cycle == AlertRow.cycle, other.sequence > AlertRow.sequence),
+    )
+    has_later = exists().where(other.alarm_id == AlertRow.alarm_id, later)
+    return and_(AlertRow.state != Transition.CLEARED.value, not_(has_later))
+
+
+def _row(item: WireAlert, sequence: int) -> dict[str, object]:
     alert = item.alert
     return {
         "sequence": sequence,
@@ -188,7 +198,7 @@ def _row(item: WireAlert, sequence: int, *, is_latest: bool) -> dict[str, object
         "cycle": alert.cycle,
         "ts": alert.ts,
         "score": alert.score,
-        "is_open": is_latest and alert.state is not Transition.CLEARED,
+        "is_open": False,
         "body": item.body,
     }
 

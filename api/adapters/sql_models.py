@@ -48,7 +48,7 @@ class Base(DeclarativeBase):
 
 
 class AlertRow(Base):
-    """One alert. ``is_open`` is true on the latest alert of an alarm that was not cleared."""
+    """One alert. ``is_open`` is true on the latest alert, by cycle, of an alarm without end."""
 
     __tablename__ = "alerts"
 

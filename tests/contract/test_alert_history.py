@@ -211,6 +211,20 @@ async def test_an_alarm_raised_and_cleared_in_one_batch_is_not_open(history: Ale
     assert await history.open_alarms() == []
 
 
+async def test_an_alarm_whose_end_arrives_before_its_beginning_is_not_open(
+    history: AlertHistory,
+) -> None:
+    raised = make_alert(10)
+    escalated = make_alert(12, state=Transition.ESCALATED, onset_cycle=10)
+    cleared = make_alert(30, state=Transition.CLEARED, onset_cycle=10)
+
+    await history.store(batch([cleared]))
+    await history.store(batch([raised]))
+    await history.store(batch([escalated]))
+
+    assert await history.open_alarms() == []
+
+
 async def test_nothing_is_found_in_an_empty_history(history: AlertHistory) -> None:
     assert await history.last() is None
     assert await history.find("nobody") is None

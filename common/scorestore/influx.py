@@ -21,7 +21,12 @@ from influxdb_client.client.write_api import SYNCHRONOUS
 from common.errors import BackendRefusedError
 from common.records import ScoreRecord, Verdict
 from common.scorestore.batch import Batch, gather
-from common.scorestore.influx_errors import influx_errors, statement_error, status_error
+from common.scorestore.influx_errors import (
+    checked_url,
+    influx_errors,
+    statement_error,
+    status_error,
+)
 from common.scorestore.influx_lines import repeat_lines, verdict_lines
 from common.scorestore.influx_queries import (
     Series,
@@ -47,25 +52,26 @@ class InfluxScoreStore:
     verdict.
 
     A write is as durable as the server makes it: InfluxDB syncs its log before it answers.
-    Entering connects to nothing, so that services start in any order; :meth:`ping` tells.
+    Entering connects to nothing, so that services start in any order: only a malformed address is
+    refused. :meth:`ping` tells the rest.
     """
 
     def __init__(self, settings: ScoreStoreSettings) -> None:
         """Prepare a store; the settings name the server, organisation, bucket and token."""
         self._settings = settings
-        self._url = settings.influx_url.rstrip("/")
+        self._url = settings.influx_url
 
     async def __aenter__(self) -> Self:
         """Make the clients. The bucket must exist: making one needs more rights than writing."""
         token = self._settings.influx_token.get_secret_value()
         timeout_s = self._settings.op_timeout_s
-        with influx_errors(self._url):
-            self._reading = httpx.AsyncClient(
-                base_url=self._url,
-                headers={"Authorization": f"Token {token}"} if token else {},
-                timeout=timeout_s,
-                trust_env=False,  # as the writing client: no proxy that only one of them uses
-            )
+        self._url = checked_url(self._settings.influx_url)
+        self._reading = httpx.AsyncClient(
+            base_url=self._url,
+            headers={"Authorization": f"Token {token}"} if token else {},
+            timeout=timeout_s,
+            trust_env=False,  # as the writing client: no proxy that only one of them uses
+        )
         self._client = InfluxDBClient(
             self._url, token, org=self._settings.influx_org, timeout=int(timeout_s * 1000)
         )
@@ -158,6 +164,8 @@ class InfluxScoreStore:
         results = (await asyncio.to_thread(_parse, self._url, answer.content))["results"]
         for result in results:
             if "error" in result:
+                if len(statements) > 1:  # of several, old servers say only "not executed"
+                    await self._ask(statements[:1])
                 raise statement_error(self._url, result["error"])
         return [result.get("series", ()) for result in results]
 

@@ -27,6 +27,23 @@ _ADVICE: Final = {
 }
 
 
+def checked_url(url: str) -> str:
+    """Return the base address without a slash at its end.
+
+    Raises:
+        BackendRefusedError: If it is not one.
+    """
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL:
+        parsed = httpx.URL()
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise BackendRefusedError(
+            f"SURGELINE_SCORES__INFLUX_URL is {url!r}; expected http://HOST:PORT or https://..."
+        )
+    return url.rstrip("/")
+
+
 def status_error(url: str, status: int, body: str) -> BackendError:
     """Return the error of an HTTP answer that is not a success, with the server's own message."""
     advice = f"; {_ADVICE[status]}" if status in _ADVICE else ""
@@ -58,14 +75,6 @@ def influx_errors(url: str) -> Iterator[None]:
         yield
     except ApiException as exc:
         raise status_error(url, exc.status or 0, exc.body or exc.reason or "") from exc
-    except (
-        httpx.UnsupportedProtocol,
-        httpx.InvalidURL,
-        urllib3.exceptions.LocationValueError,
-    ) as exc:
-        raise BackendRefusedError(
-            f"SURGELINE_SCORES__INFLUX_URL is {url!r}; expected http://HOST:PORT or https://..."
-        ) from exc
     except (httpx.HTTPError, urllib3.exceptions.HTTPError, OSError) as exc:
         raise BackendUnavailableError(
             f"InfluxDB at {url} does not answer: {str(exc) or type(exc).__name__}"

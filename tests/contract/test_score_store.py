@@ -7,18 +7,23 @@ The InfluxDB engine is Debian's 1.6.7 behind a small front that gives it the 2.x
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from common.errors import BackendRefusedError, BackendUnavailableError
 from common.records import Level, ScoreRecord, SourcePosition, Verdict
 from common.scorestore.factory import open_score_store
 from common.scorestore.memory import MemoryScoreStore
 from common.scorestore.port import ScoreQuery, ScoreStore
 from common.settings import ScoreStoreSettings
+from common.topics import REPEAT_MEASUREMENT, SCORE_MEASUREMENT
+from deploy.local.programs import free_port
 from tests.support.influx import InfluxServer, influx_server
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -581,3 +586,146 @@ async def test_a_large_batch_is_one_write(store: ScoreStore) -> None:
     assert Counter(row.asset_id for row in await everything(store)) == Counter(
         {f"engine-{number}": 200 for number in range(100)}
     )
+
+
+EVERY_CALL: list[Callable[[ScoreStore], Awaitable[object]]] = [
+    lambda store: store.write([scored(1), repeat(1)]),
+    lambda store: store.query(ScoreQuery()),
+    lambda store: store.runs(),
+    lambda store: store.verdict_counts(),
+    lambda store: store.ping(),
+]
+
+
+def changed(settings: ScoreStoreSettings, **fields: object) -> ScoreStore:
+    return open_score_store(
+        ScoreStoreSettings.model_validate(settings.model_dump() | {"op_timeout_s": 0.5} | fields)
+    )
+
+
+@pytest.mark.parametrize("call", EVERY_CALL)
+@pytest.mark.parametrize(
+    ("fields", "advice"),
+    [
+        pytest.param({"influx_token": "wrong"}, "401.*INFLUX_TOKEN", id="token"),
+        pytest.param({"influx_token": ""}, "401.*INFLUX_TOKEN", id="no-token"),
+        pytest.param({"influx_bucket": "no-such"}, "not found.*INFLUX_BUCKET", id="bucket"),
+    ],
+)
+async def test_influx_refuses_what_will_not_work_later_either(
+    influx: InfluxServer,
+    fields: dict[str, object],
+    advice: str,
+    call: Callable[[ScoreStore], Awaitable[object]],
+) -> None:
+    async with changed(influx.new_bucket(), **fields) as store:
+        with pytest.raises(BackendRefusedError, match=advice):
+            await call(store)
+
+
+@pytest.mark.parametrize("url", ["influx:8086", "http://", "", "ftp://influx:8086", "http://a:b"])
+async def test_influx_refuses_an_address_that_is_none(url: str) -> None:
+    store = open_score_store(ScoreStoreSettings(backend="influx", influx_url=url))
+
+    with pytest.raises(BackendRefusedError, match=r"INFLUX_URL is .*; expected http://"):
+        await store.__aenter__()
+
+
+@pytest.mark.parametrize("call", EVERY_CALL)
+async def test_influx_that_is_down_may_be_tried_again(
+    influx: InfluxServer, call: Callable[[ScoreStore], Awaitable[object]]
+) -> None:
+    nobody = f"http://127.0.0.1:{free_port()}"
+    async with changed(influx.new_bucket(), influx_url=nobody) as store:
+        with pytest.raises(BackendUnavailableError, match="does not answer"):
+            await call(store)
+
+
+async def test_influx_that_hangs_may_be_tried_again_and_then_works(influx: InfluxServer) -> None:
+    async with changed(influx.new_bucket()) as store:
+        os.kill(influx.engine_pid, signal.SIGSTOP)
+        try:
+            for call in EVERY_CALL:
+                with pytest.raises(BackendUnavailableError, match="does not answer"):
+                    await call(store)
+        finally:
+            os.kill(influx.engine_pid, signal.SIGCONT)
+
+    async with changed(influx.new_bucket(), op_timeout_s=30) as store:
+        for call in EVERY_CALL:
+            await call(store)
+
+
+async def test_influx_says_why_it_refuses_a_line(influx: InfluxServer) -> None:
+    settings = influx.new_bucket()
+    influx.write(settings.influx_bucket, 'score,asset_id=other cycle="a text" 1767225601000000001')
+
+    async with open_score_store(settings) as store:
+        with pytest.raises(BackendRefusedError, match="field type conflict"):
+            await store.write([scored(1)])
+
+
+async def test_influx_refuses_a_time_it_cannot_keep_and_names_the_reading(
+    influx: InfluxServer,
+) -> None:
+    async with open_score_store(influx.new_bucket()) as store:
+        with pytest.raises(BackendRefusedError, match=r"engine-1 run-1 cycle 3.*1677 to 2262"):
+            await store.write([replace(scored(3), ts=datetime(2300, 1, 1, tzinfo=UTC))])
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+async def test_influx_shows_a_reading_once_although_two_models_scored_it(
+    influx: InfluxServer, newest_first: bool
+) -> None:
+    old = [scored(cycle, 0.5) for cycle in range(1, 6)]
+    new = [replace(row, model="fd001@2", score=0.75) for row in old]
+    async with open_score_store(influx.new_bucket()) as store:
+        await store.write(old)
+        await store.write(new)
+
+        for limit in (1, 2, 5, 10):
+            found = await walk(store, ScoreQuery(limit=limit, newest_first=newest_first))
+            assert found == (new[::-1] if newest_first else new)
+        assert await store.verdict_counts() == {Verdict.SCORED: 5}
+
+
+async def test_influx_points_look_as_dashboards_expect(influx: InfluxServer) -> None:
+    settings = influx.new_bucket()
+    async with open_score_store(settings) as store:
+        await store.write([scored(12, 1.5, Level.WARNING), repeat(7, cycle=3)])
+
+    def the_point(measurement: str) -> dict[str, object]:
+        statement = f'SELECT * FROM "{measurement}"'  # noqa: S608 - our names
+        (series,) = influx.ask(settings.influx_bucket, statement)["series"]
+        return dict(zip(series["columns"], *series["values"], strict=True))
+
+    assert the_point(SCORE_MEASUREMENT) == {
+        "time": 1_767_225_612_000_000_012,
+        "asset_id": "engine-1",
+        "run_id": "run-1",
+        "model": "fd001@1",
+        "cycle": 12,
+        "score": 1.5,
+        "warning_threshold": 1,
+        "critical_threshold": 1 / 3 + 1,
+        "level": "warning",
+        "status": "scored",
+        "detail": "",
+        "share_T24": 0.1,
+        "share_T30": 0.2,
+        "share_W31": 0.1 + 0.6,
+    }
+    assert the_point(REPEAT_MEASUREMENT) == {
+        "time": 1_767_225_600_000_000_007,
+        "asset_id": "engine-1",
+        "run_id": "run-1",
+        "model": "fd001@1",
+        "status": "duplicate",
+        "cycle": 3,
+        "topic": "test.readings",
+        "partition": 0,
+        "offset": 7,
+        "detail": "cycle 1 was seen",
+    }
+    tags = influx.ask(settings.influx_bucket, f'SHOW TAG KEYS FROM "{SCORE_MEASUREMENT}"')
+    assert tags["series"][0]["values"] == [["asset_id"], ["model"], ["run_id"]]

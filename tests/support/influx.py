@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
@@ -93,9 +94,11 @@ class InfluxServer:
 
     Attributes:
         url: Where the front listens.
+        engine_pid: The engine's process, for tests that pause it.
     """
 
     url: str
+    engine_pid: int
 
     def new_bucket(self) -> ScoreStoreSettings:
         """Make a bucket that no other test uses, and return the settings that name it."""
@@ -110,7 +113,17 @@ class InfluxServer:
             }
         )
 
-    def ask(self, bucket: str, statement: str) -> object:
+    def write(self, bucket: str, line: str) -> None:
+        """Write one line as it is."""
+        httpx.post(
+            f"{self.url}/api/v2/write",
+            params={"bucket": bucket, "precision": "ns"},
+            content=line,
+            headers={"Authorization": f"Token {TOKEN}"},
+            trust_env=False,
+        ).raise_for_status()
+
+    def ask(self, bucket: str, statement: str) -> Any:
         """Run one InfluxQL statement."""
         answer = httpx.post(
             f"{self.url}/query",
@@ -134,14 +147,14 @@ def influx_server(folder: Path) -> Iterator[InfluxServer]:
     config.write_text(CONFIG.format(port=port, rpc_port=free_port(), folder=folder))
     handler = type("Front", (_Front,), {"engine_port": port})
     with (
-        server([binary, "run", "-config", str(config)], port, folder / "log"),
+        server([binary, "run", "-config", str(config)], port, folder / "log") as engine,
         ThreadingHTTPServer(("127.0.0.1", 0), handler) as front,
     ):
         front.daemon_threads = True
         thread = Thread(target=front.serve_forever, name="influx-front", daemon=True)
         thread.start()
         try:
-            yield InfluxServer(f"http://127.0.0.1:{front.server_port}")
+            yield InfluxServer(f"http://127.0.0.1:{front.server_port}", engine.pid)
         finally:
             front.shutdown()
             thread.join()

@@ -11,6 +11,9 @@ SHELL := /bin/bash
 .NOTPARALLEL:
 .PHONY: help setup demo up test check fmt fmt-check lint type arch docs-check train
 
+# onnxruntime would send usage data to its maker
+export ORT_DISABLE_TELEMETRY := 1
+
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS)

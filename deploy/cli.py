@@ -13,7 +13,8 @@ import typer
 from common.cli import error_console
 from deploy.lazy import CommandEntry, LazyGroup
 
-TRY, ASK, LEARN, KNOW = "Try it", "Ask it", "Models", "About this installation"
+TRY, ASK, LEARN, DATA = "Try it", "Ask it", "Models", "Data"
+KNOW = "About this installation"
 
 COMMANDS: Final = (
     CommandEntry(
@@ -23,16 +24,14 @@ COMMANDS: Final = (
     CommandEntry(
         "replay", "producer.cli:replay", "Send recorded engines as a live fleet.", TRY, True
     ),
-    CommandEntry(
-        "simulate", "producer.cli:simulate", "Write or send a simulated fleet.", TRY, True
-    ),
     CommandEntry("alerts", "api.cli:alerts", "List alerts, or follow them.", ASK, True),
     CommandEntry("scores", "api.cli:scores", "List scores.", ASK, True),
     CommandEntry("train", "models.cli:train", "Train a model and write its artifact.", LEARN),
     CommandEntry(
         "evaluate", "models.cli:evaluate", "Measure a model on engines it never saw.", LEARN
     ),
-    CommandEntry("data", "producer.cli:data_app", "Fetch and check the C-MAPSS files.", KNOW),
+    CommandEntry("data", "producer.cli:data_app", "Fetch and check the C-MAPSS files.", DATA),
+    CommandEntry("simulate", "producer.cli:simulate", "Write simulated engines as files.", DATA),
     CommandEntry("settings", "deploy.about:settings", "Show every setting and its value.", KNOW),
     CommandEntry(
         "env", "deploy.about:env", "Print how to reach the running stack, for `eval`.", KNOW

@@ -80,10 +80,39 @@ def load(entry: CommandEntry) -> Any:
     if isinstance(target, typer.Typer):
         app = target
     else:
-        app = typer.Typer(
-            add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown"
-        )
+        app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
         app.command(entry.name)(target)
     command = typer.main.get_command(app)
     command.name = entry.name
+    _make_readable(command)
     return command
+
+
+def examples_as_code(text: str) -> str:
+    r"""Return help text in which indented lines are Markdown code; list items stay as they are.
+
+    Docstrings of the Google style put examples right under ``Examples:``, a little indented, which
+    Markdown would run together into one paragraph.
+
+    Example:
+        >>> examples_as_code("Try:\n  surgeline up\n  surgeline demo")
+        'Try:\n\n    surgeline up\n    surgeline demo'
+    """
+    lines: list[str] = []
+    in_list = False
+    for line in text.splitlines():
+        in_list = line.startswith(("- ", "* ")) or (in_list and bool(line.strip()))
+        if line.startswith(" ") and line.strip() and not in_list:
+            if lines and lines[-1] and not lines[-1].startswith(" "):
+                lines.append("")
+            lines.append(f"    {line.strip()}")
+        else:
+            lines.append(line)
+    return "\n".join(lines)
+
+
+def _make_readable(command: Any) -> None:
+    command.rich_markup_mode = "markdown"
+    command.help = examples_as_code(command.help or "")
+    for inner in getattr(command, "commands", {}).values():
+        _make_readable(inner)

@@ -37,8 +37,8 @@ def quantile_s(buckets: Mapping[float, float], q: float) -> float | None:
         Seconds. A quantile beyond the last finite bound is that bound.
 
     Example:
-        >>> quantile_s({0.1: 0, 0.2: 50, 0.4: 100, math.inf: 100}, 0.75)
-        0.3
+        >>> quantile_s({0.5: 0, 1.0: 50, 2.0: 100, math.inf: 100}, 0.75)
+        1.5
     """
     steps = sorted(buckets.items())
     if not steps or not steps[-1][1]:

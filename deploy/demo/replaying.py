@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -17,6 +18,8 @@ from deploy.local import launch
 from deploy.local.boot import USER_ERROR_EXIT
 from deploy.local.logtail import last_lines
 from deploy.local.process import BARE_PYTHON, describe_exit
+
+PRODUCER: Final = (sys.executable, "-m", "producer")
 
 
 class ReplayLine(BaseModel):
@@ -73,7 +76,8 @@ async def run_replay(
             *BARE_PYTHON,
             launch.__file__,
             str(os.getpid()),
-            *(sys.executable, "-m", "producer", *arguments),
+            *PRODUCER,
+            *arguments,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=sink,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -91,11 +90,12 @@ def show(report: DemoReport, console: Console) -> None:
 
 def _engine_table(report: DemoReport) -> Table:
     label = "simulated fleet" if report.simulated else f"{report.dataset} {report.split} engines"
-    table = Table(title=f"{label}, run {report.run_id}")
+    # fits 80 columns, so that a pipe or a narrow terminal breaks no row
+    table = Table(title=f"{label}, run {report.run_id}", box=None, padding=(0, 2, 0, 0))
     table.add_column("engine", no_wrap=True)
-    for heading in ("cycles", "first alert at cycle", "true RUL then", "peak score"):
-        table.add_column(heading, justify="right")
-    table.add_column("top sensors of the first alert")
+    for heading in ("cycles", "alert at", "true RUL", "peak"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("top sensors then, %", no_wrap=True)
     for engine in report.engines:
         table.add_row(
             engine.asset_id,
@@ -111,7 +111,7 @@ def _engine_table(report: DemoReport) -> Table:
 def _summary(report: DemoReport) -> Table:
     alerted = sum(engine.first_alert_cycle is not None for engine in report.engines)
     p50, p99 = report.latency_ms["p50"], report.latency_ms["p99"]
-    verdicts = ", ".join(f"{count:,} {kind}" for kind, count in Counter(report.verdicts).items())
+    verdicts = ", ".join(f"{count:,} {kind}" for kind, count in report.verdicts.items())
     facts = {
         "readings sent": f"{report.readings_sent:,}",
         "verdicts": verdicts,
@@ -121,7 +121,7 @@ def _summary(report: DemoReport) -> Table:
         "throughput": f"{report.rows_per_s:,.0f} readings/s, first sent to last verdict stored",
         "latency": "not measured"
         if p50 is None or p99 is None
-        else f"p50 {p50:.0f} ms, p99 {p99:.0f} ms, broker to stored verdict, queueing included",
+        else f"p50 {p50:.0f} ms, p99 {p99:.0f} ms, arrival at the broker to stored verdict",
         "stack": f"ready after {report.stack_ready_s:.1f} s",
     }
     table = Table(show_header=False, box=None, padding=(0, 2))
@@ -132,7 +132,8 @@ def _summary(report: DemoReport) -> Table:
 
 def _sensors(shares: Sequence[ChannelShare]) -> str:
     arrows = {"high": "↑", "low": "↓"}
-    return ", ".join(f"{one.name} {arrows[one.direction]} {one.share:.0%}" for one in shares) or "-"
+    words = (f"{one.name}{arrows[one.direction]}{one.share * 100:.0f}" for one in shares)
+    return " ".join(words) or "-"
 
 
 def _or_dash(number: int | None) -> str:

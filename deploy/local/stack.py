@@ -139,12 +139,14 @@ class StackPlan:
 
     def service_environment(self, boot: int) -> dict[str, str]:
         """Return all variables of a process that works with this stack, secrets included."""
-        python = {
+        processes = {
             "PYTHONUNBUFFERED": "1",
             # the user's folder may hold an `api/` of its own, which must not be imported
             "PYTHONSAFEPATH": "1",
+            # onnxruntime would send usage data to its maker
+            "ORT_DISABLE_TELEMETRY": "1",
         }
-        return {**self._stores(), **self.environ, **self._servers(boot), **python}
+        return {**self._stores(), **self.environ, **self._servers(boot), **processes}
 
     def stages(self, boot: int) -> Stages:
         """Return the processes in the order in which they start.

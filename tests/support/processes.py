@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -34,18 +33,21 @@ def command_line(pid: int) -> str:
         return ""
 
 
-def mentioning(text: str) -> set[int]:
-    """Process ids, other than ours, whose command line or environment holds ``text``."""
-    found = set()
+def descendants(pid: int) -> set[int]:
+    """All processes that a process started, and those they started, now."""
+    children: dict[int, set[int]] = {}
     for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit() or int(entry.name) == os.getpid():
-            continue
-        try:
-            told = (entry / "cmdline").read_bytes() + (entry / "environ").read_bytes()
-        except OSError:
-            continue
-        if text.encode() in told and is_alive(int(entry.name)):
-            found.add(int(entry.name))
+        if entry.name.isdigit():
+            try:
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            children.setdefault(parent, set()).add(int(entry.name))
+    found: set[int] = set()
+    wave = {pid}
+    while wave:
+        wave = {child for parent in wave for child in children.get(parent, ())} - found
+        found |= wave
     return found
 
 

@@ -1,0 +1,295 @@
+"""The demo's parts that need no stack: what is replayed, what is counted, what is shown."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from rich.console import Console
+
+from common.errors import DatasetError, StackError, UserError
+from common.records import Alert, ChannelShare, Level, ModelRef, Transition, Verdict
+from common.scorestore.port import RunSummary
+from deploy.demo import replaying
+from deploy.demo.findings import EngineFinding, engine_finding
+from deploy.demo.latency import LATENCY_METRIC, merged_buckets, quantile_s
+from deploy.demo.replaying import Replay, run_replay
+from deploy.demo.report import SIMULATED_NOTE, DemoReport, show, write_json
+from deploy.demo.source import DemoSource, choose_source
+from detector.metrics import DetectorMetrics
+
+NOW = datetime(2026, 7, 1, tzinfo=UTC)
+
+
+def source(data_dir: Path, name: str = "FD001", **options: object) -> DemoSource:
+    arguments = {"split": "test", "engines": "1-3", "simulated": False, "now": NOW} | options
+    return choose_source(data_dir, name, **arguments)  # type: ignore[arg-type] # a table of them
+
+
+def test_recorded_engines_are_used_where_they_are(tmp_path: Path) -> None:
+    row = " ".join(["0.5"] * 24)
+    (tmp_path / "test_FD001.txt").write_text(f"1 1 {row}\n1 2 {row}\n2 1 {row}\n")
+    (tmp_path / "RUL_FD001.txt").write_text("10\n20\n")
+
+    found = source(tmp_path, engines="1-2")
+
+    assert not found.simulated
+    assert found.notice is None
+    assert found.rul("FD001-test-001") == [11, 10]
+    assert found.rul("FD001-test-002") == [20]
+    assert "--seed" not in found.replay_arguments("max")
+
+
+def test_the_rul_is_not_known_without_its_file(tmp_path: Path) -> None:
+    (tmp_path / "test_FD001.txt").write_text(f"1 1 {' '.join(['0.5'] * 24)}\n")
+
+    assert source(tmp_path, engines="1").rul("FD001-test-001") is None
+
+
+def test_published_data_that_are_not_there_are_simulated_and_this_is_said(tmp_path: Path) -> None:
+    found = source(tmp_path)
+
+    assert found.simulated
+    assert found.run_id.startswith("simulated")
+    assert found.notice is not None
+    assert "SIMULATED" in found.notice
+    assert "\n" not in found.notice
+    assert found.rul("SIM-test-003") is not None
+
+
+def test_the_simulator_by_choice_needs_no_excuse(tmp_path: Path) -> None:
+    found = source(tmp_path, simulated=True)
+
+    assert found.simulated
+    assert found.notice is None
+    assert found.replay_arguments("max")[:4] == ["replay", "--dataset", "SIM", "--split"]
+
+
+def test_damaged_data_are_an_error_and_not_simulated(tmp_path: Path) -> None:
+    (tmp_path / "test_FD001.txt").write_text("1 2 3\n")
+
+    with pytest.raises(DatasetError, match="line 1"):
+        source(tmp_path)
+
+
+def test_a_data_set_nobody_published_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"test_FD009\.txt"):
+        source(tmp_path, name="FD009")
+
+
+def alert(asset_id: str, cycle: int, state: Transition = Transition.RAISED) -> Alert:
+    return Alert(
+        alert_id=f"{asset_id}-{cycle}",
+        alarm_id="a",
+        asset_id=asset_id,
+        run_id="r",
+        level=Level.WARNING,
+        state=state,
+        onset_cycle=1,
+        cycle=cycle,
+        ts=NOW,
+        score=1.0,
+        threshold=0.5,
+        channels=tuple(
+            ChannelShare(name=name, share=0.25, direction="high")
+            for name in ("T2", "T24", "Nf", "Nc")
+        ),
+        model=ModelRef(name="m", version="1", sha256="0"),
+        reason="",
+    )
+
+
+def summary(asset_id: str) -> RunSummary:
+    return RunSummary(
+        asset_id,
+        "r",
+        1,
+        40,
+        NOW,
+        {Verdict.SCORED: 11, Verdict.WARMING_UP: 29},
+        0.4,
+        Level.NONE,
+        2.5,
+    )
+
+
+def finding(alerts: Sequence[Alert], rul: Sequence[int] | None = None) -> EngineFinding:
+    return engine_finding(summary("e1"), alerts, rul)
+
+
+def test_the_first_raised_alert_of_the_engine_itself_counts() -> None:
+    alerts = [
+        alert("e1", 38),
+        alert("e1", 31),
+        alert("e1", 30, Transition.ESCALATED),
+        alert("e2", 5),
+    ]
+
+    found = finding(alerts, rul=list(range(139, 99, -1)))
+
+    assert found.first_alert_cycle == 31
+    assert found.rul_at_first_alert == 109
+    assert found.alerts == 3
+    assert [share.name for share in found.top_sensors] == ["T2", "T24", "Nf"]
+
+
+def test_an_engine_without_an_alert() -> None:
+    found = finding([alert("e2", 5)], rul=[1] * 40)
+
+    assert found.first_alert_cycle is None
+    assert found.rul_at_first_alert is None
+    assert found.top_sensors == ()
+
+
+def test_an_unknown_rul_stays_unknown() -> None:
+    assert finding([alert("e1", 31)]).rul_at_first_alert is None
+
+
+def test_latency_is_read_off_all_workers_pages() -> None:
+    pages = []
+    for seconds in ([0.1] * 50, [0.8] * 50):
+        metrics = DetectorMetrics()
+        for value in seconds:
+            metrics.latency.observe(value)
+        pages.append(generate_latest(metrics.registry).decode())
+
+    buckets = merged_buckets(pages)
+
+    p50, p99 = quantile_s(buckets, 0.5), quantile_s(buckets, 0.99)
+    assert p50 == pytest.approx(0.1, rel=0.25)  # the width of a bucket
+    assert p99 == pytest.approx(0.8, rel=0.25)
+
+
+def test_latency_beyond_the_last_bucket_is_that_bucket() -> None:
+    registry = CollectorRegistry()
+    Histogram(LATENCY_METRIC, "x", buckets=(1, 2), registry=registry).observe(50)
+
+    assert quantile_s(merged_buckets([generate_latest(registry).decode()]), 0.5) == 2.0
+
+
+def test_no_latency_without_a_measurement() -> None:
+    assert quantile_s({}, 0.5) is None
+    assert quantile_s({1.0: 0.0, math.inf: 0.0}, 0.5) is None
+
+
+REPORT = DemoReport(
+    dataset="FD001",
+    split="test",
+    run_id="r",
+    simulated=False,
+    readings_sent=40,
+    verdicts={"scored": 11, "warming_up": 29},
+    scores_stored=11,
+    dead_letters=0,
+    alerts=1,
+    rows_per_s=100.0,
+    latency_ms={"p50": 1.0, "p99": 2.0},
+    stack_ready_s=3.0,
+    engines=(finding([alert("e1", 31)]),),
+)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        pytest.param({"readings_sent": 41}, "41 readings were sent", id="a reading without"),
+        pytest.param({"scores_stored": 10}, "10 are stored", id="a score not stored"),
+        pytest.param({}, None, id="all well"),
+    ],
+)
+def test_counts_that_do_not_add_up_are_named(change: dict[str, int], words: str | None) -> None:
+    mismatch = replace(REPORT, **change).mismatch  # type: ignore[arg-type] # a table of fields
+
+    assert (mismatch is None) if words is None else (words in (mismatch or ""))
+
+
+def test_the_json_report_reads_back(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "report.json"
+
+    write_json(REPORT, path)
+
+    entries = json.loads(path.read_text())
+    assert entries["verdicts"] == {"scored": 11, "warming_up": 29}
+    assert entries["engines"][0]["verdicts"] == {"scored": 11, "warming_up": 29}
+    assert entries["engines"][0]["top_sensors"][0] == {
+        "name": "T2",
+        "share": 0.25,
+        "direction": "high",
+    }
+
+
+def test_a_report_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(UserError, match="cannot be written"):
+        write_json(REPORT, tmp_path / "file" / "report.json")
+
+
+def shown(report: DemoReport) -> str:
+    console = Console(file=io.StringIO(), width=80)
+    show(report, console)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_the_table_fits_a_terminal_of_80_columns() -> None:
+    wide = finding([alert("e1", 31)], rul=[100] * 40)
+    lines = shown(replace(REPORT, engines=(replace(wide, asset_id="FD001-test-001"),)))
+
+    assert "FD001-test-001" in lines
+    assert "T2↑25 T24↑25 Nf↑25" in lines
+    assert "…" not in lines
+
+
+def test_a_simulated_report_says_so() -> None:
+    assert SIMULATED_NOTE in shown(replace(REPORT, simulated=True))
+    assert "SIMULATED" not in shown(REPORT)
+
+
+@pytest.fixture
+def producer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A stand-in for ``python -m producer``; the test writes what it does."""
+    package = tmp_path / "producer"
+    package.mkdir()
+    monkeypatch.setattr(replaying, "PRODUCER", (sys.executable, str(package / "main.py")))
+    return package / "main.py"
+
+
+def replay_of(producer: Path, code: str) -> Replay:
+    producer.write_text(code)
+    replay = Replay()
+    asyncio.run(run_replay(replay, [], {}, producer.parent / "replay.log"))
+    return replay
+
+
+def test_progress_lines_are_followed_and_other_lines_passed_over(producer: Path) -> None:
+    replay = replay_of(
+        producer,
+        'print(\'{"sent": 1, "skipped": 0, "total": 2}\')\nprint("words")\n'
+        'print(\'{"sent": 2, "skipped": 0, "total": 2, "state": "done", "new": 1}\')',
+    )
+
+    assert replay.finished
+    assert replay.line is not None
+    assert replay.line.sent == 2
+
+
+def test_a_refused_replay_is_the_users_to_mend(producer: Path) -> None:
+    with pytest.raises(UserError, match=r"^no such speed$"):
+        replay_of(producer, "import sys; sys.stderr.write('error: no such speed'); sys.exit(2)")
+
+
+def test_a_failed_replay_says_why_and_where_to_look(producer: Path) -> None:
+    line = '{"sent": 1, "total": 2, "state": "failed", "error": "the broker is gone"}'
+
+    with pytest.raises(StackError, match=r"exit code 1.*the broker is gone.*replay\.log"):
+        replay_of(producer, f"import sys; print('{line}'); sys.exit(1)")

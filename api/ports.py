@@ -184,7 +184,7 @@ class ReplaySpec:
     Attributes:
         run_id: Name of the run, and of the replay: sending goes on where the run stopped.
         dataset: ``FD001`` … ``FD004``, or ``SIM`` for the simulator.
-        split: ``train`` or ``test``; none for the simulator.
+        split: ``train`` or ``test``.
         engines: ``all``, or numbers and ranges such as ``1-20,42``.
         speed: ``max``, or a factor such as ``60x``.
         start: Timestamp of the first cycle.
@@ -194,7 +194,7 @@ class ReplaySpec:
 
     run_id: str
     dataset: str
-    split: str | None
+    split: str
     engines: str
     speed: str
     start: datetime

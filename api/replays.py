@@ -32,6 +32,9 @@ from common.retry import Backoff, retrying
 STOP_GRACE_S: Final = 10.0
 """How long a producer may take to stop when asked; it flushes what it has. Then it is killed."""
 
+SIMULATOR: Final = "SIM"
+"""The data set that is no recording; its runs are named as simulated."""
+
 MAY_CHANGE: Final = frozenset({"run_id", "engines", "speed"})
 """What may differ when a run goes on; anything else would make the run contradict itself."""
 
@@ -215,10 +218,10 @@ def _not_written(failure: BackendError, _wait_s: float) -> None:
     _log.warning("a replay's progress was not written", why=str(failure))
 
 
-def new_run_id(dataset: str, split: str | None, clock: Clock) -> str:
+def new_run_id(dataset: str, split: str, clock: Clock) -> str:
     """Return a run id nobody has used, such as ``FD001-test-20260101T000000Z-1f3a``."""
-    name = f"{SIMULATED_PREFIX}-{dataset}" if split is None else f"{dataset}-{split}"
-    return f"{name}-{clock.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+    simulated = f"{SIMULATED_PREFIX}-" if dataset == SIMULATOR else ""
+    return f"{simulated}{dataset}-{split}-{clock.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
 
 
 def _refuse_another(known: Replay, asked: ReplaySpec) -> None:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from api.ports import Replay, ReplayState, StoredAlert
 from api.queries import Moment
+from api.replays import SIMULATOR
 from common.records import (
     ID_PATTERN,
     SIMULATED_PREFIX,
@@ -22,7 +23,6 @@ from common.records import (
 )
 from common.scorestore.port import RunSummary
 
-SIMULATOR: Final = "SIM"
 ENGINES_PATTERN: Final = r"^(all|[1-9]\d{0,5}(-[1-9]\d{0,5})?(,[1-9]\d{0,5}(-[1-9]\d{0,5})?)*)$"
 SPEED_PATTERN: Final = r"^(max|\d{1,6}(\.\d{1,3})?x)$"
 RESUME_HINT: Final = (
@@ -192,8 +192,8 @@ class ReplayRequest(BaseModel):
     dataset: Literal["FD001", "FD002", "FD003", "FD004", "SIM"] = Field(
         description="A C-MAPSS data set, or `SIM`, the simulator."
     )
-    split: Literal["train", "test"] | None = Field(
-        None, description="Which file of the data set, `test` by default; not for the simulator."
+    split: Literal["train", "test"] = Field(
+        "test", description="`train` engines run to failure, `test` engines are cut off before."
     )
     engines: str = Field(
         "all",
@@ -227,13 +227,6 @@ class ReplayRequest(BaseModel):
     seed: int | None = Field(
         None, ge=0, le=2**32 - 1, description="The simulator's seed, 0 by default."
     )
-
-    @field_validator("split")
-    @classmethod
-    def _split_of_a_data_set(cls, split: str | None, info: ValidationInfo) -> str | None:
-        if split is not None and info.data.get("dataset") == SIMULATOR:
-            raise ValueError("data sets have splits; the simulator has none")
-        return split
 
     @field_validator("engines")
     @classmethod
@@ -276,7 +269,7 @@ class ReplayView(BaseModel):
     run_id: RunId = Field(examples=["demo"])
     simulated: bool = Field(description="Whether the readings come from the simulator.")
     dataset: str = Field(examples=["FD001"])
-    split: str | None = Field(examples=["test"])
+    split: str = Field(examples=["test"])
     engines: str = Field(examples=["1-20"])
     speed: str = Field(examples=["60x"])
     start: UtcTimestamp = Field(description="Timestamp of the first cycle.")

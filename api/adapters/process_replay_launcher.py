@@ -168,4 +168,4 @@ def _parsed(line: str) -> ReplayProgress | None:
     except ValidationError:
         _log.warning("the producer said something else than progress", line=line.strip()[:200])
         return None
-    return ReplayProgress(said.sent, said.skipped, said.total, said.state, said.error)
+    return ReplayProgress(said.sent, said.skipped, said.total or None, said.state, said.error)

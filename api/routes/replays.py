@@ -10,13 +10,12 @@ from fastapi import APIRouter, Depends, Path, Response
 from api.ports import ReplaySpec
 from api.problems import documented
 from api.queries import no_query
-from api.replays import new_run_id
+from api.replays import SIMULATOR, new_run_id
 from api.routes import API_PREFIX
-from api.schemas import SIMULATOR, ReplayList, ReplayRequest, ReplayView
+from api.schemas import ReplayList, ReplayRequest, ReplayView
 from api.services import Services, ServicesDep
 from common.records import ID_PATTERN
 
-DEFAULT_SPLIT: Final = "test"
 DEFAULT_SEED: Final = 0
 
 router = APIRouter(
@@ -73,12 +72,11 @@ async def stop_replay(services: ServicesDep, replay_id: ReplayId) -> ReplayView:
 async def _spec(services: Services, request: ReplayRequest) -> ReplaySpec:
     """Fill what was left open: from the run's own past if it has one, else with defaults."""
     simulator = request.dataset == SIMULATOR
-    split = None if simulator else (request.split or DEFAULT_SPLIT)
-    run_id = request.run_id or new_run_id(request.dataset, split, services.clock)
+    run_id = request.run_id or new_run_id(request.dataset, request.split, services.clock)
     spec = ReplaySpec(
         run_id=run_id,
         dataset=request.dataset,
-        split=split,
+        split=request.split,
         engines=request.engines,
         speed=request.speed,
         start=request.start or services.clock.now().replace(microsecond=0),
@@ -88,7 +86,7 @@ async def _spec(services: Services, request: ReplayRequest) -> ReplaySpec:
     if known := await services.replays.known(run_id):
         left_open = {
             name: getattr(known.spec, name)
-            for name in ("start", "cycle_interval_s", "seed")
+            for name in ("split", "start", "cycle_interval_s", "seed")
             if name not in request.model_fields_set and known.spec.dataset == spec.dataset
         }
         spec = replace(spec, **left_open)

@@ -39,12 +39,11 @@ def test_the_command_says_everything_once() -> None:
     ]
 
 
-def test_the_simulator_has_a_seed_and_no_split() -> None:
-    spec = replace(SPEC, dataset="SIM", split=None, seed=7, run_id="simulated-1")
+def test_the_simulator_has_a_seed() -> None:
+    spec = replace(SPEC, dataset="SIM", seed=7, run_id="simulated-1")
 
     command = producer_command(spec)
 
-    assert "--split" not in command
     assert command[command.index("--seed") + 1] == "7"
 
 

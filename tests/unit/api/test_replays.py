@@ -207,8 +207,8 @@ async def test_run_ids_are_made_up_where_none_is_given(api: Running) -> None:
 
     assert data["run_id"].startswith("FD001-test-")
     assert (data["simulated"], data["engines"], data["speed"]) == (False, "all", "max")
-    assert simulator["run_id"].startswith("simulated-")
-    assert (simulator["simulated"], simulator["split"], simulator["seed"]) == (True, None, 7)
+    assert simulator["run_id"].startswith("simulated-SIM-test-")
+    assert (simulator["simulated"], simulator["split"], simulator["seed"]) == (True, "test", 7)
 
 
 async def test_replays_are_listed_with_their_live_progress(api: Running) -> None:

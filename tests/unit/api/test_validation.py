@@ -81,7 +81,6 @@ async def test_a_bad_query_names_the_parameter(
         pytest.param({}, "dataset", id="no dataset"),
         pytest.param({"dataset": "FD005"}, "dataset", id="no such dataset"),
         pytest.param({"dataset": "FD001", "split": "validation"}, "split", id="no such split"),
-        pytest.param({"dataset": "SIM", "split": "test"}, "split", id="simulator with a split"),
         pytest.param({"dataset": "FD001", "engines": "0"}, "engines", id="engine zero"),
         pytest.param({"dataset": "FD001", "engines": "5-2"}, "engines", id="range backwards"),
         pytest.param({"dataset": "FD001", "engines": "1;rm"}, "engines", id="engines not a list"),

@@ -11,14 +11,15 @@ import structlog
 from common.settings import LogSettings
 
 
-def configure_logging(settings: LogSettings, service: str, stream: TextIO = sys.stderr) -> None:
+def configure_logging(settings: LogSettings, service: str, stream: TextIO | None = None) -> None:
     """Send our events and the libraries' to one stream, one line each.
 
     Args:
         settings: Level and format.
         service: Name added to every line.
-        stream: Where lines go.
+        stream: Where lines go; none means standard error.
     """
+    stream = sys.stderr if stream is None else stream
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,

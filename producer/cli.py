@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from common.cli import INTERRUPTED_EXIT, error_console, friendly_errors
+from common.cli import FAILURE_EXIT, INTERRUPTED_EXIT, error_console, friendly_errors
 from common.cmapss_files import Split
-from common.errors import SurgelineError
+from common.errors import BackendError, SurgelineError
 from common.settings import LogSettings, load_settings
 from producer.data_cli import data_app
 
 if TYPE_CHECKING:
     from producer.app import ReplayPlan, ReplayRequest, ReplayResult
-    from producer.progress import Reporter
+    from producer.progress import ReplayProgress, Reporter
 
 __all__ = ["data_app", "replay", "simulate"]
 
@@ -95,8 +95,12 @@ def replay(
     request = ReplayRequest(
         dataset, split.value, engines, speed, start, cycle_interval, run_id, seed
     )
-    with make_reporter(ProgressMode(progress.value), SystemClock().monotonic) as reporter:
-        result, plan = _run(request, reporter)
+    try:
+        with make_reporter(ProgressMode(progress.value), SystemClock().monotonic) as reporter:
+            result, plan = _run(request, reporter)
+    except BrokenPipeError as exc:
+        error_console().print("stopped: nobody reads the progress any more")
+        raise typer.Exit(FAILURE_EXIT) from exc
     _tell_result(plan, result, quiet=progress is ProgressChoice.JSON)
 
 
@@ -154,14 +158,27 @@ def _run(request: ReplayRequest, reporter: Reporter) -> tuple[ReplayResult, Repl
         plan = plan_replay(request, settings.data_dir, clock.now())
         _warn_if_not_published(plan)
         result = asyncio.run(run_replay(plan, settings.kafka, clock, report))
+        reporter.report(result.progress)
     except SurgelineError as exc:
         reporter.report(replace(latest, state=ReplayState.FAILED, error=str(exc)))
+        if isinstance(exc, BackendError):
+            _tell_unfinished("unfinished", plan, latest)
         raise
     except KeyboardInterrupt:
         reporter.report(replace(latest, state=ReplayState.STOPPED))
         raise
-    reporter.report(result.progress)
     return result, plan
+
+
+def _tell_unfinished(how: str, plan: ReplayPlan, progress: ReplayProgress) -> None:
+    """Say how far it came and how to continue."""
+    there = f" ({progress.skipped} were there before)" if progress.skipped else ""
+    left = progress.total - progress.sent - progress.skipped
+    error_console().print(
+        f"{how}: run {progress.run_id}, {progress.sent} readings sent{there}, {left} of "
+        f"{progress.total} are left. Continue with:\n{plan.command}",
+        markup=False,
+    )
 
 
 def _tell_result(plan: ReplayPlan, result: ReplayResult, *, quiet: bool) -> None:
@@ -173,15 +190,8 @@ def _tell_result(plan: ReplayPlan, result: ReplayResult, *, quiet: bool) -> None
     from producer.progress import ReplayState
 
     progress, console = result.progress, error_console()
-    sent = f"{progress.sent} readings sent"
-    there = f" ({progress.skipped} were there before)" if progress.skipped else ""
     if progress.state is ReplayState.STOPPED:
-        done = progress.sent + progress.skipped
-        console.print(
-            f"stopped: run {progress.run_id}, {sent}{there}, "
-            f"{progress.total - done} of {progress.total} are left. Continue with:\n{plan.command}",
-            markup=False,
-        )
+        _tell_unfinished("stopped", plan, progress)
         raise typer.Exit(INTERRUPTED_EXIT)
     if quiet:
         return
@@ -192,10 +202,11 @@ def _tell_result(plan: ReplayPlan, result: ReplayResult, *, quiet: bool) -> None
             markup=False,
         )
         return
+    there = f" ({progress.skipped} were there before)" if progress.skipped else ""
     rate = progress.sent / max(result.seconds, 1e-9)
     console.print(
-        f"run {progress.run_id}: {sent}{there}, {len(plan.fleet.units)} engines, "
-        f"{result.seconds:.2f} s, {rate:,.0f} rows/s",
+        f"run {progress.run_id}: {progress.sent} readings sent{there}, "
+        f"{len(plan.fleet.units)} engines, {result.seconds:.2f} s, {rate:,.0f} rows/s",
         markup=False,
     )
 

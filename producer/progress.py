@@ -8,7 +8,8 @@ reads them from standard output. One object a line, about two a second, the last
 ``sent`` counts readings the broker acknowledged in this call, ``skipped`` those that were on the
 topic before; ``sent + skipped == total`` when ``state`` is ``done``. ``state`` is ``running``, then
 ``done``, ``stopped`` (by a signal) or ``failed`` (``error`` says why; ``run_id`` is empty if it
-failed before it had one). Words for people go to standard error.
+failed before it had one). Words for people go to standard error. When nobody reads the lines any
+more (the pipe is broken), the replay stops: whoever started it is gone.
 """
 
 from __future__ import annotations
@@ -122,7 +123,11 @@ class JsonReporter(SilentReporter):
         self._last_state: ReplayState | None = None
 
     def report(self, progress: ReplayProgress) -> None:
-        """Write a line if one is due, or the state is another than before."""
+        """Write a line if one is due, or the state is another than before.
+
+        Raises:
+            BrokenPipeError: If nobody reads any more.
+        """
         now = self._monotonic()
         if progress.state is self._last_state and now - self._last_s < REPORT_EVERY_S:
             return
@@ -131,8 +136,9 @@ class JsonReporter(SilentReporter):
             sys.stdout.write(progress.to_json() + "\n")
             sys.stdout.flush()
         except BrokenPipeError:
-            # whoever listened has gone; the replay goes on, and exit must not stumble over it
+            # else the interpreter stumbles over the same pipe when it flushes at exit
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise
 
 
 class BarReporter(SilentReporter):

@@ -19,6 +19,7 @@ from typing import Self
 
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import DefaultPartitioner
+from aiokafka.producer.message_accumulator import BatchBuilder
 
 from common.errors import BackendRefusedError, BackendUnavailableError
 from common.kafka import make_producer, started
@@ -104,9 +105,18 @@ class KafkaReadingPublisher:
                     break
                 position += 1
             batch.close()
-            async with asyncio.timeout(self._settings.op_timeout_s):
-                delivery = await self._producer.send_batch(batch, self._topic, partition=partition)
-                await delivery
+            await self._deliver(batch, partition)
+
+    async def _deliver(self, batch: BatchBuilder, partition: int) -> None:
+        timeout_s = self._settings.op_timeout_s
+        async with asyncio.timeout(timeout_s):
+            delivery = await self._producer.send_batch(batch, self._topic, partition=partition)
+        # waited for without cancelling: else its failure, later on, would be nobody's
+        delivery.add_done_callback(lambda future: future.cancelled() or future.exception())
+        await asyncio.wait([delivery], timeout=timeout_s)
+        if not delivery.done():
+            raise TimeoutError(f"not within {timeout_s:g} s")
+        delivery.result()
 
 
 def _ours(error: Exception, topic: str) -> BackendUnavailableError | BackendRefusedError:

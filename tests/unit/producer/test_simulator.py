@@ -133,7 +133,7 @@ def test_wear_runs_from_nothing_to_one_and_never_back(
     assert np.all(np.diff(progress) >= 0)
 
 
-@pytest.mark.parametrize(("engines", "seed"), [(0, 0), (-1, 0), (10_001, 0), (1, -1)])
+@pytest.mark.parametrize(("engines", "seed"), [(0, 0), (-1, 0), (2001, 0), (1, -1)])
 def test_absurd_fleets_are_refused(engines: int, seed: int) -> None:
     with pytest.raises(DatasetError, match=r"came; expected"):
         simulate(engines, seed)

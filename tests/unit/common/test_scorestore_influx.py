@@ -1,0 +1,231 @@
+"""Line protocol, InfluxQL and InfluxDB's answers, without a server."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.errors import BackendError, BackendRefusedError, BackendUnavailableError
+from common.records import Level, ScoreRecord, SourcePosition, Verdict
+from common.scorestore.influx_errors import statement_error, status_error
+from common.scorestore.influx_lines import repeat_lines, verdict_lines
+from common.scorestore.influx_queries import literal
+
+ROW = ScoreRecord(
+    asset_id="engine-1",
+    run_id="run-1",
+    cycle=12,
+    ts=datetime(2026, 1, 1, 0, 0, 12, 345_678, tzinfo=UTC),
+    status=Verdict.SCORED,
+    model="fd001@1",
+    score=1.5,
+    warning_threshold=1.0,
+    critical_threshold=2.0,
+    level=Level.WARNING,
+    shares={"T24": 0.25, "T30": 0.75},
+    source=SourcePosition("surgeline.readings", 3, 2_000_007),
+    published_ts_ms=1_767_225_600_000,
+)
+
+any_text = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+nasty_text = st.text(st.sampled_from("ab ,=\\\"'%{}é\t"), max_size=12)
+tags = (any_text | nasty_text).filter(
+    lambda text: bool(text) and not text.endswith("\\") and not set(text) & {"\n", "\r"}
+)
+strings = any_text | nasty_text | st.just('\n"\\')
+
+
+def split(text: str, separator: str, *, strings: bool) -> list[str]:
+    """Split at separators that have no backslash before them and are not inside a string."""
+    parts, part, quoted, index = [], "", False, 0
+    while index < len(text):
+        guarded = '"\\' if quoted else ",= "
+        if text[index] == "\\" and text[index + 1 : index + 2] in tuple(guarded):
+            part += text[index : index + 2]
+            index += 2
+            continue
+        if strings and text[index] == '"':
+            quoted = not quoted
+        if text[index] == separator and not quoted:
+            parts.append(part)
+            part = ""
+        else:
+            part += text[index]
+        index += 1
+    return [*parts, part]
+
+
+def unescape(text: str, special: str) -> str:
+    found, index = "", 0
+    while index < len(text):
+        if text[index] == "\\" and text[index + 1 : index + 2] in tuple(special):
+            index += 1
+        found += text[index]
+        index += 1
+    return found
+
+
+def parse(line: str) -> tuple[dict[str, str], dict[str, str], int]:
+    """Read one line as the protocol's description says: tags, fields as written, time.
+
+    Only a field's value can be a string; a double quote in a tag or a name is a character.
+    """
+    head, *rest = split(line, " ", strings=False)
+    tag_set = {}
+    for item in split(head, ",", strings=False)[1:]:
+        name, value = split(item, "=", strings=False)
+        tag_set[unescape(name, ",= ")] = unescape(value, ",= ")
+    fields: dict[str, str] = {}
+    body = " ".join(rest)
+    while not body.startswith(" "):
+        name = split(body, "=", strings=False)[0]
+        value = split(body[len(name) + 1 :], ",", strings=True)[0]
+        value = split(value, " ", strings=True)[0]
+        fields[unescape(name, ",= ")] = value
+        body = body[len(name) + 1 + len(value) :].removeprefix(",")
+    return tag_set, fields, int(body)
+
+
+def text_of(field: str) -> str:
+    assert field[0] == field[-1] == '"'
+    return unescape(field[1:-1], '"\\')
+
+
+def test_a_verdict_is_one_line() -> None:
+    assert verdict_lines([ROW]) == [
+        "score,asset_id=engine-1,model=fd001@1,run_id=run-1 "
+        'cycle=12i,level="warning",status="scored",detail="",'
+        "score=1.5,warning_threshold=1.0,critical_threshold=2.0,share_T24=0.25,share_T30=0.75 "
+        "1767225612345678012"
+    ]
+
+
+def test_a_verdict_without_a_score_has_no_fields_of_one() -> None:
+    bare = replace(ROW, status=Verdict.GAP, score=None, detail="cycles 3 to 5 are missing")
+
+    assert verdict_lines([bare]) == [
+        "score,asset_id=engine-1,model=fd001@1,run_id=run-1 "
+        'cycle=12i,level="warning",status="gap",detail="cycles 3 to 5 are missing" '
+        "1767225612345678012"
+    ]
+
+
+def test_a_repeat_is_one_line_whose_time_is_the_message_s_own() -> None:
+    assert repeat_lines([replace(ROW, status=Verdict.LATE, detail="late")]) == [
+        "repeat,asset_id=engine-1,model=fd001@1,run_id=run-1,status=late "
+        'cycle=12i,topic="surgeline.readings",partition=3i,offset=2000007i,detail="late" '
+        "1767225600000000007"
+    ]
+
+
+@given(tags, tags, tags, strings, st.dictionaries(tags, st.floats(0, 1), max_size=4))
+def test_no_text_breaks_out_of_its_place(
+    asset_id: str, run_id: str, model: str, detail: str, shares: dict[str, float]
+) -> None:
+    odd = replace(ROW, asset_id=asset_id, run_id=run_id, model=model, detail=detail, shares=shares)
+    (line,) = verdict_lines([odd])
+
+    tag_set, fields, time_ns = parse(line)
+
+    assert tag_set == {"asset_id": asset_id, "run_id": run_id, "model": model}
+    assert text_of(fields.pop("detail")) == detail
+    assert {
+        name.removeprefix("share_"): float(value)
+        for name, value in fields.items()
+        if name.startswith("share_")
+    } == shares
+    assert time_ns == 1_767_225_612_345_678_012
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_numbers_are_exact_and_plain_whoever_made_them(value: float) -> None:
+    numpys = replace(ROW, score=np.float64(value), shares={"T24": np.float64(value)})
+    (line,) = verdict_lines([numpys])
+
+    assert [line] == verdict_lines([replace(ROW, score=value, shares={"T24": value})])
+    _, fields, _ = parse(line)
+    assert float(fields["score"]) == float(fields["share_T24"]) == value
+
+
+@pytest.mark.parametrize("bad", ["", "a\nb", "a\rb", "ends\\"])
+@pytest.mark.parametrize("place", ["asset_id", "run_id", "model"])
+def test_what_cannot_be_a_tag_is_refused(place: str, bad: str) -> None:
+    odd = replace(ROW, **{place: bad})  # type: ignore[arg-type]  # all of these are texts
+
+    for lines in (verdict_lines, repeat_lines):
+        with pytest.raises(ValueError, match="cannot be a tag"):
+            lines([odd])
+
+
+@pytest.mark.parametrize("year", [1, 1600, 2263, 9999])
+def test_a_time_beyond_influxdb_s_is_refused(year: int) -> None:
+    moment = datetime(year, 6, 1, tzinfo=UTC)
+    with pytest.raises(BackendRefusedError, match="1677 to 2262"):
+        verdict_lines([replace(ROW, ts=moment)])
+
+
+def scan_literal(text: str) -> tuple[str, str]:
+    """Read a string literal as InfluxQL's scanner does; return it and what follows."""
+    assert text[0] == "'"
+    found, index = "", 1
+    while text[index] != "'":
+        assert text[index] != "\n"
+        if text[index] == "\\":
+            index += 1
+            found += {"n": "\n", "\\": "\\", "'": "'", '"': '"'}[text[index]]
+        else:
+            found += text[index]
+        index += 1
+    return found, text[index + 1 :]
+
+
+@given(strings | st.text(st.sampled_from("'\\\n\"; -"), max_size=12))
+def test_a_literal_ends_where_it_should(text: str) -> None:
+    assert scan_literal(literal(text) + " AND 1=1") == (text, " AND 1=1")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "words"),
+    [
+        (401, '{"message":"unauthorized access"}', BackendRefusedError, "unauthorized.*_TOKEN"),
+        (403, "", BackendRefusedError, "no message.*_TOKEN"),
+        (404, '{"error":"database not found: \\"x\\""}', BackendRefusedError, 'd: "x".*_BUCKET'),
+        (400, '{"error":"partial write: x dropped=1"}', BackendRefusedError, "partial write: x"),
+        (413, "<html>too large</html>", BackendRefusedError, "too large.*MAX_BATCH_ROWS"),
+        (301, "[1]", BackendRefusedError, "301"),
+        (429, '{"message":"slow down"}', BackendUnavailableError, "slow down"),
+        (500, '{"error":"timeout"}', BackendUnavailableError, "500: timeout"),
+        (503, "", BackendUnavailableError, "503"),
+        (0, "SSLError", BackendUnavailableError, "SSLError"),
+    ],
+)
+def test_an_answer_tells_whether_to_try_again(
+    status: int, body: str, kind: type[BackendError], words: str
+) -> None:
+    error = status_error("http://influx:8086", status, body)
+
+    assert type(error) is kind
+    with pytest.raises(kind, match=f"http://influx:8086.*{words}"):
+        raise error
+
+
+@pytest.mark.parametrize(
+    ("message", "kind"),
+    [
+        ("database not found: x", BackendRefusedError),
+        ("error parsing query", BackendRefusedError),
+        ("query timeout limit exceeded", BackendUnavailableError),
+        ("max-concurrent-queries limit exceeded(0, 1)", BackendUnavailableError),
+        ("engine is closed", BackendUnavailableError),
+        ("timeout", BackendUnavailableError),
+    ],
+)
+def test_a_statement_s_error_tells_whether_to_try_again(
+    message: str, kind: type[BackendError]
+) -> None:
+    assert type(statement_error("http://influx:8086", message)) is kind

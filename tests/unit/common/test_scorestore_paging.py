@@ -1,0 +1,98 @@
+"""Cursors: what comes back is what went in, and nothing else is accepted."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.scorestore.paging import (
+    MAX_CYCLE,
+    MAX_TS_US,
+    MIN_TS_US,
+    Position,
+    decode_cursor,
+    encode_cursor,
+    epoch_us,
+    from_epoch_us,
+)
+
+positions = st.builds(
+    Position,
+    st.integers(MIN_TS_US, MAX_TS_US),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=60),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=60),
+    st.integers(0, MAX_CYCLE),
+)
+
+
+def forged(value: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+
+@given(positions)
+def test_a_cursor_names_its_position_and_is_safe_in_a_url(position: Position) -> None:
+    cursor = encode_cursor(position)
+
+    assert decode_cursor(cursor) == position
+    assert not set(cursor) - set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
+
+
+@given(st.text(max_size=40) | st.binary(max_size=40).map(lambda raw: raw.hex()))
+def test_other_text_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="cursor is not one of ours"):
+        decode_cursor(text)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param([1, "a", "b"], id="too-short"),
+        pytest.param([1, "a", "b", 1, 1], id="too-long"),
+        pytest.param({"a": 1, "b": 2, "c": 3, "d": 4}, id="not-a-list"),
+        pytest.param(7, id="a-number"),
+        pytest.param([True, "a", "b", 1], id="bool-for-time"),
+        pytest.param([1.5, "a", "b", 1], id="fraction-for-time"),
+        pytest.param([1, None, "b", 1], id="null-for-asset"),
+        pytest.param([1, "a", 5, 1], id="number-for-run"),
+        pytest.param([1, "a", "b", "1"], id="text-for-cycle"),
+        pytest.param([1, "a", "b", -1], id="negative-cycle"),
+        pytest.param([1, "a", "b", 2**63], id="cycle-beyond-sqlite"),
+        pytest.param([MAX_TS_US + 1, "a", "b", 1], id="time-beyond-datetime"),
+        pytest.param([MIN_TS_US - 1, "a", "b", 1], id="time-before-datetime"),
+        pytest.param([1, "\ud800", "b", 1], id="surrogate"),
+        pytest.param([1, "a", "b", 1], id="right-but-with-spaces"),
+    ],
+)
+def test_a_forged_cursor_is_refused(value: object) -> None:
+    with pytest.raises(ValueError, match="cursor is not one of ours"):
+        decode_cursor(forged(value))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("A" * 5000, id="long"),
+        pytest.param(forged(json.loads("[" * 300 + "]" * 300)), id="deep"),
+        pytest.param(encode_cursor(Position(1, "a", "b", 1)) + "=", id="padded"),
+        pytest.param(encode_cursor(Position(1, "a", "b", 1)) + "\n", id="line-break"),
+    ],
+)
+def test_a_tampered_cursor_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="cursor is not one of ours"):
+        decode_cursor(text)
+
+
+@given(st.datetimes(timezones=st.timezones()))
+def test_times_survive_to_the_microsecond(moment: object) -> None:
+    from datetime import UTC, datetime
+
+    assert isinstance(moment, datetime)
+    try:
+        in_utc = moment.astimezone(UTC)
+    except OverflowError:
+        return
+    assert from_epoch_us(epoch_us(moment)) == in_utc

@@ -1,0 +1,353 @@
+"""The SQLite score store where only it can fail: locks, full disks, rights, files, kills."""
+
+# ruff: noqa: ASYNC240 - a test has its loop to itself
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from common.errors import BackendError, BackendRefusedError, BackendUnavailableError
+from common.records import Level, ScoreRecord, SourcePosition, Verdict
+from common.scorestore.memory import MemoryScoreStore
+from common.scorestore.port import ScoreQuery
+from common.scorestore.sqlite import SqliteScoreStore
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+NOBODY = 65534
+
+
+def rows(count: int, asset_id: str = "engine-1", first: int = 1) -> list[ScoreRecord]:
+    return [
+        ScoreRecord(
+            asset_id=asset_id,
+            run_id="run-1",
+            cycle=cycle,
+            ts=START + timedelta(seconds=cycle),
+            status=Verdict.SCORED,
+            model="fd001@1",
+            score=cycle / 8,
+            warning_threshold=1.0,
+            critical_threshold=2.0,
+            shares={"T24": 0.5, "T30": 0.5},
+        )
+        for cycle in range(first, first + count)
+    ]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "scores.db"
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that an ordinary user can reach; pytest's own are root's alone."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
+@pytest.fixture
+def ordinary_user() -> Iterator[None]:
+    """Root may write anywhere; become somebody who may not."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+async def refusal(path: Path) -> BackendError:
+    with pytest.raises(BackendError) as caught:
+        await SqliteScoreStore(path, 0.2).__aenter__()
+    assert str(path) in str(caught.value)
+    return caught.value
+
+
+async def test_a_lock_is_waited_for_and_then_reported_and_then_forgotten(path: Path) -> None:
+    async with SqliteScoreStore(path, 0.2) as store:
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(BackendUnavailableError, match="another process holds its lock"):
+                await store.write(rows(3))
+            assert (await store.query(ScoreQuery())).records == []  # readers do not mind
+            other.execute("ROLLBACK")
+
+        await store.write(rows(3))
+
+        assert (await store.query(ScoreQuery())).records == rows(3)
+
+
+async def test_waiting_for_a_lock_holds_up_neither_the_loop_nor_readers(path: Path) -> None:
+    async with SqliteScoreStore(path, 30) as store:
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            writing = asyncio.create_task(store.write(rows(3)))
+            await asyncio.wait_for(store.ping(), 10)
+            assert not writing.done()
+            other.execute("ROLLBACK")
+        await writing
+
+        assert await store.verdict_counts() == {Verdict.SCORED: 3}
+
+
+async def test_a_full_disk_may_be_tried_again_and_leaves_nothing_half_written(path: Path) -> None:
+    async with SqliteScoreStore(path, 5) as store:
+        await store.write(rows(10))
+        pages = await store._writer.run(
+            lambda connection: connection.execute("PRAGMA page_count").fetchone()[0]
+        )
+        await store._writer.run(
+            lambda connection: connection.execute(f"PRAGMA max_page_count = {pages + 2}")
+        )
+        with pytest.raises(BackendUnavailableError, match="the disk is full"):
+            await store.write(rows(2000))
+        assert await store.verdict_counts() == {Verdict.SCORED: 10}
+
+        await store._writer.run(
+            lambda connection: connection.execute("PRAGMA max_page_count = 1000000")
+        )
+        await store.write(rows(2000))
+
+        assert await store.verdict_counts() == {Verdict.SCORED: 2000}
+
+
+async def test_work_that_takes_too_long_is_ended(path: Path) -> None:
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+    async with SqliteScoreStore(path, 0.2) as store:
+        with pytest.raises(BackendUnavailableError, match="OP_TIMEOUT_S"):
+            await store._reader.run(lambda connection: connection.execute(endless).fetchone())
+
+        await store.ping()
+
+
+async def test_a_folder_is_not_a_file(tmp_path: Path) -> None:
+    error = await refusal(tmp_path)
+
+    assert isinstance(error, BackendRefusedError)
+    assert "this is a folder; SURGELINE_SCORES__SQLITE_PATH names a file" in str(error)
+
+
+async def test_a_file_is_not_a_folder(path: Path) -> None:
+    path.touch()
+
+    assert isinstance(await refusal(path / "scores.db"), BackendRefusedError)
+
+
+@pytest.mark.usefixtures("ordinary_user")
+async def test_a_folder_that_may_not_be_written() -> None:
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o555)
+    try:
+        for inside in ("scores.db", "deep/scores.db"):
+            error = await refusal(folder / inside)
+            assert isinstance(error, BackendUnavailableError)
+            assert "folder" in str(error)
+    finally:
+        folder.rmdir()
+
+
+async def test_a_file_that_may_not_be_written(
+    open_folder: Path, request: pytest.FixtureRequest
+) -> None:
+    path = open_folder / "scores.db"
+    async with SqliteScoreStore(path, 5) as store:
+        await store.write(rows(1))
+    path.chmod(0o444)
+    open_folder.chmod(0o555)
+    request.getfixturevalue("ordinary_user")
+
+    error = await refusal(path)
+
+    assert isinstance(error, BackendUnavailableError)
+    assert "check the rights" in str(error)
+
+
+async def test_a_file_that_is_not_sqlite(path: Path) -> None:
+    path.write_bytes(b"asset_id,cycle,score\n" * 500)
+
+    error = await refusal(path)
+
+    assert isinstance(error, BackendRefusedError)
+    assert "not an SQLite file" in str(error)
+
+
+async def test_a_file_of_another_program(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("CREATE TABLE alert (id TEXT)")
+
+    error = await refusal(path)
+
+    assert isinstance(error, BackendRefusedError)
+    assert "belongs to another program" in str(error)
+
+
+async def test_a_file_of_a_newer_version(path: Path) -> None:
+    async with SqliteScoreStore(path, 5):
+        pass
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("PRAGMA user_version = 7")
+
+    error = await refusal(path)
+
+    assert isinstance(error, BackendRefusedError)
+    assert "written by a newer Surgeline (layout 7; this one knows 1)" in str(error)
+
+
+async def test_a_damaged_file_is_refused(path: Path) -> None:
+    async with SqliteScoreStore(path, 5) as store:
+        await store.write(rows(5000))
+    content = bytearray(path.read_bytes())
+    content[8192:] = b"\xa5" * (len(content) - 8192)
+    path.write_bytes(content)
+
+    async with SqliteScoreStore(path, 5) as store:
+        with pytest.raises(BackendRefusedError, match="damaged"):
+            await store.query(ScoreQuery())
+
+
+async def test_a_file_that_vanished_takes_no_more_rows(path: Path) -> None:
+    async with SqliteScoreStore(path, 5) as store:
+        await store.write(rows(1))
+        moved = path.rename(path.with_name("moved.db"))
+        with pytest.raises(BackendRefusedError, match="moved or deleted while in use"):
+            await store.write(rows(2))
+
+        moved.rename(path)
+        await store.write(rows(2))
+
+        assert await store.verdict_counts() == {Verdict.SCORED: 2}
+
+
+async def test_a_store_that_was_not_entered_says_so(path: Path) -> None:
+    with pytest.raises(RuntimeError, match="async context manager"):
+        await SqliteScoreStore(path, 5).ping()
+
+
+async def test_a_cancelled_write_is_whole_or_absent_and_closing_waits_for_it(path: Path) -> None:
+    async with SqliteScoreStore(path, 5) as store:
+        writing = asyncio.create_task(store.write(rows(5000)))
+        await asyncio.sleep(0)
+        writing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await writing
+
+    async with SqliteScoreStore(path, 5) as store:
+        counts = await store.verdict_counts()
+        assert counts in ({}, {Verdict.SCORED: 5000})
+
+
+WRITING = """
+import asyncio, importlib.util, sys
+from pathlib import Path
+spec = importlib.util.spec_from_file_location("suite", sys.argv[1])
+suite = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(suite)
+
+async def main():
+    async with suite.SqliteScoreStore(Path(sys.argv[2]), 30) as store:
+        for batch in range(int(sys.argv[4])):
+            await store.write(suite.rows(100, sys.argv[3], first=batch * 100 + 1))
+            print(batch + 1, flush=True)
+
+asyncio.run(main())
+"""
+
+
+def start_writer(path: Path, asset_id: str, batches: int) -> subprocess.Popen[str]:
+    """Start a process that writes batches of 100 rows and prints a line for each once stored."""
+    command = [sys.executable, "-c", WRITING, __file__, str(path), asset_id, str(batches)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+async def test_what_a_killed_process_was_told_is_stored_is_stored(path: Path) -> None:
+    with start_writer(path, "engine-1", batches=1_000_000) as writer:
+        assert writer.stdout is not None
+        for _ in range(20):
+            told = int(writer.stdout.readline())
+        writer.send_signal(signal.SIGKILL)
+        told = max([told, *(int(line) for line in writer.stdout.read().split("\n")[:-1])])
+
+    async with SqliteScoreStore(path, 5) as store:
+        count = (await store.verdict_counts())[Verdict.SCORED]
+        assert count in (told * 100, told * 100 + 100)
+        last = (await store.query(ScoreQuery(newest_first=True, limit=1))).records
+        assert [row.cycle for row in last] == [count]
+        await store.write(rows(100, first=count + 1))
+        assert await store.verdict_counts() == {Verdict.SCORED: count + 100}
+
+
+async def test_processes_may_create_and_write_one_file_at_once(path: Path) -> None:
+    assets = ["engine-1", "engine-2", "engine-2"]
+    writers = [start_writer(path, asset, batches=10) for asset in assets]
+    for writer in writers:
+        with writer:
+            assert writer.stdout is not None
+            assert len(writer.stdout.readlines()) == 10
+        assert writer.returncode == 0
+
+    async with SqliteScoreStore(path, 5) as store:
+        assert await store.verdict_counts() == {Verdict.SCORED: 2000}
+        assert [run.last_cycle for run in await store.runs()] == [1000, 1000]
+
+
+record_fields = st.fixed_dictionaries(
+    {
+        "asset_id": st.sampled_from(["a", "b"]),
+        "cycle": st.integers(1, 6),
+        "ts": st.integers(0, 3).map(lambda second: START + timedelta(seconds=second)),
+        "status": st.sampled_from(Verdict),
+        "score": st.sampled_from([0.5, 1.5, 2.5]),
+        "source": st.integers(0, 3).map(lambda offset: SourcePosition("topic", 0, offset)),
+    }
+)
+
+
+def a_record(fields: dict[str, object]) -> ScoreRecord:
+    record = replace(rows(1)[0], **fields)  # type: ignore[arg-type]  # drawn to fit
+    if record.status is not Verdict.SCORED or record.score is None:
+        return replace(
+            record, score=None, warning_threshold=None, critical_threshold=None, shares={}
+        )
+    levels = [Level.NONE, Level.WARNING, Level.CRITICAL]
+    return replace(record, level=levels[int(record.score)])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(record_fields.map(a_record), max_size=8), max_size=6))
+def test_summaries_and_pages_are_those_of_the_fake_whatever_is_rewritten(
+    batches: list[list[ScoreRecord]],
+) -> None:
+    async def compare(path: Path) -> None:
+        fake = MemoryScoreStore()
+        async with SqliteScoreStore(path, 5) as store:
+            for batch in batches:
+                await fake.write(batch)
+                await store.write(batch)
+                assert await store.runs() == await fake.runs()
+                assert await store.verdict_counts() == await fake.verdict_counts()
+            for newest_first in (False, True):
+                query = ScoreQuery(newest_first=newest_first)
+                assert await store.query(query) == await fake.query(query)
+
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(compare(Path(folder) / "scores.db"))

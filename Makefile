@@ -16,7 +16,7 @@ export ORT_DISABLE_TELEMETRY := 1
 
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS)
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check $(PIP_ARGS)
 
 # Stamps: what .venv holds. They are older than pyproject.toml when it must be filled again.
 RUN_READY := $(VENV)/.ready-to-run

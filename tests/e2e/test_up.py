@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +20,7 @@ from common.settings import load_settings
 from deploy.local.programs import answers, broker_command, free_port, valkey_command
 from deploy.local.statefile import StackState, running_stack
 from producer.simulator import simulate
-from tests.support.backends import build, wait_until
+from tests.support.backends import build, require, wait_until
 from tests.support.processes import (
     command_line,
     descendants,
@@ -29,6 +31,7 @@ from tests.support.processes import (
 
 READY = "everything is ready"
 START_S = 90.0
+CURL_TIMED_OUT = 28
 
 
 class Up:
@@ -157,12 +160,42 @@ def test_another_terminal_finds_the_stack_and_a_second_replay_adds_nothing(stack
 
     def verdicts() -> int:
         assets = stack.get("/api/v1/assets").json()["items"]
-        return sum(sum(one["verdicts"].values()) for one in assets)
+        own = [one["verdicts"] for one in assets if one["run_id"] == "simulated-twice"]
+        return sum(sum(counts.values()) for counts in own)
 
     wait_until(lambda: verdicts() == rows, "a verdict for each reading")
     scores = stack.command("scores", "--asset", "SIM-test-001", "--limit", "3")
     assert scores.returncode == 0, scores.stderr
     assert "scored" in scores.stdout
+
+
+def test_what_the_readme_asks_with_curl_is_answered(stack: Up) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    if shutil.which("curl") is None:
+        require("curl is needed: apt-get install curl")
+    lines = [line for line in readme.splitlines() if line.startswith("curl ")]
+
+    for line in lines:
+        words = shlex.split(line)
+        url = next(word for word in words if word.startswith("http"))
+        assert url.startswith("http://127.0.0.1:8080/")
+        words[words.index(url)] = url.replace("http://127.0.0.1:8080", stack.api)
+        is_stream = "-N" in words
+        done = subprocess.run(
+            [
+                *words,
+                "--silent",
+                "--show-error",
+                "--fail",
+                "--max-time",
+                "1" if is_stream else "10",
+            ],
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode == (CURL_TIMED_OUT if is_stream else 0), f"{line}: {done}"
+
+    assert len(lines) >= 5
 
 
 def test_env_prints_what_leads_to_the_stack(stack: Up) -> None:
@@ -206,6 +239,16 @@ def test_a_killed_valkey_starts_everything_anew_and_says_what_is_lost(stack: Up)
     assert after.urls == before.urls
     prefix = "SURGELINE_REDIS__KEY_PREFIX"
     assert after.environment[prefix] != before.environment[prefix]
+    # the new broker's topics begin at offset 0 again: nobody may go on from an old position
+    replay = stack.command(
+        *("replay", "--dataset", "SIM", "--engines", "1-10", "--speed", "max"),
+        *("--run-id", "simulated-after"),
+    )
+    assert replay.returncode == 0, replay.stderr
+    wait_until(
+        lambda: bool(stack.get("/api/v1/alerts?run_id=simulated-after").json()["items"]),
+        "an alert of a replay after the loss",
+    )
 
 
 def test_ctrl_c_leaves_no_process_and_no_port(tmp_path: Path) -> None:

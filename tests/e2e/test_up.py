@@ -267,20 +267,19 @@ def test_ctrl_c_leaves_no_process_and_no_port(tmp_path: Path) -> None:
     assert running_stack(up.var_dir) is None
 
 
-def test_killing_it_in_the_middle_of_a_replay_leaves_nothing(tmp_path: Path) -> None:
-    with surgeline_up(tmp_path, "--api-port", str(free_port())) as up:
-        slow = {"dataset": "SIM", "engines": "1-3", "speed": "1x"}
-        httpx.post(f"{up.api}/api/v1/replays", json=slow, timeout=10).raise_for_status()
+def test_killing_it_in_the_middle_of_a_replay_leaves_nothing(stack: Up) -> None:
+    """Comes last: it ends the stack that the other tests use."""
+    slow = {"dataset": "SIM", "engines": "1-3", "speed": "1x"}
+    httpx.post(f"{stack.api}/api/v1/replays", json=slow, timeout=10).raise_for_status()
 
-        def is_replaying() -> bool:
-            return any(
-                "producer replay" in command_line(pid) for pid in descendants(up.process.pid)
-            )
+    def is_replaying() -> bool:
+        started = descendants(stack.process.pid)
+        return any("producer replay" in command_line(pid) for pid in started)
 
-        wait_until(is_replaying, "the producer's start")
-        started = descendants(up.process.pid)
+    wait_until(is_replaying, "the producer's start")
+    started = descendants(stack.process.pid)
 
-        up.end(signal.SIGKILL)
+    stack.end(signal.SIGKILL)
 
     wait_until(lambda: not any(map(is_alive, started)), "the end of all", 15)
-    assert running_stack(up.var_dir) is None
+    assert running_stack(stack.var_dir) is None

@@ -6,7 +6,7 @@ A baseline gets what the model gets: thresholds chosen by the same rules on the 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -17,7 +17,7 @@ from common.errors import DatasetError
 from models.artifact import Artifact
 from models.batch import collect_windows
 from models.calibration import calibrate
-from models.evaluation import measure
+from models.evaluation import Scored, measure
 from models.metrics import Metrics
 from models.onnx_scorer import ZeroReconstructor
 from models.preparation import Prepared
@@ -57,11 +57,13 @@ class Comparison:
         measured: On which engines.
         default: Name of the model, a key of ``models``.
         models: Metrics by name; the model first.
+        scored: What the metrics were computed from, by the same names: for intervals and plots.
     """
 
     measured: Measured
     default: str
     models: Mapping[str, Metrics]
+    scored: Mapping[str, Scored] = field(default_factory=dict)
 
     def best_baseline(self) -> str:
         """Return the baseline with the highest F1 at its critical threshold."""
@@ -101,15 +103,21 @@ def compare(artifact: Artifact, prepared: Prepared, measured: Measured) -> Compa
     Raises:
         DatasetError: If no engine completes a window.
     """
-    models = {artifact.manifest.name: measure_scorer(open_scorer(artifact), measured)}
+    default = artifact.manifest.name
+    metrics, scored = _score_and_measure(open_scorer(artifact), measured)
+    models, kept = {default: metrics}, {default: scored}
     baselines = [score for score in SCORES.values() if not score.uses_network]
     windows = _windows(prepared, measured)
     for score in baselines:
+        if score.name in models:
+            continue
         calibrated = calibrate(score, ZeroReconstructor(), prepared)
-        models.setdefault(
-            score.name, measure(windows, calibrated.scores(windows), calibrated.thresholds)
+        scores = calibrated.scores(windows)
+        models[score.name] = measure(windows, scores, calibrated.thresholds)
+        kept[score.name] = Scored(
+            windows.units, windows.cycles, windows.rul, scores, calibrated.thresholds
         )
-    return Comparison(measured, artifact.manifest.name, models)
+    return Comparison(measured, default, models, kept)
 
 
 def is_published(dataset: Dataset) -> bool:
@@ -124,11 +132,24 @@ def measure_scorer(scorer: WindowScorer, measured: Measured) -> Metrics:
     Raises:
         DatasetError: If no engine completes a window.
     """
+    return _score_and_measure(scorer, measured)[0]
+
+
+def _score_and_measure(scorer: WindowScorer, measured: Measured) -> tuple[Metrics, Scored]:
     windows = collect_windows(
         scorer, scorer.channels, scorer.window_length, measured.dataset, measured.engines
     )
     _check_some(windows, measured)
-    return measure(windows, scorer.score(windows.windows).scores, scorer.thresholds)
+    explained = scorer.score(windows.windows)
+    metrics = measure(windows, explained.scores, scorer.thresholds)
+    return metrics, Scored(
+        windows.units,
+        windows.cycles,
+        windows.rul,
+        explained.scores,
+        scorer.thresholds,
+        explained,
+    )
 
 
 def _windows(prepared: Prepared, measured: Measured) -> WindowSet:

@@ -7,6 +7,7 @@ are called false only in windows with more than ``HEALTHY_RUL`` cycles left.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -15,12 +16,43 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from common.settings import AlarmSettings
 from models.metrics import LevelMetrics, Metrics
-from models.serving import Thresholds
+from models.serving import Thresholds, WindowScores
 from models.splits import FAULT_RUL, HEALTHY_RUL
 from models.windowing import WindowSet
 
 ON_DELAY: Final = AlarmSettings().on_delay_cycles
 """Anomalous cycles in a row that raise an alarm: the live detector's default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What one model says of the engines it is measured on.
+
+    Attributes:
+        units: Shape ``(n,)``; engine of each window, engines in the order of the file.
+        cycles: Shape ``(n,)``; cycle at the window's end, ascending within an engine.
+        rul: Shape ``(n,)``; life left at the window's end, cycles.
+        scores: Shape ``(n,)``; higher is more anomalous.
+        thresholds: The model's.
+        explained: The same scores with each channel's share; none where nobody asked for shares.
+    """
+
+    units: NDArray[np.int64]
+    cycles: NDArray[np.int64]
+    rul: NDArray[np.int64]
+    scores: NDArray[np.float64]
+    thresholds: Thresholds
+    explained: WindowScores | None = None
+
+    @property
+    def faulty(self) -> NDArray[np.bool_]:
+        """Shape ``(n,)``; which windows end near failure."""
+        return self.rul <= FAULT_RUL
+
+    @property
+    def healthy(self) -> NDArray[np.bool_]:
+        """Shape ``(n,)``; which windows end far from failure."""
+        return self.rul > HEALTHY_RUL
 
 
 def measure(windows: WindowSet, scores: NDArray[np.float64], thresholds: Thresholds) -> Metrics:

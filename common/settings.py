@@ -163,6 +163,11 @@ class DetectorSettings(Group):
     )
     retry_initial_s: float = Field(0.2, gt=0, description="First wait after a failed write, s.")
     retry_max_s: float = Field(10.0, gt=0, description="Longest wait between tries, s.")
+    test_kill_at: str = Field(
+        "",
+        description="For tests only: the worker kills itself the N-th time it reaches a named "
+        "point of the delivery protocol, `POINT:N`.",
+    )
 
 
 class ApiSettings(Group):

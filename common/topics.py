@@ -55,3 +55,7 @@ class StateKeys:
         The braces are Redis Cluster's hash tag: all runs of an asset live in one slot.
         """
         return f"{self.prefix}:state:{{{len(asset_id)}:{asset_id}}}:{run_id}"
+
+    def progress(self, partition: int) -> str:
+        """Return the key that says how far a partition of the readings topic has been applied."""
+        return f"{self.prefix}:progress:{partition}"

@@ -18,12 +18,14 @@ from common.settings import Settings
 from common.topics import Topics
 from detector.adapters.faust_stream import add_agent, build_faust_app
 from detector.adapters.http_status import HttpStatus
+from detector.adapters.kafka_history import KafkaHistory
 from detector.adapters.kafka_publisher import KafkaPublisher
 from detector.adapters.redis_state_store import RedisStateStore
 from detector.core.alarm import AlarmPolicy
 from detector.core.state import model_digest
 from detector.health import Health
 from detector.metrics import DetectorMetrics
+from detector.protocol import KillAt, Point, ignore_points
 from detector.service import DetectorPolicy, DetectorPorts, DetectorService
 from models.artifact import load_artifact
 from models.serving import open_scorer
@@ -54,6 +56,7 @@ async def run(settings: Settings) -> None:
             states=await enter(RedisStateStore(settings.redis, digest, len(scorer.channels))),
             scores=await enter(open_score_store(settings.scores)),
             publisher=await enter(KafkaPublisher(settings.kafka)),
+            history=KafkaHistory(settings.kafka, detector.max_batch_rows),
             clock=SystemClock(),
         )
         policy = DetectorPolicy(
@@ -61,25 +64,37 @@ async def run(settings: Settings) -> None:
             Backoff(detector.retry_initial_s, detector.retry_max_s),
             detector.max_reading_bytes,
         )
-        service = DetectorService(scorer, ports, policy, metrics, health)
+        at = KillAt(detector.test_kill_at) if detector.test_kill_at else ignore_points
+        service = DetectorService(scorer, ports, policy, metrics, health, at)
         app = build_faust_app(settings.kafka, detector)
         topic = Topics(settings.kafka.topic_prefix).readings
-        add_agent(app, topic, service.process, lambda: health.works("group"), fatal)
-        await _run_until_stopped(app, stop, fatal)
+
+        def joined() -> None:
+            health.works("group")
+            at(Point.JOINED)
+
+        add_agent(app, topic, service.process, joined, lambda: at(Point.REVOKED), fatal)
+        at(Point.STARTING)
+        await _start(app, stop, fatal)
+        at(Point.STOPPING)
+        logger.info("stopping")
+        await app.stop()
 
 
-async def _run_until_stopped(
-    app: faust.App, stop: asyncio.Event, fatal: asyncio.Future[None]
-) -> None:
+async def _start(app: faust.App, stop: asyncio.Event, fatal: asyncio.Future[None]) -> None:
+    """Start the stream, and return when it is time to stop.
+
+    Raises:
+        BackendError: If Faust gave up by itself, or a batch could not be processed.
+    """
     app.finalize()
     await app.start()
     stopping = asyncio.create_task(stop.wait())
     crashed = asyncio.create_task(app.wait_until_stopped())
     await asyncio.wait({stopping, crashed, fatal}, return_when=asyncio.FIRST_COMPLETED)
+    crashed.cancel()
+    stopping.cancel()
     if fatal.done():
         fatal.result()
     if app.crash_reason is not None:
         raise BackendError(f"The stream stopped: {app.crash_reason!r}") from app.crash_reason
-    logger.info("stopping")
-    await app.stop()
-    crashed.cancel()

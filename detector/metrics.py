@@ -53,6 +53,11 @@ class DetectorMetrics:
             "States not written because another worker had gone on.",
             registry=self.registry,
         )
+        self.rebuilds = Counter(
+            "surgeline_rebuilds",
+            "Partitions whose lost states were rebuilt from the topic.",
+            registry=self.registry,
+        )
         self.paused = Gauge(
             "surgeline_paused",
             "1 while a backend is down and consumption waits.",

@@ -1,14 +1,61 @@
-"""What the detector needs of the world: two protocols beside the score store's."""
+"""What the detector needs of the world: three protocols beside the score store's."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
 from common.records import Alert, DeadLetter
+from detector.core.decoding import SourceRecord
 from detector.core.pipeline import AssetRun, NextState
 from detector.core.state import AssetState
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a state store holds.
+
+    Attributes:
+        states: States by key; a key without one is left out.
+        progress: By partition, the offset up to which all states are stored; a partition without
+            one is left out.
+    """
+
+    states: Mapping[AssetRun, AssetState]
+    progress: Mapping[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class NextProgress:
+    """How far a partition has been applied.
+
+    Attributes:
+        next_offset: The offset after the last applied record.
+        expected: What must be stored now; none for nothing.
+    """
+
+    next_offset: int
+    expected: int | None
+
+
+class TopicHistory(Protocol):
+    """The past of the readings topic."""
+
+    def read(
+        self, partition: int, start: int | None, end: int
+    ) -> AsyncIterator[Sequence[SourceRecord]]:
+        """Yield what the topic still holds of a partition's offsets, in order, in batches.
+
+        Args:
+            partition: Which partition.
+            start: First offset; none means the oldest there is.
+            end: The offset after the last; the topic reaches at least this far.
+
+        Raises:
+            BackendUnavailableError: If the broker does not deliver.
+        """
 
 
 class StateStore(Protocol):
@@ -29,18 +76,24 @@ class StateStore(Protocol):
     ) -> None:
         """Disconnect."""
 
-    async def read(self, keys: Sequence[AssetRun]) -> Mapping[AssetRun, AssetState]:
-        """Return the stored states, in one round trip; a key without one is left out."""
+    async def read(self, keys: Sequence[AssetRun], partitions: Sequence[int]) -> Stored:
+        """Return what is stored of these assets and partitions, in one round trip."""
 
-    async def write(self, states: Mapping[AssetRun, NextState]) -> Sequence[AssetRun]:
-        """Store the states, in one round trip, each only if it is still the next one.
+    async def write(
+        self, states: Mapping[AssetRun, NextState], progress: Mapping[int, NextProgress]
+    ) -> Sequence[AssetRun]:
+        """Store the states and the progress, in one round trip, each only if it is the next one.
 
         A state is stored when what is there carries the expected fence, or the very fence being
         written (the retry of a write that had arrived), or when nothing is there. Else another
         worker has gone on with the asset; that key is left alone.
 
+        Progress is stored after all states, and more strictly: only over exactly what was
+        expected, or over itself. A store that lost its data in between therefore keeps no progress,
+        which is how the loss is noticed.
+
         Returns:
-            The keys that were left alone.
+            The keys of states that were left alone.
         """
 
     async def ping(self) -> None:

@@ -13,7 +13,8 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from functools import partial
+from typing import TypeVar
 
 from common.clock import Clock
 from common.errors import BackendError
@@ -23,25 +24,16 @@ from common.retry import Backoff, retrying
 from common.scorestore.port import ScoreStore
 from detector.core.alarm import AlarmPolicy
 from detector.core.decoding import SourceRecord
-from detector.core.pipeline import Outcome, conclude, decode_batch, prepare
+from detector.core.pipeline import AssetRun, Outcome, conclude, decode_batch, prepare
 from detector.health import Health
 from detector.metrics import DetectorMetrics
-from detector.ports import OutputPublisher, StateStore
+from detector.ports import OutputPublisher, StateStore, Stored, TopicHistory
+from detector.protocol import Point, PointListener, ignore_points
+from detector.recovery import StateRebuilder, behind, first_offsets, next_progress
 from models.serving import WindowScorer
 
 T = TypeVar("T")
 logger = get_logger(__name__)
-
-
-class StepListener(Protocol):
-    """Told when a step is about to begin; tests end the process there."""
-
-    def __call__(self, step: str) -> None:
-        """Take note that ``step`` is about to begin."""
-
-
-def ignore_step(step: str) -> None:
-    """Do nothing: what production uses for a :class:`StepListener`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +43,7 @@ class DetectorPorts:
     states: StateStore
     scores: ScoreStore
     publisher: OutputPublisher
+    history: TopicHistory
     clock: Clock
 
 
@@ -79,14 +72,17 @@ class DetectorService:
         policy: DetectorPolicy,
         metrics: DetectorMetrics,
         health: Health,
-        on_step: StepListener = ignore_step,
+        at: PointListener = ignore_points,
     ) -> None:
         self._scorer = scorer
         self._ports = ports
         self._policy = policy
         self._metrics = metrics
         self._health = health
-        self._on_step = on_step
+        self._at = at
+        self._rebuilder = StateRebuilder(
+            scorer, ports.states, ports.history, policy.alarm, policy.max_reading_bytes
+        )
 
     async def process(self, records: Sequence[SourceRecord]) -> Outcome:
         """Give every record its verdict; on return the records may be acknowledged.
@@ -103,32 +99,58 @@ class DetectorService:
             BackendRefusedError: If a backend will never take it; nothing may be acknowledged.
         """
         self._metrics.batch_rows.observe(len(records))
+        self._at(Point.RECEIVED)
         with self._timed("decode"):
             batch = decode_batch(records, self._scorer, self._policy.max_reading_bytes)
-        keys = list(batch.by_asset)
-        states = await self._try("read_states", lambda: self._ports.states.read(keys))
+        self._at(Point.DECODED)
+        stored = await self._read_states(list(batch.by_asset), records)
+        self._at(Point.STATES_READ)
         with self._timed("assemble"):
-            plan = prepare(batch, states, self._scorer)
+            plan = prepare(batch, stored.states, self._scorer)
+        self._at(Point.ASSEMBLED)
         with self._timed("score"):
             scores = await asyncio.to_thread(self._scorer.score, plan.windows)
+        self._at(Point.SCORED)
         with self._timed("conclude"):
             outcome = conclude(plan, scores, self._policy.alarm, self._scorer)
         verdicts = [*outcome.verdicts, *batch.rejected]
+        self._at(Point.CONCLUDED)
         # Scores first: whoever receives an alert can already look up the score behind it.
         await self._try("write_scores", lambda: self._ports.scores.write(verdicts))
+        self._at(Point.SCORES_WRITTEN)
         await self._try(
             "publish", lambda: self._ports.publisher.publish(outcome.alerts, batch.dead_letters)
         )
-        stale = await self._try("write_states", lambda: self._ports.states.write(outcome.states))
+        self._at(Point.PUBLISHED)
+        progress = next_progress(records, stored.progress)
+        stale = await self._try(
+            "write_states", lambda: self._ports.states.write(outcome.states, progress)
+        )
         if stale:
             self._metrics.stale_states.inc(len(stale))
             logger.warning("another worker has gone on with these assets", assets=list(stale)[:5])
         self._count(records, verdicts, outcome.alerts, batch.dead_letters)
-        self._on_step("acknowledge")
+        self._at(Point.STATES_WRITTEN)
         return outcome
 
+    async def _read_states(
+        self, keys: Sequence[AssetRun], records: Sequence[SourceRecord]
+    ) -> Stored:
+        """Return the states of a batch's assets, rebuilt first where the store has lost them."""
+        first = first_offsets(records)
+        states = self._ports.states
+        while True:
+            stored = await self._try("read_states", lambda: states.read(keys, list(first)))
+            lost = behind(first, stored.progress)
+            if not lost:
+                return stored
+            for partition, start in lost.items():
+                end = first[partition]
+                await self._try("rebuild", partial(self._rebuilder.rebuild, partition, start, end))
+                self._metrics.rebuilds.inc()
+            self._at(Point.REBUILT)
+
     async def _try(self, step: str, action: Callable[[], Awaitable[T]]) -> T:
-        self._on_step(step)
         with self._timed(step):
             result = await retrying(
                 action,

@@ -43,7 +43,7 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def kafka_settings(broker: str) -> KafkaSettings:
     """Broker settings with topics of this test's own."""
     return KafkaSettings(
-        bootstrap_servers=broker, topic_prefix=f"test-{uuid.uuid4().hex[:12]}", partitions=4
+        bootstrap_servers=broker, topic_prefix=f"test-{uuid.uuid4().hex[:12]}", partitions=8
     )
 
 

@@ -10,9 +10,9 @@ from faust.app import BootStrategy
 from faust.types import TP
 
 from common.logs import get_logger
-from common.records import SourcePosition
 from common.settings import DetectorSettings, KafkaSettings
-from detector.adapters.faust_chunks import Chunk, ChunkTransport, RawSchema
+from detector.adapters.faust_chunks import ChunkTransport, RawSchema
+from detector.adapters.source_records import source_records
 from detector.core.decoding import SourceRecord
 
 logger = get_logger(__name__)
@@ -58,6 +58,7 @@ def add_agent(
     topic: str,
     process: Callable[[Sequence[SourceRecord]], Awaitable[object]],
     on_joined: Callable[[], object],
+    on_revoked: Callable[[], object],
     fatal: asyncio.Future[None],
 ) -> None:
     """Hand every chunk to ``process``; only what it finished becomes committable.
@@ -67,6 +68,7 @@ def add_agent(
         topic: The readings topic.
         process: Gives every record its verdict; on return the chunk may be committed.
         on_joined: Called when partitions have been assigned.
+        on_revoked: Called when partitions have been taken away, all work on them committed.
         fatal: Gets the exception ``process`` raised. Nothing is processed or committed after it,
             and the program should end: Faust by itself would go on with the next chunk.
     """
@@ -77,26 +79,17 @@ def add_agent(
         on_joined()
         logger.info("joined the group", partitions=sorted(tp.partition for tp in assigned))
 
+    @app.on_partitions_revoked.connect(weak=False)  # type: ignore[untyped-decorator]
+    async def left(sender: faust.App, revoked: set[TP], **_: object) -> None:
+        on_revoked()
+
     @app.agent(readings, concurrency=1)  # type: ignore[untyped-decorator]
     async def detect(stream: faust.Stream) -> None:
         async for event in stream.noack().events():
             if not fatal.done():
                 try:
-                    await process(source_records(event.value))
+                    await process(source_records(event.value.records))
                     app.consumer.mark_processed(event.value)
                 except Exception as exc:  # noqa: BLE001 - whatever it is, nothing may follow it
                     fatal.set_exception(exc)
             event.ack()  # lets Faust stop politely; says nothing about offsets
-
-
-def source_records(chunk: Chunk) -> list[SourceRecord]:
-    """Return a chunk's records as the core takes them."""
-    return [
-        SourceRecord(
-            SourcePosition(record.topic, record.partition, record.offset),
-            record.timestamp or 0,
-            record.key,
-            record.value,
-        )
-        for record in chunk.records
-    ]

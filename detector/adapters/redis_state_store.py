@@ -28,7 +28,8 @@ from common.errors import BackendError, BackendRefusedError, BackendUnavailableE
 from common.settings import RedisSettings
 from common.topics import StateKeys
 from detector.core.pipeline import AssetRun, NextState
-from detector.core.state import FENCE, AssetState, unpack
+from detector.core.state import FENCE, unpack
+from detector.ports import NextProgress, Stored
 
 T = TypeVar("T")
 
@@ -41,6 +42,17 @@ end
 return 0
 """
 """KEYS[1] the state's key; ARGV the expected fence, the new value, its time to live in s."""
+
+
+STRICT_SET: Final = """
+local stored = redis.call('GET', KEYS[1]) or ''
+if stored == ARGV[1] or stored == ARGV[2] then
+  redis.call('SET', KEYS[1], ARGV[2])
+  return 1
+end
+return 0
+"""
+"""KEYS[1] the key of a partition's progress; ARGV the expected value, the new one."""
 
 
 class RedisStateStore:
@@ -70,37 +82,51 @@ class RedisStateStore:
         """Disconnect."""
         await self._redis.aclose()
 
-    async def read(self, keys: Sequence[AssetRun]) -> Mapping[AssetRun, AssetState]:
-        """Return the stored states, in one round trip."""
-        if not keys:
-            return {}
+    async def read(self, keys: Sequence[AssetRun], partitions: Sequence[int]) -> Stored:
+        """Return what is stored, in one round trip."""
         names = [self._keys.asset_state(*key) for key in keys]
+        names += [self._keys.progress(partition) for partition in partitions]
+        if not names:
+            return Stored({}, {})
         values = cast(
             "list[bytes | None]", await self._guarded(self._redis.mget(names), "read states")
         )
         try:
-            return {
-                key: unpack(value, self._model, self._n_channels)
-                for key, value in zip(keys, values, strict=True)
-                if value is not None
-            }
+            return Stored(
+                {
+                    key: unpack(value, self._model, self._n_channels)
+                    for key, value in zip(keys, values, strict=False)
+                    if value is not None
+                },
+                {
+                    partition: int(value)
+                    for partition, value in zip(partitions, values[len(keys) :], strict=True)
+                    if value is not None
+                },
+            )
         except ValueError as exc:
             raise BackendRefusedError(
                 f"A stored state cannot be read: {exc}. Another program's keys under "
                 f"{self._settings.key_prefix!r}? Set SURGELINE_REDIS__KEY_PREFIX to a fresh one."
             ) from exc
 
-    async def write(self, states: Mapping[AssetRun, NextState]) -> Sequence[AssetRun]:
-        """Store each state that is still the next one, in one round trip; return the others."""
-        if not states:
+    async def write(
+        self, states: Mapping[AssetRun, NextState], progress: Mapping[int, NextProgress]
+    ) -> Sequence[AssetRun]:
+        """Store what is still the next one, in one round trip; return the states that are not."""
+        if not states and not progress:
             return []
         ttl_s = str(self._settings.state_ttl_s)
         pipeline = self._redis.pipeline(transaction=False)
         for key, item in states.items():
             name = self._keys.asset_state(*key)
             pipeline.eval(FENCED_SET, 1, name, item.expected.pack(), item.state.pack(), ttl_s)
+        for partition, step in progress.items():
+            expected = "" if step.expected is None else str(step.expected)
+            name = self._keys.progress(partition)
+            pipeline.eval(STRICT_SET, 1, name, expected, str(step.next_offset))
         written = await self._guarded(pipeline.execute(), "write states")
-        return [key for key, stored in zip(states, written, strict=True) if not stored]
+        return [key for key, stored in zip(states, written, strict=False) if not stored]
 
     async def ping(self) -> None:
         """Return when the server answers and would take a write."""

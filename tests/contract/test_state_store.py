@@ -15,7 +15,7 @@ from detector.adapters.memory import MemoryStateStore
 from detector.adapters.redis_state_store import RedisStateStore
 from detector.core.pipeline import NextState
 from detector.core.state import AssetState, Fence, fresh_state, model_digest
-from detector.ports import StateStore
+from detector.ports import NextProgress, StateStore, Stored
 
 MODEL = model_digest("ab" * 32)
 KEY = ("engine-1", "run-1")
@@ -40,9 +40,9 @@ def state(next_offset: int, last_cycle: int = 1, partition: int = 0) -> AssetSta
 
 
 async def test_what_is_written_is_read_and_the_unknown_is_left_out(store: StateStore) -> None:
-    assert await store.write({KEY: NextState(state(10, 7), Fence())}) == []
+    assert await store.write({KEY: NextState(state(10, 7), Fence())}, {}) == []
 
-    read = await store.read([KEY, ("engine-2", "run-1")])
+    read = (await store.read([KEY, ("engine-2", "run-1")], [])).states
 
     assert list(read) == [KEY]
     assert read[KEY].last_cycle == 7
@@ -50,55 +50,79 @@ async def test_what_is_written_is_read_and_the_unknown_is_left_out(store: StateS
 
 
 async def test_nothing_is_read_or_written_for_nothing(store: StateStore) -> None:
-    assert await store.read([]) == {}
-    assert await store.write({}) == []
+    assert await store.read([], []) == Stored({}, {})
+    assert await store.write({}, {}) == []
 
 
 async def test_a_worker_cannot_overwrite_its_successor(store: StateStore) -> None:
-    await store.write({KEY: NextState(state(10), Fence())})
-    await store.write({KEY: NextState(state(20, 2), Fence(0, 10))})
+    await store.write({KEY: NextState(state(10), Fence())}, {})
+    await store.write({KEY: NextState(state(20, 2), Fence(0, 10))}, {})
 
-    refused = await store.write({KEY: NextState(state(15, 9), Fence(0, 10))})
+    refused = await store.write({KEY: NextState(state(15, 9), Fence(0, 10))}, {})
 
     assert refused == [KEY]
-    assert (await store.read([KEY]))[KEY].last_cycle == 2
+    assert (await store.read([KEY], [])).states[KEY].last_cycle == 2
 
 
 async def test_one_stale_state_does_not_hold_up_the_others(store: StateStore) -> None:
     other = ("engine-2", "run-1")
-    await store.write({KEY: NextState(state(20), Fence())})
+    await store.write({KEY: NextState(state(20), Fence())}, {})
 
     refused = await store.write(
-        {KEY: NextState(state(15), Fence(0, 10)), other: NextState(state(5, 4), Fence())}
+        {KEY: NextState(state(15), Fence(0, 10)), other: NextState(state(5, 4), Fence())}, {}
     )
 
     assert refused == [KEY]
-    assert (await store.read([other]))[other].last_cycle == 4
+    assert (await store.read([other], [])).states[other].last_cycle == 4
 
 
 async def test_a_retry_of_a_write_that_had_arrived_is_accepted(store: StateStore) -> None:
     change = {KEY: NextState(state(10), Fence())}
 
-    assert await store.write(change) == []
-    assert await store.write(change) == []
+    assert await store.write(change, {}) == []
+    assert await store.write(change, {}) == []
 
 
 async def test_an_asset_that_moved_to_another_partition_goes_on(store: StateStore) -> None:
-    await store.write({KEY: NextState(state(900), Fence())})
+    await store.write({KEY: NextState(state(900), Fence())}, {})
 
     moved = NextState(state(3, 8, partition=5), Fence(0, 900))
 
-    assert await store.write({KEY: moved}) == []
-    assert (await store.read([KEY]))[KEY].fence == Fence(5, 3)
+    assert await store.write({KEY: moved}, {}) == []
+    assert (await store.read([KEY], [])).states[KEY].fence == Fence(5, 3)
 
 
 async def test_a_thousand_assets_go_in_and_come_out(store: StateStore) -> None:
     keys = [(f"engine-{number}", "run-1") for number in range(1000)]
 
-    await store.write({key: NextState(state(1, n + 1), Fence()) for n, key in enumerate(keys)})
-    read = await store.read(keys)
+    await store.write({key: NextState(state(1, n + 1), Fence()) for n, key in enumerate(keys)}, {})
+    read = (await store.read(keys, [])).states
 
     assert [read[key].last_cycle for key in keys] == list(range(1, 1001))
+
+
+async def test_progress_is_stored_and_read_by_partition(store: StateStore) -> None:
+    await store.write({}, {3: NextProgress(120, None), 0: NextProgress(7, None)})
+
+    assert (await store.read([KEY], [0, 1, 3])).progress == {0: 7, 3: 120}
+
+
+async def test_progress_goes_on_only_from_what_was_expected(store: StateStore) -> None:
+    await store.write({}, {0: NextProgress(10, None)})
+    await store.write({}, {0: NextProgress(20, 10)})
+    await store.write({}, {0: NextProgress(15, 10)})
+    await store.write({}, {0: NextProgress(20, 10)})
+
+    assert (await store.read([], [0])).progress == {0: 20}
+
+
+async def test_a_store_that_lost_its_data_keeps_no_progress(store: StateStore) -> None:
+    await store.write({KEY: NextState(state(10), Fence(0, 5))}, {0: NextProgress(10, 5)})
+
+    stored = await store.read([KEY], [0])
+
+    assert stored.progress == {}
+    assert stored.states[KEY].fence == Fence(0, 10)
 
 
 async def test_it_answers_a_ping(store: StateStore) -> None:
@@ -112,4 +136,4 @@ async def test_no_server_is_an_error_that_may_pass() -> None:
 
     async with RedisStateStore(settings, MODEL, 3) as store:
         with pytest.raises(BackendUnavailableError, match="could not read states"):
-            await store.read([KEY])
+            await store.read([KEY], [])

@@ -1,80 +1,88 @@
-"""``kill -9`` of the detector in the middle of a replay changes nothing that anyone can see."""
+"""``kill -9`` of a worker in the middle of a replay changes nothing that anyone can see."""
 
 from __future__ import annotations
 
+import os
 import random
-from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
+import signal
 
-import numpy as np
 import pytest
 
-from common.records import Alert, ScoreRecord
-from common.settings import KafkaSettings, RedisSettings
-from deploy.local.programs import free_port
-from producer.simulator import simulate
+from detector.protocol import Point
+from tests.support.backends import wait_until
 from tests.support.detector import DetectorBench
-from tests.support.fleet_messages import fleet_messages
+from tests.support.outcomes import ReplayOutcome, assert_same_outcome, outcome_of
 
-FLEET = simulate(12, seed=11, split="train")
-MESSAGES = fleet_messages(FLEET, "run-1")
-KILLS = 3
+SMALL_BATCHES = {"SURGELINE_DETECTOR__MAX_BATCH_ROWS": "50"}
+"""Many batches, hence many moments to die at."""
+
+ONCE = (Point.STARTING, Point.JOINED)
+PER_BATCH = (
+    Point.RECEIVED,
+    Point.DECODED,
+    Point.STATES_READ,
+    Point.ASSEMBLED,
+    Point.SCORED,
+    Point.CONCLUDED,
+    Point.SCORES_WRITTEN,
+    Point.PUBLISHED,
+    Point.STATES_WRITTEN,
+)
+AT_THE_END = (Point.REVOKED, Point.STOPPING)
+
+FULL = os.environ.get("SURGELINE_TEST_FAULTS") == "full"
+REPETITIONS = 3 if FULL else 1
+RANDOM_KILLS = 20 if FULL else 2
+POINTS = (*ONCE, *PER_BATCH, *AT_THE_END) if FULL else (Point.SCORES_WRITTEN, Point.STATES_WRITTEN)
 
 
-def named(alerts: Sequence[Alert]) -> dict[str, Alert]:
-    """Alerts by id; that a redelivery is the very same message is part of the promise."""
-    by_id: dict[str, Alert] = {}
-    for alert in alerts:
-        assert by_id.setdefault(alert.alert_id, alert) == alert
-    return by_id
+def die_at(bench: DetectorBench, point: Point, nth: int) -> None:
+    """Run a worker until it kills itself at a point."""
+    process = bench.start(SURGELINE_DETECTOR__TEST_KILL_AT=f"{point.value}:{nth}", **SMALL_BATCHES)
+    if point in AT_THE_END:
+        wait_until(lambda: bench.ready(process), "ready")
+        process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == -signal.SIGKILL, f"never reached {point}: {bench.log()[-2000:]}"
 
 
-def assert_same_verdicts(came: Sequence[ScoreRecord], expected: Sequence[ScoreRecord]) -> None:
-    """Same verdicts on the same cycles, and the same scores but for the last bits of a float."""
-    assert [replace(item, score=None, shares={}) for item in came] == [
-        replace(item, score=None, shares={}) for item in expected
-    ]
-    np.testing.assert_allclose(
-        [item.score or 0.0 for item in came], [item.score or 0.0 for item in expected], rtol=1e-6
-    )
-
-
-@pytest.mark.timeout(240)
-async def test_kills_at_random_times_leave_scores_and_alert_ids_as_if_undisturbed(
-    kafka_settings: KafkaSettings, redis_settings: RedisSettings, tmp_path: Path
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("repetition", range(REPETITIONS))
+async def test_kills_at_every_named_point_leave_the_outcome_as_if_undisturbed(
+    bench: DetectorBench,
+    messages: list[tuple[bytes, bytes]],
+    undisturbed: ReplayOutcome,
+    repetition: int,
 ) -> None:
-    calm = DetectorBench(kafka_settings, redis_settings, tmp_path / "calm")
-    rough = DetectorBench(
-        kafka_settings.model_copy(update={"topic_prefix": f"{kafka_settings.topic_prefix}-r"}),
-        redis_settings.model_copy(update={"key_prefix": f"{redis_settings.key_prefix}:r"}),
-        tmp_path / "rough",
-        free_port(),
-    )
-    for bench in (calm, rough):
-        bench.folder.mkdir()
-    with calm.running():
-        await calm.send(MESSAGES)
-        await calm.wait_for_verdicts(len(MESSAGES))
+    chance = random.Random(repetition)
+    await bench.send(messages)
 
+    for point in POINTS:
+        die_at(bench, point, chance.randint(1, 4) if point in PER_BATCH else 1)
+
+    assert await bench.verdict_total() < len(messages), "every kill came too late to disturb"
+    with bench.running():
+        await bench.wait_for_verdicts(len(messages))
+    assert_same_outcome(await outcome_of(bench), undisturbed)
+
+
+@pytest.mark.timeout(600)
+async def test_kills_at_random_times_leave_the_outcome_as_if_undisturbed(
+    bench: DetectorBench, messages: list[tuple[bytes, bytes]], undisturbed: ReplayOutcome
+) -> None:
     chance = random.Random(5)
-    await rough.send(MESSAGES)
-    for _ in range(KILLS):
-        # Small batches, so that there are many moments to die at; the kill comes once a random
-        # part of the next stretch is done, wherever the worker is by then.
-        process = rough.start(SURGELINE_DETECTOR__MAX_BATCH_ROWS="50")
-        done = await rough.verdict_total() if rough.scores.sqlite_path.exists() else 0
-        target = done + chance.randrange(1, (len(MESSAGES) - done) // 2)
-        await rough.wait_for_verdicts(target)
+    await bench.send(messages)
+
+    for remaining in range(RANDOM_KILLS, 0, -1):
+        # A share of what is left, so that the last kill still finds work; the worker is wherever
+        # it happens to be by then.
+        process = bench.start(**SMALL_BATCHES)
+        done = await bench.verdict_total()
+        share = (len(messages) - done) // (remaining + 1)
+        await bench.wait_for_verdicts(done + chance.randint(1, max(1, share)))
         process.kill()
         process.wait()
-    killed_at = await rough.verdict_total()
-    with rough.running():
-        await rough.wait_for_verdicts(len(MESSAGES))
 
-    assert killed_at < len(MESSAGES), "every kill came too late to disturb anything"
-    assert_same_verdicts(await rough.verdicts(), await calm.verdicts())
-    assert await rough.verdict_total() == len(MESSAGES)
-    calm_alerts = named(await calm.alerts())
-    assert calm_alerts
-    assert named(await rough.alerts()).keys() == calm_alerts.keys()
+    assert await bench.verdict_total() < len(messages), "every kill came too late to disturb"
+    with bench.running():
+        await bench.wait_for_verdicts(len(messages))
+    assert_same_outcome(await outcome_of(bench), undisturbed)

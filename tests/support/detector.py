@@ -125,11 +125,19 @@ class DetectorBench:
         async with open_score_store(self.scores) as store:
             return sum((await store.verdict_counts()).values())
 
-    async def wait_for_verdicts(self, count: int, timeout_s: float = 90.0) -> None:
-        """Return when that many readings have their verdict."""
-        async with asyncio.timeout(timeout_s):
-            while await self.verdict_total() < count:  # noqa: ASYNC110 - another process writes it
-                await asyncio.sleep(0.05)
+    async def wait_for_verdicts(self, count: int, timeout_s: float = 60.0) -> None:
+        """Return when that many readings have their verdict.
+
+        Raises:
+            TimeoutError: With how far it came, and what the worker said last.
+        """
+        try:
+            async with asyncio.timeout(timeout_s):
+                while await self.verdict_total() < count:  # noqa: ASYNC110 - another process writes
+                    await asyncio.sleep(0.05)
+        except TimeoutError as exc:
+            came = await self.verdict_total()
+            raise TimeoutError(f"{came} of {count} verdicts; {self.log()[-3000:]}") from exc
 
     async def verdicts(self) -> list[ScoreRecord]:
         """All verdicts on cycles, by time and asset."""

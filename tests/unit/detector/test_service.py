@@ -11,12 +11,14 @@ from common.errors import BackendRefusedError, BackendUnavailableError
 from common.records import Alert, DeadLetter, ScoreRecord, Verdict
 from common.retry import Backoff
 from common.scorestore.memory import MemoryScoreStore
-from detector.adapters.memory import MemoryPublisher, MemoryStateStore
+from detector.adapters.memory import MemoryHistory, MemoryPublisher, MemoryStateStore
 from detector.core.alarm import AlarmPolicy
 from detector.core.pipeline import AssetRun, NextState
-from detector.core.state import AssetState, model_digest
+from detector.core.state import model_digest
 from detector.health import Health
 from detector.metrics import DetectorMetrics
+from detector.ports import NextProgress, Stored
+from detector.protocol import Point
 from detector.service import DetectorPolicy, DetectorPorts, DetectorService
 from tests.support.builders import MeanScorer, reading, record, records
 
@@ -61,13 +63,15 @@ class FlakyStates(MemoryStateStore):
         super().__init__(DIGEST, 3)
         self._script = script
 
-    async def read(self, keys: Sequence[AssetRun]) -> Mapping[AssetRun, AssetState]:
+    async def read(self, keys: Sequence[AssetRun], partitions: Sequence[int]) -> Stored:
         self._script.enter("read_states")
-        return await super().read(keys)
+        return await super().read(keys, partitions)
 
-    async def write(self, states: Mapping[AssetRun, NextState]) -> Sequence[AssetRun]:
+    async def write(
+        self, states: Mapping[AssetRun, NextState], progress: Mapping[int, NextProgress]
+    ) -> Sequence[AssetRun]:
         self._script.enter("write_states")
-        return await super().write(states)
+        return await super().write(states, progress)
 
 
 class FlakyScores(MemoryScoreStore):
@@ -90,6 +94,9 @@ class FlakyPublisher(MemoryPublisher):
         await super().publish(alerts, dead_letters)
 
 
+FLIGHT = records([reading(cycle, 2.5) for cycle in range(1, 8)])
+
+
 class Stage:
     """A service in a scripted world."""
 
@@ -101,21 +108,19 @@ class Stage:
         self.publisher = FlakyPublisher(self.script)
         self.metrics = DetectorMetrics()
         self.health = Health()
-        self.health_seen: list[dict[str, str]] = []
+        self.history = MemoryHistory(FLIGHT)
+        self.points: list[Point] = []
         self.service = DetectorService(
             SCORER,
-            DetectorPorts(self.states, self.scores, self.publisher, self.clock),
+            DetectorPorts(self.states, self.scores, self.publisher, self.history, self.clock),
             DetectorPolicy(AlarmPolicy(2, 2, 0.0), Backoff(0.5, 2.0), 65_536),
             self.metrics,
             self.health,
-            lambda step: self.health_seen.append(dict(self.health.problems)),
+            self.points.append,
         )
 
     def metric(self, name: str, **labels: str) -> float | None:
         return self.metrics.registry.get_sample_value(name, labels)
-
-
-FLIGHT = records([reading(cycle, 2.5) for cycle in range(1, 8)])
 
 
 async def test_outputs_come_before_states_and_scores_before_alerts() -> None:
@@ -124,6 +129,17 @@ async def test_outputs_come_before_states_and_scores_before_alerts() -> None:
     await stage.service.process(FLIGHT)
 
     assert stage.script.calls == ["read_states", "write_scores", "publish", "write_states"]
+    assert stage.points == [
+        Point.RECEIVED,
+        Point.DECODED,
+        Point.STATES_READ,
+        Point.ASSEMBLED,
+        Point.SCORED,
+        Point.CONCLUDED,
+        Point.SCORES_WRITTEN,
+        Point.PUBLISHED,
+        Point.STATES_WRITTEN,
+    ]
     assert await stage.scores.verdict_counts() == {Verdict.WARMING_UP: 3, Verdict.SCORED: 4}
     assert [alert.cycle for alert in stage.publisher.alerts] == [5]
 
@@ -197,19 +213,22 @@ async def test_a_worker_that_lost_its_assets_says_so_and_leaves_them_alone() -> 
     stage, successor = Stage(), Stage()
     await stage.service.process(FLIGHT[:3])
     successor.states.values = dict(stage.states.values)
+    successor.states.progress = dict(stage.states.progress)
     await successor.service.process(FLIGHT[3:])
     read = dict(stage.states.values)
     stage.states.values = dict(successor.states.values)
+    stage.states.progress = dict(successor.states.progress)
 
-    async def stale(keys: Sequence[AssetRun]) -> Mapping[AssetRun, AssetState]:
+    async def stale(keys: Sequence[AssetRun], partitions: Sequence[int]) -> Stored:
         store = MemoryStateStore(DIGEST, 3)
-        store.values = read
-        return await store.read(keys)
+        store.values, store.progress = read, {0: 3}
+        return await store.read(keys, partitions)
 
     stage.states.read = stale  # type: ignore[method-assign]
     await stage.service.process(FLIGHT[3:5])
 
     assert stage.states.values == successor.states.values
+    assert stage.states.progress == successor.states.progress == {0: len(FLIGHT)}
     assert stage.metric("surgeline_stale_states_total") == 1
 
 
@@ -220,3 +239,73 @@ async def test_latency_runs_from_the_brokers_timestamp() -> None:
 
     assert stage.metric("surgeline_latency_seconds_count") == len(FLIGHT)
     assert stage.metric("surgeline_latency_seconds_sum") == pytest.approx(100.0 * len(FLIGHT))
+
+
+async def test_states_lost_between_batches_are_rebuilt_without_outputs() -> None:
+    stage, undisturbed = Stage(), Stage()
+    await undisturbed.service.process(FLIGHT)
+    await stage.service.process(FLIGHT[:5])
+    stage.states.values.clear()
+    stage.states.progress.clear()
+    alerts_before = len(stage.publisher.alerts)
+
+    await stage.service.process(FLIGHT[5:])
+
+    assert stage.history.reads == [(0, None, 5)]
+    assert stage.states.values == undisturbed.states.values
+    assert len(stage.publisher.alerts) == alerts_before
+    assert await stage.scores.verdict_counts() == await undisturbed.scores.verdict_counts()
+
+
+async def test_states_from_an_old_snapshot_are_brought_up_to_date() -> None:
+    stage, undisturbed = Stage(), Stage()
+    await undisturbed.service.process(FLIGHT)
+    await stage.service.process(FLIGHT[:2])
+    snapshot = dict(stage.states.values), dict(stage.states.progress)
+    await stage.service.process(FLIGHT[2:5])
+    stage.states.values, stage.states.progress = snapshot
+
+    await stage.service.process(FLIGHT[5:])
+
+    assert stage.history.reads == [(0, 2, 5)]
+    assert stage.states.values == undisturbed.states.values
+
+
+async def test_states_lost_in_the_middle_of_a_batch_are_noticed_at_the_next() -> None:
+    stage, undisturbed = Stage(), Stage()
+    await undisturbed.service.process(FLIGHT)
+    await stage.service.process(FLIGHT[:3])
+    publish = stage.publisher.publish
+
+    async def lose_everything(alerts: Sequence[Alert], dead_letters: Sequence[DeadLetter]) -> None:
+        stage.states.values.clear()
+        stage.states.progress.clear()
+        await publish(alerts, dead_letters)
+
+    stage.publisher.publish = lose_everything  # type: ignore[method-assign]
+    await stage.service.process(FLIGHT[3:5])
+    stage.publisher.publish = publish  # type: ignore[method-assign]
+    assert stage.states.progress == {}
+
+    await stage.service.process(FLIGHT[5:])
+
+    assert stage.states.values == undisturbed.states.values
+    assert stage.states.progress == undisturbed.states.progress
+
+
+async def test_what_retention_has_eaten_warms_up_again() -> None:
+    stage = Stage()
+    stage.history.records = FLIGHT[4:]
+
+    await stage.service.process(FLIGHT[5:])
+
+    assert await stage.scores.verdict_counts() == {Verdict.WARMING_UP: 2}
+
+
+async def test_a_batch_at_the_start_of_the_topic_reads_no_history() -> None:
+    stage = Stage()
+
+    await stage.service.process(FLIGHT)
+    await stage.service.process(FLIGHT)
+
+    assert stage.history.reads == []

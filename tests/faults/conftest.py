@@ -1,0 +1,54 @@
+"""One fleet, its undisturbed outcome, and benches to disturb."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from common.settings import KafkaSettings, RedisSettings
+from producer.simulator import simulate
+from tests.support.detector import DetectorBench
+from tests.support.fleet_messages import fleet_messages
+from tests.support.outcomes import ReplayOutcome, outcome_of
+
+Messages = list[tuple[bytes, bytes]]
+NewBench = Callable[[], DetectorBench]
+
+
+@pytest.fixture(scope="session")
+def messages() -> Messages:
+    """A small fleet's readings, run to failure, so that there are alerts."""
+    return fleet_messages(simulate(12, seed=11, split="train"), "run-1")
+
+
+@pytest.fixture(scope="session")
+def new_bench(broker: str, valkey: str, tmp_path_factory: pytest.TempPathFactory) -> NewBench:
+    """Makes installations of the detector with names of their own."""
+
+    def make() -> DetectorBench:
+        name = uuid.uuid4().hex[:12]
+        return DetectorBench(
+            KafkaSettings(bootstrap_servers=broker, topic_prefix=f"fault-{name}", partitions=8),
+            RedisSettings.model_validate({"url": valkey, "key_prefix": f"fault:{name}"}),
+            Path(tmp_path_factory.mktemp("bench")),
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def undisturbed(new_bench: NewBench, messages: Messages) -> ReplayOutcome:
+    """What the fleet comes to when nothing goes wrong."""
+
+    async def replay() -> ReplayOutcome:
+        bench = new_bench()
+        with bench.running():
+            await bench.send(messages)
+            await bench.wait_for_verdicts(len(messages))
+        return await outcome_of(bench)
+
+    return asyncio.run(replay())

@@ -10,7 +10,6 @@ import structlog
 
 from common.settings import LogSettings
 
-
 CHATTY: Final = ("faust", "mode", "aiokafka")
 """Libraries whose INFO is our DEBUG."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -26,6 +27,9 @@ N_SENSORS: Final = len(SENSORS)
 N_COLUMNS: Final = 2 + N_SETTINGS + N_SENSORS
 MAX_DIGITS: Final = 9
 """A remaining life of more digits is a damaged line, not an engine."""
+
+NOT_TEXT: Final = re.compile(rb"[^\t\n\r -~]")
+"""What numpy's reader may take for white space (such as 0x1c) but no such file holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +179,8 @@ def _parse_table(text: bytes, source: str) -> NDArray[np.float64]:
     stripped = text.rstrip()
     if not stripped:
         raise DatasetError(f"{source} is empty; lines of {N_COLUMNS} numbers were expected.")
+    if NOT_TEXT.search(stripped):
+        raise _first_bad_line(stripped, source, ValueError("control or non-ASCII characters"))
     try:
         table = np.loadtxt(io.BytesIO(stripped), dtype=np.float64, comments=None, ndmin=2)
     except ValueError as exc:

@@ -15,7 +15,8 @@ from sse_starlette import ServerSentEvent
 from api.metrics import ApiMetrics
 from api.ports import AlertFilter, AlertHistory, StoredAlert
 from api.wakeup import Wakeup
-from common.errors import RequestRefusedError
+from common.errors import BackendError, RequestRefusedError
+from common.logs import get_logger
 
 PAGE: Final = 500
 """Alerts read at a time: about 0.5 MB in memory per stream."""
@@ -25,6 +26,8 @@ LOOK_AGAIN_S: Final = 15.0
 
 BEGINNING: Final = "beginning"
 """Stands for the id of the alert before the first one."""
+
+_log = get_logger(__name__)
 
 
 async def starting_point(
@@ -91,6 +94,9 @@ async def events(
                 id=stored.alert.alert_id, event=stored.alert.state.value, data=stored.body
             )
             metrics.sse_events.inc()
+    except BackendError as exc:
+        # The answer has begun, so no status can say it. The client resumes by id when it is cut.
+        _log.warning("a stream ended early", why=str(exc))
     finally:
         metrics.sse_subscribers.dec()
         await alerts.aclose()

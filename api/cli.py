@@ -49,13 +49,14 @@ def alerts(
     An alert says that an alarm was raised, got worse (escalated) or ended (cleared), and which
     channels it is about.
 
-    Examples:
-      surgeline alerts
-      surgeline alerts --asset FD001-test-031
-      surgeline alerts --follow --min-level critical
-
     A followed stream that breaks goes on by itself where it stopped: nothing is missed and nothing
     shown twice.
+
+    For example:
+
+    - `surgeline alerts` lists the latest 20
+    - `surgeline alerts --asset FD001-test-031` lists those of one engine
+    - `surgeline alerts --follow --min-level critical` waits for critical ones
     """
     client = ApiClient(url or _own_url())
     query = {"asset_id": asset, "run_id": run, "min_level": min_level}
@@ -90,9 +91,10 @@ def scores(
     A score is a number for how unlike a healthy engine the last 30 cycles were: higher is more
     anomalous. It is a warning or critical from its threshold on.
 
-    Examples:
-      surgeline scores --asset FD001-test-031
-      surgeline scores --asset FD001-test-031 --status scored --limit 100
+    For example:
+
+    - `surgeline scores --asset FD001-test-031` lists the latest 20 cycles
+    - `surgeline scores --asset FD001-test-031 --status scored --limit 100` leaves the warm-up out
     """
     page = ApiClient(url or _own_url()).get(
         "/api/v1/scores",
@@ -121,7 +123,7 @@ def _follow(client: ApiClient, query: dict[str, str | None]) -> None:
     console = Console(highlight=False, soft_wrap=True)
 
     def on_cut(why: str, wait_s: float) -> None:
-        error_console().print(f"{why}; going on in {wait_s:g} s", style="dim", markup=False)
+        error_console().print(f"{why.rstrip('.')}; going on in {wait_s:g} s", style="dim", markup=False)
 
     console.print("Following alerts; Ctrl-C ends.", style="dim")
     for data in client.follow("/api/v1/alerts/stream", query, on_cut):

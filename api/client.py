@@ -13,7 +13,9 @@ from httpx_sse import EventSource
 from common.errors import BackendMissingError, BackendUnavailableError, UserError
 
 TIMEOUT: Final = httpx.Timeout(30.0, connect=5.0)
-STREAM_TIMEOUT: Final = httpx.Timeout(5.0, read=None)
+STREAM_TIMEOUT: Final = httpx.Timeout(5.0, read=330.0)
+"""Longer than the longest heartbeat that can be set (300 s): silence beyond it is a dead line."""
+
 FIRST_WAIT_S: Final = 0.5
 LONGEST_WAIT_S: Final = 10.0
 

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from common.records import Alert, Level, Transition
 
@@ -165,6 +165,10 @@ class DetectorProbe(Protocol):
 
     async def ping(self) -> None:
         """Return when it says that it is ready; raise ``BackendError`` with why not."""
+
+
+SIMULATOR: Final = "SIM"
+"""The data set that is no recording; its runs are named as simulated."""
 
 
 class ReplayState(StrEnum):

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from api.ports import (
+    SIMULATOR,
     Replay,
     ReplayLauncher,
     ReplayProcess,
@@ -31,9 +32,6 @@ from common.retry import Backoff, retrying
 
 STOP_GRACE_S: Final = 10.0
 """How long a producer may take to stop when asked; it flushes what it has. Then it is killed."""
-
-SIMULATOR: Final = "SIM"
-"""The data set that is no recording; its runs are named as simulated."""
 
 MAY_CHANGE: Final = frozenset({"run_id", "engines", "speed"})
 """What may differ when a run goes on; anything else would make the run contradict itself."""

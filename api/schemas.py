@@ -6,9 +6,8 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from api.ports import Replay, ReplayState, StoredAlert
+from api.ports import SIMULATOR, Replay, ReplayState, StoredAlert
 from api.queries import Moment
-from api.replays import SIMULATOR
 from common.records import (
     ID_PATTERN,
     SIMULATED_PREFIX,

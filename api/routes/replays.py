@@ -7,10 +7,10 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Path, Response
 
-from api.ports import ReplaySpec
+from api.ports import SIMULATOR, ReplaySpec
 from api.problems import documented
 from api.queries import no_query
-from api.replays import SIMULATOR, new_run_id
+from api.replays import new_run_id
 from api.routes import API_PREFIX
 from api.schemas import ReplayList, ReplayRequest, ReplayView
 from api.services import Services, ServicesDep

@@ -17,7 +17,7 @@ from api.adapters.memory import MemoryAlertHistory
 from api.alert_stream import BEGINNING, PAGE, follow, starting_point
 from api.ports import AlertFilter, StoredAlert
 from api.wakeup import Wakeup
-from common.errors import RequestRefusedError
+from common.errors import BackendUnavailableError, RequestRefusedError
 from common.records import Alert, Level, Transition
 from tests.support.alerts import batch, make_alert
 from tests.support.api import Running, eventually, running, stream_events
@@ -198,6 +198,22 @@ async def test_stopping_the_app_ends_its_streams() -> None:
         answer = await task
 
     assert answer.status_code == 200
+
+
+async def test_a_stream_whose_history_fails_ends_whole_and_is_resumed() -> None:
+    async with running() as api:
+        first = await opened(api, "?replay=all")
+        await arrive(api, ALERTS[:2])
+        await eventually(lambda: sent(api) == 2)
+        api.fakes.history.failure = BackendUnavailableError("database is locked")
+        api.services.wakeup.ring()
+        seen = [event["id"] for event in stream_events((await first).text) if "data" in event]
+        api.fakes.history.failure = None
+        second = await opened(api, **{"Last-Event-ID": seen[-1]})
+        await arrive(api, ALERTS[2:4])
+        rest = await ended(api, second, 4)
+
+    assert seen + rest == IDS[:4]
 
 
 async def test_a_reader_that_stands_still_holds_nobody_up() -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from typing import Final, TypeVar
 
 import httpx
 
+from common.clock import SystemClock
 from common.errors import StackError
 from common.records import Verdict
 from common.scorestore.factory import open_score_store
@@ -21,18 +21,11 @@ from deploy.demo.replaying import Replay, run_replay
 from deploy.demo.report import DemoReport
 from deploy.demo.source import DemoSource
 from deploy.demo.view import DemoView
+from deploy.demo.waiting import every_verdict, unless_failed
 from deploy.local.health import NO_AUTHORITIES
 from deploy.local.programs import LOOPBACK
 from deploy.local.stack import StackPlan
 from deploy.local.supervisor import Supervisor
-
-POLL_S: Final = 0.05
-"""Also the error of the moment at which the last verdict was stored."""
-
-STALL_S: Final = 60.0
-"""No new reading and no new verdict for this long means that something is broken."""
-
-T = TypeVar("T")
 
 
 class DemoRun:
@@ -43,24 +36,15 @@ class DemoRun:
         source: What is replayed.
         speed: As for `surgeline replay`.
         view: Told how far it is.
-        stall_s: How long nothing may move, s.
     """
 
-    def __init__(
-        self,
-        plan: StackPlan,
-        source: DemoSource,
-        speed: str,
-        view: DemoView,
-        stall_s: float = STALL_S,
-    ) -> None:
+    def __init__(self, plan: StackPlan, source: DemoSource, speed: str, view: DemoView) -> None:
         self._plan = plan
         self._source = source
         self._speed = speed
         self._view = view
-        self._stall_s = stall_s
-        self._boot = 0
         self._supervisor = Supervisor(plan.stages, view.say, self._on_change)
+        self._topics_lost: asyncio.Future[None] | None = None
 
     async def run(self) -> DemoReport:
         """Run it; on return, and whatever is raised, the stack is down.
@@ -69,10 +53,18 @@ class DemoRun:
             UserError: If the producer refused what it was asked.
             StackError: If a process died or nothing moved any more; says where to look.
         """
-        return await while_running(self._supervisor, self._work())
+        self._topics_lost = asyncio.get_running_loop().create_future()
+        keeping = asyncio.create_task(self._supervisor.run())
+        try:
+            return await unless_failed(self._work(), keeping, self._topics_lost)
+        finally:
+            self._supervisor.stop()
+            await asyncio.gather(keeping, return_exceptions=True)
 
     def _on_change(self, boot: int, _pids: Mapping[str, int]) -> None:
-        self._boot = boot
+        lost = self._topics_lost
+        if boot and lost is not None and not lost.done():
+            lost.set_exception(StackError(f"The demo's topics are lost. {self._where_to_look}"))
 
     async def _work(self) -> DemoReport:
         began = time.monotonic()
@@ -88,42 +80,21 @@ class DemoRun:
                 run_replay(replay, arguments, environment, self._plan.log("replay"))
             )
             stack.callback(replaying.cancel)
-            counts = await self._wait_for_verdicts(store, replay, replaying)
+            verdicts = every_verdict(
+                store,
+                self._source.run_id,
+                replay,
+                self._view.progress,
+                SystemClock(),
+                self._where_to_look,
+            )
+            counts = await unless_failed(verdicts, replaying)
             ended_ts_ms = time.time() * 1000
             return await self._report(store, settings.kafka, replay, counts, ended_ts_ms, ready_s)
 
-    async def _wait_for_verdicts(
-        self, store: ScoreStore, replay: Replay, replaying: asyncio.Task[None]
-    ) -> Mapping[Verdict, int]:
-        """Return the verdict counts once every reading has one.
-
-        Raises:
-            StackError: If nothing moves, or the topics were lost.
-        """
-        moved, before = time.monotonic(), (-1, -1)
-        while True:
-            if replaying.done():
-                replaying.result()
-            counts = await store.verdict_counts(self._source.run_id)
-            line = replay.line
-            now = (line.sent if line else 0, sum(counts.values()))
-            self._view.progress(now[0], line.total if line else None, now[1])
-            if replay.finished and now[1] >= now[0]:
-                return counts
-            if now != before:
-                moved, before = time.monotonic(), now
-            self._check_alive(moved, now)
-            await asyncio.sleep(POLL_S)
-
-    def _check_alive(self, moved: float, now: tuple[int, int]) -> None:
-        logs = self._plan.log("detector").parent
-        if self._boot:
-            raise StackError(f"Broker or Valkey died; the demo's topics are lost. Logs: {logs}")
-        if time.monotonic() - moved > self._stall_s:
-            raise StackError(
-                f"Nothing moved for {self._stall_s:g} s: {now[0]} readings sent, {now[1]} verdicts "
-                f"stored. Look at the ends of the logs in {logs}"
-            )
+    @property
+    def _where_to_look(self) -> str:
+        return f"Look at the ends of the logs in {self._plan.log('detector').parent}"
 
     async def _report(
         self,
@@ -165,23 +136,3 @@ class DemoRun:
                 (await client.get(f"http://{LOOPBACK}:{port}/metrics")).text
                 for port in self._plan.addresses.detectors
             ]
-
-
-async def while_running(supervisor: Supervisor, work: Coroutine[None, None, T]) -> T:
-    """Return the result of ``work``, done while a supervisor runs; then take everything down.
-
-    Raises:
-        StackError: If the supervisor gave up first.
-    """
-    keeping = asyncio.create_task(supervisor.run())
-    working = asyncio.create_task(work)
-    try:
-        await asyncio.wait({keeping, working}, return_when=asyncio.FIRST_COMPLETED)
-        if keeping.done():
-            keeping.result()
-            raise StackError("The stack was stopped before the work was done.")
-        return working.result()
-    finally:
-        working.cancel()
-        supervisor.stop()
-        await asyncio.gather(working, keeping, return_exceptions=True)

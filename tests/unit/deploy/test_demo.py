@@ -7,7 +7,7 @@ import io
 import json
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,14 +18,17 @@ from rich.console import Console
 
 from common.errors import DatasetError, StackError, UserError
 from common.records import Alert, ChannelShare, Level, ModelRef, Transition, Verdict
+from common.scorestore.memory import MemoryScoreStore
 from common.scorestore.port import RunSummary
 from deploy.demo import replaying
 from deploy.demo.findings import EngineFinding, engine_finding
 from deploy.demo.latency import LATENCY_METRIC, merged_buckets, quantile_s
-from deploy.demo.replaying import Replay, run_replay
+from deploy.demo.replaying import Replay, ReplayLine, run_replay
 from deploy.demo.report import SIMULATED_NOTE, DemoReport, show, write_json
 from deploy.demo.source import DemoSource, choose_source
+from deploy.demo.waiting import every_verdict, unless_failed
 from detector.metrics import DetectorMetrics
+from tests.support.clock import FakeClock
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 
@@ -293,3 +296,79 @@ def test_a_failed_replay_says_why_and_where_to_look(producer: Path) -> None:
 
     with pytest.raises(StackError, match=r"exit code 1.*the broker is gone.*replay\.log"):
         replay_of(producer, f"import sys; print('{line}'); sys.exit(1)")
+
+
+class CountingStore(MemoryScoreStore):
+    """A score store whose counts follow a script."""
+
+    def __init__(self, counts: Sequence[int]) -> None:
+        super().__init__()
+        self._counts = iter(counts)
+        self._last = 0
+
+    async def verdict_counts(self, run_id: str | None = None) -> Mapping[Verdict, int]:
+        self._last = next(self._counts, self._last)
+        return {Verdict.SCORED: self._last}
+
+
+async def test_the_wait_ends_when_every_reading_sent_has_a_verdict() -> None:
+    seen: list[tuple[int, int | None, int]] = []
+    replay = Replay(ReplayLine(sent=3, total=3), finished=True)
+
+    counts = await every_verdict(
+        CountingStore([0, 1, 3, 99]), "r", replay, lambda *now: seen.append(now), FakeClock(), ""
+    )
+
+    assert counts == {Verdict.SCORED: 3}
+    assert seen == [(3, 3, 0), (3, 3, 1), (3, 3, 3)]
+
+
+async def test_verdicts_of_a_replay_that_still_sends_are_not_the_end() -> None:
+    replay = Replay(ReplayLine(sent=1, total=2), finished=False)
+    clock = FakeClock()
+
+    with pytest.raises(match=r"60 s: 1 readings sent, 1 verdicts stored. See x."):
+        await every_verdict(CountingStore([1]), "r", replay, lambda *_: None, clock, "See x.")
+
+    assert clock.elapsed_s == pytest.approx(60, abs=0.2)
+
+
+async def test_slow_progress_is_no_stall() -> None:
+    replay = Replay(ReplayLine(sent=50, total=50), finished=True)
+
+    counts = await every_verdict(
+        CountingStore(range(51)), "r", replay, lambda *_: None, FakeClock(), "", stall_s=0.06
+    )
+
+    assert counts == {Verdict.SCORED: 50}
+
+
+async def test_work_is_given_up_when_what_it_depends_on_fails() -> None:
+    ended = asyncio.Event()
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async def fails() -> None:
+        raise StackError("down")
+
+    with pytest.raises(StackError, match="down"):
+        await unless_failed(work(), asyncio.create_task(fails()))
+
+    assert ended.is_set()
+
+
+async def test_work_outlives_what_ended_well() -> None:
+    async def work() -> str:
+        await other
+        return "done"
+
+    async def ends() -> None:
+        return None
+
+    other = asyncio.create_task(ends())
+
+    assert await unless_failed(work(), other) == "done"

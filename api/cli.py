@@ -123,7 +123,9 @@ def _follow(client: ApiClient, query: dict[str, str | None]) -> None:
     console = Console(highlight=False, soft_wrap=True)
 
     def on_cut(why: str, wait_s: float) -> None:
-        error_console().print(f"{why.rstrip('.')}; going on in {wait_s:g} s", style="dim", markup=False)
+        error_console().print(
+            f"{why.rstrip('.')}; going on in {wait_s:g} s", style="dim", markup=False
+        )
 
     console.print("Following alerts; Ctrl-C ends.", style="dim")
     for data in client.follow("/api/v1/alerts/stream", query, on_cut):

@@ -81,7 +81,8 @@ def add_agent(
 
     @app.on_partitions_revoked.connect(weak=False)  # type: ignore[untyped-decorator]
     async def left(sender: faust.App, revoked: set[TP], **_: object) -> None:
-        on_revoked()
+        if revoked:  # joining begins with the revocation of nothing
+            on_revoked()
 
     @app.agent(readings, concurrency=1)  # type: ignore[untyped-decorator]
     async def detect(stream: faust.Stream) -> None:

@@ -28,21 +28,32 @@ PER_BATCH = (
     Point.PUBLISHED,
     Point.STATES_WRITTEN,
 )
-AT_THE_END = (Point.REVOKED, Point.STOPPING)
+WHEN_RUNNING = (Point.REVOKED, Point.STOPPING)
 
 FULL = os.environ.get("SURGELINE_TEST_FAULTS") == "full"
 REPETITIONS = 3 if FULL else 1
 RANDOM_KILLS = 20 if FULL else 2
-POINTS = (*ONCE, *PER_BATCH, *AT_THE_END) if FULL else (Point.SCORES_WRITTEN, Point.STATES_WRITTEN)
+POINTS = (
+    (*ONCE, *PER_BATCH, *WHEN_RUNNING) if FULL else (Point.SCORES_WRITTEN, Point.STATES_WRITTEN)
+)
 
 
 def die_at(bench: DetectorBench, point: Point, nth: int) -> None:
     """Run a worker until it kills itself at a point."""
     process = bench.start(SURGELINE_DETECTOR__TEST_KILL_AT=f"{point.value}:{nth}", **SMALL_BATCHES)
-    if point in AT_THE_END:
+    if point in WHEN_RUNNING:
         wait_until(lambda: bench.ready(process), "ready")
+    if point is Point.STOPPING:
         process.send_signal(signal.SIGTERM)
-    assert process.wait(60) == -signal.SIGKILL, f"never reached {point}: {bench.log()[-2000:]}"
+    rival = None
+    if point is Point.REVOKED:  # somebody has to join for partitions to be taken away
+        rival = bench.start(SURGELINE_DETECTOR__HTTP_PORT="0", **SMALL_BATCHES)
+    try:
+        assert process.wait(60) == -signal.SIGKILL, f"never at {point}: {bench.log()[-2000:]}"
+    finally:
+        if rival is not None:
+            rival.kill()
+            rival.wait()
 
 
 @pytest.mark.timeout(600)

@@ -119,6 +119,13 @@ def engine_stories(scored: Scored) -> tuple[EngineStory, ...]:
     return tuple(_story(scored, int(unit)) for unit in np.unique(scored.units))
 
 
+def leads_of(story: EngineStory) -> tuple[int, int, int]:
+    """Return a sort key, worst lead first: critical, then warning (never is worst), then number."""
+    leads = (story.critical_lead, story.warning_lead)
+    first, second = (-1 if lead is None else lead for lead in leads)
+    return first, second, story.unit
+
+
 def _story(scored: Scored, unit: int) -> EngineStory:
     own = scored.units == unit
     cycles, rul, scores = scored.cycles[own], scored.rul[own], scored.scores[own]

@@ -1,0 +1,235 @@
+"""Puts the report together: one HTML file, no other file, no other host.
+
+What a section shows is prepared here as plain values; how it looks is ``report.html.j2`` and
+``report.css``. Everything that comes from data or an artifact is escaped by the template engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import jinja2
+import numpy as np
+from markupsafe import Markup
+
+from common.settings import AlarmSettings
+from models.artifact import Artifact
+from models.comparison import Comparison
+from models.evaluation import Scored
+from models.metrics import Metrics
+from models.preparation import Prepared
+from models.report import curves, figures, lives
+from models.report.bootstrap import LEVELS, Interval, proportion_interval
+from models.report.events import EngineStory, engine_stories
+from models.report.headline import Headline, headlines
+from models.report.league import LeagueRow, league
+from models.report.verdicts import FEW_ENGINES, Uncertainty, sentence, summary
+from models.splits import FAULT_RUL, HEALTHY_RUL
+from models.tables import UNPUBLISHED_NOTE
+
+FOLDER: Final = Path(__file__).parent
+TEMPLATE: Final = "report.html.j2"
+
+
+@dataclass(frozen=True, slots=True)
+class LevelEvents:
+    """What one level did over whole engines.
+
+    Attributes:
+        level: Its name.
+        threshold: Its value.
+        caught: Engines whose alarm began in time.
+        failing: Engines with a faulty window.
+        caught_range: 95 % for the caught fraction, Wilson.
+        leads: Of the caught, cycles, ascending.
+        false_windows: Healthy windows reported.
+        healthy_windows: Healthy windows.
+        false_engines: Engines with a healthy window reported.
+        engines: Engines with a healthy window.
+        false_range: 95 % for the fraction of engines with one, Wilson.
+    """
+
+    level: str
+    threshold: float
+    caught: int
+    failing: int
+    caught_range: Interval | None
+    leads: tuple[int, ...]
+    false_windows: int
+    healthy_windows: int
+    false_engines: int
+    engines: int
+    false_range: Interval | None
+
+    @property
+    def per_1000(self) -> float | None:
+        """Healthy windows reported, of a thousand."""
+        return 1000 * self.false_windows / self.healthy_windows if self.healthy_windows else None
+
+    def lead(self, q: float) -> float | None:
+        """Return a quantile of the leads; none if no engine was caught."""
+        return float(np.quantile(self.leads, q)) if self.leads else None
+
+
+def render_report(
+    artifact: Artifact,
+    prepared: Prepared | None,
+    comparison: Comparison,
+    uncertainty: Uncertainty | None,
+    command: str,
+) -> str:
+    """Return the whole page.
+
+    Args:
+        artifact: The default model.
+        prepared: The training file the baselines were fitted and calibrated on; none if there was
+            none.
+        comparison: With its scores.
+        uncertainty: Intervals; none leaves them out.
+        command: How to make the report again.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"num": shown, "pm": shown_interval, "thousands": thousands}
+    scored = comparison.scored[comparison.default]
+    stories = engine_stories(scored)
+    return environment.get_template(TEMPLATE).render(
+        **_provenance(artifact, prepared, comparison, command),
+        **_standing(comparison, uncertainty),
+        **_drawings(artifact, comparison, scored, stories),
+        css=Markup((FOLDER / "report.css").read_text(encoding="utf-8")),  # noqa: S704 - ours
+        alarm=AlarmSettings(),
+        fault_rul=FAULT_RUL,
+        healthy_rul=HEALTHY_RUL,
+        few_engines=FEW_ENGINES,
+    )
+
+
+def level_events(stories: Sequence[EngineStory], scored: Scored) -> list[LevelEvents]:
+    """Return warning and critical over whole engines."""
+    found = []
+    failing = [story for story in stories if story.failing]
+    with_healthy = [story for story in stories if story.healthy_windows]
+    for level in LEVELS:
+        leads = sorted(lead for s in failing if (lead := s.lead(level)) is not None)
+        false = [
+            story.false_warnings if level == "warning" else story.false_criticals
+            for story in with_healthy
+        ]
+        reported = sum(count > 0 for count in false)
+        found.append(
+            LevelEvents(
+                level,
+                getattr(scored.thresholds, level),
+                len(leads),
+                len(failing),
+                proportion_interval(len(leads), len(failing)),
+                tuple(leads),
+                sum(false),
+                sum(story.healthy_windows for story in with_healthy),
+                reported,
+                len(with_healthy),
+                proportion_interval(reported, len(with_healthy)),
+            )
+        )
+    return found
+
+
+def _provenance(
+    artifact: Artifact, prepared: Prepared | None, comparison: Comparison, command: str
+) -> dict[str, object]:
+    manifest = artifact.manifest
+    return {
+        "measured": comparison.measured,
+        "manifest": manifest,
+        "artifact": artifact,
+        "prepared": prepared,
+        "same_training": prepared is None or manifest.training.data_sha256 == prepared.sha256,
+        "unpublished": None if comparison.measured.published else UNPUBLISHED_NOTE,
+        "command": command,
+    }
+
+
+def _standing(comparison: Comparison, uncertainty: Uncertainty | None) -> dict[str, object]:
+    others = [name for name in comparison.models if name != comparison.default]
+    rows: list[LeagueRow] = league(comparison, uncertainty)
+    cards: list[Headline] = headlines(comparison, uncertainty)
+    return {
+        "default": comparison.default,
+        "metrics": comparison.models[comparison.default],
+        "uncertainty": uncertainty,
+        "headlines": cards,
+        "league": rows,
+        "summary": summary(comparison, uncertainty) if uncertainty else [],
+        "sentences": [sentence(comparison, uncertainty, n) for n in others] if uncertainty else [],
+    }
+
+
+def _drawings(
+    artifact: Artifact,
+    comparison: Comparison,
+    scored: Scored,
+    stories: Sequence[EngineStory],
+) -> dict[str, object]:
+    rankable = all(curves.rankable(one) for one in comparison.scored.values())
+    failing = any(story.failing for story in stories)
+    order = _by_quality(comparison.models, comparison.default)
+    return {
+        "ranking": figures.ranking_figures(comparison.scored, comparison.default, order)
+        if rankable
+        else None,
+        "sweep": figures.sweep_figure(scored) if rankable else None,
+        "confusions": [
+            curves.confusion(scored, level, getattr(scored.thresholds, level)) for level in LEVELS
+        ],
+        "lead": figures.lead_figure(stories) if failing else None,
+        "false_alarms": figures.false_alarm_figure(scored, stories),
+        "events": level_events(stories, scored),
+        "stories": stories,
+        "alarms": sum(len(story.alarms) for story in stories),
+        "early_alarms": sum(story.early for story in stories),
+        "lives": lives.draw_lives(scored, stories, artifact.manifest.channels),
+    }
+
+
+def _by_quality(models: Mapping[str, Metrics], default: str) -> list[str]:
+    others = [name for name in models if name != default]
+    return sorted(others, key=lambda name: -(models[name].pr_auc or 0.0))
+
+
+def shown(value: float | None, digits: int = 3) -> str:
+    """Return a number, or a dash for none.
+
+    Example:
+        >>> shown(0.98765, 3), shown(None)
+        ('0.988', '-')
+    """
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def shown_interval(value: Interval | None, digits: int = 3) -> str:
+    """Return ``low to high``, or nothing for none.
+
+    Example:
+        >>> shown_interval(Interval(0.25, 0.5), 2)
+        '0.25 to 0.50'
+    """
+    return "" if value is None else f"{value.low:.{digits}f} to {value.high:.{digits}f}"
+
+
+def thousands(value: int) -> str:
+    """Return a count with separators.
+
+    Example:
+        >>> thousands(44510)
+        '44,510'
+    """
+    return f"{value:,}"

@@ -1,8 +1,9 @@
 """What every score store promises.
 
 Identity: a verdict is the row of (asset, run, cycle); a repeat (late, duplicate, rejected) is the
-row of (topic, partition, offset) and never touches the verdict of the reading it repeats. Writing a
-row again replaces it, so a redelivered batch is harmless.
+row of (asset, run, topic, partition, offset, broker's timestamp) and never touches the verdict of
+the reading it repeats. The timestamp is there because a topic made anew counts offsets from 0
+again. Writing a row again replaces it, so a redelivered batch is harmless.
 """
 
 from __future__ import annotations
@@ -106,19 +107,26 @@ class ScoreStore(Protocol):
 
         Idempotent; any mix of assets, runs, verdicts and repeats; all in one round trip (or a few,
         by size), never one per row. When it raises, any part may have been written: write again.
+
+        Raises:
+            ValueError: If a score, threshold or share is NaN or infinite; then nothing is written.
         """
 
     async def query(self, query: ScoreQuery) -> ScorePage:
         """Return one page.
 
         Raises:
-            ValueError: If the cursor is not one of ours.
+            ValueError: If the cursor is not one of ours, the limit is out of bounds, or a time
+                has no timezone.
         """
 
     async def runs(
         self, *, asset_id: str | None = None, run_id: str | None = None
     ) -> Sequence[RunSummary]:
-        """Return a summary of each (asset, run), ordered by asset then by ``last_ts``."""
+        """Return a summary of each (asset, run), ordered by asset, ``last_ts``, run.
+
+        A run of which only repeats are known is not among them.
+        """
 
     async def verdict_counts(self, run_id: str | None = None) -> Mapping[Verdict, int]:
         """Return how many readings got each verdict; only kinds that occurred, repeats included."""

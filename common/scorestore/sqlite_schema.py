@@ -127,7 +127,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, timeout_s: float) -> No
     _enter_wal(connection, path, timeout_s)
     # FULL syncs the log at each commit, so that a power cut cannot lose what was acknowledged; with
     # NORMAL only a killed process cannot. The detector acknowledges offsets on the strength of it,
-    # and one sync a batch costs a tenth of the throughput (docs/score-store.md).
+    # and one sync a batch costs 10 to 20 % of throughput (docs/score-store.md).
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA cache_size = -32000")  # KiB; four indexes of a busy day stay in it
     connection.execute("PRAGMA journal_size_limit = 67108864")  # a long read may swell the log
@@ -151,9 +151,11 @@ def _version(connection: sqlite3.Connection) -> int:
 
 
 def _check_ours(connection: sqlite3.Connection, path: Path) -> None:
+    connection.execute("BEGIN")  # one moment: another process may be creating the tables
     version = _version(connection)
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    connection.execute("COMMIT")
     if tables and application_id != APPLICATION_ID:
         raise BackendRefusedError(
             f"Score store {path}: this SQLite file belongs to another program; name another file."

@@ -342,14 +342,16 @@ async def test_two_cycles_at_the_same_time_are_two_rows(store: ScoreStore) -> No
 
 
 @pytest.mark.parametrize("newest_first", [False, True])
-@pytest.mark.parametrize("limit", [1, 3, 7, 100])
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 5, 7, 100])
 async def test_cursors_walk_everything_exactly_once(
     store: ScoreStore, limit: int, newest_first: bool
 ) -> None:
     rows = [
         *fleet(4, 3),  # four engines share each moment: pages of 1 and 3 cut through it
         *fleet(2, 3, run_id="run-2"),
-        scored(40, at_s=1.0, asset_id="engine-2"),  # cycles and times need not agree
+        scored(40, at_s=1.0, asset_id="engine-2"),  # cycles and times need not agree, so that
+        scored(40, at_s=2.0, asset_id="engine-0"),  # a store's own order differs from the port's
+        replace(scored(3, run_id="run-3"), model="a-model-that-sorts-first@1"),
     ]
     await store.write(rows)
 

@@ -12,10 +12,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from hypothesis import given, settings
@@ -26,6 +28,7 @@ from common.records import Level, ScoreRecord, SourcePosition, Verdict
 from common.scorestore.memory import MemoryScoreStore
 from common.scorestore.port import ScoreQuery
 from common.scorestore.sqlite import SqliteScoreStore
+from common.scorestore.sqlite_schema import open_connection
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 NOBODY = 65534
@@ -254,6 +257,32 @@ async def test_a_cancelled_write_is_whole_or_absent_and_closing_waits_for_it(pat
     async with SqliteScoreStore(path, 5) as store:
         counts = await store.verdict_counts()
         assert counts in ({}, {Verdict.SCORED: 5000})
+
+
+def test_any_number_may_open_a_new_file_at_once(tmp_path: Path) -> None:
+    openers = 8
+    with ThreadPoolExecutor(openers) as threads:
+        for attempt in range(30):
+            path = tmp_path / f"{attempt}.db"
+            together = Barrier(openers)
+
+            def open_and_close(path: Path = path, together: Barrier = together) -> None:
+                together.wait()
+                open_connection(path, 30).close()
+
+            for opened in [threads.submit(open_and_close) for _ in range(openers)]:
+                opened.result()
+
+
+def test_opening_a_new_file_waits_for_who_looks_at_it(path: Path) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN")
+        other.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        with ThreadPoolExecutor(1) as thread:
+            opening = thread.submit(lambda: open_connection(path, 30).close())
+            assert not wait([opening], timeout=0.2).done
+            other.execute("ROLLBACK")
+            opening.result()
 
 
 WRITING = """

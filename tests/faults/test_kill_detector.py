@@ -82,19 +82,22 @@ async def test_kills_at_random_times_leave_the_outcome_as_if_undisturbed(
     bench: DetectorBench, messages: list[tuple[bytes, bytes]], undisturbed: ReplayOutcome
 ) -> None:
     chance = random.Random(5)
-    await bench.send(messages)
+    part = len(messages) // (RANDOM_KILLS + 1)
+    disturbed = 0
 
-    for remaining in range(RANDOM_KILLS, 0, -1):
-        # A share of what is left, so that the last kill still finds work; the worker is wherever
-        # it happens to be by then.
+    for number in range(RANDOM_KILLS):
+        await bench.send(messages[number * part : (number + 1) * part])
+        # The worker dies once a random share of what it has to do is done, wherever it is by then.
         process = bench.start(**SMALL_BATCHES)
         done = await bench.verdict_total()
-        share = (len(messages) - done) // (remaining + 1)
-        await bench.wait_for_verdicts(done + chance.randint(1, max(1, share)))
+        due = (number + 1) * part - done
+        await bench.wait_for_verdicts(done + chance.randint(1, max(1, due // 2)))
         process.kill()
         process.wait()
+        disturbed += await bench.verdict_total() < (number + 1) * part
 
-    assert await bench.verdict_total() < len(messages), "every kill came too late to disturb"
+    assert disturbed, "every kill came too late to disturb"
+    await bench.send(messages[RANDOM_KILLS * part :])
     with bench.running():
         await bench.wait_for_verdicts(len(messages))
     assert_same_outcome(await outcome_of(bench), undisturbed)

@@ -12,8 +12,9 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 from models.evaluation import Scored
 
 SWEEP_POINTS: Final = 240
-SWEEP_TAIL: Final = 0.995
-"""The sweep ends at this quantile of the scores, or a few great scores would squeeze the rest."""
+CRITICAL_SPAN: Final = 2.5
+"""Plots along the score reach this many times as far as the critical threshold, counted from the
+lowest score: scores of a failing engine go far beyond, and would squeeze what matters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +83,17 @@ def precision_recall(scored: Scored) -> Curve:
     return Curve(np.asarray(recall, float), np.asarray(precision, float))
 
 
+def score_span(scored: Scored, span: float = CRITICAL_SPAN) -> tuple[float, float]:
+    """Return the lowest and the highest score that a plot shows; see :data:`CRITICAL_SPAN`."""
+    low, high = float(scored.scores.min()), float(scored.scores.max())
+    top = low + span * (scored.thresholds.critical - low)
+    # above it there is nothing to see; a critical threshold at or below all scores says nothing
+    return low, top if top > low else max(high, low + 1.0)
+
+
 def sweep(scored: Scored) -> Sweep:
     """Return precision, recall, F1 and false alarms of a row of thresholds."""
-    low, high = scored.scores.min(), float(np.quantile(scored.scores, SWEEP_TAIL))
-    high = max(high, scored.thresholds.critical * 1.1)
+    low, high = score_span(scored)
     thresholds = np.linspace(low, high, SWEEP_POINTS)
     reported = _at_or_above(scored.scores, thresholds)
     hits = _at_or_above(scored.scores[scored.faulty], thresholds)

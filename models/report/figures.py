@@ -19,6 +19,7 @@ from models.report.svg import (
     GRID,
     INK,
     MUTED,
+    PAPER,
     SERIES,
     WARNING,
     canvas,
@@ -121,7 +122,7 @@ def sweep_figure(scored: Scored) -> Markup:
         for axes in (left, right):
             axes.set_xlim(found.thresholds[0], found.thresholds[-1])
             _threshold_lines(axes, scored)
-        left.legend(loc="lower right", ncols=3)
+        left.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, borderaxespad=0.2)
         return to_svg(figure, "sweep", "Precision, recall, F1, false alarms by threshold")
 
 
@@ -137,6 +138,7 @@ def _threshold_lines(axes: Axes, scored: Scored) -> None:
             textcoords="offset points",
             color=colour,
             size=8,
+            bbox={"facecolor": PAPER, "alpha": 0.8, "edgecolor": "none", "pad": 0.6},
         )
 
 
@@ -147,7 +149,7 @@ def lead_figure(stories: Sequence[EngineStory]) -> Markup:
         if len(failing) > MANY_ENGINES:
             return _lead_histogram(failing)
         failing.sort(key=leads_of)
-        figure = canvas(5.1, 0.9 + 0.17 * max(8, len(failing)))
+        figure = canvas(5.1, 1.0 + 0.2 * max(8, len(failing)))
         axes = panel(figure, "Lead time, one line per engine", "cycles before failure", "engine")
         for row, story in enumerate(failing):
             ends = [lead for lead in (story.warning_lead, story.critical_lead) if lead is not None]
@@ -210,13 +212,16 @@ def false_alarm_figure(scored: Scored, stories: Sequence[EngineStory]) -> Markup
         lower.set_ylim(0, max(4, *(story.false_warnings * 1.15 for story in shown)))
         lower.yaxis.set_major_locator(MaxNLocator(integer=True))
         lower.grid(visible=False, axis="x")
-        lower.legend(loc="upper right", ncols=2)
+        if any(story.false_warnings for story in stories):
+            lower.legend(loc="upper right", ncols=2)
+        else:
+            lower.text(0.5, 0.5, "none", transform=lower.transAxes, color=MUTED, ha="center")
         return to_svg(figure, "false", "Score distributions and false alarms per engine")
 
 
 def _phase_histograms(axes: Axes, scored: Scored) -> None:
-    high = max(float(np.quantile(scored.scores, 0.99)), scored.thresholds.critical * 1.2)
-    bins = np.linspace(float(scored.scores.min()), high, 45).tolist()
+    low, high = curves.score_span(scored, 2 * curves.CRITICAL_SPAN)
+    bins = np.linspace(low, high, 60).tolist()
     clipped = np.minimum(scored.scores, high)
     between = ~scored.faulty & ~scored.healthy
     for name, mask, colour in (
@@ -236,4 +241,4 @@ def _phase_histograms(axes: Axes, scored: Scored) -> None:
             )  # fmt: skip
     axes.set_xlim(bins[0], high)
     _threshold_lines(axes, scored)
-    axes.legend(loc="center right")
+    axes.legend(loc="upper right", bbox_to_anchor=(1.0, 0.9))

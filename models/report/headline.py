@@ -43,7 +43,7 @@ def headlines(comparison: Comparison, uncertainty: Uncertainty | None) -> list[H
         card("ROC AUC", "auc", "near-failure windows ranked above the others", _fraction),
         card("PR-AUC", "pr_auc", "precision averaged over recall", _fraction),
         card(
-            "F1, critical level",
+            "F1 at critical",
             "critical.f1",
             f"precision {critical.precision:.3f}, recall {critical.recall:.3f}"
             if metrics.faulty_windows
@@ -56,20 +56,20 @@ def headlines(comparison: Comparison, uncertainty: Uncertainty | None) -> list[H
             _range(proportion_interval(critical.engines_caught, critical.engines), _percent)
             if uncertainty
             else "",
-            f"critical level; warning {warning.engines_caught} of {warning.engines}",
+            f"at critical; at warning {warning.engines_caught} of {warning.engines}",
         ),
         card(
-            "Mean lead, warning",
+            "Mean lead",
             "warning.lead_mean",
-            "life left when the alarm begins"
+            "life left when the warning begins"
             + ("" if warning.lead_min is None else f"; the shortest {warning.lead_min} cycles"),
             lambda value: f"{value:.0f} cycles",
         ),
         card(
-            "False alarms, warning",
+            "False alarms",
             "warning.false_alarms_per_1000",
-            "per 1000 healthy windows; critical level: "
-            + ("none healthy" if (x := critical.false_alarms_per_1000) is None else f"{x:.1f}"),
+            "per 1000 healthy windows at warning; at critical "
+            + ("unknown" if (x := critical.false_alarms_per_1000) is None else f"{x:.1f}"),
             lambda value: f"{value:.1f}",
         ),
     ]
@@ -78,6 +78,8 @@ def headlines(comparison: Comparison, uncertainty: Uncertainty | None) -> list[H
 def _range(found: Interval | None, write: Callable[[float], str]) -> str:
     if found is None:
         return ""
+    if found.low == found.high:
+        return "the same in every draw"
     low, high = write(found.low), write(found.high)
     number, _, unit = low.partition(" ")
     return f"{number} to {high}" if unit and high.endswith(unit) else f"{low} to {high}"

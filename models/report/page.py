@@ -98,7 +98,12 @@ def render_report(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"num": shown, "pm": shown_interval, "thousands": thousands}
+    environment.filters |= {
+        "num": shown,
+        "pm": shown_interval,
+        "thousands": thousands,
+        "sentence": as_sentence,
+    }
     scored = comparison.scored[comparison.default]
     stories = engine_stories(scored)
     return environment.get_template(TEMPLATE).render(
@@ -216,13 +221,20 @@ def shown(value: float | None, digits: int = 3) -> str:
 
 
 def shown_interval(value: Interval | None, digits: int = 3) -> str:
-    """Return ``low to high``, or nothing for none.
+    """Return ``low-high`` with the dash of ranges, or nothing for none."""
+    if value is None:
+        return ""
+    return f"{value.low:.{digits}f}\N{EN DASH}{value.high:.{digits}f}"
+
+
+def as_sentence(text: str) -> str:
+    """Return the text with a capital at its start and a full stop at its end.
 
     Example:
-        >>> shown_interval(Interval(0.25, 0.5), 2)
-        '0.25 to 0.50'
+        >>> as_sentence("highest F1 on engines 1-80")
+        'Highest F1 on engines 1-80.'
     """
-    return "" if value is None else f"{value.low:.{digits}f} to {value.high:.{digits}f}"
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
 
 
 def thousands(value: int) -> str:

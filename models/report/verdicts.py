@@ -26,8 +26,8 @@ from models.report.bootstrap import (
     intervals,
 )
 
-COMPARED: Final = {"auc": "AUC", "pr_auc": "PR-AUC", "critical.f1": "F1 at critical"}
-"""Metrics a verdict looks at; all of them the higher the better."""
+COMPARED: Final = {"auc": "AUC", "pr_auc": "PR-AUC", "critical.f1": "F1"}
+"""Metrics a verdict looks at, F1 at the critical level; all of them the higher the better."""
 
 FEW_ENGINES: Final = 10
 """Below this many engines an interval is called rough: it is drawn from few different engines."""
@@ -113,7 +113,10 @@ def flat(metrics: Metrics) -> dict[str, float | None]:
 
 
 def summary(comparison: Comparison, uncertainty: Uncertainty) -> list[str]:
-    """Return in one to three sentences how the default model stands among all the others."""
+    """Return in a few sentences how the default model stands among all the others.
+
+    The first is about the best of the simple ones, those without a network.
+    """
     outcomes = {name: set(uncertainty.outcomes(name).values()) for name in uncertainty.differences}
     if not outcomes:
         return [f"{comparison.default} stands alone: there is nothing to compare it with."]
@@ -130,11 +133,30 @@ def summary(comparison: Comparison, uncertainty: Uncertainty) -> list[str]:
         (mixed, f"{{}} significantly worse than {default} in some of {metrics}, not in all."),
         (worse, f"{{}} significantly worse than {default} in all of {metrics}."),
     ]
+    simple = comparison.best_baseline()
     return [
-        text.format(f"{_listed(names)} {'is' if len(names) == 1 else 'are'}")
-        for names, text in said
-        if names
+        *([_simple_sentence(simple, uncertainty, default)] if simple else []),
+        *(
+            text.format(f"{_listed(names)} {'is' if len(names) == 1 else 'are'}")
+            for names, text in said
+            if names
+        ),
     ]
+
+
+def _simple_sentence(name: str, uncertainty: Uncertainty, default: str) -> str:
+    outcomes = uncertainty.outcomes(name)
+    better, worse = (
+        [COMPARED[metric] for metric, found in outcomes.items() if found == outcome]
+        for outcome in ("better", "worse")
+    )
+    if better:
+        standing = f"significantly better than {default} in {_listed(better)}"
+    elif worse:
+        standing = f"significantly worse than {default} in {_listed(worse)}"
+    else:
+        standing = f"not significantly worse than {default}: the simpler one would do as well"
+    return f"The best model without a network, {name}, is {standing}."
 
 
 def sentence(comparison: Comparison, uncertainty: Uncertainty, model: str) -> str:
@@ -156,12 +178,12 @@ def sentence(comparison: Comparison, uncertainty: Uncertainty, model: str) -> st
 
 
 def short(uncertainty: Uncertainty, model: str) -> str:
-    """Return the same for a table's cell: ``worse in AUC, PR-AUC``."""
+    """Return the same for a table's cell: ``worse: AUC, PR-AUC``."""
     outcomes = uncertainty.outcomes(model)
     if not outcomes:
         return "not comparable"
     parts = [
-        f"{outcome} in {', '.join(named)}"
+        f"{outcome}: {', '.join(named)}"
         for outcome in ("better", "worse")
         if (named := [COMPARED[metric] for metric, found in outcomes.items() if found == outcome])
     ]

@@ -77,7 +77,7 @@ $(BIN)/python:
 	  fi; \
 	done; \
 	echo "error: Python 3.11 or newer is needed;" \
-	  "found: $$($(or $(PYTHON),python3) --version 2>&1 || echo none)." \
+	  "found: $$({ $(or $(PYTHON),python3) --version || echo none; } 2>/dev/null | head -n 1)." \
 	  "Install one, or name it: make ... PYTHON=/path/to/python3.12" >&2; \
 	exit 1
 

@@ -103,7 +103,8 @@ def _run(source: DemoSource, var_dir: Path, workers: int, speed: str) -> DemoRep
     async def run() -> DemoReport:
         work = asyncio.current_task()
         assert work is not None  # noqa: S101 - inside one
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, work.cancel)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, work.cancel)
         return await DemoRun(plan, source, speed, view).run()
 
     with claimed(var_dir), DemoView(error_console()) as view:
@@ -112,7 +113,7 @@ def _run(source: DemoSource, var_dir: Path, workers: int, speed: str) -> DemoRep
         try:
             return asyncio.run(run())
         except asyncio.CancelledError as exc:
-            raise KeyboardInterrupt from exc  # SIGTERM; all is down, as after Ctrl-C
+            raise KeyboardInterrupt from exc  # all is down; said and exited as everywhere
 
 
 @contextmanager

@@ -37,7 +37,14 @@ def utc_text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
+EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST: Final = datetime(2262, 1, 1, tzinfo=UTC)
+"""What InfluxDB can keep: nanoseconds since 1970 in 64 bits."""
+
+
 def _as_utc(moment: datetime) -> datetime:
+    if not EARLIEST <= moment < LATEST:
+        raise ValueError(f"a time from {EARLIEST:%Y} to {LATEST:%Y} is expected")
     return moment.astimezone(UTC)
 
 

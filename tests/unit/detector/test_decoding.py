@@ -40,6 +40,8 @@ BAD = [
     pytest.param(changed(GOOD, asset_id="a b"), RejectReason.SCHEMA, False, id="bad asset id"),
     pytest.param(changed(GOOD, asset_id=None), RejectReason.SCHEMA, False, id="no asset id"),
     pytest.param(changed(GOOD, ts="2026-01-01T00:00:00"), RejectReason.SCHEMA, False, id="naive"),
+    pytest.param(changed(GOOD, ts="1815-06-18T11:00:00Z"), RejectReason.SCHEMA, False, id="old"),
+    pytest.param(changed(GOOD, ts="2300-01-01T00:00:00Z"), RejectReason.SCHEMA, False, id="far"),
     pytest.param(changed(GOOD, ts="yesterday"), RejectReason.SCHEMA, False, id="not a time"),
     pytest.param(changed(GOOD, schema_version=2), RejectReason.SCHEMA, True, id="other schema"),
     pytest.param(changed(GOOD, sensors=[1.0]), RejectReason.SCHEMA, True, id="sensors as list"),

@@ -1,7 +1,8 @@
-"""Load and save a trained model: a folder of ``manifest.json`` and, if it has one, its network.
+"""Load and save a trained model: a folder of ``manifest.json`` and the files that it names.
 
-Nothing is unpickled or executed. The manifest holds the digest of the network's bytes; the digest
-of the manifest names the whole. What does not fit is refused with what came, what was expected and
+These are the network and the arrays that its score learned, if it has any. Nothing is unpickled or
+executed. The manifest holds the digests of both; its own digest names the whole. What does not fit
+is refused with what came, what was expected and
 what to do. No torch and no onnxruntime here: opening for scoring is ``serving.open_scorer``.
 """
 
@@ -23,7 +24,7 @@ SHIPPED: Final = Path(__file__).parent / "artifacts"
 
 MANIFEST_FILE: Final = "manifest.json"
 MAX_MANIFEST_BYTES: Final = 4 * 1024 * 1024
-MAX_NETWORK_BYTES: Final = 256 * 1024 * 1024
+MAX_FILE_BYTES: Final = 256 * 1024 * 1024
 RETRAIN: Final = "Train it again with `surgeline train`, or restore the folder from its source."
 
 
@@ -34,10 +35,12 @@ class Artifact:
     Attributes:
         manifest: What it is.
         network: Bytes of the ONNX network; none for a score without one.
+        arrays: Bytes of the ``.npz`` file; none for a score without one.
     """
 
     manifest: Manifest
     network: bytes | None
+    arrays: bytes | None = None
 
     @property
     def sha256(self) -> str:
@@ -63,39 +66,32 @@ def load_artifact(name_or_path: str) -> Artifact:
     Raises:
         ArtifactError: If it is missing, damaged, tampered with or of an unknown layout.
     """
-    folder = _find(name_or_path)
+    folder = artifact_folder(name_or_path)
     manifest = _read_manifest(folder / MANIFEST_FILE)
-    if manifest.network is None:
-        return Artifact(manifest, None)
-    path = folder / manifest.network.file
-    if not path.resolve().is_relative_to(folder.resolve()):
-        raise ArtifactError(
-            f"{path} leads out of the artifact's folder, to {path.resolve()}; a file inside it was "
-            f"expected. {RETRAIN}"
-        )
-    network = _read(path, MAX_NETWORK_BYTES)
-    digest = hashlib.sha256(network).hexdigest()
-    if digest != manifest.network.sha256:
-        raise ArtifactError(
-            f"{path} has sha256 {digest}; its manifest expects {manifest.network.sha256}: the file "
-            f"was changed or damaged. {RETRAIN}"
-        )
-    return Artifact(manifest, network)
+    network, arrays = (
+        None if named is None else _read_named(folder, named.file, named.sha256)
+        for named in (manifest.network, manifest.score.arrays)
+    )
+    return Artifact(manifest, network, arrays)
 
 
 def save_artifact(artifact: Artifact, folder: Path) -> None:
     """Write an artifact to a folder, which is made if need be.
 
     Each file is written whole under another name first and the manifest goes last, so a reader
-    never sees a manifest without its network. Other files in the folder are left alone.
+    never sees a manifest without its files. Other files in the folder are left alone.
 
     Raises:
         ArtifactError: If the folder cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if artifact.manifest.network is not None and artifact.network is not None:
-            _write(folder / artifact.manifest.network.file, artifact.network)
+        for named, content in (
+            (artifact.manifest.network, artifact.network),
+            (artifact.manifest.score.arrays, artifact.arrays),
+        ):
+            if named is not None and content is not None:
+                _write(folder / named.file, content)
         _write(folder / MANIFEST_FILE, artifact.manifest.to_json())
     except OSError as exc:
         raise ArtifactError(
@@ -103,7 +99,12 @@ def save_artifact(artifact: Artifact, folder: Path) -> None:
         ) from exc
 
 
-def _find(name_or_path: str) -> Path:
+def artifact_folder(name_or_path: str) -> Path:
+    """Return where a shipped artifact, or the artifact of a folder, is.
+
+    Raises:
+        ArtifactError: If there is neither.
+    """
     names = shipped_names()
     if name_or_path in names:
         return SHIPPED / name_or_path
@@ -114,6 +115,23 @@ def _find(name_or_path: str) -> Path:
         f"No artifact {name_or_path!r}: neither a shipped name ({', '.join(names) or 'none'}) nor "
         "a folder. Name one of these, or train one with `surgeline train`."
     )
+
+
+def _read_named(folder: Path, file: str, sha256: str) -> bytes:
+    path = folder / file
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise ArtifactError(
+            f"{path} leads out of the artifact's folder, to {path.resolve()}; a file inside it was "
+            f"expected. {RETRAIN}"
+        )
+    content = _read(path, MAX_FILE_BYTES)
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != sha256:
+        raise ArtifactError(
+            f"{path} has sha256 {digest}; its manifest expects {sha256}: the file was changed or "
+            f"damaged. {RETRAIN}"
+        )
+    return content
 
 
 def _read(path: Path, limit: int) -> bytes:

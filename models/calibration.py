@@ -1,4 +1,7 @@
-"""From a fitted model to a calibrated one: healthy statistics of its score, and two thresholds."""
+"""From a network to a calibrated model: its score learns what is healthy, two thresholds follow.
+
+Held-out engines decide nothing here.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,35 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from models.contributions import ScoreParams
+from models.fitting import fit_params
 from models.onnx_scorer import Reconstructor, reconstruct_in_chunks, score_in_chunks
 from models.preparation import Prepared, healthy
-from models.scoring import Score, ScoreParams
+from models.rules import CRITICAL_RULE, WARNING_RULE, Rule
+from models.scoring import Score
 from models.serving import Thresholds
 from models.splits import FAULT_RUL, HEALTHY_RUL, EngineRange
-from models.thresholds import CRITICAL_RULE, WARNING_RULE, CalibrationScores, Rule
+from models.thresholds import CalibrationScores
 from models.windowing import WindowSet
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A score that has learned what it needs, and what it is compared with.
+
+    Attributes:
+        score: Which score.
+        params: What it learned of healthy windows.
+        reconstructor: Says what the model expects.
+    """
+
+    score: Score
+    params: ScoreParams
+    reconstructor: Reconstructor
+
+    def scores(self, windows: WindowSet) -> NDArray[np.float64]:
+        """Return the score of each window, shape ``(n,)``."""
+        return score_in_chunks(self.score, self.params, self.reconstructor, windows.windows).scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +65,12 @@ class Calibrated:
     """A score with everything it needs to be used.
 
     Attributes:
-        score: Which score.
-        params: Its healthy statistics.
-        reconstructor: Says what the model expects.
+        fitted: The score.
         warning: The lower threshold.
         critical: The higher threshold.
     """
 
-    score: Score
-    params: ScoreParams
-    reconstructor: Reconstructor
+    fitted: Fitted
     warning: ChosenThreshold
     critical: ChosenThreshold
 
@@ -60,58 +81,74 @@ class Calibrated:
 
     def scores(self, windows: WindowSet) -> NDArray[np.float64]:
         """Return the score of each window, shape ``(n,)``."""
-        return score_in_chunks(self.score, self.params, self.reconstructor, windows.windows).scores
+        return self.fitted.scores(windows)
 
 
-def calibrate(score: Score, reconstructor: Reconstructor, prepared: Prepared) -> Calibrated:
-    """Fit the score on healthy ``fit`` windows and choose its thresholds.
-
-    ``warning`` is chosen on the ``validate`` engines, which the model has never seen; ``critical``
-    on ``fit`` and ``validate`` engines, since few windows are near failure. Neither looks at the
-    ``heldout`` engines. ``critical`` is never below ``warning``.
-    """
+def fit_score(
+    score: Score, reconstructor: Reconstructor, prepared: Prepared, seed: int = 0
+) -> Fitted:
+    """Let a score learn from the healthy windows of the ``fit`` engines."""
     reference = healthy(prepared.fit).windows
-    params = score.fit(reference, reconstruct_in_chunks(reconstructor, reference))
-    fit, validate = (
-        _labelled(part, score, params, reconstructor) for part in (prepared.fit, prepared.validate)
-    )
-    warning = ChosenThreshold(
-        WARNING_RULE.threshold(validate),
-        WARNING_RULE,
-        prepared.split.validate,
-        int(validate.healthy.sum()),
-        f"{WARNING_RULE.options['q']:.0%} of healthy validation windows score below it",
-    )
-    both = EngineRange(prepared.split.fit.first, prepared.split.validate.last)
-    critical = _choose_critical(_joined(fit, validate), both, warning.value)
-    return Calibrated(score, params, reconstructor, warning, critical)
+    expected = reconstruct_in_chunks(reconstructor, reference)
+    return Fitted(score, fit_params(score, reference, expected, seed), reconstructor)
 
 
-def _choose_critical(
-    data: CalibrationScores, engines: EngineRange, warning: float
-) -> ChosenThreshold:
-    best = CRITICAL_RULE.threshold(data)
-    reason = f"highest F1 for windows with at most {FAULT_RUL} cycles left, on engines {engines}"
-    if best < warning:
-        reason = f"raised to the warning threshold; the {reason}, was {best:.6g}"
-    return ChosenThreshold(max(best, warning), CRITICAL_RULE, engines, len(data.scores), reason)
+def choose_thresholds(
+    fitted: Fitted,
+    prepared: Prepared,
+    warning_rule: Rule = WARNING_RULE,
+    critical_rule: Rule = CRITICAL_RULE,
+) -> Calibrated:
+    """Choose both thresholds.
+
+    ``warning`` is chosen on the ``validate`` engines, which the model has never seen. ``critical``
+    is too, unless its strategy looks at faulty windows: of these there are few, so the ``fit``
+    engines count as well. ``critical`` is never below ``warning``.
+
+    Raises:
+        ValueError: If a rule cannot be followed on these engines.
+    """
+    validate = labelled(prepared.validate, fitted.scores(prepared.validate))
+    warning = _chosen(warning_rule, validate, prepared.split.validate)
+    if critical_rule.labelled:
+        fit = labelled(prepared.fit, fitted.scores(prepared.fit))
+        both = EngineRange(prepared.split.fit.first, prepared.split.validate.last)
+        critical = _chosen(critical_rule, joined(fit, validate), both)
+    else:
+        critical = _chosen(critical_rule, validate, prepared.split.validate)
+    return Calibrated(fitted, warning, _not_below(critical, warning.value))
 
 
-def _labelled(
-    part: WindowSet, score: Score, params: ScoreParams, reconstructor: Reconstructor
-) -> CalibrationScores:
-    return CalibrationScores(
-        score_in_chunks(score, params, reconstructor, part.windows).scores,
-        part.units,
-        part.rul > HEALTHY_RUL,
-        part.rul <= FAULT_RUL,
-    )
+def calibrate(
+    score: Score, reconstructor: Reconstructor, prepared: Prepared, seed: int = 0
+) -> Calibrated:
+    """Fit a score and choose its thresholds by the default rules."""
+    return choose_thresholds(fit_score(score, reconstructor, prepared, seed), prepared)
 
 
-def _joined(first: CalibrationScores, second: CalibrationScores) -> CalibrationScores:
+def labelled(part: WindowSet, scores: NDArray[np.float64]) -> CalibrationScores:
+    """Return scores with what is known of their windows."""
+    return CalibrationScores(scores, part.units, part.rul > HEALTHY_RUL, part.rul <= FAULT_RUL)
+
+
+def joined(first: CalibrationScores, second: CalibrationScores) -> CalibrationScores:
+    """Return both as one."""
     return CalibrationScores(
         np.concatenate([first.scores, second.scores]),
         np.concatenate([first.units, second.units]),
         np.concatenate([first.healthy, second.healthy]),
         np.concatenate([first.faulty, second.faulty]),
     )
+
+
+def _chosen(rule: Rule, data: CalibrationScores, engines: EngineRange) -> ChosenThreshold:
+    choice = rule.choose(data)
+    complete = Rule(rule.strategy, rule.all_options())
+    return ChosenThreshold(choice.value, complete, engines, choice.windows, choice.reason)
+
+
+def _not_below(critical: ChosenThreshold, warning: float) -> ChosenThreshold:
+    if critical.value >= warning:
+        return critical
+    reason = f"raised to the warning threshold; was {critical.value:.6g}: {critical.reason}"
+    return ChosenThreshold(warning, critical.rule, critical.engines, critical.windows, reason)

@@ -6,9 +6,6 @@ the rest of the command line works without the ``train`` extra.
 
 from __future__ import annotations
 
-import importlib.util
-import json
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -20,25 +17,33 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from common.cli import error_console, friendly_errors
-from common.errors import ArtifactError, UserError
-from common.settings import load_settings
+from common.errors import DatasetError, UserError
+from models.artifact_cli import calibrate, card, export
+from models.cli_support import (
+    RULE_HELP,
+    DataDir,
+    DatasetName,
+    check_folder,
+    check_name,
+    default_artifact,
+    load,
+    parse_rule_option,
+    prepare,
+    require,
+    show_artifact,
+    write_json,
+)
 
 if TYPE_CHECKING:
     from common.cmapss import Dataset
-    from models.artifact import Artifact
     from models.comparison import Measured, Spread
     from models.preparation import Prepared
     from models.training import EpochReport, OnEpoch
 
 app = typer.Typer(help="Train and measure models.", no_args_is_help=True)
-
-DatasetName = Annotated[
-    str, typer.Option(help="Data set: FD001 to FD004, or one of the simulator's.")
-]
-DataDir = Annotated[
-    Path | None,
-    typer.Option(help="Folder of the data files. Default: SURGELINE_DATA_DIR, else ./data/cmapss."),
-]
+app.command()(calibrate)
+app.command()(export)
+app.command()(card)
 
 
 class MeasuredOn(StrEnum):
@@ -62,25 +67,44 @@ def train(
         int, typer.Option(min=0, help="Decides first weights and order; same seed, same artifact.")
     ] = 0,
     epochs: Annotated[int, typer.Option(min=1, max=10_000, help="Passes over the windows.")] = 80,
+    model: Annotated[
+        str,
+        typer.Option(
+            help="auto, or one of mse, residual_trend, input_trend, hybrid, hybrid_upper, iforest, "
+            "iforest_flat, pca_spe, pca_t2, mahalanobis, input_mse, last_row, patchtst, "
+            "patchtst_trend."
+        ),
+    ] = "auto",
+    warning: Annotated[
+        str, typer.Option(help=f"How the lower threshold is chosen: {RULE_HELP}")
+    ] = "capped_quantile",
+    critical: Annotated[
+        str, typer.Option(help="How the higher threshold is chosen, likewise.")
+    ] = "best_f1",
     data_dir: DataDir = None,
 ) -> None:
-    """Train the reference network and write an artifact the detector can load.
+    """Train a model and write an artifact the detector can load.
 
     Fits on the first 64 % of the engines, chooses thresholds on the next 16 %, measures on the
-    rest. FD001 takes about a minute on one core.
+    rest. `auto` trains the reference network and takes the score of it, or of the inputs alone,
+    that ranks the first 80 % best. FD001 takes about a minute on one core.
 
     Examples:
         surgeline train --dataset FD001 --out my-model --seed 0
 
+        surgeline train --dataset FD001 --model iforest --warning quantile:q=0.995
+
         SURGELINE_DETECTOR__ARTIFACT=./my-model surgeline up
     """
-    _require("train", "torch", "onnx", "sklearn")
-    name = name or dataset.lower()
-    _check_name(name)
+    require("train", "torch", "onnx", "sklearn")
+    name = name or (dataset.lower() if model == "auto" else f"{dataset.lower()}-{model}")
+    check_name(name)
+    _check_model(model)
+    rules = parse_rule_option("warning", warning), parse_rule_option("critical", critical)
     folder = out or Path("var/artifacts") / name
-    _check_folder(folder)
-    training_data = _load(dataset, "train", data_dir)
-    prepared = _prepare(training_data)
+    check_folder(folder)
+    training_data = load(dataset, "train", data_dir)
+    prepared = prepare(training_data)
 
     from models import tables
     from models.artifact import save_artifact
@@ -89,10 +113,13 @@ def train(
     from models.training import TrainingConfig
 
     config = TrainingConfig(seed=seed, epochs=epochs)
-    with _epoch_progress(f"training {name}", epochs) as on_epoch:
-        artifact = build_artifact(prepared, name, config, on_epoch=on_epoch)
+    try:
+        with _epoch_progress(f"training {name}", epochs) as on_epoch:
+            artifact = build_artifact(prepared, name, config, model, *rules, on_epoch=on_epoch)
+    except ValueError as exc:
+        raise UserError(f"{name} cannot be calibrated: {exc}. Choose another strategy.") from exc
     save_artifact(artifact, folder)
-    _show_artifact(artifact)
+    show_artifact(artifact)
     if not is_published(training_data):
         Console().print(tables.UNPUBLISHED_NOTE, style="bold")
     Console().print(f"written to  {folder}", highlight=False, soft_wrap=True, markup=False)
@@ -107,16 +134,35 @@ def evaluate(
         typer.Option(help="Training engines nothing was chosen on, or the official test file."),
     ] = MeasuredOn.HELDOUT,
     artifact: Annotated[
-        str, typer.Option(help="Name of a shipped artifact, or a folder.")
-    ] = "fd001",
+        str | None,
+        typer.Option(
+            help="Name of a shipped artifact, or a folder. Default: the data set's, else fd001."
+        ),
+    ] = None,
+    also: Annotated[
+        list[str] | None,
+        typer.Option(help="Another artifact to measure beside it; may be given more than once."),
+    ] = None,
     seeds: Annotated[
         int,
         typer.Option(
             min=0, max=50, help="Also train this many networks, seeds 0, 1, ..., and show spread."
         ),
     ] = 0,
+    bootstrap: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=100_000,
+            help="Draws of engines for 95 % intervals and for who is better; 0 leaves both out.",
+        ),
+    ] = 1000,
     json_path: Annotated[
         Path | None, typer.Option("--json", help="Write the numbers to this file too.")
+    ] = None,
+    html_path: Annotated[
+        Path | None,
+        typer.Option("--html", help="Write a report with plots: one file that opens offline."),
     ] = None,
     data_dir: DataDir = None,
 ) -> None:
@@ -127,22 +173,26 @@ def evaluate(
 
         surgeline evaluate --dataset FD001 --split test --artifact ./my-model
 
+        surgeline evaluate --dataset FD001 --html report.html
+
         surgeline evaluate --dataset FD001 --seeds 3 --json report.json
     """
-    _require("evaluate", "sklearn", *(("torch", "onnx") if seeds else ()))
+    drawing = ("matplotlib", "jinja2") if html_path else ()
+    require("evaluate", "sklearn", *(("torch", "onnx") if seeds else ()), *drawing)
 
     from models import tables
     from models.artifact import load_artifact
     from models.comparison import compare
+    from models.report.command import ci95, show_uncertainty, write_html
 
-    model = load_artifact(artifact)
-    training_data = _load(dataset, "train", data_dir)
-    prepared = _prepare(training_data)
-    measured = _measured(split, prepared, training_data, data_dir)
-    comparison = compare(model, prepared, measured)
+    model = load_artifact(artifact or default_artifact(dataset))
+    others = [load_artifact(other) for other in also or []]
+    training_data, measured = _engines(split, dataset, data_dir)
+    prepared = prepare(training_data) if training_data else None
+    comparison = compare(model, prepared, measured, others)
     console = Console(highlight=False)
-    _show_artifact(model)
-    if model.manifest.training.data_sha256 != prepared.sha256:
+    show_artifact(model)
+    if prepared is None or model.manifest.training.data_sha256 != prepared.sha256:
         console.print(
             f"note: {model.manifest.name} was trained on {model.manifest.training.dataset}, not on "
             f"this {dataset} file."
@@ -150,7 +200,12 @@ def evaluate(
     console.print(tables.ranking_table(comparison))
     console.print(tables.thresholds_table(comparison))
     console.print(tables.verdict(comparison))
-    spreads = _seed_spreads(seeds, prepared, measured) if seeds else {}
+    uncertainty = show_uncertainty(comparison, bootstrap, console)
+    spreads = (
+        _seed_spreads(seeds, prepared, measured, model.manifest.score.name)
+        if seeds and prepared
+        else {}
+    )
     numbers = tuple(range(seeds))
     if spreads:
         console.print(tables.seeds_table(spreads, numbers))
@@ -158,10 +213,20 @@ def evaluate(
     if not measured.published:
         console.print(tables.UNPUBLISHED_NOTE, style="bold")
     if json_path:
-        _write_json(json_path, tables.report_json(model, comparison, numbers, spreads))
+        report = tables.report_json(model, comparison, numbers, spreads)
+        write_json(json_path, report | ci95(uncertainty))
+    if html_path:
+        arguments = ["evaluate", "--dataset", dataset, "--split", split.value]
+        arguments += ["--bootstrap", str(bootstrap), "--html", html_path.name]
+        arguments += ["--artifact", artifact] if artifact else []
+        arguments += [part for other in also or [] for part in ("--also", other)]
+        write_html(html_path, model, prepared, comparison, uncertainty, arguments)
+        console.print(f"report: {html_path}", soft_wrap=True, markup=False)
 
 
-def _seed_spreads(seeds: int, prepared: Prepared, measured: Measured) -> dict[str, Spread]:
+def _seed_spreads(
+    seeds: int, prepared: Prepared, measured: Measured, score: str
+) -> dict[str, Spread]:
     from models.comparison import Spread, measure_scorer
     from models.recipe import build_artifact
     from models.serving import open_scorer
@@ -171,7 +236,7 @@ def _seed_spreads(seeds: int, prepared: Prepared, measured: Measured) -> dict[st
     for seed in range(seeds):
         config = TrainingConfig(seed=seed)
         with _epoch_progress(f"seed {seed} ({seed + 1} of {seeds})", config.epochs) as on_epoch:
-            artifact = build_artifact(prepared, "seed", config, on_epoch=on_epoch)
+            artifact = build_artifact(prepared, "seed", config, score, on_epoch=on_epoch)
         metrics = measure_scorer(open_scorer(artifact), measured)
         training = artifact.manifest.training
         for label, value in (
@@ -188,36 +253,37 @@ def _seed_spreads(seeds: int, prepared: Prepared, measured: Measured) -> dict[st
     return {label: Spread(tuple(values)) for label, values in rows.items()}
 
 
-def _measured(
-    split: MeasuredOn, prepared: Prepared, training_data: Dataset, data_dir: Path | None
-) -> Measured:
+def _engines(
+    split: MeasuredOn, name: str, data_dir: Path | None
+) -> tuple[Dataset | None, Measured]:
+    """Return the training file, and the engines to measure on.
+
+    The official test file can be measured without its training file, but without baselines.
+    """
     from models.comparison import Measured
-    from models.splits import EngineRange
+    from models.splits import EngineRange, split_engines
 
     if split is MeasuredOn.HELDOUT:
-        return Measured(training_data, "heldout", prepared.split.heldout)
-    test = _load(training_data.name, "test", data_dir)
-    return Measured(test, "test", EngineRange(1, len(test.engines)))
+        training_data = load(name, "train", data_dir)
+        try:
+            heldout = split_engines(len(training_data.engines)).heldout
+        except ValueError as exc:
+            raise DatasetError(f"{name} cannot be split: {exc}.") from exc
+        return training_data, Measured(training_data, "heldout", heldout)
+    test = load(name, "test", data_dir)
+    measured = Measured(test, "test", EngineRange(1, len(test.engines)))
+    try:
+        return load(name, "train", data_dir), measured
+    except DatasetError as exc:
+        error_console().print(f"No baselines: {exc}", style="yellow", highlight=False)
+        return None, measured
 
 
-def _load(name: str, split: str, data_dir: Path | None) -> Dataset:
-    from common.cmapss import load_dataset
+def _check_model(model: str) -> None:
+    from models.catalogue import AUTO, MODELS
 
-    folder = data_dir or load_settings().data_dir
-    return load_dataset(folder, name, "test" if split == "test" else "train")
-
-
-def _prepare(dataset: Dataset) -> Prepared:
-    from models.preparation import prepare
-
-    return prepare(dataset)
-
-
-def _show_artifact(artifact: Artifact) -> None:
-    from models.tables import artifact_lines
-
-    for line in artifact_lines(artifact):
-        Console().print(line, highlight=False, soft_wrap=True, markup=False)
+    if model not in (AUTO, *MODELS):
+        raise UserError(f"--model {model} came; one of {', '.join((AUTO, *MODELS))} was expected.")
 
 
 @contextmanager
@@ -240,39 +306,3 @@ def _epoch_progress(description: str, epochs: int) -> Iterator[OnEpoch]:
             progress.update(task, completed=report.epoch, loss=f"{report.train_loss:.4f}")
 
         yield on_epoch
-
-
-def _require(command: str, *modules: str) -> None:
-    missing = [module for module in modules if importlib.util.find_spec(module) is None]
-    if missing:
-        raise UserError(
-            f"`surgeline {command}` needs {', '.join(missing)}, not installed here. Install with "
-            "pip install 'surgeline[train]'"
-        )
-
-
-def _check_name(name: str) -> None:
-    from models.manifest import SLUG_PATTERN
-
-    if not re.match(SLUG_PATTERN, name):
-        raise ArtifactError(
-            f"The name {name!r} came; letters, digits and . _ + - were expected, at most 64, the "
-            "first a letter or digit. Choose another with --name."
-        )
-
-
-def _check_folder(folder: Path) -> None:
-    """Fail before training rather than after it."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as exc:
-        raise ArtifactError(
-            f"{folder} cannot be made: {exc.strerror}. Choose another folder with --out."
-        ) from exc
-
-
-def _write_json(path: Path, report: object) -> None:
-    try:
-        path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    except OSError as exc:
-        raise UserError(f"{path} cannot be written: {exc.strerror}.") from exc

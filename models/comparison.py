@@ -5,7 +5,7 @@ A baseline gets what the model gets: thresholds chosen by the same rules on the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -17,11 +17,12 @@ from common.errors import DatasetError
 from models.artifact import Artifact
 from models.batch import collect_windows
 from models.calibration import calibrate
+from models.catalogue import BASELINES, LSTM_AUTOENCODER
 from models.evaluation import Scored, measure
 from models.metrics import Metrics
-from models.onnx_scorer import ZeroReconstructor
+from models.onnx_scorer import Reconstructor, ZeroReconstructor, open_reconstructor
 from models.preparation import Prepared
-from models.scoring import SCORES
+from models.scoring import SCORES, Score
 from models.serving import WindowScorer, open_scorer
 from models.splits import EngineRange
 from models.windowing import WindowSet
@@ -65,10 +66,13 @@ class Comparison:
     models: Mapping[str, Metrics]
     scored: Mapping[str, Scored] = field(default_factory=dict)
 
-    def best_baseline(self) -> str:
-        """Return the baseline with the highest F1 at its critical threshold."""
-        names = [name for name in self.models if name != self.default]
-        return max(names, key=lambda name: self.models[name].critical.f1)
+    def best_baseline(self) -> str | None:
+        """Return the model without network with the highest F1 at its critical threshold.
+
+        None if there is no other than the default itself.
+        """
+        names = [name for name in self.models if name != self.default and name in BASELINES]
+        return max(names, key=lambda name: self.models[name].critical.f1, default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +96,20 @@ class Spread:
         return float(np.std(self.values, ddof=1)) if len(self.values) > 1 else 0.0
 
 
-def compare(artifact: Artifact, prepared: Prepared, measured: Measured) -> Comparison:
-    """Measure an artifact and every score that uses no network.
+def compare(
+    artifact: Artifact,
+    prepared: Prepared | None,
+    measured: Measured,
+    others: Sequence[Artifact] = (),
+) -> Comparison:
+    """Measure an artifact, its network's other scores, the baselines and other artifacts.
 
     Args:
         artifact: The model.
-        prepared: The training file the baselines are fitted and calibrated on.
+        prepared: The training file the baselines are fitted and calibrated on; without it there are
+            none.
         measured: Which engines count.
+        others: Further artifacts, measured at their own thresholds.
 
     Raises:
         DatasetError: If no engine completes a window.
@@ -106,18 +117,43 @@ def compare(artifact: Artifact, prepared: Prepared, measured: Measured) -> Compa
     default = artifact.manifest.name
     metrics, scored = _score_and_measure(open_scorer(artifact), measured)
     models, kept = {default: metrics}, {default: scored}
-    baselines = [score for score in SCORES.values() if not score.uses_network]
-    windows = _windows(prepared, measured)
-    for score in baselines:
-        if score.name in models:
-            continue
-        calibrated = calibrate(score, ZeroReconstructor(), prepared)
-        scores = calibrated.scores(windows)
-        models[score.name] = measure(windows, scores, calibrated.thresholds)
-        kept[score.name] = Scored(
-            windows.units, windows.cycles, windows.rul, scores, calibrated.thresholds
-        )
+    for other in others:
+        name = other.manifest.name
+        if name not in models:
+            models[name], kept[name] = _score_and_measure(open_scorer(other), measured)
+    if prepared is not None:
+        windows = _windows(prepared, measured)
+        for score, reconstructor in _contestants(artifact, prepared):
+            if score.name in models:
+                continue
+            calibrated = calibrate(score, reconstructor, prepared)
+            scores = calibrated.scores(windows)
+            models[score.name] = measure(windows, scores, calibrated.thresholds)
+            kept[score.name] = Scored(
+                windows.units, windows.cycles, windows.rul, scores, calibrated.thresholds
+            )
     return Comparison(measured, default, models, kept)
+
+
+def _contestants(artifact: Artifact, prepared: Prepared) -> Iterator[tuple[Score, Reconstructor]]:
+    """Yield the scores of the artifact's network, then those that need none.
+
+    A network is used beside the artifact's own score only on the file it was trained on: on another
+    it would meet windows normalised in another way.
+    """
+    manifest = artifact.manifest
+    if (
+        manifest.network is not None
+        and manifest.network.kind == LSTM_AUTOENCODER
+        and manifest.training.data_sha256 == prepared.sha256
+    ):
+        network = open_reconstructor(artifact)
+        for score in SCORES.values():
+            if score.uses_network and score.name != manifest.score.name:
+                yield score, network
+    for score in SCORES.values():
+        if not score.uses_network:
+            yield score, ZeroReconstructor()
 
 
 def is_published(dataset: Dataset) -> bool:

@@ -1,11 +1,14 @@
 """The trained network to ONNX bytes, checked against the network itself.
 
-The graph is written node by node: torch's tracing exporter is deprecated, its successor wants
-further packages, and these fourteen nodes keep each LSTM one operator.
+The autoencoder's graph is written node by node: these fourteen nodes keep each LSTM one operator.
+Other networks are traced.
 """
 
 from __future__ import annotations
 
+import tempfile
+import warnings
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -15,7 +18,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from common.errors import ArtifactError
-from models.network import LstmAutoencoder
+from models.network import LstmAutoencoder, WindowNetwork
 from models.onnx_scorer import INPUT_NAME, OUTPUT_NAME, OnnxReconstructor, reconstruct_in_chunks
 
 OPSET: Final = 17
@@ -48,7 +51,7 @@ NODES: Final = (
 )
 
 
-def export_onnx(network: LstmAutoencoder, windows: NDArray[np.float32]) -> bytes:
+def export_onnx(network: WindowNetwork, windows: NDArray[np.float32]) -> bytes:
     """Return the network as an ONNX file in float32; the batch axis is free.
 
     The same weights give the same bytes.
@@ -61,7 +64,11 @@ def export_onnx(network: LstmAutoencoder, windows: NDArray[np.float32]) -> bytes
     Raises:
         ArtifactError: If onnxruntime's output is not torch's.
     """
-    exported = _model(network).SerializeToString(deterministic=True)
+    exported = (
+        _model(network).SerializeToString(deterministic=True)
+        if isinstance(network, LstmAutoencoder)
+        else _traced(network)
+    )
     difference = max_difference(network, exported, windows)
     if difference > PARITY_TOLERANCE:
         raise ArtifactError(
@@ -71,9 +78,7 @@ def export_onnx(network: LstmAutoencoder, windows: NDArray[np.float32]) -> bytes
     return bytes(exported)
 
 
-def max_difference(
-    network: LstmAutoencoder, exported: bytes, windows: NDArray[np.float32]
-) -> float:
+def max_difference(network: WindowNetwork, exported: bytes, windows: NDArray[np.float32]) -> float:
     """Return the largest absolute difference between both on ``windows``, in deviations."""
     if not len(windows):
         return 0.0
@@ -83,6 +88,25 @@ def max_difference(
     with torch.no_grad():
         reference = network(torch.from_numpy(windows)).numpy()
     return float(np.abs(reconstruct_in_chunks(runtime, windows) - reference).max())
+
+
+def _traced(network: WindowNetwork) -> bytes:
+    example = torch.zeros(2, network.window_length, network.n_channels)
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        path = Path(folder) / "network.onnx"
+        # the tracing exporter is deprecated; its successor wants further packages
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            network,
+            (example,),
+            path,
+            input_names=[INPUT_NAME],
+            output_names=[OUTPUT_NAME],
+            dynamic_axes={INPUT_NAME: {0: "batch"}, OUTPUT_NAME: {0: "batch"}},
+            opset_version=OPSET,
+            dynamo=False,
+        )
+        return path.read_bytes()
 
 
 def _model(network: LstmAutoencoder) -> onnx.ModelProto:

@@ -17,7 +17,7 @@ from models.metrics import Metrics
 from models.normalise import Normaliser
 from models.scoring import SCORES
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 SLUG_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$"
@@ -81,22 +81,35 @@ class NormalisationSection(Section):
 
 
 class NetworkSection(Section):
-    """The network's file. ``file`` is a plain name inside the artifact's folder."""
+    """The network's file. ``file`` is a plain name inside the artifact's folder.
+
+    ``int8`` networks round differently for another number of windows in a call: a live score then
+    equals a batch score only about, so parity must not be asked of them.
+    """
 
     kind: Slug
     file: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}\.onnx$")]
     sha256: Digest
     parameters: Annotated[int, Field(ge=0)]
+    precision: Literal["fp32", "int8"]
+
+
+class ArraysSection(Section):
+    """The file of what a score learned, if it is more than numbers per channel: ``.npz``."""
+
+    file: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}\.npz$")]
+    sha256: Digest
 
 
 class ScoreSection(Section):
-    """The score's name and the healthy statistics it learned."""
+    """The score's name and what it learned: per channel here, anything else in a file."""
 
     name: str
     params: dict[str, tuple[float, ...]]
+    arrays: ArraysSection | None
 
-    def arrays(self) -> dict[str, NDArray[np.float64]]:
-        """Return the statistics as arrays, each of shape ``(n_channels,)``."""
+    def vectors(self) -> dict[str, NDArray[np.float64]]:
+        """Return the numbers per channel, each array of shape ``(n_channels,)``."""
         return {name: np.array(values) for name, values in self.params.items()}
 
 
@@ -151,10 +164,25 @@ class TrainingSection(Section):
     libraries: dict[str, str]
 
 
+class CandidateSection(Section):
+    """How one score ranks the windows of the engines a choice was made on."""
+
+    auc: float
+    pr_auc: float
+
+
+class SelectionSection(Section):
+    """Why this score: those it was chosen from, the engines, the rule in words."""
+
+    rule: str
+    engines: RangeSection
+    candidates: dict[Slug, CandidateSection] = Field(min_length=1)
+
+
 class Manifest(Section):
     """The whole of ``manifest.json``."""
 
-    schema_version: Literal[1]
+    schema_version: Literal[2]
     name: Slug
     version: Slug
     channels: tuple[str, ...] = Field(min_length=1)
@@ -164,6 +192,7 @@ class Manifest(Section):
     score: ScoreSection
     thresholds: ThresholdsSection
     training: TrainingSection
+    selection: SelectionSection | None
     heldout_metrics: Metrics
 
     @model_validator(mode="after")
@@ -180,15 +209,21 @@ class Manifest(Section):
                     f"normalisation has {len(regime.mean)} means and {len(regime.sd)} deviations; "
                     f"{n_channels} of each were expected, one per channel"
                 )
+        self._check_score(n_channels)
+        return self
+
+    def _check_score(self, n_channels: int) -> None:
         score = SCORES.get(self.score.name)
         if score is None:
             raise ValueError(
                 f"score {self.score.name!r} is unknown; this version has {', '.join(SCORES)}"
             )
-        if score.uses_network != (self.network is not None):
-            raise ValueError(
-                f"score {score.name!r} {'needs a' if score.uses_network else 'uses no'} network"
-            )
+        for uses, has, what in (
+            (score.uses_network, self.network is not None, "network"),
+            (bool(score.array_names), self.score.arrays is not None, "file of arrays"),
+        ):
+            if uses != has:
+                raise ValueError(f"score {score.name!r} {'needs a' if uses else 'uses no'} {what}")
         if set(self.score.params) != score.param_names:
             raise ValueError(
                 f"score {score.name!r} came with params {sorted(self.score.params)}; "
@@ -197,7 +232,6 @@ class Manifest(Section):
         for name, values in self.score.params.items():
             if len(values) != n_channels:
                 raise ValueError(f"score param {name!r} has {len(values)} values, not {n_channels}")
-        return self
 
     def to_json(self) -> bytes:
         """Return the bytes of ``manifest.json``; the same manifest always gives the same bytes."""

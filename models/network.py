@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import torch
 from torch import Tensor, nn
 
-KIND: Final = "lstm_autoencoder"
+
+class WindowNetwork(nn.Module):
+    """A network that says what it expects of a window; input and output have one shape.
+
+    Attributes:
+        n_channels: Sensors in a row.
+        window_length: Rows in a window.
+    """
+
+    n_channels: int
+    window_length: int
 
 
-class LstmAutoencoder(nn.Module):
+class LstmAutoencoder(WindowNetwork):
     """Rebuilds a window from a short code, so only what healthy windows share is rebuilt well.
 
     The encoder's last hidden state becomes the code. The decoder sees the code at every step; its

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from common.errors import ArtifactError
 from common.records import ModelRef
 from models.artifact import Artifact
-from models.scoring import SCORES, Score, ScoreParams, score_windows
+from models.contributions import ScoreParams
+from models.learned import learned_params
+from models.scoring import SCORES, Score, score_windows
 from models.serving import NormalisedRows, Thresholds, WindowScores
 
 CHUNK: Final = 64
@@ -111,7 +113,7 @@ def score_in_chunks(
 
     Args:
         score: Which score.
-        params: Its healthy statistics.
+        params: What it learned.
         reconstructor: Says what was expected.
         windows: Shape ``(n, window_length, n_channels)``; ``n`` may be 0.
 
@@ -138,6 +140,22 @@ def reconstruct_in_chunks(
     return np.concatenate([reconstructor.reconstruct(part) for part in chunks(windows)])
 
 
+def open_reconstructor(artifact: Artifact, threads: int = 1) -> Reconstructor:
+    """Return what an artifact's score compares windows with.
+
+    Raises:
+        ArtifactError: If the network is not what the manifest says.
+    """
+    if artifact.network is None:
+        return ZeroReconstructor()
+    return OnnxReconstructor(
+        artifact.network,
+        window_length=artifact.manifest.window_length,
+        n_channels=len(artifact.manifest.channels),
+        threads=threads,
+    )
+
+
 class ArtifactScorer:
     """An artifact ready to score: implements :class:`models.serving.WindowScorer`."""
 
@@ -151,17 +169,8 @@ class ArtifactScorer:
         )
         self._normaliser = manifest.normalisation.normaliser()
         self._score = SCORES[manifest.score.name]
-        self._params = manifest.score.arrays()
-        self._reconstructor: Reconstructor = (
-            ZeroReconstructor()
-            if artifact.network is None
-            else OnnxReconstructor(
-                artifact.network,
-                window_length=self._window_length,
-                n_channels=len(self._channels),
-                threads=threads,
-            )
-        )
+        self._params = learned_params(artifact)
+        self._reconstructor = open_reconstructor(artifact, threads)
 
     @property
     def ref(self) -> ModelRef:

@@ -32,6 +32,7 @@ class Prepared:
         name: Of the data set.
         sha256: Of the file.
         channels: Sensors used.
+        window_length: Rows in a window.
         split: Which engines serve what.
         normaliser: Fitted on healthy rows of the ``fit`` engines.
         fit: Windows of the engines the model is fitted on.
@@ -42,6 +43,7 @@ class Prepared:
     name: str
     sha256: str
     channels: tuple[str, ...]
+    window_length: int
     split: EngineSplit
     normaliser: Normaliser
     fit: WindowSet
@@ -58,6 +60,7 @@ def prepare(
     dataset: Dataset,
     channels: tuple[str, ...] = REFERENCE_CHANNELS,
     window_length: int = REFERENCE_WINDOW,
+    normaliser: Normaliser | None = None,
 ) -> Prepared:
     """Split, normalise and cut a training file.
 
@@ -65,6 +68,7 @@ def prepare(
         dataset: A ``train`` split: engines run to failure.
         channels: Sensors to use, in the order of a reading.
         window_length: Rows in a window.
+        normaliser: An existing model's; none fits one to healthy rows of the ``fit`` engines.
 
     Raises:
         DatasetError: If it has too few engines, healthy windows or faulty windows.
@@ -76,7 +80,7 @@ def prepare(
         )
     try:
         split = split_engines(len(dataset.engines))
-        normaliser = _fit_normaliser(dataset, channels, split.fit)
+        normaliser = normaliser or _fit_normaliser(dataset, channels, split.fit)
     except ValueError as exc:
         raise DatasetError(f"{dataset.name} cannot be used for training: {exc}.") from exc
     fit, validate, heldout = (
@@ -85,7 +89,15 @@ def prepare(
     )
     _check_enough(dataset.name, window_length, {"fit": fit, "validate": validate})
     return Prepared(
-        dataset.name, dataset.sha256, channels, split, normaliser, fit, validate, heldout
+        dataset.name,
+        dataset.sha256,
+        channels,
+        window_length,
+        split,
+        normaliser,
+        fit,
+        validate,
+        heldout,
     )
 
 

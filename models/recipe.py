@@ -1,133 +1,167 @@
-"""A training file in, a whole artifact out: prepare, fit, export, calibrate, measure, describe.
+"""A training file in, a whole artifact out: prepare, fit, export, choose, calibrate, describe.
 
-Thresholds and metrics are computed with the exported network through onnxruntime, the way the
-detector will run it, not with torch.
+Scores, thresholds and metrics are computed with the exported network through onnxruntime, the way
+the detector will run it, not with torch.
 """
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from importlib.metadata import version as library_version
 from typing import Final
 
+from sklearn.metrics import average_precision_score, roc_auc_score
+
 from models.artifact import Artifact
-from models.calibration import ChosenThreshold, calibrate
-from models.evaluation import measure
-from models.export import export_onnx
-from models.manifest import Manifest, NormalisationSection
-from models.network import KIND, LstmAutoencoder, count_parameters
-from models.onnx_scorer import OnnxReconstructor
+from models.assembly import NetworkFile, assemble, range_fields
+from models.calibration import Fitted, choose_thresholds, fit_score, joined, labelled
+from models.catalogue import AUTO, CANDIDATES, LSTM_AUTOENCODER, MODELS
+from models.onnx_scorer import OnnxReconstructor, Reconstructor, ZeroReconstructor
 from models.preparation import Prepared, healthy
+from models.rules import CRITICAL_RULE, WARNING_RULE, Rule
 from models.scoring import SCORES
 from models.splits import FAULT_RUL, HEALTHY_RUL, EngineRange
-from models.training import FittedNetwork, OnEpoch, TrainingConfig, fit_network
+from models.training import OnEpoch, TrainingConfig, fit_network
 
-NETWORK_FILE: Final = "model.onnx"
 PARITY_WINDOWS: Final = 512
 """Validation windows, the last ones, on which the export is compared with torch."""
 
-LIBRARIES: Final = ("numpy", "onnx", "onnxruntime", "torch")
-VERSION_DIGITS: Final = 12
-"""Of the content's digest: enough to never meet again, short enough to read out."""
+LIBRARIES: Final = ("numpy", "onnx", "onnxruntime", "scikit-learn", "torch")
+SELECTION_RULE: Final = (
+    f"highest ROC AUC for windows with at most {FAULT_RUL} cycles left, on fit and validation "
+    "engines"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedNetwork:
+    """A network, exported and opened.
+
+    Attributes:
+        file: As it is stored.
+        reconstructor: As it is run.
+        train_loss: Of the last pass.
+        validation_loss: Of healthy validation windows.
+    """
+
+    file: NetworkFile
+    reconstructor: Reconstructor
+    train_loss: float | None
+    validation_loss: float | None
 
 
 def build_artifact(
     prepared: Prepared,
     name: str,
     config: TrainingConfig,
-    score_name: str = "mse",
+    model: str = AUTO,
+    warning_rule: Rule = WARNING_RULE,
+    critical_rule: Rule = CRITICAL_RULE,
     on_epoch: OnEpoch = lambda report: None,
 ) -> Artifact:
-    """Train the reference network and return it with all that serving needs.
-
-    The version is a digest of everything else in the artifact, so two artifacts that differ in
-    anything never share a version.
+    """Train a model and return it with all that serving needs.
 
     Args:
         prepared: The training file.
         name: Of the artifact, such as ``fd001``.
-        config: How the network is fitted.
-        score_name: One of ``SCORES`` that uses a network.
-        on_epoch: Told after each pass.
+        config: How a network is fitted; its seed is any model's.
+        model: One of ``catalogue.MODELS``, or ``auto``: the best of ``catalogue.CANDIDATES`` by
+            :data:`SELECTION_RULE`.
+        warning_rule: How the lower threshold is chosen.
+        critical_rule: How the higher threshold is chosen.
+        on_epoch: Told after each pass over the windows; never, for a model without network.
     """
+    kind = LSTM_AUTOENCODER if model == AUTO else MODELS[model].network
+    network = train_network(prepared, kind, config, on_epoch) if kind else None
+    selection = None
+    if model == AUTO:
+        fitted, selection = _select(prepared, network, config.seed)
+    else:
+        fitted = _fit(prepared, MODELS[model].score, network, config.seed)
+    used = network if fitted.score.uses_network else None
+    return assemble(
+        prepared,
+        name,
+        choose_thresholds(fitted, prepared, warning_rule, critical_rule),
+        used.file if used else None,
+        _training_fields(prepared, config, used),
+        selection,
+    )
+
+
+def train_network(
+    prepared: Prepared, kind: str, config: TrainingConfig, on_epoch: OnEpoch = lambda report: None
+) -> TrainedNetwork:
+    """Train a network on healthy windows, export it and open it as the detector would."""
+    # needs torch; models without a network do not
+    from models.export import export_onnx
+    from models.network import count_parameters
+
     fitted = fit_network(
-        healthy(prepared.fit).windows, healthy(prepared.validate).windows, config, on_epoch
+        healthy(prepared.fit).windows, healthy(prepared.validate).windows, kind, config, on_epoch
     )
-    network = export_onnx(fitted.network, prepared.validate.windows[-PARITY_WINDOWS:])
-    reconstructor = OnnxReconstructor(
-        network,
-        window_length=fitted.network.window_length,
-        n_channels=fitted.network.n_channels,
+    content = export_onnx(fitted.network, prepared.validate.windows[-PARITY_WINDOWS:])
+    return TrainedNetwork(
+        NetworkFile(content, kind, count_parameters(fitted.network)),
+        OnnxReconstructor(
+            content, window_length=prepared.window_length, n_channels=len(prepared.channels)
+        ),
+        fitted.train_loss,
+        fitted.validation_loss,
     )
-    calibrated = calibrate(SCORES[score_name], reconstructor, prepared)
-    metrics = measure(prepared.heldout, calibrated.scores(prepared.heldout), calibrated.thresholds)
-    fields: dict[str, object] = {
-        "schema_version": 1,
-        "name": name,
-        "channels": prepared.channels,
-        "window_length": fitted.network.window_length,
-        "normalisation": NormalisationSection.of(prepared.normaliser),
-        "network": _network_fields(network, fitted.network),
-        "score": {
-            "name": score_name,
-            "params": {key: tuple(value.tolist()) for key, value in calibrated.params.items()},
-        },
-        "thresholds": {
-            "warning": _threshold_fields(calibrated.warning),
-            "critical": _threshold_fields(calibrated.critical),
-        },
-        "training": _training_fields(prepared, config, fitted),
-        "heldout_metrics": metrics,
+
+
+def _fit(prepared: Prepared, score: str, network: TrainedNetwork | None, seed: int) -> Fitted:
+    used = network if SCORES[score].uses_network else None
+    return fit_score(
+        SCORES[score], used.reconstructor if used else ZeroReconstructor(), prepared, seed
+    )
+
+
+def _select(
+    prepared: Prepared, network: TrainedNetwork | None, seed: int
+) -> tuple[Fitted, Mapping[str, object]]:
+    """Return the best candidate; held-out engines are not looked at."""
+    fitted = {score: _fit(prepared, score, network, seed) for score in CANDIDATES}
+    ranking = {score: _ranking(each, prepared) for score, each in fitted.items()}
+    best = max(CANDIDATES, key=lambda score: ranking[score]["auc"])
+    engines = EngineRange(prepared.split.fit.first, prepared.split.validate.last)
+    selection = {
+        "rule": SELECTION_RULE,
+        "engines": range_fields(engines),
+        "candidates": ranking,
     }
-    return Artifact(_with_version(fields), network)
+    return fitted[best], selection
 
 
-def _with_version(fields: dict[str, object]) -> Manifest:
-    draft = Manifest.model_validate({**fields, "version": "draft"})
-    digest = hashlib.sha256(draft.to_json()).hexdigest()
-    return draft.model_copy(update={"version": digest[:VERSION_DIGITS]})
-
-
-def _network_fields(network: bytes, fitted: LstmAutoencoder) -> dict[str, object]:
+def _ranking(fitted: Fitted, prepared: Prepared) -> dict[str, float]:
+    fit, validate = (
+        labelled(part, fitted.scores(part)) for part in (prepared.fit, prepared.validate)
+    )
+    both = joined(fit, validate)
     return {
-        "kind": KIND,
-        "file": NETWORK_FILE,
-        "sha256": hashlib.sha256(network).hexdigest(),
-        "parameters": count_parameters(fitted),
-    }
-
-
-def _threshold_fields(chosen: ChosenThreshold) -> dict[str, object]:
-    return {
-        "value": chosen.value,
-        "strategy": chosen.rule.strategy,
-        "options": dict(chosen.rule.options),
-        "engines": _range_fields(chosen.engines),
-        "windows": chosen.windows,
-        "reason": chosen.reason,
+        "auc": float(roc_auc_score(both.faulty, both.scores)),
+        "pr_auc": float(average_precision_score(both.faulty, both.scores)),
     }
 
 
 def _training_fields(
-    prepared: Prepared, config: TrainingConfig, fitted: FittedNetwork
+    prepared: Prepared, config: TrainingConfig, network: TrainedNetwork | None
 ) -> dict[str, object]:
+    settings = {key: value for key, value in asdict(config).items() if key != "seed"}
     return {
         "dataset": prepared.name,
         "split": "train",
         "data_sha256": prepared.sha256,
-        "fit": _range_fields(prepared.split.fit),
-        "validate": _range_fields(prepared.split.validate),
-        "heldout": _range_fields(prepared.split.heldout),
+        "fit": range_fields(prepared.split.fit),
+        "validate": range_fields(prepared.split.validate),
+        "heldout": range_fields(prepared.split.heldout),
         "healthy_rul": HEALTHY_RUL,
         "fault_rul": FAULT_RUL,
         "seed": config.seed,
-        "config": {key: value for key, value in asdict(config).items() if key != "seed"},
-        "train_loss": fitted.train_loss,
-        "validation_loss": fitted.validation_loss,
+        "config": settings if network else {},
+        "train_loss": network.train_loss if network else None,
+        "validation_loss": network.validation_loss if network else None,
         "libraries": {name: library_version(name) for name in LIBRARIES},
     }
-
-
-def _range_fields(engines: EngineRange) -> dict[str, object]:
-    return {"first": engines.first, "last": engines.last}

@@ -2,45 +2,28 @@
 
 Every score gives one non-negative contribution per channel and a total; higher is more anomalous.
 ``expected`` is the network's reconstruction, or zeros (the healthy mean) for a score that uses no
-network. A score may first learn statistics of healthy windows (``fit``); they travel in the
-artifact's manifest. To add one: write its two functions, enter it in :data:`SCORES`; the property
-tests in ``tests/unit/models/test_scoring.py`` then run over it.
+network. What a score first learned of healthy windows (``fitting.py``) travels in the artifact. To
+add one: write its function, enter it in :data:`SCORES` and its fit in ``fitting.FITS``; the
+property tests in ``tests/unit/models/test_scoring.py`` then run over it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models import forest, subspace, trend
+from models.contributions import RECENT_ROWS, Contributions, ScoreParams, residuals_of
 from models.serving import WindowScores
 
-ScoreParams = Mapping[str, NDArray[np.float64]]
-"""Healthy statistics by name, each of shape ``(n_channels,)``."""
-
-RECENT_ROWS: Final = 5
-"""Rows at a window's end that decide a direction: enough to average noise, few enough to be now."""
-
-
-@dataclass(frozen=True, slots=True)
-class Contributions:
-    """What a score says of each window, before shares.
-
-    Attributes:
-        totals: Shape ``(n,)``; the score.
-        channels: Shape ``(n, n_channels)``; non-negative; what each channel contributed.
-    """
-
-    totals: NDArray[np.float64]
-    channels: NDArray[np.float64]
-
-
-Fit = Callable[[NDArray[np.float32], NDArray[np.float32]], ScoreParams]
 Contribute = Callable[[NDArray[np.float32], NDArray[np.float32], ScoreParams], Contributions]
+Check = Callable[[ScoreParams, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +34,19 @@ class Score:
         name: What artifacts and reports call it.
         summary: What it measures, in one sentence.
         uses_network: Whether ``expected`` must be a network's reconstruction; else it is zeros.
-        param_names: The healthy statistics that ``fit`` returns and ``contribute`` needs.
-        fit: Learns them from healthy windows and what was expected of them.
-        contribute: Scores windows, given what was expected and the statistics.
+        contribute: Scores windows, given what was expected and what was learned.
+        param_names: What it learned per channel, each of shape ``(n_channels,)``.
+        array_names: What it learned of other shapes.
+        check: Refuses arrays that do not fit ``(window_length, n_channels)`` with a ValueError.
     """
 
     name: str
     summary: str
     uses_network: bool
-    param_names: frozenset[str]
-    fit: Fit
     contribute: Contribute
+    param_names: frozenset[str] = frozenset()
+    array_names: frozenset[str] = frozenset()
+    check: Check = lambda params, window_length, n_channels: None
 
 
 def mean_square(
@@ -77,8 +62,7 @@ def mean_square(
         expected: Same shape and scale.
         params: Not used.
     """
-    residuals = np.subtract(windows, expected, dtype=np.float64)
-    return _mean_square(residuals)
+    return _mean_square(residuals_of(windows, expected))
 
 
 def last_row_square(
@@ -91,8 +75,7 @@ def last_row_square(
         expected: Same shape and scale.
         params: Not used.
     """
-    residuals = np.subtract(windows[:, -1:], expected[:, -1:], dtype=np.float64)
-    return _mean_square(residuals)
+    return _mean_square(residuals_of(windows[:, -1:], expected[:, -1:]))
 
 
 def _mean_square(residuals: NDArray[np.float64]) -> Contributions:
@@ -101,37 +84,104 @@ def _mean_square(residuals: NDArray[np.float64]) -> Contributions:
     return Contributions(channels.sum(axis=1), channels)
 
 
-def _no_fit(windows: NDArray[np.float32], expected: NDArray[np.float32]) -> ScoreParams:
-    return {}
+def _check_map(width: int | None, params: ScoreParams, length: int, n_channels: int) -> None:
+    size = (length if width is None else width) * n_channels
+    came = params[subspace.MAP]
+    if came.shape != (size, size) or not np.isfinite(came).all():
+        raise ValueError(f"a map of shape {came.shape} came; ({size}, {size}) was expected, finite")
 
+
+def _check_forest(width: int | None, params: ScoreParams, length: int, n_channels: int) -> None:
+    forest.check_forest(params, (length if width is None else width) * n_channels)
+
+
+_TREND = frozenset(trend.STATISTICS)
+_HYBRID = frozenset(trend.HYBRID_STATISTICS)
+_MAP = frozenset({subspace.MAP})
+_FOREST = frozenset(forest.FOREST)
+_SQUARE_OF_WINDOW = subspace.mapped_square(subspace.flat)
 
 SCORES: Final[Mapping[str, Score]] = MappingProxyType(
     {
         score.name: score
         for score in (
+            Score("mse", "mean squared residual of the autoencoder", True, mean_square),
             Score(
-                "mse",
-                "mean squared residual of the autoencoder",
+                "residual_trend",
+                "level and slope of the network's residual, in the median channel",
                 True,
-                frozenset(),
-                _no_fit,
-                mean_square,
+                trend.trend,
+                _TREND,
             ),
             Score(
-                "input_mse",
-                "mean square of the z-scored window, no network",
+                "input_trend",
+                "level and slope of the z-scored window, in the median channel, no network",
                 False,
-                frozenset(),
-                _no_fit,
-                mean_square,
+                trend.trend,
+                _TREND,
+            ),
+            Score(
+                "hybrid",
+                "input_trend plus a quarter of residual_trend",
+                True,
+                trend.hybrid,
+                _HYBRID,
+            ),
+            Score(
+                "hybrid_upper",
+                "hybrid of the channel that 30 % of the channels exceed",
+                True,
+                trend.hybrid_upper,
+                _HYBRID,
+            ),
+            Score(
+                "input_mse", "mean square of the z-scored window, no network", False, mean_square
             ),
             Score(
                 "last_row",
                 "mean square of the last z-scored row, no network",
                 False,
-                frozenset(),
-                _no_fit,
                 last_row_square,
+            ),
+            Score(
+                "iforest",
+                "isolation forest on mean, deviation and slope of each channel",
+                False,
+                forest.isolation(forest.summary),
+                array_names=_FOREST,
+                check=partial(_check_forest, 3),
+            ),
+            Score(
+                "iforest_flat",
+                "isolation forest on the window's values",
+                False,
+                forest.isolation(subspace.flat),
+                array_names=_FOREST,
+                check=partial(_check_forest, None),
+            ),
+            Score(
+                "pca_spe",
+                "squared part of the window outside its principal components (SPE, or Q)",
+                False,
+                _SQUARE_OF_WINDOW,
+                array_names=_MAP,
+                check=partial(_check_map, None),
+            ),
+            Score(
+                "pca_t2",
+                "squared principal components, each in its own deviations (Hotelling's T2)",
+                False,
+                _SQUARE_OF_WINDOW,
+                array_names=_MAP,
+                check=partial(_check_map, None),
+            ),
+            Score(
+                "mahalanobis",
+                "squared Mahalanobis distance of each channel's level and slope",
+                False,
+                subspace.mapped_square(subspace.level_and_slope),
+                array_names=_MAP,
+                check=partial(_check_map, 2),
             ),
         )
     }
@@ -151,7 +201,7 @@ def score_windows(
         score: Which score.
         windows: Shape ``(n, window_length, n_channels)``, z-scored; ``n`` may be 0.
         expected: Same shape.
-        params: What ``score.fit`` returned.
+        params: What ``fitting.fit_params`` returned.
 
     Raises:
         ValueError: If the shapes differ, or a value is not finite.
@@ -196,5 +246,5 @@ def directions(windows: NDArray[np.float32], expected: NDArray[np.float32]) -> N
     Returns:
         Shape ``(n, n_channels)``; the mean is over the last :data:`RECENT_ROWS` rows.
     """
-    recent = np.subtract(windows[:, -RECENT_ROWS:], expected[:, -RECENT_ROWS:], dtype=np.float64)
+    recent = residuals_of(windows[:, -RECENT_ROWS:], expected[:, -RECENT_ROWS:])
     return np.where(recent.sum(axis=1) >= 0.0, 1, -1).astype(np.int8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 from rich import box
@@ -12,6 +13,9 @@ from models.artifact import Artifact
 from models.comparison import Comparison, Spread
 from models.metrics import LevelMetrics
 from models.splits import FAULT_RUL, HEALTHY_RUL
+
+if TYPE_CHECKING:
+    from models.quantise import Exported
 
 PROXY_NOTE = (
     f"The label is a proxy: faulty means at most {FAULT_RUL} cycles before failure. False alarms "
@@ -70,6 +74,27 @@ def _level_cells(level: LevelMetrics) -> list[str]:
     ]
 
 
+def precision_table(exported: Exported) -> Table:
+    """Return a network in float32 beside itself in int8, both measured on held-out engines."""
+    sides = (exported.fp32, exported.int8)
+    table = _table(
+        f"scores of {exported.degraded_windows} windows near failure change by "
+        f"{exported.median_change:.2%} (median), {exported.largest_change:.2%} at most"
+    )
+    table.add_column("")
+    for heading in ("float32", "int8", "difference"):
+        table.add_column(heading, justify="right")
+    size, speed, auc = (
+        [side.network_bytes for side in sides],
+        [side.windows_per_s for side in sides],
+        [side.metrics.auc or 0.0 for side in sides],
+    )
+    table.add_row("size, bytes", *(f"{n:,}" for n in size), f"{size[1] / size[0] - 1:+.0%}")
+    table.add_row("windows per s", *(f"{n:,.0f}" for n in speed), f"{speed[1] / speed[0] - 1:+.0%}")
+    table.add_row("AUC", *(f"{n:.4f}" for n in auc), f"{auc[1] - auc[0]:+.5f}")
+    return table
+
+
 def seeds_table(spreads: Mapping[str, Spread], seeds: tuple[int, ...]) -> Table:
     """Return one row per number, one column per seed, then mean and deviation."""
     table = _table(f"the network, trained with {len(seeds)} seeds")
@@ -86,6 +111,8 @@ def seeds_table(spreads: Mapping[str, Spread], seeds: tuple[int, ...]) -> Table:
 def verdict(comparison: Comparison) -> str:
     """Return in one sentence how the model stands beside the best simple baseline."""
     name = comparison.best_baseline()
+    if name is None:
+        return "No training file, so no baselines to compare with."
     model, baseline = comparison.models[comparison.default], comparison.models[name]
     better = model.critical.f1 > baseline.critical.f1
     return (

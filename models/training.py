@@ -16,7 +16,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from models.network import LstmAutoencoder
+from models.catalogue import LSTM_AUTOENCODER, PATCHTST
+from models.network import LstmAutoencoder, WindowNetwork
+from models.patchtst import PatchTst
 
 THREADS: Final = 1
 """Threads of training. More are hardly faster for so small a network, and a result would then
@@ -34,8 +36,8 @@ class TrainingConfig:
         learning_rate: Adam's, at the start; falls to 0 along half a cosine.
         weight_decay: Adam's L2 penalty.
         gradient_clip: Largest norm of a step's gradient.
-        hidden: Units of encoder and decoder.
-        latent: Numbers in the code.
+        hidden: The autoencoder's units of encoder and decoder.
+        latent: The autoencoder's numbers in the code.
     """
 
     seed: int = 0
@@ -76,7 +78,7 @@ class FittedNetwork:
         validation_loss: Mean squared residual of the validation windows; none without windows.
     """
 
-    network: LstmAutoencoder
+    network: WindowNetwork
     train_loss: float | None
     validation_loss: float | None
 
@@ -84,14 +86,16 @@ class FittedNetwork:
 def fit_network(
     healthy: NDArray[np.float32],
     validation: NDArray[np.float32],
+    kind: str,
     config: TrainingConfig,
     on_epoch: OnEpoch = lambda report: None,
 ) -> FittedNetwork:
-    """Train an autoencoder to rebuild healthy windows.
+    """Train a network to say what healthy windows hold.
 
     Args:
         healthy: Shape ``(n, window_length, n_channels)``, z-scored, ``n`` at least 1.
         validation: Healthy windows of other engines, only measured; same shape but for ``n``.
+        kind: ``lstm_autoencoder`` or ``patchtst``.
         config: How.
         on_epoch: Told after each pass.
 
@@ -101,14 +105,24 @@ def fit_network(
     if not len(healthy):
         raise ValueError("no healthy window came; training needs some")
     with _reproducible(config.seed):
-        network = LstmAutoencoder(healthy.shape[2], healthy.shape[1], config.hidden, config.latent)
+        network = _new_network(kind, healthy.shape[2], healthy.shape[1], config)
         train_loss = _run_epochs(network, torch.from_numpy(healthy), config, on_epoch)
         network.eval()
         return FittedNetwork(network, train_loss, _mean_loss(network, validation))
 
 
+def _new_network(
+    kind: str, n_channels: int, window_length: int, config: TrainingConfig
+) -> WindowNetwork:
+    if kind == LSTM_AUTOENCODER:
+        return LstmAutoencoder(n_channels, window_length, config.hidden, config.latent)
+    if kind == PATCHTST:
+        return PatchTst(n_channels, window_length)
+    raise ValueError(f"network {kind!r} came; {LSTM_AUTOENCODER} or {PATCHTST} was expected")
+
+
 def _run_epochs(
-    network: LstmAutoencoder, windows: Tensor, config: TrainingConfig, on_epoch: OnEpoch
+    network: WindowNetwork, windows: Tensor, config: TrainingConfig, on_epoch: OnEpoch
 ) -> float | None:
     optimiser = torch.optim.Adam(
         network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
@@ -123,7 +137,7 @@ def _run_epochs(
 
 
 def _run_epoch(
-    network: LstmAutoencoder,
+    network: WindowNetwork,
     windows: Tensor,
     optimiser: torch.optim.Optimizer,
     config: TrainingConfig,
@@ -141,7 +155,7 @@ def _run_epoch(
     return total / len(windows)
 
 
-def _mean_loss(network: LstmAutoencoder, windows: NDArray[np.float32]) -> float | None:
+def _mean_loss(network: WindowNetwork, windows: NDArray[np.float32]) -> float | None:
     if not len(windows):
         return None
     batch = torch.from_numpy(windows)

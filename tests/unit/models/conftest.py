@@ -22,4 +22,4 @@ def prepared() -> Prepared:
 @pytest.fixture(scope="session")
 def artifact(prepared: Prepared) -> Artifact:
     """A network of 14 channels, hardly trained."""
-    return build_artifact(prepared, "toy", SMALL)
+    return build_artifact(prepared, "toy", SMALL, "mse")

@@ -50,8 +50,8 @@ def test_the_manifest_tells_where_the_artifact_comes_from(artifact: Artifact) ->
     assert (training.dataset, training.data_sha256, training.seed) == ("TOY", "0" * 64, 3)
     assert (training.fit.last, training.validate_.first) == (5, 6)
     assert training.config["epochs"] == 2
-    assert artifact.manifest.thresholds.warning.strategy == "quantile"
-    assert artifact.manifest.thresholds.warning.options == {"q": 0.99}
+    assert artifact.manifest.thresholds.warning.strategy == "capped_quantile"
+    assert artifact.manifest.thresholds.warning.options == {"q": 0.99, "spread": 3.0}
     assert artifact.manifest.thresholds.critical.strategy == "best_f1"
 
 
@@ -60,7 +60,7 @@ def set_score(content: dict[str, Any]) -> None:
 
 
 TAMPERED: list[Any] = [
-    pytest.param(lambda m: m.update(schema_version=2), "schema_version", id="later layout"),
+    pytest.param(lambda m: m.update(schema_version=3), "schema_version", id="later layout"),
     pytest.param(lambda m: m.update(extra=1), "extra", id="unknown field"),
     pytest.param(lambda m: m.pop("score"), "score", id="missing part"),
     pytest.param(set_score, "'vibes' is unknown; this version has mse", id="unknown score"),
@@ -88,6 +88,12 @@ TAMPERED: list[Any] = [
     pytest.param(lambda m: m.update(network=None), "needs a network", id="network gone"),
     pytest.param(lambda m: m["score"].update(name="last_row"), "uses no network", id="needless"),
     pytest.param(lambda m: m["score"].update(params={"a": [1]}), "with params", id="params"),
+    pytest.param(
+        lambda m: m["score"].update(arrays={"file": "a.npz", "sha256": "0" * 64}),
+        "uses no file of arrays",
+        id="needless arrays",
+    ),
+    pytest.param(lambda m: m["network"].update(precision="fp64"), "precision", id="precision"),
     pytest.param(lambda m: m["network"].update(file="../model.onnx"), "network.file", id="parent"),
     pytest.param(lambda m: m["network"].update(file="/etc/passwd"), "network.file", id="absolute"),
     pytest.param(lambda m: m["network"].update(file="model.pkl"), "network.file", id="pickle"),
@@ -141,12 +147,12 @@ def test_a_link_out_of_the_folder_is_not_followed(folder: Path) -> None:
 def test_a_manifest_that_is_no_manifest_is_refused(folder: Path, content: bytes) -> None:
     (folder / "manifest.json").write_bytes(content)
 
-    with pytest.raises(ArtifactError, match="is not a manifest of layout 1"):
+    with pytest.raises(ArtifactError, match="is not a manifest of layout 2"):
         load_artifact(str(folder))
 
 
 def test_a_huge_file_is_not_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.artifact.MAX_NETWORK_BYTES", 100)
+    monkeypatch.setattr("models.artifact.MAX_FILE_BYTES", 100)
 
     with pytest.raises(ArtifactError, match="at most 100 are accepted"):
         load_artifact(str(folder))

@@ -5,14 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.calibration import calibrate
+from models.calibration import calibrate, choose_thresholds, fit_score
 from models.onnx_scorer import ZeroReconstructor
 from models.preparation import Prepared, healthy
+from models.rules import Rule
 from models.scoring import SCORES
 
 
 def test_warning_is_chosen_on_healthy_validation_windows(prepared: Prepared) -> None:
-    calibrated = calibrate(SCORES["input_mse"], ZeroReconstructor(), prepared)
+    fitted = fit_score(SCORES["input_mse"], ZeroReconstructor(), prepared)
+    calibrated = choose_thresholds(fitted, prepared, warning_rule=Rule("quantile"))
 
     scores = calibrated.scores(healthy(prepared.validate))
     assert calibrated.warning.value == pytest.approx(np.quantile(scores, 0.99))
@@ -23,7 +25,7 @@ def test_warning_is_chosen_on_healthy_validation_windows(prepared: Prepared) -> 
 def test_heldout_engines_change_no_threshold(prepared: Prepared) -> None:
     heldout = replace(prepared.heldout, windows=prepared.heldout.windows + 100)
 
-    for score in (SCORES["input_mse"], SCORES["last_row"]):
+    for score in (SCORES[name] for name in ("last_row", "input_trend", "iforest", "pca_t2")):
         first = calibrate(score, ZeroReconstructor(), prepared)
         second = calibrate(score, ZeroReconstructor(), replace(prepared, heldout=heldout))
         assert first.thresholds == second.thresholds
@@ -35,7 +37,8 @@ def test_critical_is_raised_to_warning_and_says_so(prepared: Prepared) -> None:
     rows[validate.rul > 125] *= 50  # healthy validation engines that look worse than any fault
     odd = replace(prepared, validate=replace(validate, windows=rows))
 
-    calibrated = calibrate(SCORES["input_mse"], ZeroReconstructor(), odd)
+    fitted = fit_score(SCORES["input_mse"], ZeroReconstructor(), odd)
+    calibrated = choose_thresholds(fitted, odd, warning_rule=Rule("quantile"))
 
     assert calibrated.critical.value == calibrated.warning.value
     assert calibrated.critical.reason.startswith("raised to the warning threshold")
@@ -47,3 +50,12 @@ def test_critical_is_above_warning_on_an_ordinary_fleet(prepared: Prepared) -> N
     assert calibrated.critical.value > calibrated.warning.value
     assert calibrated.critical.engines.first == prepared.split.fit.first
     assert calibrated.critical.engines.last == prepared.split.validate.last
+
+
+def test_a_rule_without_labels_looks_at_validation_engines_alone(prepared: Prepared) -> None:
+    fitted = fit_score(SCORES["input_mse"], ZeroReconstructor(), prepared)
+
+    calibrated = choose_thresholds(fitted, prepared, critical_rule=Rule("zscore", {"k": 9.0}))
+
+    assert calibrated.critical.engines == prepared.split.validate
+    assert calibrated.critical.rule.options == {"k": 9.0}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -11,7 +12,7 @@ from models.artifact import SHIPPED, load_artifact, shipped_names
 from models.comparison import Measured, compare, measure_scorer
 from models.preparation import prepare
 from models.serving import open_scorer
-from models.splits import EngineRange
+from models.splits import EngineRange, split_engines
 
 MAX_SHIPPED_BYTES = 400_000
 
@@ -56,7 +57,7 @@ def test_fd001_reproduces_its_manifest_s_metrics(cmapss_dir: Path) -> None:
 
 
 @pytest.mark.real_data
-def test_fd001_keeps_what_the_design_promises(cmapss_dir: Path) -> None:
+def test_fd001_keeps_what_it_promises(cmapss_dir: Path) -> None:
     dataset = load_dataset(cmapss_dir, "FD001", "train")
     prepared = prepare(dataset)
     assert str(prepared.split.heldout) == "81-100"
@@ -67,11 +68,47 @@ def test_fd001_keeps_what_the_design_promises(cmapss_dir: Path) -> None:
 
     model = comparison.models["fd001"]
     assert comparison.measured.published
-    assert model.auc == pytest.approx(0.967, abs=0.006)
-    assert model.warning.threshold == pytest.approx(0.549, abs=0.006)
-    assert model.warning.engines_caught == model.warning.engines == 20
+    assert model.auc is not None
+    assert model.auc >= 0.990
+    assert model.pr_auc is not None
+    assert model.pr_auc >= 0.95
+    assert model.critical.f1 >= 0.87
+    assert min(model.critical.precision, model.critical.recall) >= 0.84
+    for level in (model.warning, model.critical):
+        assert level.engines_caught == level.engines == 20
     assert model.warning.lead_mean is not None
-    assert model.warning.lead_mean > 55
+    assert model.warning.lead_mean >= 55
+    assert model.warning.false_alarms_per_1000 is not None
+    assert model.warning.false_alarms_per_1000 <= 8
+    autoencoder = comparison.models["residual_trend"].auc
+    assert autoencoder is not None
+    assert autoencoder >= 0.988
+    assert comparison.models["mse"].auc == pytest.approx(0.967, abs=0.006)
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize(
+    ("name", "split", "least_auc"),
+    [
+        pytest.param("FD001", "test", 0.990, id="FD001 official test file"),
+        pytest.param("FD002", "test", 0.975, id="FD002 official test file"),
+        pytest.param("FD003", "heldout", 0.975, id="FD003 held-out engines"),
+        pytest.param("FD004", "heldout", 0.975, id="FD004 held-out engines"),
+    ],
+)
+def test_each_set_is_ranked_well(
+    cmapss_dir: Path, name: str, split: Literal["heldout", "test"], least_auc: float
+) -> None:
+    dataset = load_dataset(cmapss_dir, name, "test" if split == "test" else "train")
+    n_engines = len(dataset.engines)
+    engines = EngineRange(1, n_engines) if split == "test" else split_engines(n_engines).heldout
+
+    metrics = measure_scorer(
+        open_scorer(load_artifact(name.lower())), Measured(dataset, split, engines)
+    )
+
+    assert metrics.auc is not None
+    assert metrics.auc >= least_auc
 
 
 @pytest.mark.real_data

@@ -9,6 +9,7 @@ import torch
 
 from common.errors import ArtifactError
 from models.artifact import Artifact
+from models.catalogue import LSTM_AUTOENCODER, PATCHTST
 from models.export import export_onnx, max_difference
 from models.network import LstmAutoencoder, count_parameters
 from models.preparation import Prepared, healthy
@@ -22,25 +23,30 @@ def test_the_reference_network_has_44_510_parameters() -> None:
 
 
 def test_same_seed_and_data_give_the_same_artifact(prepared: Prepared, artifact: Artifact) -> None:
-    again = build_artifact(prepared, "toy", SMALL)
+    again = build_artifact(prepared, "toy", SMALL, "mse")
 
     assert again.sha256 == artifact.sha256
     assert again.network == artifact.network
 
 
 def test_another_seed_gives_another_artifact(prepared: Prepared, artifact: Artifact) -> None:
-    other = build_artifact(prepared, "toy", replace(SMALL, seed=SMALL.seed + 1))
+    other = build_artifact(prepared, "toy", replace(SMALL, seed=SMALL.seed + 1), "mse")
 
     assert other.network != artifact.network
     assert other.manifest.version != artifact.manifest.version
 
 
-def test_training_lowers_the_loss_and_reports_each_epoch(prepared: Prepared) -> None:
+@pytest.mark.parametrize("kind", [LSTM_AUTOENCODER, PATCHTST])
+def test_training_lowers_the_loss_and_reports_each_epoch(prepared: Prepared, kind: str) -> None:
     reports: list[EpochReport] = []
     config = TrainingConfig(epochs=12, hidden=16, latent=8, batch_size=32)
 
     fitted = fit_network(
-        healthy(prepared.fit).windows, healthy(prepared.validate).windows, config, reports.append
+        healthy(prepared.fit).windows,
+        healthy(prepared.validate).windows,
+        kind,
+        config,
+        reports.append,
     )
 
     assert [report.epoch for report in reports] == list(range(1, 13))
@@ -55,7 +61,9 @@ def test_training_leaves_the_process_as_it_was(prepared: Prepared) -> None:
     torch.manual_seed(11)
     threads = torch.get_num_threads()
 
-    fit_network(healthy(prepared.fit).windows, prepared.validate.windows[:0], SMALL)
+    fit_network(
+        healthy(prepared.fit).windows, prepared.validate.windows[:0], LSTM_AUTOENCODER, SMALL
+    )
 
     assert torch.equal(torch.rand(3), expected)
     assert torch.get_num_threads() == threads
@@ -63,7 +71,7 @@ def test_training_leaves_the_process_as_it_was(prepared: Prepared) -> None:
 
 def test_training_needs_a_window(prepared: Prepared) -> None:
     with pytest.raises(ValueError, match="no healthy window"):
-        fit_network(prepared.fit.windows[:0], prepared.fit.windows[:0], SMALL)
+        fit_network(prepared.fit.windows[:0], prepared.fit.windows[:0], LSTM_AUTOENCODER, SMALL)
 
 
 def test_the_export_agrees_with_torch_on_worn_engines(prepared: Prepared) -> None:

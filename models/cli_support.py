@@ -1,0 +1,119 @@
+"""What the model commands share: their common options, files in and out, early checks."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from common.errors import ArtifactError, UserError
+from common.settings import load_settings
+
+if TYPE_CHECKING:
+    from common.cmapss import Dataset
+    from models.artifact import Artifact
+    from models.preparation import Prepared
+    from models.rules import Rule
+
+DatasetName = Annotated[
+    str, typer.Option(help="Data set: FD001 to FD004, or one of the simulator's.")
+]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(help="Folder of the data files. Default: SURGELINE_DATA_DIR, else ./data/cmapss."),
+]
+RULE_HELP = (
+    "STRATEGY or STRATEGY:option=value,... with quantile, robust_quantile, capped_quantile, "
+    "zscore, pot, alarm_budget, best_f1 or precision_floor."
+)
+
+
+def load(name: str, split: str, data_dir: Path | None) -> Dataset:
+    """Return one file of engines."""
+    from common.cmapss import load_dataset
+
+    folder = data_dir or load_settings().data_dir
+    return load_dataset(folder, name, "test" if split == "test" else "train")
+
+
+def prepare(dataset: Dataset) -> Prepared:
+    """Return a training file split, normalised and cut."""
+    from models.preparation import prepare
+
+    return prepare(dataset)
+
+
+def show_artifact(artifact: Artifact) -> None:
+    """Print what an artifact is."""
+    from models.tables import artifact_lines
+
+    for line in artifact_lines(artifact):
+        Console().print(line, highlight=False, soft_wrap=True, markup=False)
+
+
+def require(command: str, *modules: str) -> None:
+    """Fail before any work if a library is missing."""
+    missing = [module for module in modules if importlib.util.find_spec(module) is None]
+    if missing:
+        raise UserError(
+            f"`surgeline {command}` needs {', '.join(missing)}, not installed here. Install with "
+            "pip install 'surgeline[train]'"
+        )
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that an artifact cannot have."""
+    from models.manifest import SLUG_PATTERN
+
+    if not re.match(SLUG_PATTERN, name):
+        raise ArtifactError(
+            f"The name {name!r} came; letters, digits and . _ + - were expected, at most 64, the "
+            "first a letter or digit. Choose another with --name."
+        )
+
+
+def check_folder(folder: Path) -> None:
+    """Fail before training rather than after it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise ArtifactError(
+            f"{folder} cannot be made: {exc.strerror}. Choose another folder with --out."
+        ) from exc
+
+
+def write_json(path: Path, report: object) -> None:
+    """Write a report."""
+    try:
+        path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    except OSError as exc:
+        raise UserError(f"{path} cannot be written: {exc.strerror}.") from exc
+
+
+def parse_rule_option(option: str, text: str) -> Rule:
+    """Return the threshold rule that was typed.
+
+    Raises:
+        UserError: Saying what came and what was expected.
+    """
+    from models.rules import parse_rule
+
+    try:
+        return parse_rule(text)
+    except ValueError as exc:
+        raise UserError(
+            f"--{option} {text}: {exc}. Examples: quantile:q=0.99, pot:risk=0.001, best_f1."
+        ) from exc
+
+
+def default_artifact(dataset: str) -> str:
+    """Return the shipped artifact of a data set, or ``fd001`` if it has none."""
+    from models.artifact import shipped_names
+
+    name = dataset.lower()
+    return name if name in shipped_names() else "fd001"

@@ -14,6 +14,7 @@ from common.cli import error_console
 from deploy.lazy import CommandEntry, LazyGroup
 
 TRY, ASK, LEARN, DATA = "Try it", "Ask it", "Models", "Data"
+PROVE = "Check and mend it"
 KNOW = "About this installation"
 
 COMMANDS: Final = (
@@ -26,10 +27,26 @@ COMMANDS: Final = (
     ),
     CommandEntry("alerts", "api.cli:alerts", "List alerts, or follow them.", ASK, True),
     CommandEntry("scores", "api.cli:scores", "List scores.", ASK, True),
+    CommandEntry(
+        "parity", "detector.tools.cli:parity", "Prove that live equals batch.", PROVE, True
+    ),
+    CommandEntry(
+        "whatif", "detector.tools.cli:whatif", "Replay under another rule or model.", PROVE, True
+    ),
+    CommandEntry(
+        "deadletter",
+        "detector.tools.cli:deadletter_app",
+        "List, show and retry unusable messages.",
+        PROVE,
+        True,
+    ),
     CommandEntry("train", "models.cli:train", "Train a model and write its artifact.", LEARN),
     CommandEntry(
         "evaluate", "models.cli:evaluate", "Measure a model on engines it never saw.", LEARN
     ),
+    CommandEntry("calibrate", "models.cli:calibrate", "Choose a model's thresholds anew.", LEARN),
+    CommandEntry("export", "models.cli:export", "Write a model's network, also in int8.", LEARN),
+    CommandEntry("card", "models.cli:card", "Write a model's card.", LEARN),
     CommandEntry("data", "producer.cli:data_app", "Fetch and check the C-MAPSS files.", DATA),
     CommandEntry("simulate", "producer.cli:simulate", "Write simulated engines as files.", DATA),
     CommandEntry("settings", "deploy.about:settings", "Show every setting and its value.", KNOW),

@@ -1,4 +1,4 @@
-"""The intervals on screen."""
+"""The intervals on screen, in 80 columns."""
 
 from __future__ import annotations
 
@@ -8,36 +8,32 @@ from rich import box
 from rich.table import Table
 
 from models.comparison import Comparison
-from models.report.verdicts import Uncertainty, flat, short
+from models.report.verdicts import COMPARED, Outcome, Uncertainty, flat
 
-SHOWN: Final = (
-    ("auc", "AUC", 3),
-    ("pr_auc", "PR-AUC", 3),
-    ("critical.f1", "F1", 3),
-    ("warning.lead_mean", "warning lead", 0),
-    ("warning.false_alarms_per_1000", "false", 1),
-)
+SHOWN: Final = tuple((metric, heading, 3) for metric, heading in COMPARED.items())
+LEAD: Final = ("warning.lead_mean", "lead", 0)
 
 
 def intervals_table(comparison: Comparison, uncertainty: Uncertainty) -> Table:
-    """Return one row per model: 95 % intervals, and how it stands against the default."""
+    """Return one row per model: 95 % intervals, and where it differs from the default."""
     table = Table(
-        title=f"95 % intervals ({uncertainty.resamples:,} draws of {uncertainty.engines} engines; "
-        f"F1 at critical, lead and false alarms at warning)",
+        title=f"95 % intervals ({uncertainty.resamples:,} draws of {uncertainty.engines} engines); "
+        f"significantly worse or better\nthan {comparison.default}; F1 at critical, lead at "
+        "warning, cycles",
         title_justify="left",
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
     )
     table.add_column("model")
-    for _, heading, _ in SHOWN:
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column(f"against {comparison.default}")
+    for _, heading, _ in (*SHOWN, LEAD):
+        table.add_column(heading, no_wrap=True)
     for name in comparison.models:
+        outcomes = {} if name == comparison.default else uncertainty.outcomes(name)
         cells = [
-            _cell(comparison, uncertainty, name, metric, digits) for metric, _, digits in SHOWN
+            f"{_cell(comparison, uncertainty, name, metric, digits)}{_mark(outcomes.get(metric))}"
+            for metric, _, digits in (*SHOWN, LEAD)
         ]
-        standing = "" if name == comparison.default else short(uncertainty, name)
-        table.add_row(name, *cells, standing)
+        table.add_row(name, *cells)
     return table
 
 
@@ -48,3 +44,7 @@ def _cell(
     if found is None or flat(comparison.models[name])[metric] is None:
         return "-"
     return f"{found.low:.{digits}f}-{found.high:.{digits}f}"
+
+
+def _mark(outcome: Outcome | None) -> str:
+    return f" {outcome}" if outcome in ("worse", "better") else ""

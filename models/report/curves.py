@@ -86,7 +86,8 @@ def precision_recall(scored: Scored) -> Curve:
 def score_span(scored: Scored, span: float = CRITICAL_SPAN) -> tuple[float, float]:
     """Return the lowest and the highest score that a plot shows; see :data:`CRITICAL_SPAN`."""
     low, high = float(scored.scores.min()), float(scored.scores.max())
-    top = low + span * (scored.thresholds.critical - low)
+    reach = scored.thresholds.critical - low
+    top = min(low + span * reach, max(high, low + 1.1 * reach))
     # above it there is nothing to see; a critical threshold at or below all scores says nothing
     return low, top if top > low else max(high, low + 1.0)
 

@@ -203,13 +203,12 @@ def false_alarm_figure(scored: Scored, stories: Sequence[EngineStory]) -> Markup
         label(upper, "Scores by life left", "score", "part of windows")
         _phase_histograms(upper, scored)
         label(lower, "Healthy windows reported, by engine", "engine", "windows")
-        shown = sorted(stories, key=lambda story: -story.false_warnings)[:MANY_ENGINES]
-        shown.sort(key=lambda story: story.unit)
+        shown = false_alarm_engines(stories)
         places = np.arange(len(shown))
         lower.bar(places, [s.false_warnings for s in shown], color=WARNING, label="warning")
         lower.bar(places, [s.false_criticals for s in shown], color=CRITICAL, label="critical")
         lower.set_xticks(places, [str(story.unit) for story in shown], fontsize=7, rotation=90)
-        lower.set_ylim(0, max(4, *(story.false_warnings * 1.15 for story in shown)))
+        lower.set_ylim(0, max([4.0, *(story.false_warnings * 1.25 for story in shown)]))
         lower.yaxis.set_major_locator(MaxNLocator(integer=True))
         lower.grid(visible=False, axis="x")
         if any(story.false_warnings for story in stories):
@@ -217,6 +216,15 @@ def false_alarm_figure(scored: Scored, stories: Sequence[EngineStory]) -> Markup
         else:
             lower.text(0.5, 0.5, "none", transform=lower.transAxes, color=MUTED, ha="center")
         return to_svg(figure, "false", "Score distributions and false alarms per engine")
+
+
+def false_alarm_engines(stories: Sequence[EngineStory]) -> list[EngineStory]:
+    """Return all engines; of many, the ones with most false windows, and none without."""
+    if len(stories) <= MANY_ENGINES:
+        return list(stories)
+    found = [story for story in stories if story.false_warnings]
+    found.sort(key=lambda story: -story.false_warnings)
+    return sorted(found[:MANY_ENGINES], key=lambda story: story.unit)
 
 
 def _phase_histograms(axes: Axes, scored: Scored) -> None:

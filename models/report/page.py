@@ -115,6 +115,7 @@ def render_report(
         fault_rul=FAULT_RUL,
         healthy_rul=HEALTHY_RUL,
         few_engines=FEW_ENGINES,
+        many_engines=figures.MANY_ENGINES,
     )
 
 
@@ -164,8 +165,8 @@ def _provenance(
 
 
 def _standing(comparison: Comparison, uncertainty: Uncertainty | None) -> dict[str, object]:
-    others = [name for name in comparison.models if name != comparison.default]
     rows: list[LeagueRow] = league(comparison, uncertainty)
+    others = [row.name for row in rows if not row.is_default]
     cards: list[Headline] = headlines(comparison, uncertainty)
     return {
         "default": comparison.default,
@@ -174,7 +175,9 @@ def _standing(comparison: Comparison, uncertainty: Uncertainty | None) -> dict[s
         "headlines": cards,
         "league": rows,
         "summary": summary(comparison, uncertainty) if uncertainty else [],
-        "sentences": [sentence(comparison, uncertainty, n) for n in others] if uncertainty else [],
+        "sentences": [sentence(comparison, uncertainty, name) for name in others]
+        if uncertainty
+        else [],
     }
 
 

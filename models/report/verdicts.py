@@ -155,7 +155,10 @@ def _simple_sentence(name: str, uncertainty: Uncertainty, default: str) -> str:
     elif worse:
         standing = f"significantly worse than {default} in {_listed(worse)}"
     else:
-        standing = f"not significantly worse than {default}: the simpler one would do as well"
+        standing = (
+            f"not significantly worse than {default} in {_listed(list(COMPARED.values()))}: these "
+            f"{uncertainty.engines} engines do not show that {default} is better"
+        )
     return f"The best model without a network, {name}, is {standing}."
 
 
@@ -226,8 +229,8 @@ def _told(comparison: Comparison, uncertainty: Uncertainty, model: str, metric: 
         return COMPARED[metric]
     # told from the model's side, so the sign is turned round
     return (
-        f"{COMPARED[metric]} ({own:.3f} against {default:.3f}; difference {-found.value:+.3f}, "
-        f"95 % {-found.interval.high:+.3f} to {-found.interval.low:+.3f})"
+        f"{COMPARED[metric]} ({own:.3f} against {default:.3f}; difference {-found.value:+.4f}, "
+        f"95 % {-found.interval.high:+.4f} to {-found.interval.low:+.4f})"
     )
 
 

@@ -59,8 +59,8 @@ def test_a_simple_model_as_good_is_called_not_significantly_worse(
     said = summary(*three)
 
     assert said[0] == (
-        "The best model without a network, last_row, is not significantly worse than good: the "
-        "simpler one would do as well."
+        "The best model without a network, last_row, is not significantly worse than good in AUC, "
+        "PR-AUC and F1: these 15 engines do not show that good is better."
     )
     assert "last_row is not significantly worse than good in any of AUC, PR-AUC and F1." in said
     assert short(three[1], "last_row") == "not significantly different"

@@ -1,0 +1,101 @@
+"""What a run must come to, computed twice in one go: by the batch path, and by the core.
+
+Scores come from ``models.batch``: whole stretches of an engine cut into windows with numpy, the
+very code that evaluation uses. It shares no line with the live assembler, only the artifact, so
+that agreement proves something. Verdicts and alerts come from one pass of the core over everything
+an asset ever sent, as one single batch, from nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from common.channels import SENSOR_NAMES, SETTING_NAMES
+from common.cmapss import EngineSeries
+from common.records import Alert, ScoreRecord, SensorReading, Verdict
+from detector.core.alarm import AlarmPolicy
+from detector.core.pipeline import AssetRun, DecodedBatch, conclude, prepare
+from models.batch import score_engine
+from models.serving import WindowScorer
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What some whole assets of a run must come to.
+
+    Attributes:
+        scores: The batch path's scores by cycle, of each asset.
+        verdicts: The verdicts on cycles by cycle, of each asset.
+        repeats: How many messages are late, duplicate or rejected.
+        alerts: In order, asset by asset.
+        readings: How many messages there were, rejected ones included.
+    """
+
+    scores: Mapping[AssetRun, Mapping[int, float]]
+    verdicts: Mapping[AssetRun, Mapping[int, ScoreRecord]]
+    repeats: Counter[Verdict]
+    alerts: Sequence[Alert]
+    readings: int
+
+
+def expect(batch: DecodedBatch, scorer: WindowScorer, policy: AlarmPolicy) -> Expected:
+    """Return what a batch that holds whole assets must come to.
+
+    Args:
+        batch: All readings of its assets, in the order of the topic.
+        scorer: The model.
+        policy: The alarm rule.
+    """
+    plan = prepare(batch, {}, scorer)
+    outcome = conclude(plan, scorer.score(plan.windows), policy, scorer)
+    verdicts: dict[AssetRun, dict[int, ScoreRecord]] = {key: {} for key in batch.by_asset}
+    repeats: Counter[Verdict] = Counter()
+    for verdict in [*outcome.verdicts, *batch.rejected]:
+        if verdict.status.is_repeat:
+            repeats[verdict.status] += 1
+        else:
+            verdicts[verdict.asset_id, verdict.run_id][verdict.cycle] = verdict
+    scores = {
+        key: batch_scores(scorer, [item.reading for item in decoded])
+        for key, decoded in batch.by_asset.items()
+    }
+    readings = sum(map(len, batch.by_asset.values())) + len(batch.rejected)
+    return Expected(scores, verdicts, repeats, outcome.alerts, readings)
+
+
+def batch_scores(scorer: WindowScorer, readings: Sequence[SensorReading]) -> dict[int, float]:
+    """Return the batch path's score of each cycle that completes a window.
+
+    A reading counts if its cycle is above all before it; where cycles are missing, the engine's
+    record is cut in two and each part is scored as an engine of its own.
+
+    Args:
+        scorer: The model.
+        readings: Of one asset and run, in the order of the topic, repeats included.
+    """
+    if not readings:
+        return {}
+    cycles = np.array([reading.cycle for reading in readings], np.int64)
+    highest_before = np.maximum.accumulate(np.concatenate(([0], cycles[:-1])))
+    kept = np.flatnonzero(cycles > highest_before)
+    cuts = np.flatnonzero(np.diff(cycles[kept]) != 1) + 1
+    scores: dict[int, float] = {}
+    for part in np.split(kept, cuts):
+        scored = score_engine(scorer, _series([readings[index] for index in part.tolist()]))
+        scores.update(zip(scored.cycles.tolist(), scored.scores.tolist(), strict=True))
+    return scores
+
+
+def _series(readings: Sequence[SensorReading]) -> EngineSeries:
+    # a sensor the model does not use may be missing: its column is never looked at
+    missing = float("nan")
+    return EngineSeries(
+        unit=1,
+        cycles=np.array([reading.cycle for reading in readings], np.int64),
+        settings=np.array([[r.settings[name] for name in SETTING_NAMES] for r in readings]),
+        sensors=np.array([[r.sensors.get(n, missing) for n in SENSOR_NAMES] for r in readings]),
+    )

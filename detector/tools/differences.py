@@ -1,0 +1,218 @@
+"""Live against expected, value by value. Pure: what differs, and by how much."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from common.records import Alert, Level, ScoreRecord, Verdict
+
+
+class LiveVerdict(NamedTuple):
+    """What is compared of a row of the score store."""
+
+    status: Verdict
+    level: Level
+    model: str
+    score: float | None
+    warning_threshold: float | None
+    critical_threshold: float | None
+
+
+class CycleRef(NamedTuple):
+    """One cycle of one asset."""
+
+    asset_id: str
+    cycle: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreDifference:
+    """Two numbers for one cycle.
+
+    Attributes:
+        asset_id: Whose.
+        cycle: Which cycle.
+        live: The score in the store.
+        batch: The batch path's.
+        relative: :func:`relative_difference` of the two.
+    """
+
+    asset_id: str
+    cycle: int
+    live: float
+    batch: float
+    relative: float
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictDifference:
+    """Two verdicts on one cycle, in words; ``nothing`` where there is none."""
+
+    asset_id: str
+    cycle: int
+    live: str
+    expected: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlertDiff:
+    """Alerts on the topic against alerts derived again.
+
+    Attributes:
+        live: Alerts on the topic, one of each id.
+        expected: Alerts derived again.
+        redelivered: Messages beyond the first of an id; allowed, they are the same alert.
+        missing: Expected, not on the topic.
+        extra: On the topic, not expected.
+        different: Of the same id but with another level, score, threshold or share.
+    """
+
+    live: int
+    expected: int
+    redelivered: int
+    missing: tuple[Alert, ...]
+    extra: tuple[Alert, ...]
+    different: tuple[Alert, ...]
+
+    @property
+    def equal(self) -> bool:
+        """Whether both are the same set."""
+        return not (self.missing or self.extra or self.different)
+
+
+@dataclass(slots=True)
+class Comparison:
+    """Counts up what differs, asset by asset.
+
+    Attributes:
+        tolerance: Largest relative difference of two equal scores.
+        scores: Pairs of scores that were compared.
+        missing: Cycles with a batch score but no live one.
+        extra: Cycles with a live score but no batch one.
+        largest: The pair furthest apart; none if nothing was compared.
+        beyond: The pairs beyond the tolerance.
+        verdicts: Verdicts, levels or thresholds that differ.
+    """
+
+    tolerance: float
+    scores: int = 0
+    missing: list[CycleRef] = field(default_factory=list)
+    extra: list[CycleRef] = field(default_factory=list)
+    largest: ScoreDifference | None = None
+    beyond: list[ScoreDifference] = field(default_factory=list)
+    verdicts: list[VerdictDifference] = field(default_factory=list)
+
+    def add_asset(
+        self,
+        asset_id: str,
+        live: Mapping[int, LiveVerdict],
+        expected: Mapping[int, ScoreRecord],
+        batch: Mapping[int, float],
+    ) -> None:
+        """Compare one asset's cycles.
+
+        Args:
+            asset_id: Which asset.
+            live: What the store has, by cycle.
+            expected: The core's verdicts, by cycle.
+            batch: The batch path's scores, by cycle.
+        """
+        scores = {cycle: row.score for cycle, row in live.items() if row.score is not None}
+        self.missing += [CycleRef(asset_id, cycle) for cycle in sorted(batch.keys() - scores)]
+        self.extra += [CycleRef(asset_id, cycle) for cycle in sorted(scores.keys() - batch)]
+        for cycle in sorted(batch.keys() & scores):
+            self._add_pair(asset_id, cycle, scores[cycle], batch[cycle])
+        for cycle in sorted(live.keys() | expected.keys()):
+            came, wanted = live.get(cycle), expected.get(cycle)
+            if came is None or wanted is None or not _same_verdict(came, wanted, self.tolerance):
+                self.verdicts.append(
+                    VerdictDifference(asset_id, cycle, _in_words(came), _in_words(wanted))
+                )
+
+    def _add_pair(self, asset_id: str, cycle: int, live: float, batch: float) -> None:
+        relative = relative_difference(live, batch)
+        pair = ScoreDifference(asset_id, cycle, live, batch, relative)
+        self.scores += 1
+        if self.largest is None or relative > self.largest.relative:
+            self.largest = pair
+        if relative > self.tolerance:
+            self.beyond.append(pair)
+
+
+def relative_difference(one: float, other: float) -> float:
+    """Return how far two numbers are apart, in parts of the larger one; 0 if they are equal.
+
+    Example:
+        >>> relative_difference(2.0, 1.0), relative_difference(0.0, 0.0)
+        (0.5, 0.0)
+    """
+    if one == other:
+        return 0.0
+    return abs(one - other) / max(abs(one), abs(other))
+
+
+def compare_alerts(live: Iterable[Alert], expected: Iterable[Alert], tolerance: float) -> AlertDiff:
+    """Compare alerts by id, and the content of those that share one.
+
+    Args:
+        live: From the topic, redeliveries included.
+        expected: Derived again.
+        tolerance: Bound on the relative difference of scores and thresholds, and on the
+            difference of shares.
+    """
+    wanted = {alert.alert_id: alert for alert in expected}
+    first: dict[str, Alert] = {}
+    different: dict[str, Alert] = {}
+    messages = 0
+    for alert in live:
+        messages += 1
+        first.setdefault(alert.alert_id, alert)
+        twin = wanted.get(alert.alert_id)
+        if twin is not None and not _same_alert(alert, twin, tolerance):
+            different[alert.alert_id] = alert
+    return AlertDiff(
+        live=len(first),
+        expected=len(wanted),
+        redelivered=messages - len(first),
+        missing=tuple(alert for key, alert in wanted.items() if key not in first),
+        extra=tuple(alert for key, alert in first.items() if key not in wanted),
+        different=tuple(different.values()),
+    )
+
+
+def _same_alert(one: Alert, other: Alert, tolerance: float) -> bool:
+    shares = {channel.name: channel.share for channel in one.channels}
+    others = {channel.name: channel.share for channel in other.channels}
+    return (
+        (one.state, one.level, one.onset_cycle, one.cycle, one.model)
+        == (other.state, other.level, other.onset_cycle, other.cycle, other.model)
+        and relative_difference(one.score, other.score) <= tolerance
+        and relative_difference(one.threshold, other.threshold) <= tolerance
+        and shares.keys() == others.keys()
+        and all(abs(share - others[name]) <= tolerance for name, share in shares.items())
+    )
+
+
+def _same_verdict(live: LiveVerdict, expected: ScoreRecord, tolerance: float) -> bool:
+    pairs: Sequence[tuple[float | None, float | None]] = (
+        (live.warning_threshold, expected.warning_threshold),
+        (live.critical_threshold, expected.critical_threshold),
+    )
+    return (live.status, live.level) == (expected.status, expected.level) and all(
+        one == other
+        or (one is not None and other is not None and relative_difference(one, other) <= tolerance)
+        for one, other in pairs
+    )
+
+
+def _in_words(verdict: LiveVerdict | ScoreRecord | None) -> str:
+    if verdict is None:
+        return "nothing"
+    if verdict.warning_threshold is None or verdict.critical_threshold is None:
+        return verdict.status.value
+    return (
+        f"{verdict.status.value}, level {verdict.level.value} "
+        f"(from {verdict.warning_threshold:.6g} and {verdict.critical_threshold:.6g})"
+    )

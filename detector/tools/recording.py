@@ -1,0 +1,227 @@
+"""The recorded readings of one run: from the readings topic, or from the data set it replayed."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final, Protocol
+
+from common.channels import SENSOR_NAMES, SETTING_NAMES
+from common.cmapss import Dataset, EngineSeries, remaining_useful_life
+from common.errors import DatasetError, UserError
+from common.records import SensorReading, SourcePosition
+from common.settings import KafkaSettings
+from common.topics import Topics
+from detector.adapters.source_records import source_records
+from detector.core.decoding import SourceRecord
+from detector.core.pipeline import Decoded, DecodedBatch, decode_batch
+from detector.tools.topic import Progress, silent, topic_records
+from models.serving import WindowScorer
+
+RUN_ID: Final = re.compile(rb'"run_id"\s*:\s*"([^"\\]{1,128})"')
+NEAREST: Final = 3
+RANGE: Final = re.compile(r"(\d{1,9})(?:-(\d{1,9}))?", re.ASCII)
+NOMINAL_START: Final = datetime(2026, 1, 1, tzinfo=UTC)
+"""A data set has no timestamps; nothing that is compared depends on them."""
+
+
+class Recording(Protocol):
+    """The readings of one run, asset by asset."""
+
+    @property
+    def label(self) -> str:
+        """Where they come from, in words."""
+
+    def __len__(self) -> int:
+        """Number of parts that :meth:`batches` yields."""
+
+    def batches(self, scorer: WindowScorer, max_bytes: int) -> Iterator[DecodedBatch]:
+        """Yield the run in parts, each with whole assets, in the order of the topic.
+
+        Args:
+            scorer: Says which channels a reading needs.
+            max_bytes: A larger message is no reading.
+        """
+
+    def life_left(self, asset_id: str) -> Sequence[int] | None:
+        """Return the remaining useful life after each cycle, cycles; none where not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicRecording:
+    """What the readings topic holds of a run: duplicates, late and unusable messages included.
+
+    Attributes:
+        topic: Its name.
+        run_id: The run.
+        by_key: The messages that mention the run, by their key, in the order of the topic.
+        runs_seen: All runs on the topic, whichever was asked for.
+    """
+
+    topic: str
+    run_id: str
+    by_key: Mapping[bytes | None, Sequence[SourceRecord]]
+    runs_seen: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def label(self) -> str:
+        """Where they come from."""
+        return f"topic {self.topic}"
+
+    def __len__(self) -> int:
+        """Number of keys."""
+        return len(self.by_key)
+
+    def batches(self, scorer: WindowScorer, max_bytes: int) -> Iterator[DecodedBatch]:
+        """Yield one batch a key: a usable reading's key is its asset."""
+        for records in self.by_key.values():
+            batch = decode_batch(records, scorer, max_bytes)
+            yield DecodedBatch(
+                {key: found for key, found in batch.by_asset.items() if key[1] == self.run_id},
+                [],
+                [verdict for verdict in batch.rejected if verdict.run_id == self.run_id],
+            )
+
+    def life_left(self, asset_id: str) -> Sequence[int] | None:
+        """Return none."""
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetRecording:
+    """Engines of a data set, as the replay of a run sends them: each cycle once, in order.
+
+    Attributes:
+        dataset: The engines.
+        units: Which of them.
+        run_id: The run.
+    """
+
+    dataset: Dataset
+    units: tuple[int, ...]
+    run_id: str
+
+    @property
+    def label(self) -> str:
+        """Where they come from."""
+        return f"{self.dataset.name} {self.dataset.split}"
+
+    def __len__(self) -> int:
+        """Number of engines."""
+        return len(self.units)
+
+    def batches(self, scorer: WindowScorer, max_bytes: int) -> Iterator[DecodedBatch]:
+        """Yield one batch an engine."""
+        for unit in self.units:
+            asset_id = engine_asset_id(self.dataset, unit)
+            decoded = _engine_readings(self.dataset.engines[unit - 1], asset_id, self.run_id)
+            yield DecodedBatch({(asset_id, self.run_id): decoded}, [], [])
+
+    def life_left(self, asset_id: str) -> Sequence[int] | None:
+        """Return it from the file of true remaining lives; none without that file."""
+        try:
+            lives = remaining_useful_life(self.dataset)
+        except DatasetError:
+            return None
+        for unit in self.units:
+            if engine_asset_id(self.dataset, unit) == asset_id:
+                return [int(left) for left in lives[unit - 1]]
+        return None
+
+
+def engine_asset_id(dataset: Dataset, unit: int) -> str:
+    """Return the asset id under which `surgeline replay` sends an engine."""
+    return f"{dataset.name}-{dataset.split}-{unit:03d}"
+
+
+async def record_run(
+    settings: KafkaSettings, run_id: str, progress: Progress = silent
+) -> TopicRecording:
+    """Read a run off the readings topic; it may turn out empty (:func:`check_found`).
+
+    Raises:
+        BackendMissingError: If no broker answers.
+        BackendUnavailableError: If it stops answering.
+    """
+    topic, wanted = Topics(settings.topic_prefix).readings, run_id.encode()
+    by_key: dict[bytes | None, list[SourceRecord]] = {}
+    seen: set[bytes] = set()
+    async for record in topic_records(settings, topic, progress):
+        value = record.value or b""
+        seen.update(RUN_ID.findall(value))
+        # a backslash may spell the id in another way; decoding settles it
+        if wanted in value or b"\\" in value:
+            by_key.setdefault(record.key, []).extend(source_records([record]))
+    runs = frozenset(found.decode(errors="replace") for found in seen)
+    return TopicRecording(topic, run_id, by_key, runs)
+
+
+def check_found(recording: TopicRecording) -> None:
+    """Refuse a run of which the topic holds nothing.
+
+    Raises:
+        UserError: With the nearest run ids, or what to do where the topic has lost everything.
+    """
+    if recording.run_id in recording.runs_seen or any(
+        b"\\" in (item.value or b"") for items in recording.by_key.values() for item in items
+    ):
+        return
+    if not recording.runs_seen:
+        raise UserError(
+            f"The topic {recording.topic} holds no readings. The local broker keeps topics in "
+            "memory only: after its restart, read the data set instead with --source dataset "
+            "--dataset FD001 --split test."
+        )
+    raise unknown_run(recording.run_id, recording.runs_seen, f"the topic {recording.topic}")
+
+
+def unknown_run(run_id: str, known: Iterable[str], where: str) -> UserError:
+    """Return the error that names the runs most like the one asked for."""
+    names = sorted(set(known))
+    near = difflib.get_close_matches(run_id, names, n=NEAREST, cutoff=0.4) or names[-NEAREST:]
+    hint = f" Did you mean {', '.join(near)}?" if near else " It holds no run at all."
+    return UserError(f"No run {run_id!r} on {where}.{hint}")
+
+
+def parse_units(text: str, available: int) -> tuple[int, ...]:
+    """Return the engine numbers meant by ``all``, ``1-20`` or ``1,5,10-12``, ascending.
+
+    Raises:
+        UserError: If it is none of these, or names an engine that does not exist.
+
+    Example:
+        >>> parse_units("7,1-3", available=100)
+        (1, 2, 3, 7)
+    """
+    if text.strip().lower() == "all":
+        return tuple(range(1, available + 1))
+    units: set[int] = set()
+    for part in text.split(","):
+        match = RANGE.fullmatch(part.strip())
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+        if not 1 <= first <= last <= available:
+            raise UserError(
+                f"Engines {text!r} came; expected `all`, a range such as 1-20 or a list such as "
+                f"1,5,7, of numbers from 1 to {available}."
+            )
+        units.update(range(first, last + 1))
+    return tuple(sorted(units))
+
+
+def _engine_readings(engine: EngineSeries, asset_id: str, run_id: str) -> list[Decoded]:
+    readings = []
+    for index, cycle in enumerate(engine.cycles.tolist()):
+        reading = SensorReading(
+            asset_id=asset_id,
+            run_id=run_id,
+            cycle=cycle,
+            ts=NOMINAL_START + timedelta(seconds=index),
+            settings=dict(zip(SETTING_NAMES, engine.settings[index].tolist(), strict=True)),
+            sensors=dict(zip(SENSOR_NAMES, engine.sensors[index].tolist(), strict=True)),
+        )
+        record = SourceRecord(SourcePosition("", 0, index), 0, asset_id.encode(), None)
+        readings.append(Decoded(record, reading))
+    return readings

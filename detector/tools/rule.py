@@ -1,0 +1,142 @@
+"""A rule of a what-if replay: a model, thresholds of one's own, and when scores become alarms."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from common.errors import UserError
+from common.records import ModelRef
+from common.settings import AlarmSettings
+from detector.core.alarm import AlarmPolicy
+from detector.core.alerts import model_label
+from models.serving import NormalisedRows, Thresholds, WindowScorer, WindowScores
+
+ALARM_FIELDS: Final = {
+    "on_delay": "on_delay_cycles",
+    "off_delay": "off_delay_cycles",
+    "deadband": "deadband",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What makes alerts out of readings.
+
+    Attributes:
+        scorer: The model; two rules with the same one are scored together.
+        thresholds: In place of the model's own.
+        alarm: When scores become alarms.
+    """
+
+    scorer: WindowScorer
+    thresholds: Thresholds
+    alarm: AlarmPolicy
+
+    def __str__(self) -> str:
+        """Return the rule in words."""
+        return (
+            f"{model_label(self.scorer.ref)}, warning from {self.thresholds.warning:.4g}, critical "
+            f"from {self.thresholds.critical:.4g}, on-delay {self.alarm.on_delay_cycles}, "
+            f"off-delay {self.alarm.off_delay_cycles}, deadband {self.alarm.deadband:g}"
+        )
+
+
+class WithThresholds:
+    """A :class:`models.serving.WindowScorer` with other thresholds; all else is the model's."""
+
+    def __init__(self, scorer: WindowScorer, thresholds: Thresholds) -> None:
+        self._scorer = scorer
+        self._thresholds = thresholds
+
+    @property
+    def ref(self) -> ModelRef:
+        """Name, version and digest of the artifact."""
+        return self._scorer.ref
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Sensor names."""
+        return self._scorer.channels
+
+    @property
+    def window_length(self) -> int:
+        """Cycles in a window."""
+        return self._scorer.window_length
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """The other thresholds."""
+        return self._thresholds
+
+    def normalise(
+        self, settings: NDArray[np.float64], sensors: NDArray[np.float64]
+    ) -> NormalisedRows:
+        """As the model does."""
+        return self._scorer.normalise(settings, sensors)
+
+    def score(self, windows: NDArray[np.float32]) -> WindowScores:
+        """As the model does."""
+        return self._scorer.score(windows)
+
+
+def parse_thresholds(texts: Iterable[str], base: Thresholds) -> Thresholds:
+    """Return thresholds with some of them set, from texts such as ``warning=0.6``.
+
+    Raises:
+        UserError: If a text is no such thing, or warning would be above critical.
+    """
+    thresholds = base
+    for name, value in _assignments(texts, ("warning", "critical"), "threshold"):
+        if name == "warning":
+            thresholds = replace(thresholds, warning=value)
+        else:
+            thresholds = replace(thresholds, critical=value)
+    if thresholds.warning > thresholds.critical:
+        raise UserError(
+            f"The warning threshold {thresholds.warning:.6g} would be above the critical one, "
+            f"{thresholds.critical:.6g}; set both, such as --threshold warning=1 "
+            "--threshold critical=2."
+        )
+    return thresholds
+
+
+def parse_alarm(texts: Iterable[str], base: AlarmSettings) -> AlarmPolicy:
+    """Return the alarm rule with some of it set, from texts such as ``on_delay=5``.
+
+    Raises:
+        UserError: If a text is no such thing, or out of bounds.
+    """
+    values = base.model_dump()
+    for name, value in _assignments(texts, tuple(ALARM_FIELDS), "alarm"):
+        values[ALARM_FIELDS[name]] = value
+    try:
+        return AlarmPolicy(**AlarmSettings.model_validate(values).model_dump())
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        raise UserError(
+            f"--alarm {first['loc'][0]}: {first['msg']} (got {first['input']:g})."
+        ) from exc
+
+
+def _assignments(
+    texts: Iterable[str], names: Sequence[str], option: str
+) -> Iterable[tuple[str, float]]:
+    for text in texts:
+        name, _, number = text.partition("=")
+        try:
+            value = float(number)
+        except ValueError:
+            value = math.nan
+        if name.strip() not in names or not math.isfinite(value):
+            raise UserError(
+                f"--{option} {text!r} came; expected NAME=NUMBER with NAME one of "
+                f"{', '.join(names)}."
+            )
+        yield name.strip(), value

@@ -1,0 +1,70 @@
+"""Reading a topic from its beginning to its end, with errors a person can act on."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.structs import ConsumerRecord
+
+from common.errors import BackendMissingError, BackendUnavailableError
+from common.kafka import read_to_end
+from common.settings import KafkaSettings
+
+Progress = Callable[[str, int, int | None], None]
+"""Told what is being done, how much of it is done, and how much there is; none if not known."""
+
+REPORT_EVERY = 1000
+
+
+def silent(_what: str, _done: int, _total: int | None) -> None:
+    """Report no progress."""
+
+
+async def topic_exists(settings: KafkaSettings, topic: str) -> bool:
+    """Return whether the broker has the topic; never creates it.
+
+    Raises:
+        BackendMissingError: If no broker answers at the address.
+        BackendUnavailableError: If it answers but not to this.
+    """
+    admin = AIOKafkaAdminClient(
+        bootstrap_servers=settings.bootstrap_servers,
+        request_timeout_ms=int(settings.op_timeout_s * 1000),
+    )
+    try:
+        await admin.start()
+        return topic in await admin.list_topics()
+    except KafkaConnectionError as exc:
+        raise BackendMissingError(
+            f"No broker answers at {settings.bootstrap_servers}. Is `surgeline up` running? Or set "
+            "SURGELINE_KAFKA__BOOTSTRAP_SERVERS."
+        ) from exc
+    except KafkaError as exc:
+        raise BackendUnavailableError(f"The broker could not list its topics: {exc!r}") from exc
+    finally:
+        await admin.close()
+
+
+async def topic_records(
+    settings: KafkaSettings, topic: str, progress: Progress = silent
+) -> AsyncIterator[ConsumerRecord]:
+    """Yield what is on a topic now, oldest first within a partition; nothing if it is not there.
+
+    Raises:
+        BackendMissingError: If no broker answers at the address.
+        BackendUnavailableError: If the broker stops answering.
+    """
+    if not await topic_exists(settings, topic):
+        return
+    what, read = f"reading {topic}", 0
+    try:
+        async for record in read_to_end(settings, topic):
+            yield record
+            read += 1
+            if read % REPORT_EVERY == 0:
+                progress(what, read, None)
+    except KafkaError as exc:
+        raise BackendUnavailableError(f"{topic} cannot be read: {exc!r}") from exc
+    progress(what, read, read)

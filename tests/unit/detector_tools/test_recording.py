@@ -1,0 +1,100 @@
+"""Recordings: naming engines as the producer does, choosing them, and unknown runs."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from common.errors import UserError
+from common.records import SensorReading
+from detector.tools.recording import (
+    NOMINAL_START,
+    DatasetRecording,
+    TopicRecording,
+    check_found,
+    engine_asset_id,
+    parse_units,
+    unknown_run,
+)
+from producer.fleet import Fleet
+from tests.support.builders import MeanScorer, reading, record
+from tests.support.fleets import cut_short, fleet
+
+DATASET = fleet(3)
+
+
+def test_engines_are_named_and_read_as_the_producer_sends_them() -> None:
+    units = (1, 3)
+    sender = Fleet(DATASET, units, "night", NOMINAL_START, timedelta(seconds=1))
+    sent = [SensorReading.model_validate_json(m.value) for m in sender.messages(sender.slots())]
+
+    recording = DatasetRecording(DATASET, units, "night")
+    read = [
+        item.reading
+        for batch in recording.batches(MeanScorer(), 0)
+        for decoded in batch.by_asset.values()
+        for item in decoded
+    ]
+
+    assert engine_asset_id(DATASET, 3) == sender.asset_id(3)
+    assert len(recording) == 2
+    assert read == sorted(sent, key=lambda one: (one.asset_id, one.cycle))
+
+
+def test_life_left_is_known_for_data_sets() -> None:
+    dataset = cut_short(DATASET, np.array([10, 20, 30]))
+    recording = DatasetRecording(dataset, (2,), "night")
+
+    life = recording.life_left(engine_asset_id(dataset, 2))
+
+    assert life is not None
+    assert (len(life), life[-1]) == (len(dataset.engines[1]), 20)
+    assert recording.life_left(engine_asset_id(dataset, 1)) is None
+
+
+def test_a_topic_recording_leaves_other_runs_out() -> None:
+    mine, other = reading(1, run_id="night"), reading(1, run_id="night-2")
+    stream = [record(mine, 0), record(other, 1)]
+    recording = TopicRecording("t", "night", {b"engine-1": stream}, frozenset({"night"}))
+
+    [batch] = recording.batches(MeanScorer(), 65_536)
+
+    assert list(batch.by_asset) == [("engine-1", "night")]
+
+
+def test_rejected_messages_belong_to_the_run_they_name() -> None:
+    stream = [record(reading(1, run_id="night"), 0, key=b"wrong"), record(b"garbage night", 1)]
+    recording = TopicRecording("t", "night", {b"wrong": stream})
+
+    [batch] = recording.batches(MeanScorer(), 65_536)
+
+    assert (len(batch.rejected), len(batch.by_asset)) == (1, 0)
+
+
+def test_an_unknown_run_names_the_nearest() -> None:
+    recording = TopicRecording("t", "nihgt-1", {}, frozenset({"night-1", "day"}))
+
+    with pytest.raises(UserError, match="Did you mean night-1"):
+        check_found(recording)
+
+
+def test_an_empty_topic_says_what_to_do() -> None:
+    with pytest.raises(UserError, match="--source dataset"):
+        check_found(TopicRecording("t", "night", {}))
+
+
+def test_a_run_like_no_other_lists_some() -> None:
+    assert "Did you mean a, b?" in str(unknown_run("zzzzzz", ["b", "a"], "it"))
+    assert "no run at all" in str(unknown_run("zzzzzz", [], "it"))
+
+
+@pytest.mark.parametrize("text", ["", "0", "4", "3-1", "one", "1,,2", "1-9"])
+def test_engines_that_do_not_exist_are_refused(text: str) -> None:
+    with pytest.raises(UserError, match="numbers from 1 to 3"):
+        parse_units(text, 3)
+
+
+def test_all_engines() -> None:
+    assert parse_units(" ALL ", 3) == (1, 2, 3)

@@ -57,7 +57,9 @@ async def worker(kafka: KafkaSettings, recorder: Recorder) -> AsyncIterator[asyn
             group_id=f"{kafka.topic_prefix}-group", max_batch_rows=500, session_timeout_s=2
         ),
     )
-    add_agent(app, Topics(kafka.topic_prefix).readings, recorder.process, joined.set, lambda: None, fatal)
+    add_agent(
+        app, Topics(kafka.topic_prefix).readings, recorder.process, joined.set, lambda: None, fatal
+    )
     app.finalize()
     await app.start()
     try:

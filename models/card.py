@@ -96,7 +96,9 @@ def _data(artifact: Artifact) -> str:
             "| --- | --- |",
             f"| {_span(training.fit)} | regimes, normalisation, network, what the score learns "
             f"(healthy rows, more than {training.healthy_rul} cycles left) |",
-            f"| {_span(training.validate_)} | thresholds, choice of the score |",
+            f"| {_span(training.validate_)} | warning threshold |",
+            f"| {training.fit.first}-{training.validate_.last} | critical threshold, choice of the "
+            "score |",
             f"| {_span(training.heldout)} | only measured |",
             "",
             f"Seed {training.seed}.",
@@ -111,7 +113,7 @@ def _choice(artifact: Artifact) -> str:
     lines = [
         "## Why this score",
         "",
-        f"The {selection.rule} ({_span(selection.engines)}):",
+        f"It has the {selection.rule} ({_span(selection.engines)}):",
         "",
         "| score | AUC | PR-AUC |",
         "| --- | --- | --- |",

@@ -106,7 +106,18 @@ def _traced(network: WindowNetwork) -> bytes:
             opset_version=OPSET,
             dynamo=False,
         )
-        return path.read_bytes()
+        return bytes(_cleaned(onnx.load(path), network).SerializeToString(deterministic=True))
+
+
+def _cleaned(model: onnx.ModelProto, network: WindowNetwork) -> onnx.ModelProto:
+    """State the output's shape, which tracing loses; drop notes of where the code was."""
+    dims = model.graph.output[0].type.tensor_type.shape.dim
+    dims[1].dim_value, dims[2].dim_value = network.window_length, network.n_channels
+    for node in model.graph.node:
+        node.ClearField("doc_string")
+        node.ClearField("metadata_props")
+    onnx.checker.check_model(model, full_check=True)
+    return model
 
 
 def _model(network: LstmAutoencoder) -> onnx.ModelProto:

@@ -1,0 +1,128 @@
+"""Every model by name: trained, saved, loaded, run as the detector runs it."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from common.errors import ArtifactError
+from models.artifact import Artifact, load_artifact, save_artifact
+from models.catalogue import BASELINES, CANDIDATES, MODELS
+from models.learned import pack_arrays
+from models.preparation import Prepared
+from models.recipe import build_artifact
+from models.serving import open_scorer
+from models.training import TrainingConfig
+
+TINY = TrainingConfig(seed=1, epochs=1, hidden=4, latent=2)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_model_trains_saves_loads_and_scores(
+    prepared: Prepared, tmp_path: Path, model: str
+) -> None:
+    artifact = build_artifact(prepared, "toy", TINY, model)
+    save_artifact(artifact, tmp_path)
+    loaded = load_artifact(str(tmp_path))
+    windows = prepared.heldout.windows
+
+    result = open_scorer(loaded).score(windows)
+
+    assert loaded == artifact
+    assert (loaded.network is not None) == (model not in BASELINES)
+    assert np.isfinite(result.scores).all()
+    np.testing.assert_array_equal(result.scores, open_scorer(artifact).score(windows).scores)
+    one_by_one = [open_scorer(loaded).score(windows[i : i + 1]).scores[0] for i in (0, 5, 90)]
+    np.testing.assert_allclose(result.scores[[0, 5, 90]], one_by_one, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("model", ["iforest", "pca_t2", "patchtst"])
+def test_the_same_seed_gives_the_same_artifact(prepared: Prepared, model: str) -> None:
+    first, second = (build_artifact(prepared, "toy", TINY, model) for _ in range(2))
+
+    assert first.sha256 == second.sha256
+    assert first.arrays == second.arrays
+
+
+def test_auto_takes_the_best_candidate_and_says_which_there_were(prepared: Prepared) -> None:
+    manifest = build_artifact(prepared, "toy", TINY).manifest
+
+    assert manifest.selection is not None
+    found = manifest.selection.candidates
+    assert set(found) == set(CANDIDATES)
+    assert found[manifest.score.name].auc == max(each.auc for each in found.values())
+    assert manifest.selection.engines.last == prepared.split.validate.last
+
+
+@pytest.fixture
+def forest(prepared: Prepared, tmp_path: Path) -> Path:
+    save_artifact(build_artifact(prepared, "toy", TINY, "iforest"), tmp_path)
+    return tmp_path
+
+
+def replace_arrays(folder: Path, content: bytes) -> None:
+    """Swap the file and make the manifest's digest fit, as whoever tampers would."""
+    (folder / "arrays.npz").write_bytes(content)
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["score"]["arrays"]["sha256"] = hashlib.sha256(content).hexdigest()
+    path.write_text(json.dumps(manifest))
+
+
+def pickled() -> bytes:
+    content = io.BytesIO()
+    np.savez(content, roots=np.array([{"a": 1}], dtype=object))
+    return content.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"PK\x03\x04 not an archive", id="no archive"),
+        pytest.param(pickle.dumps({"roots": 1}), id="a pickle"),
+        pytest.param(pickled(), id="an archive of pickles"),
+        pytest.param(pack_arrays({"roots": np.zeros(1, np.int32)}), id="arrays missing"),
+        pytest.param(
+            pack_arrays(
+                {
+                    "roots": np.zeros(1, np.int32),
+                    "feature": np.zeros(1, np.int32),
+                    "threshold": np.zeros(1),
+                    "left": np.zeros(1, np.int32),
+                    "right": np.zeros(1, np.int32),
+                    "path": np.ones(1),
+                }
+            ),
+            id="a node that leads to itself",
+        ),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused_when_opened(forest: Path, content: bytes) -> None:
+    replace_arrays(forest, content)
+
+    with pytest.raises(ArtifactError, match="surgeline train"):
+        open_scorer(load_artifact(str(forest)))
+
+
+def test_a_changed_byte_of_the_arrays_is_noticed(forest: Path) -> None:
+    path = forest / "arrays.npz"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+
+    with pytest.raises(ArtifactError, match="its manifest expects"):
+        load_artifact(str(forest))
+
+
+def test_a_map_of_another_shape_is_refused(prepared: Prepared) -> None:
+    artifact = build_artifact(prepared, "toy", TINY, "mahalanobis")
+    small: dict[str, Any] = {"map": np.eye(3, dtype=np.float32)}
+
+    with pytest.raises(ArtifactError, match=r"\(3, 3\) came; \(28, 28\)"):
+        open_scorer(Artifact(artifact.manifest, None, pack_arrays(small)))

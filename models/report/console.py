@@ -23,6 +23,7 @@ def intervals_table(comparison: Comparison, uncertainty: Uncertainty) -> Table:
         title_justify="left",
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
+        pad_edge=False,
     )
     table.add_column("model")
     for _, heading, _ in (*SHOWN, LEAD):

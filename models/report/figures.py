@@ -129,6 +129,11 @@ def sweep_figure(scored: Scored) -> Markup:
 def _threshold_lines(axes: Axes, scored: Scored) -> None:
     for level, colour in LEVEL_COLOURS.items():
         value: float = getattr(scored.thresholds, level)
+        left, right = axes.get_xlim()
+        if (
+            not left <= value <= right
+        ):  # a model far out of its depth; a far label breaks the layout
+            continue
         axes.axvline(value, color=colour, lw=1.3, ls="--")
         axes.annotate(
             f"{level} {value:.3g}",

@@ -151,13 +151,19 @@ def _score_panel(axes: Axes, story: EngineStory, scored: Scored) -> None:
             level, (0, value), xycoords=("axes fraction", "data"), xytext=(4, 2),
             textcoords="offset points", color=colour, size=8,
         )  # fmt: skip
-    for left, text in ((HEALTHY_RUL, "healthy before"), (FAULT_RUL, "labelled faulty after")):
+    for left, text in (
+        (HEALTHY_RUL, "healthy until here"),
+        (FAULT_RUL, "labelled faulty from here"),
+    ):
         cycle = int(story.cycles[-1] + story.rul[-1]) - left
-        if story.cycles[0] < cycle < story.cycles[-1]:
+        first, last = int(story.cycles[0]), int(story.cycles[-1])
+        near_start = cycle < first + 0.2 * (last - first)
+        if first < cycle < last:
             axes.axvline(cycle, color=MUTED, lw=0.9, ls=":")
             axes.annotate(
-                text, (cycle, 1.0), xycoords=("data", "axes fraction"), xytext=(-3, 2),
-                textcoords="offset points", color=MUTED, size=7.5, ha="right",
+                text, (cycle, 1.0), xycoords=("data", "axes fraction"),
+                xytext=(3 if near_start else -3, 2), textcoords="offset points",
+                color=MUTED, size=7.5, ha="left" if near_start else "right",
             )  # fmt: skip
     axes.grid(visible=False, axis="x")
 

@@ -28,7 +28,6 @@ from models.report.headline import Headline, headlines
 from models.report.league import LeagueRow, league
 from models.report.verdicts import FEW_ENGINES, Uncertainty, sentence, summary
 from models.splits import FAULT_RUL, HEALTHY_RUL
-from models.tables import UNPUBLISHED_NOTE
 
 FOLDER: Final = Path(__file__).parent
 TEMPLATE: Final = "report.html.j2"
@@ -159,7 +158,6 @@ def _provenance(
         "artifact": artifact,
         "prepared": prepared,
         "same_training": prepared is None or manifest.training.data_sha256 == prepared.sha256,
-        "unpublished": None if comparison.measured.published else UNPUBLISHED_NOTE,
         "command": command,
     }
 
@@ -176,7 +174,7 @@ def _standing(comparison: Comparison, uncertainty: Uncertainty | None) -> dict[s
         "league": rows,
         "summary": summary(comparison, uncertainty) if uncertainty else [],
         "sentences": [sentence(comparison, uncertainty, name) for name in others]
-        if uncertainty
+        if uncertainty and rankable(comparison)
         else [],
     }
 
@@ -187,14 +185,14 @@ def _drawings(
     scored: Scored,
     stories: Sequence[EngineStory],
 ) -> dict[str, object]:
-    rankable = all(curves.rankable(one) for one in comparison.scored.values())
+    with_curves = rankable(comparison)
     failing = any(story.failing for story in stories)
     order = _by_quality(comparison.models, comparison.default)
     return {
         "ranking": figures.ranking_figures(comparison.scored, comparison.default, order)
-        if rankable
+        if with_curves
         else None,
-        "sweep": figures.sweep_figure(scored) if rankable else None,
+        "sweep": figures.sweep_figure(scored) if with_curves else None,
         "confusions": [
             curves.confusion(scored, level, getattr(scored.thresholds, level)) for level in LEVELS
         ],
@@ -206,6 +204,11 @@ def _drawings(
         "early_alarms": sum(story.early for story in stories),
         "lives": lives.draw_lives(scored, stories, artifact.manifest.channels),
     }
+
+
+def rankable(comparison: Comparison) -> bool:
+    """Return whether every model has both windows near failure and others."""
+    return all(curves.rankable(scored) for scored in comparison.scored.values())
 
 
 def _by_quality(models: Mapping[str, Metrics], default: str) -> list[str]:

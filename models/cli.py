@@ -182,11 +182,11 @@ def evaluate(
 
     from models import tables
     from models.artifact import load_artifact
-    from models.comparison import compare
+    from models.comparison import companions, compare
     from models.report.command import ci95, show_uncertainty, write_html
 
     model = load_artifact(artifact or default_artifact(dataset))
-    others = [load_artifact(other) for other in also or []]
+    others = [*(load_artifact(other) for other in also or []), *companions(model)]
     training_data, measured = _engines(split, dataset, data_dir)
     prepared = prepare(training_data) if training_data else None
     comparison = compare(model, prepared, measured, others)

@@ -14,10 +14,10 @@ import numpy as np
 from common.cmapss import Dataset
 from common.cmapss_files import PUBLISHED, file_name
 from common.errors import DatasetError
-from models.artifact import Artifact
+from models.artifact import Artifact, load_artifact, shipped_names
 from models.batch import collect_windows
 from models.calibration import calibrate
-from models.catalogue import BASELINES, LSTM_AUTOENCODER
+from models.catalogue import BASELINES, MODELS
 from models.evaluation import Scored, measure
 from models.metrics import Metrics
 from models.onnx_scorer import Reconstructor, ZeroReconstructor, open_reconstructor
@@ -118,42 +118,56 @@ def compare(
     metrics, scored = _score_and_measure(open_scorer(artifact), measured)
     models, kept = {default: metrics}, {default: scored}
     for other in others:
-        name = other.manifest.name
+        name = _short_name(other, artifact)
         if name not in models:
             models[name], kept[name] = _score_and_measure(open_scorer(other), measured)
     if prepared is not None:
         windows = _windows(prepared, measured)
-        for score, reconstructor in _contestants(artifact, prepared):
-            if score.name in models:
+        for name, score, reconstructor in _contestants((artifact, *others), prepared):
+            if name in models:
                 continue
             calibrated = calibrate(score, reconstructor, prepared)
             scores = calibrated.scores(windows)
-            models[score.name] = measure(windows, scores, calibrated.thresholds)
-            kept[score.name] = Scored(
+            models[name] = measure(windows, scores, calibrated.thresholds)
+            kept[name] = Scored(
                 windows.units, windows.cycles, windows.rul, scores, calibrated.thresholds
             )
     return Comparison(measured, default, models, kept)
 
 
-def _contestants(artifact: Artifact, prepared: Prepared) -> Iterator[tuple[Score, Reconstructor]]:
-    """Yield the scores of the artifact's network, then those that need none.
+def companions(artifact: Artifact) -> tuple[Artifact, ...]:
+    """Return the other shipped artifacts made of the same file, such as ``fd001-patchtst``."""
+    others = [load_artifact(name) for name in shipped_names() if name != artifact.manifest.name]
+    return tuple(
+        other
+        for other in others
+        if other.manifest.training.data_sha256 == artifact.manifest.training.data_sha256
+    )
+
+
+def _contestants(
+    artifacts: Sequence[Artifact], prepared: Prepared
+) -> Iterator[tuple[str, Score, Reconstructor]]:
+    """Yield the other scores of the artifacts' networks, then the models without network.
 
     A network is used beside the artifact's own score only on the file it was trained on: on another
     it would meet windows normalised in another way.
     """
-    manifest = artifact.manifest
-    if (
-        manifest.network is not None
-        and manifest.network.kind == LSTM_AUTOENCODER
-        and manifest.training.data_sha256 == prepared.sha256
-    ):
+    for artifact in artifacts:
+        manifest = artifact.manifest
+        if manifest.network is None or manifest.training.data_sha256 != prepared.sha256:
+            continue
         network = open_reconstructor(artifact)
-        for score in SCORES.values():
-            if score.uses_network and score.name != manifest.score.name:
-                yield score, network
-    for score in SCORES.values():
-        if not score.uses_network:
-            yield score, ZeroReconstructor()
+        for model in MODELS.values():
+            if model.network == manifest.network.kind and model.score != manifest.score.name:
+                yield model.name, SCORES[model.score], network
+    for name in BASELINES:
+        yield name, SCORES[MODELS[name].score], ZeroReconstructor()
+
+
+def _short_name(other: Artifact, default: Artifact) -> str:
+    """Return ``patchtst`` for ``fd001-patchtst`` beside ``fd001``."""
+    return other.manifest.name.removeprefix(f"{default.manifest.training.dataset.lower()}-")
 
 
 def is_published(dataset: Dataset) -> bool:

@@ -9,7 +9,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .NOTPARALLEL:
-.PHONY: help setup demo up test check fmt fmt-check lint type arch docs-check train
+.PHONY: help setup demo up test faults check fmt fmt-check lint type arch docs-check train
 
 # onnxruntime would send usage data to its maker
 export ORT_DISABLE_TELEMETRY := 1
@@ -35,6 +35,9 @@ up: $(RUN_READY) ## Run broker, Valkey, detector and api until Ctrl-C.
 
 test: $(TEST_READY) ## Run all tests, on a real broker and a real Valkey.
 	@$(BIN)/python -m pytest $(ARGS)
+
+faults: $(TEST_READY) ## Kill and starve the workers, the long way: every named point, many times.
+	@SURGELINE_TEST_FAULTS=full $(BIN)/python -m pytest tests/faults $(ARGS)
 
 check: fmt-check lint type arch docs-check test ## Run everything that must be green: what CI runs.
 

@@ -103,10 +103,10 @@ async def test_a_read_only_valkey_is_waited_for(
         with bench.running(**IMPATIENT):
             await bench.send(messages[:half])
             await bench.wait_for_verdicts(half)
-            await admin.execute_command("REPLICAOF", "127.0.0.1", free_port())
+            await admin.slaveof("127.0.0.1", free_port())
             await bench.send(messages[half:])
             wait_until(lambda: "write_states" in problems(bench), "the worker says what is wrong")
-            await admin.execute_command("REPLICAOF", "NO", "ONE")
+            await admin.slaveof()
             await bench.wait_for_verdicts(len(messages))
 
     assert_same_outcome(await outcome_of(bench), undisturbed)

@@ -6,6 +6,7 @@ score and a batch score of the same window are the same number.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -110,6 +111,8 @@ def open_scorer(artifact: Artifact, threads: int = 1) -> WindowScorer:
     Raises:
         ArtifactError: If the network is not what the manifest says.
     """
+    # onnxruntime sends usage data to its maker unless told not to before it is imported
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     # here, so that whoever needs only the contracts above does not load onnxruntime
     from models.onnx_scorer import ArtifactScorer
 

@@ -78,7 +78,7 @@ async def read_live(
         counts = await store.verdict_counts(run_id)
         others = [] if counts else await _run_ids(store)
     repeats = {status: count for status, count in counts.items() if status.is_repeat}
-    return LiveRun(assets, repeats, models, doubled, others)
+    return LiveRun(assets, repeats, dict(models.most_common()), doubled, others)
 
 
 async def read_alerts(

@@ -65,7 +65,7 @@ def parity_notes(report: ParityReport) -> list[str]:
 
 def parity_facts(report: ParityReport) -> dict[str, str]:
     """Return the numbers, by name."""
-    largest, alerts = report.largest, report.alerts
+    alerts = report.alerts
     facts = {
         "run": report.run_id,
         "readings": f"{report.readings:,} from {report.source}",
@@ -75,10 +75,7 @@ def parity_facts(report: ParityReport) -> dict[str, str]:
         "compared": f"{report.compared:,}",
         "missing": f"{len(report.missing):,}",
         "extra": f"{len(report.extra):,}",
-        "largest relative difference": "nothing compared"
-        if largest is None
-        else f"{largest.relative:.2e} ({largest.asset_id}, cycle {largest.cycle}); "
-        f"bound {report.tolerance:g}",
+        "largest relative difference": _largest(report),
         "beyond the bound": f"{len(report.beyond):,}",
         "verdicts that differ": f"{len(report.verdicts):,}",
     }
@@ -198,6 +195,16 @@ def show_letter(item: Letter, max_bytes: int, refused: str | None, console: Cons
         console.print(
             f"... {letter.original_size - len(shown):,} more bytes; see --max-bytes.", style="dim"
         )
+
+
+def _largest(report: ParityReport) -> str:
+    largest = report.largest
+    if largest is None:
+        return "nothing compared"
+    if largest.relative == 0.0:
+        return f"0: equal to the last bit; bound {report.tolerance:g}"
+    where = f"{largest.asset_id}, cycle {largest.cycle}"
+    return f"{largest.relative:.2e} ({where}); bound {report.tolerance:g}"
 
 
 def _change_row(asset: AssetChange) -> tuple[Text, ...]:

@@ -14,14 +14,16 @@ from detector.tools.topic import Progress
 
 @contextmanager
 def progress_bars() -> Iterator[Progress]:
-    """Show one line for each thing that is done; gone when the block ends."""
+    """Show one line for each thing that is done, gone at the end; nothing in a file or pipe."""
+    console = error_console()
     bars = Bars(
         TextColumn("{task.description}"),
         BarColumn(bar_width=30),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        console=error_console(),
+        console=console,
         transient=True,
+        disable=not console.is_terminal,
     )
     tasks: dict[str, TaskID] = {}
 

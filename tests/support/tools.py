@@ -1,0 +1,58 @@
+"""The operators' commands, run as a person runs them, against a bench."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import closing
+
+from common.kafka import ensure_topics, make_producer, read_to_end, started
+from common.settings import KafkaSettings
+from common.topics import Topics
+from tests.support.detector import DetectorBench
+
+TIMEOUT_S = 60
+WHERE = "WHERE run_key = (SELECT min(run_key) FROM run WHERE run_id = ?) AND cycle = ?"
+
+
+async def surgeline(
+    bench: DetectorBench, *arguments: str, variables: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run ``surgeline ...`` in the bench's folder, with the bench's settings."""
+    return await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-m", "deploy.cli", *arguments],
+        env=bench.environment(COLUMNS="200", **(variables or {})),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=TIMEOUT_S,
+    )
+
+
+def alter_verdict(bench: DetectorBench, run_id: str, cycle: int, statement: str) -> None:
+    """Do with a row of the score store's file what nobody should: of the run's first asset."""
+    with closing(sqlite3.connect(bench.scores.sqlite_path)) as connection:
+        changed = connection.execute(f"{statement} {WHERE}", (run_id, cycle)).rowcount
+        assert changed == 1
+        connection.commit()
+
+
+async def copy_topics(
+    source: KafkaSettings, target: KafkaSettings, keep_alert: Callable[[int], bool]
+) -> None:
+    """Copy readings and alerts to another prefix, leaving some alerts out by their number."""
+    await ensure_topics(target)
+    here, there = Topics(source.topic_prefix), Topics(target.topic_prefix)
+    async with started(make_producer(target)) as producer:
+        async for record in read_to_end(source, here.readings):
+            await producer.send(there.readings, record.value, key=record.key)
+        number = 0
+        async for record in read_to_end(source, here.alerts):
+            if keep_alert(number):
+                await producer.send(there.alerts, record.value, key=record.key)
+            number += 1
+        await producer.flush()

@@ -48,8 +48,8 @@ def thresholds_table(comparison: Comparison) -> Table:
     """Return one row per model and threshold: what it catches, how early, how often it is wrong."""
     table = _table("at the two thresholds (lead in cycles, false alarms per 1000 healthy windows)")
     for heading in ("model", "level"):
-        table.add_column(heading)
-    for heading in ("score >=", "F1", "P", "R", "false", "caught", "lead", "min"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("score≥", "F1", "P", "R", "false", "caught", "lead", "min"):
         table.add_column(heading, justify="right")
     for name, metrics in comparison.models.items():
         table.add_row(name, "warning", *_level_cells(metrics.warning))
@@ -63,7 +63,7 @@ def _table(title: str) -> Table:
 
 def _level_cells(level: LevelMetrics) -> list[str]:
     return [
-        _shown(level.threshold, 4),
+        f"{level.threshold:.5g}",
         _shown(level.f1, 3),
         _shown(level.precision, 3),
         _shown(level.recall, 3),

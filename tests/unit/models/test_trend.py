@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
-from models.trend import RESIDUAL_WEIGHT, fit_hybrid, fit_trend, hybrid, hybrid_upper, trend
+from models.trend import RESIDUAL_WEIGHT, _at, fit_hybrid, fit_trend, hybrid, hybrid_upper, trend
 
 LENGTH, CHANNELS = 30, 14
 RNG = np.random.default_rng(0)
@@ -84,3 +85,11 @@ def test_a_channel_that_never_moved_when_healthy_counts_as_it_is() -> None:
 
     assert np.isfinite(result.totals).all()
     assert result.channels[0, 2] == 3.0
+
+
+@pytest.mark.parametrize("quantile", [0.5, 0.7])
+def test_the_channel_that_counts_is_numpy_s_quantile_to_the_bit(quantile: float) -> None:
+    for n_channels in (1, 2, 7, 14, 21):
+        values = RNG.normal(size=(500, n_channels))
+
+        assert np.array_equal(_at(values, quantile), np.quantile(values, quantile, axis=1))

@@ -52,8 +52,8 @@ def thresholds_table(comparison: Comparison) -> Table:
     for heading in ("score≥", "F1", "P", "R", "false", "caught", "lead", "min"):
         table.add_column(heading, justify="right")
     for name, metrics in comparison.models.items():
-        table.add_row(name, "warning", *_level_cells(metrics.warning))
-        table.add_row("", "critical", *_level_cells(metrics.critical))
+        table.add_row(name, "warn", *_level_cells(metrics.warning))
+        table.add_row("", "crit", *_level_cells(metrics.critical))
     return table
 
 

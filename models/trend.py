@@ -153,7 +153,9 @@ def _at(values: NDArray[np.float64], quantile: float) -> NDArray[np.float64]:
     low: NDArray[np.float64] = ordered[:, below]
     high: NDArray[np.float64] = ordered[:, min(below + 1, values.shape[1] - 1)]
     # from the nearer side, as numpy does: the same bits
-    return low + (high - low) * part if part < 0.5 else high - (high - low) * (1 - part)
+    gap: NDArray[np.float64] = high - low
+    found: NDArray[np.float64] = low + gap * part if part < 0.5 else high - gap * (1 - part)
+    return found
 
 
 def _deviation(values: NDArray[np.float64]) -> NDArray[np.float64]:

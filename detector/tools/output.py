@@ -14,6 +14,7 @@ from rich.text import Text
 from common.errors import UserError
 from common.records import Alert
 from detector.tools.deadletter import Letter, count_reasons, decoded_original
+from detector.tools.matching import MovedAlert
 from detector.tools.parity import ParityReport
 from detector.tools.whatif import AssetChange, WhatIfReport
 
@@ -46,7 +47,8 @@ def show_parity(report: ParityReport, console: Console) -> None:
     console.print(table)
     for sentence in parity_differences(report):
         console.print(Text(f"  {sentence}", style="red"))
-    console.print(Text(report.line(), style="bold green" if report.equal else "bold red"))
+    style = "bold green" if report.equal else "bold red"
+    console.print(Text(report.line(), style=style), soft_wrap=True)
 
 
 def parity_notes(report: ParityReport) -> list[str]:
@@ -130,13 +132,14 @@ def show_what_if(report: WhatIfReport, console: Console) -> None:
     if report.changed:
         table = Table(box=None, padding=(0, 2, 0, 0))
         table.add_column("asset", no_wrap=True)
-        for heading in ("gained", "lost", "moved", "first alert", "lead, cycles"):
+        lead = ("lead, cycles",) if report.knows_lead else ()
+        for heading in ("gained", "lost", "moved", "first alert", *lead):
             table.add_column(heading, justify="right", no_wrap=True)
         table.add_column("what")
         for asset in report.changed:
-            table.add_row(*_change_row(asset))
+            table.add_row(*_change_row(asset, with_lead=report.knows_lead))
         console.print(table)
-    console.print(Text(report.sentence(), style="bold"))
+    console.print(Text(report.sentence(), style="bold"), soft_wrap=True)
 
 
 def show_letters(letters: Sequence[Letter], latest: int, console: Console) -> None:
@@ -207,11 +210,11 @@ def _largest(report: ParityReport) -> str:
     return f"{largest.relative:.2e} ({where}); bound {report.tolerance:g}"
 
 
-def _change_row(asset: AssetChange) -> tuple[Text, ...]:
+def _change_row(asset: AssetChange, *, with_lead: bool) -> tuple[Text, ...]:
     changes = asset.changes
     told = [f"+{_short(alert)}" for alert in changes.gained]
     told += [f"-{_short(alert)}" for alert in changes.lost]
-    told += [f"{_short(pair.before)}→{_short(pair.after)}" for pair in changes.moved]
+    told += [_moved(pair) for pair in changes.moved]
     more = f" and {len(told) - SHOWN} more" if len(told) > SHOWN else ""
     return (
         Text(asset.asset_id),
@@ -219,7 +222,7 @@ def _change_row(asset: AssetChange) -> tuple[Text, ...]:
         Text(str(len(changes.lost)), style="red" if changes.lost else ""),
         Text(str(len(changes.moved))),
         Text(_arrow(asset.first_before, asset.first_after)),
-        Text(_arrow(asset.lead_before, asset.lead_after)),
+        *((Text(_arrow(asset.lead_before, asset.lead_after)),) if with_lead else ()),
         Text(", ".join(told[:SHOWN]) + more),
     )
 
@@ -232,6 +235,15 @@ def _arrow(before: int | None, after: int | None) -> str:
 
 def _short(alert: Alert) -> str:
     return f"{alert.state.value} {alert.level.value}@{alert.cycle}"
+
+
+def _moved(pair: MovedAlert) -> str:
+    before, after = pair.before, pair.after
+    if before.level is not after.level:
+        return f"{_short(before)}→{_short(after)}"
+    if before.cycle != after.cycle:
+        return f"{_short(before)}→{after.cycle}"
+    return f"{_short(before)} (onset {before.onset_cycle}→{after.onset_cycle})"
 
 
 def _alert(alert: Alert) -> str:

@@ -86,6 +86,15 @@ class WhatIfReport:
         """Alerts that there would be at another cycle, or with another onset or level."""
         return sum(len(asset.changes.moved) for asset in self.assets)
 
+    @property
+    def knows_lead(self) -> bool:
+        """Whether the remaining useful life is known."""
+        return any(
+            lead is not None
+            for asset in self.assets
+            for lead in (asset.lead_before, asset.lead_after)
+        )
+
     def sentence(self) -> str:
         """Return the finding in one sentence."""
         if not self.changed:
@@ -219,14 +228,21 @@ def _first_alerts(assets: Sequence[AssetChange]) -> str:
     later = [-shift for shift in shifts if shift < 0]
     newly = sum(asset.first_before is None and asset.first_after is not None for asset in assets)
     never = sum(asset.first_before is not None and asset.first_after is None for asset in assets)
+    shifts_told = [
+        f"{word} on {len(sizes)} (median {median(sizes):g} cycles)"
+        for word, sizes in (("earlier", earlier), ("later", later))
+        if sizes
+    ]
     parts = [
-        f"the first alert comes earlier on {len(earlier)} (median {median(earlier):g} cycles)"
-        if earlier
-        else "",
-        f"later on {len(later)} (median {median(later):g} cycles)" if later else "",
+        f"the first alert comes {' and '.join(shifts_told)}" if shifts_told else "",
         f"{newly} would have their first one" if newly else "",
         f"{never} would have none any more" if never else "",
     ]
+    leads_before = [asset.lead_before for asset in assets if asset.lead_before is not None]
+    leads_after = [asset.lead_after for asset in assets if asset.lead_after is not None]
+    if leads_before and leads_after:
+        lead = f"{median(leads_before):g} cycles before, {median(leads_after):g} after"
+        parts.append(f"median lead {lead}")
     told = ", ".join(part for part in parts if part)
     return f"; {told}" if told else ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 import numpy as np
@@ -105,7 +106,8 @@ def test_a_lower_threshold_moves_first_alerts_earlier_and_the_lead_grows() -> No
         assert asset.lead_after is not None
         assert asset.first_after < asset.first_before
         assert asset.lead_after - asset.lead_before == asset.first_before - asset.first_after
-    assert "the first alert comes earlier on 4" in report.sentence()
+    assert "the first alert comes earlier on 4 (median 10 cycles)" in report.sentence()
+    assert re.search(r"median lead (\d+(\.5)?) cycles before", report.sentence())
 
 
 def test_an_unreachable_threshold_loses_every_alert() -> None:
@@ -123,6 +125,7 @@ def test_a_longer_on_delay_moves_alerts_but_not_their_onset() -> None:
     assert moved
     raised = [pair for pair in moved if pair.before.state is Transition.RAISED]
     assert all(pair.after.cycle == pair.before.cycle + 2 for pair in raised)
+    assert "the first alert comes later on 4 (median 2 cycles)" in report.sentence()
 
 
 def test_alerts_match_by_kind_and_nearest_onset() -> None:

@@ -25,7 +25,6 @@ from models.cli_support import (
     DatasetName,
     check_folder,
     check_name,
-    default_artifact,
     load,
     parse_rule_option,
     prepare,
@@ -136,7 +135,7 @@ def evaluate(
     artifact: Annotated[
         str | None,
         typer.Option(
-            help="Name of a shipped artifact, or a folder. Default: the data set's, else fd001."
+            help="Name of a shipped artifact, or a folder. Default: the one that fits the data set."
         ),
     ] = None,
     also: Annotated[
@@ -184,15 +183,17 @@ def evaluate(
     from models.artifact import load_artifact
     from models.comparison import companions, compare
     from models.report.command import ci95, show_uncertainty, write_html
+    from models.suggestion import suggest_artifact
 
-    model = load_artifact(artifact or default_artifact(dataset))
-    others = [*(load_artifact(other) for other in also or []), *companions(model)]
+    named = None if artifact is None else load_artifact(artifact)
     training_data, measured = _engines(split, dataset, data_dir)
+    model = named or suggest_artifact(training_data or measured.dataset)
+    others = [*(load_artifact(other) for other in also or []), *companions(model)]
     prepared = prepare(training_data) if training_data else None
     comparison = compare(model, prepared, measured, others)
     console = Console(highlight=False)
     show_artifact(model)
-    if prepared is None or model.manifest.training.data_sha256 != prepared.sha256:
+    if prepared and model.manifest.training.data_sha256 != prepared.sha256:
         console.print(
             f"note: {model.manifest.name} was trained on {model.manifest.training.dataset}, not on "
             f"this {dataset} file."

@@ -109,11 +109,3 @@ def parse_rule_option(option: str, text: str) -> Rule:
         raise UserError(
             f"--{option} {text}: {exc}. Examples: quantile:q=0.99, pot:risk=0.001, best_f1."
         ) from exc
-
-
-def default_artifact(dataset: str) -> str:
-    """Return the shipped artifact of a data set, or ``fd001`` if it has none."""
-    from models.artifact import shipped_names
-
-    name = dataset.lower()
-    return name if name in shipped_names() else "fd001"

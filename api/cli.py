@@ -68,10 +68,10 @@ def alerts(
     if not rows:
         Console().print("No alerts. Start a replay with `surgeline replay`, then look again.")
         return
-    table = Table("time", "asset", "run", "cycle", "state", "level", "score", "channels")
+    table = _Table(rows, "time", "asset", "run", "cycle", "state", "level", "score", "channels")
     for row in rows:
-        table.add_row(*_cells(row))
-    Console().print(table)
+        table.add(_cells(row))
+    table.show()
     if page["next_cursor"]:
         Console().print(f"The latest {len(rows)}; there are more, see --limit.", style="dim")
 
@@ -103,20 +103,51 @@ def scores(
     if not page["items"]:
         Console().print(f"No verdicts on {asset}. `surgeline alerts` shows assets that have some.")
         return
-    table = Table("time", "run", "cycle", "verdict", "score", "warning at", "critical at", "why")
-    for row in page["items"][::-1]:
-        style = STYLES[row["level"]]
-        table.add_row(
-            row["ts"],
-            row["run_id"],
-            str(row["cycle"]),
-            row["status"],
-            Text(_number(row["score"]), style=style),
-            _number(row["warning_threshold"]),
-            _number(row["critical_threshold"]),
-            row["detail"] or _channels(sorted(row["shares"].items(), key=lambda item: -item[1])),
+    rows = page["items"][::-1]
+    names = ("time", "run", "cycle", "verdict", "score", "warning at", "critical at", "why")
+    table = _Table(rows, *names)
+    for row in rows:
+        table.add(
+            [
+                _short_time(row["ts"]),
+                row["run_id"],
+                str(row["cycle"]),
+                row["status"],
+                Text(_number(row["score"]), style=STYLES[row["level"]]),
+                _number(row["warning_threshold"]),
+                _number(row["critical_threshold"]),
+                row["detail"]
+                or _channels(sorted(row["shares"].items(), key=lambda item: -item[1])),
+            ]
         )
-    Console().print(table)
+    table.show()
+
+
+class _Table:
+    """A table that fits a terminal: the run has a column only where rows differ in it."""
+
+    def __init__(self, rows: list[dict[str, Any]], *names: str) -> None:
+        runs = {row["run_id"] for row in rows}
+        self._run_column = names.index("run") if len(runs) == 1 else None
+        caption = None if self._run_column is None else f"run {runs.pop()}"
+        self._table = Table(caption=caption, caption_justify="left")
+        for position, name in enumerate(names):
+            if position != self._run_column:
+                self._table.add_column(name, overflow="fold", no_wrap=name in ("time", "asset"))
+
+    def add(self, cells: list[Any]) -> None:
+        """Add a row, its run included."""
+        kept = [cell for position, cell in enumerate(cells) if position != self._run_column]
+        self._table.add_row(*kept)
+
+    def show(self) -> None:
+        """Print the table."""
+        Console().print(self._table)
+
+
+def _short_time(ts: str) -> str:
+    """Return month, day and time of day: enough beside a run."""
+    return ts[5:19].replace("T", " ")
 
 
 def _follow(client: ApiClient, query: dict[str, str | None]) -> None:
@@ -141,7 +172,7 @@ def _line(alert: Alert) -> list[Any]:
 def _cells(alert: dict[str, Any]) -> list[Any]:
     shares = [(item["name"], item["share"]) for item in alert["channels"]]
     return [
-        alert["ts"],
+        _short_time(alert["ts"]),
         alert["asset_id"],
         alert["run_id"],
         str(alert["cycle"]),

@@ -10,7 +10,7 @@ import structlog
 
 from common.settings import LogSettings
 
-CHATTY: Final = ("faust", "mode", "aiokafka")
+CHATTY: Final = ("faust", "mode", "aiokafka", "httpx", "alembic")
 """Libraries whose INFO is our DEBUG."""
 
 
@@ -55,7 +55,7 @@ def configure_logging(settings: LogSettings, service: str, stream: TextIO | None
     root.handlers[:] = [handler]
     root.setLevel(settings.level)
     if settings.level == "INFO":
-        # Faust and aiokafka narrate every start, stop and heartbeat at INFO.
+        # They narrate every start, stop, heartbeat and request at INFO.
         for name in CHATTY:
             logging.getLogger(name).setLevel(logging.WARNING)
     structlog.contextvars.bind_contextvars(service=service)

@@ -112,7 +112,7 @@ def open_scorer(artifact: Artifact, threads: int = 1) -> WindowScorer:
         ArtifactError: If the network is not what the manifest says.
     """
     # onnxruntime sends usage data to its maker unless told not to before it is imported
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    os.putenv("ORT_DISABLE_TELEMETRY", "1")
     # here, so that whoever needs only the contracts above does not load onnxruntime
     from models.onnx_scorer import ArtifactScorer
 

@@ -65,6 +65,8 @@ class RawSchema(faust.Schema):  # type: ignore[misc]
 class ChunkConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     """Faust's consumer thread with a short fetch wait."""
 
+    logger = driver.logger
+
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS  # read when the consumer starts
@@ -73,6 +75,8 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
 
 class ChunkConsumer(driver.Consumer):  # type: ignore[misc]
     """Faust's aiokafka consumer, delivering chunks."""
+
+    logger = driver.logger
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

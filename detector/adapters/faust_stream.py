@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 import faust
@@ -28,6 +29,7 @@ class DetectorApp(faust.App):  # type: ignore[misc]
     """A Faust app that starts no web server."""
 
     BootStrategy = HeadlessBoot
+    logger = logging.getLogger("faust.app")  # else Faust would narrate in our name
 
 
 def build_faust_app(kafka: KafkaSettings, detector: DetectorSettings) -> faust.App:

@@ -6,6 +6,8 @@ import hashlib
 import io
 import json
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -126,3 +128,18 @@ def test_a_map_of_another_shape_is_refused(prepared: Prepared) -> None:
 
     with pytest.raises(ArtifactError, match=r"\(3, 3\) came; \(28, 28\)"):
         open_scorer(Artifact(artifact.manifest, None, pack_arrays(small)))
+
+
+def test_a_forest_is_served_without_the_library_that_grew_it(forest: Path) -> None:
+    code = (
+        "import sys, numpy as np\n"
+        "from models.artifact import load_artifact\n"
+        "from models.serving import open_scorer\n"
+        f"scorer = open_scorer(load_artifact({str(forest)!r}))\n"
+        "assert np.isfinite(scorer.score(np.zeros((2, 30, 14), np.float32)).scores).all()\n"
+        "print(sorted({'torch', 'onnx', 'sklearn', 'scipy'} & set(sys.modules)))\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,131 @@
+"""The alarm machine: delays, deadband, latching."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.records import Level, Transition
+from models.alarm import (
+    AlarmChange,
+    AlarmPolicy,
+    AlarmState,
+    interrupt,
+    level_of,
+    step,
+)
+from models.serving import Thresholds
+
+THRESHOLDS = Thresholds(warning=1.0, critical=2.0)
+POLICY = AlarmPolicy(on_delay_cycles=3, off_delay_cycles=4, deadband=0.1)
+
+
+def run(
+    scores: Sequence[float | None], policy: AlarmPolicy = POLICY
+) -> tuple[AlarmState, list[tuple[int, AlarmChange]]]:
+    state, changes = AlarmState(), []
+    for cycle, score in enumerate(scores, start=1):
+        if score is None:
+            state = interrupt(state)
+            continue
+        state, change = step(state, cycle, score, THRESHOLDS, policy)
+        if change is not None:
+            changes.append((cycle, change))
+    return state, changes
+
+
+@pytest.mark.parametrize(
+    ("score", "level"),
+    [
+        pytest.param(0.999, Level.NONE, id="below"),
+        pytest.param(1.0, Level.WARNING, id="at the warning threshold"),
+        pytest.param(1.999, Level.WARNING, id="between"),
+        pytest.param(2.0, Level.CRITICAL, id="at the critical threshold"),
+    ],
+)
+def test_a_score_at_a_threshold_is_anomalous(score: float, level: Level) -> None:
+    assert level_of(score, THRESHOLDS) is level
+
+
+def test_alarm_is_raised_only_after_on_delay_and_knows_its_onset() -> None:
+    _, changes = run([0.5, 1.2, 1.2, 0.5, 1.2, 1.2, 1.2])
+
+    assert [(cycle, change.state, change.level) for cycle, change in changes] == [
+        (7, Transition.RAISED, Level.WARNING)
+    ]
+    assert changes[0][1].onset_cycle == 5
+
+
+def test_a_critical_stretch_is_raised_as_critical_at_once() -> None:
+    _, changes = run([3.0, 3.0, 3.0, 3.0])
+
+    assert [(cycle, change.level) for cycle, change in changes] == [(3, Level.CRITICAL)]
+    assert changes[0][1].threshold == THRESHOLDS.critical
+
+
+def test_escalation_keeps_the_onset_and_happens_once() -> None:
+    _, changes = run([1.5] * 4 + [2.5] * 5)
+
+    assert [(cycle, change.state) for cycle, change in changes] == [
+        (3, Transition.RAISED),
+        (7, Transition.ESCALATED),
+    ]
+    assert {change.onset_cycle for _, change in changes} == {1}
+
+
+def test_alarm_clears_only_after_off_delay_below_the_deadband() -> None:
+    _, changes = run([1.5] * 3 + [0.95] * 10 + [0.89] * 3 + [0.95] + [0.89] * 4)
+
+    assert [(cycle, change.state) for cycle, change in changes] == [
+        (3, Transition.RAISED),
+        (21, Transition.CLEARED),
+    ]
+    assert changes[1][1].level is Level.WARNING
+
+
+def test_level_is_latched_until_cleared() -> None:
+    state, changes = run([2.5] * 3 + [1.5] * 20)
+
+    assert [change.state for _, change in changes] == [Transition.RAISED]
+    assert state.level is Level.CRITICAL
+
+
+def test_a_reading_without_a_score_breaks_the_row() -> None:
+    _, changes = run([1.5, 1.5, None, 1.5, 1.5])
+
+    assert changes == []
+
+
+@given(
+    st.lists(st.one_of(st.none(), st.floats(0, 3)), max_size=120),
+    st.integers(1, 4),
+    st.integers(1, 6),
+    st.floats(0, 0.5),
+)
+def test_transitions_of_any_stream_form_whole_alarms(
+    scores: list[float | None], on_delay: int, off_delay: int, deadband: float
+) -> None:
+    state, changes = run(scores, AlarmPolicy(on_delay, off_delay, deadband))
+
+    open_level = Level.NONE
+    for cycle, change in changes:
+        match change.state:
+            case Transition.RAISED:
+                assert open_level is Level.NONE
+                assert change.onset_cycle <= cycle
+                assert all(
+                    (score or 0) >= THRESHOLDS.warning
+                    for score in scores[change.onset_cycle - 1 : cycle]
+                )
+                open_level = change.level
+            case Transition.ESCALATED:
+                assert (open_level, change.level) == (Level.WARNING, Level.CRITICAL)
+                open_level = change.level
+            case Transition.CLEARED:
+                assert change.level is open_level
+                assert open_level is not Level.NONE
+                open_level = Level.NONE
+    assert state.level is open_level

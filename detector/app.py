@@ -21,12 +21,12 @@ from detector.adapters.http_status import HttpStatus
 from detector.adapters.kafka_history import KafkaHistory
 from detector.adapters.kafka_publisher import KafkaPublisher
 from detector.adapters.redis_state_store import RedisStateStore
-from detector.core.alarm import AlarmPolicy
 from detector.core.state import model_digest
 from detector.health import Health
 from detector.metrics import DetectorMetrics
 from detector.protocol import KillAt, Point, ignore_points
 from detector.service import DetectorPolicy, DetectorPorts, DetectorService
+from models.alarm import AlarmPolicy
 from models.artifact import load_artifact
 from models.serving import open_scorer
 

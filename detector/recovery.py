@@ -13,11 +13,11 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from common.logs import get_logger
-from detector.core.alarm import AlarmPolicy
 from detector.core.decoding import SourceRecord
 from detector.core.pipeline import AssetRun, NextState, conclude, decode_batch, prepare
 from detector.core.state import AssetState, Fence
 from detector.ports import NextProgress, StateStore, TopicHistory
+from models.alarm import AlarmPolicy
 from models.serving import WindowScorer
 
 logger = get_logger(__name__)

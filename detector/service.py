@@ -22,7 +22,6 @@ from common.logs import get_logger
 from common.records import Alert, DeadLetter, ScoreRecord
 from common.retry import Backoff, retrying
 from common.scorestore.port import ScoreStore
-from detector.core.alarm import AlarmPolicy
 from detector.core.decoding import SourceRecord
 from detector.core.pipeline import AssetRun, Outcome, conclude, decode_batch, prepare
 from detector.health import Health
@@ -30,6 +29,7 @@ from detector.metrics import DetectorMetrics
 from detector.ports import OutputPublisher, StateStore, Stored, TopicHistory
 from detector.protocol import Point, PointListener, ignore_points
 from detector.recovery import StateRebuilder, behind, first_offsets, next_progress
+from models.alarm import AlarmPolicy
 from models.serving import WindowScorer
 
 T = TypeVar("T")

@@ -15,7 +15,7 @@ from common.records import (
     derive_alarm_id,
     derive_alert_id,
 )
-from detector.core.alarm import AlarmChange
+from models.alarm import AlarmChange
 
 TOP_CHANNELS = 3
 """How many channels the sentence names; the list in the alert holds all of them."""

@@ -28,11 +28,11 @@ from common.records import (
     SensorReading,
     Verdict,
 )
-from detector.core.alarm import AlarmPolicy, interrupt, level_of, step
 from detector.core.alerts import contributions, make_alert, model_label
 from detector.core.assembler import Assembled, assemble
 from detector.core.decoding import SourceRecord, decode, identify
 from detector.core.state import AssetState, Fence, fresh_state, model_digest
+from models.alarm import AlarmPolicy, interrupt, level_of, step
 from models.serving import WindowScorer, WindowScores
 
 AssetRun = tuple[str, str]

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.records import Level
-from detector.core.alarm import AlarmState
+from models.alarm import AlarmState
 
 FENCE: Final = struct.Struct(">iq")
 HEADER: Final = struct.Struct("<B16siiHHBiHHH")

@@ -17,8 +17,8 @@ import numpy as np
 from common.channels import SENSOR_NAMES, SETTING_NAMES
 from common.cmapss import EngineSeries
 from common.records import Alert, ScoreRecord, SensorReading, Verdict
-from detector.core.alarm import AlarmPolicy
 from detector.core.pipeline import AssetRun, DecodedBatch, conclude, prepare
+from models.alarm import AlarmPolicy
 from models.batch import score_engine
 from models.serving import WindowScorer
 

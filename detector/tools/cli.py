@@ -213,9 +213,9 @@ def _what_if(
     window: int,
     progress: Progress,
 ) -> WhatIfReport:
-    from detector.core.alarm import AlarmPolicy
     from detector.tools.rule import Rule, parse_alarm, parse_thresholds
     from detector.tools.whatif import what_if
+    from models.alarm import AlarmPolicy
     from models.artifact import load_artifact
     from models.serving import open_scorer
 

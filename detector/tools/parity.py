@@ -20,7 +20,6 @@ from typing import Final
 from common.errors import UserError
 from common.records import Alert, Verdict
 from common.settings import Settings
-from detector.core.alarm import AlarmPolicy
 from detector.core.alerts import model_label
 from detector.tools.batchpath import expect
 from detector.tools.differences import (
@@ -40,6 +39,7 @@ from detector.tools.recording import (
     unknown_run,
 )
 from detector.tools.topic import Progress, silent
+from models.alarm import AlarmPolicy
 from models.artifact import load_artifact
 from models.serving import WindowScorer, open_scorer
 

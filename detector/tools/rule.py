@@ -14,8 +14,8 @@ from pydantic import ValidationError
 from common.errors import UserError
 from common.records import ModelRef
 from common.settings import AlarmSettings
-from detector.core.alarm import AlarmPolicy
 from detector.core.alerts import model_label
+from models.alarm import AlarmPolicy
 from models.serving import NormalisedRows, Thresholds, WindowScorer, WindowScores
 
 ALARM_FIELDS: Final = {

@@ -1,8 +1,6 @@
 """What an operator would have seen: the live alarm rule run over every engine's whole life.
 
-The rule is the detector's (``detector/core/alarm.py``), which models may not import: on-delay,
-off-delay and deadband from the same settings, the level latched until the alarm clears, a missing
-cycle ends every row. A test runs both over the same scores and demands the same alarms.
+The rule is the very one the detector steps through (``models/alarm.py``), with the same defaults.
 """
 
 from __future__ import annotations
@@ -13,7 +11,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from common.records import Level, Transition
 from common.settings import AlarmSettings
+from models.alarm import AlarmPolicy, AlarmState, interrupt, step
 from models.evaluation import Scored, lead_cycles
 from models.serving import Thresholds
 from models.splits import HEALTHY_RUL
@@ -89,29 +89,24 @@ def run_alarm_rule(
         >>> run_alarm_rule(range(1, 6), [0, 2, 2, 2, 9], Thresholds(1.0, 5.0))
         (Alarm(raised=4, escalated=None, ended=5),)
     """
-    rule = rule or AlarmSettings()
-    quiet_below = (1.0 - rule.deadband) * thresholds.warning
+    policy = AlarmPolicy(**(rule or AlarmSettings()).model_dump())
     alarms: list[Alarm] = []
-    current: Alarm | None = None
-    warning = critical = quiet = 0
-    previous = cycles[0] - 1 if len(cycles) else 0
+    state, previous = AlarmState(), cycles[0] - 1 if len(cycles) else 0
     for cycle, score in zip(cycles, scores, strict=True):
         if cycle != previous + 1:
-            warning = critical = quiet = 0
+            state = interrupt(state)
         previous = cycle
-        warning = warning + 1 if score >= thresholds.warning else 0
-        critical = critical + 1 if score >= thresholds.critical else 0
-        quiet = quiet + 1 if score < quiet_below else 0
-        if current is None and warning >= rule.on_delay_cycles:
-            current = Alarm(cycle, None, cycle)
-        if current is not None:
-            if current.escalated is None and critical >= rule.on_delay_cycles:
-                current = replace(current, escalated=cycle)
-            current = replace(current, ended=cycle)
-            if quiet >= rule.off_delay_cycles:
-                alarms.append(current)
-                current, warning, critical = None, 0, 0
-    return (*alarms, current) if current else tuple(alarms)
+        was_open = state.level is not Level.NONE
+        state, change = step(state, cycle, score, thresholds, policy)
+        if change is not None and change.state is Transition.RAISED:
+            critical = change.level is Level.CRITICAL
+            alarms.append(Alarm(cycle, cycle if critical else None, cycle))
+        elif was_open:
+            escalated = change is not None and change.state is Transition.ESCALATED
+            alarms[-1] = replace(
+                alarms[-1], escalated=cycle if escalated else alarms[-1].escalated, ended=cycle
+            )
+    return tuple(alarms)
 
 
 def engine_stories(scored: Scored) -> tuple[EngineStory, ...]:

@@ -77,9 +77,10 @@ def test_scores_are_a_table_of_verdicts(run: Callable[..., Any]) -> None:
     result = run(cli.scores, page(*rows), "--asset", "a")
 
     assert result.exit_code == 0
-    first, second = (line for line in result.stdout.splitlines() if "run-1" in line)
+    first, second = (line for line in result.stdout.splitlines() if "01-01" in line)
     assert "12 of 30 cycles" in first
     assert "3.100" in second
+    assert "run run-1" in result.stdout
 
 
 def test_nothing_found_says_what_to_do(run: Callable[..., Any]) -> None:

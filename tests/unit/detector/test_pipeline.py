@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from common.records import Alert, ScoreRecord, SensorReading, Transition, Verdict
 from detector.adapters.memory import MemoryStateStore
-from detector.core.alarm import AlarmPolicy
 from detector.core.decoding import SourceRecord
 from detector.core.pipeline import DecodedBatch, conclude, decode_batch, prepare
 from detector.core.state import model_digest, unpack
+from models.alarm import AlarmPolicy
 from tests.support.builders import MeanScorer, reading, record, records
 
 SCORER = MeanScorer()

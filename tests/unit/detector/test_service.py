@@ -12,7 +12,6 @@ from common.records import Alert, DeadLetter, ScoreRecord, Verdict
 from common.retry import Backoff
 from common.scorestore.memory import MemoryScoreStore
 from detector.adapters.memory import MemoryHistory, MemoryPublisher, MemoryStateStore
-from detector.core.alarm import AlarmPolicy
 from detector.core.pipeline import AssetRun, NextState
 from detector.core.state import model_digest
 from detector.health import Health
@@ -20,6 +19,7 @@ from detector.metrics import DetectorMetrics
 from detector.ports import NextProgress, Stored
 from detector.protocol import Point
 from detector.service import DetectorPolicy, DetectorPorts, DetectorService
+from models.alarm import AlarmPolicy
 from tests.support.builders import MeanScorer, reading, record, records
 
 SCORER = MeanScorer()

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from common.records import Level
-from detector.core.alarm import AlarmState
 from detector.core.state import AssetState, Fence, fresh_state, model_digest, unpack
+from models.alarm import AlarmState
 
 MODEL = model_digest("ab" * 32)
 OTHER = model_digest("cd" * 32)

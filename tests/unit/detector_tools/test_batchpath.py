@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.records import SensorReading, Verdict
-from detector.core.alarm import AlarmPolicy
 from detector.core.pipeline import decode_batch
 from detector.tools.batchpath import batch_scores, expect
+from models.alarm import AlarmPolicy
 from tests.support.builders import MeanScorer, reading, records
 
 POLICY = AlarmPolicy(on_delay_cycles=2, off_delay_cycles=2, deadband=0.05)

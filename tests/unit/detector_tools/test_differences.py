@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from common.records import Alert, Level, ScoreRecord, Verdict
-from detector.core.alarm import AlarmPolicy
 from detector.core.pipeline import decode_batch
 from detector.tools.batchpath import Expected, expect
 from detector.tools.differences import (
@@ -15,6 +14,7 @@ from detector.tools.differences import (
     compare_alerts,
     relative_difference,
 )
+from models.alarm import AlarmPolicy
 from tests.support.builders import MeanScorer, reading, records
 
 POLICY = AlarmPolicy(on_delay_cycles=2, off_delay_cycles=2, deadband=0.05)

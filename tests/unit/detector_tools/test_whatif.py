@@ -13,11 +13,11 @@ from common.cmapss import Dataset, EngineSeries
 from common.errors import UserError
 from common.records import Alert, Level, Transition
 from common.settings import AlarmSettings
-from detector.core.alarm import AlarmPolicy
 from detector.tools.matching import match_alerts
 from detector.tools.recording import DatasetRecording
 from detector.tools.rule import Rule, parse_alarm, parse_thresholds
 from detector.tools.whatif import WhatIfReport, what_if
+from models.alarm import AlarmPolicy
 from models.serving import Thresholds
 from tests.support.builders import START, MeanScorer
 

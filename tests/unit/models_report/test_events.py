@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from common.records import Level, Transition
 from common.settings import AlarmSettings
-from detector.core.alarm import AlarmPolicy, AlarmState, interrupt, step
+from models.alarm import AlarmPolicy, AlarmState, interrupt, step
 from models.report.events import Alarm, engine_stories, run_alarm_rule
 from models.serving import Thresholds
 from tests.support.scored import scored

@@ -1,11 +1,13 @@
-"""When a stretch of scores becomes an alarm, and when the alarm ends.
+"""When a stretch of scores becomes an alarm, and when the alarm ends. Pure.
+
+The live detector steps through this, and so do reports and what-if replays.
 
 The machine of one asset, in the terms of alarm management:
 
 * *on-delay*: ``on_delay_cycles`` scores in a row at or above a threshold raise the alarm to that
   threshold's level, or escalate it. A single spike does nothing.
 * *off-delay with deadband*: ``off_delay_cycles`` scores in a row below
-  ``(1 - deadband) * warning threshold`` clear it.
+  ``warning threshold - deadband * |warning threshold|`` clear it.
 * the level of an open alarm only rises (it is latched) until the alarm is cleared.
 * a reading without a score breaks every row: three in a row means three consecutive cycles.
 """
@@ -98,7 +100,7 @@ def step(
         The next state, and the transition if there is one. At most one per score: an alarm raised
         by a critical stretch is raised as critical at once.
     """
-    quiet_below = (1.0 - policy.deadband) * thresholds.warning
+    quiet_below = thresholds.warning - policy.deadband * abs(thresholds.warning)
     state = replace(
         state,
         warning_row=_count(state.warning_row, score >= thresholds.warning),

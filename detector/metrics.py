@@ -30,6 +30,11 @@ class DetectorMetrics:
             buckets=LATENCY_BUCKETS_S,
             registry=self.registry,
         )
+        self.in_hand = Gauge(
+            "surgeline_batches_in_hand",
+            "Micro-batches being processed: 0 when everything received is stored and published.",
+            registry=self.registry,
+        )
         self.batch_rows = Histogram(
             "surgeline_batch_rows",
             "Readings in a micro-batch.",

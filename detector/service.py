@@ -98,6 +98,10 @@ class DetectorService:
         Raises:
             BackendRefusedError: If a backend will never take it; nothing may be acknowledged.
         """
+        with self._metrics.in_hand.track_inprogress():
+            return await self._process(records)
+
+    async def _process(self, records: Sequence[SourceRecord]) -> Outcome:
         self._metrics.batch_rows.observe(len(records))
         self._at(Point.RECEIVED)
         with self._timed("decode"):

@@ -1,4 +1,4 @@
-"""Quantiles of the detectors' latency histograms, read off their ``/metrics`` pages."""
+"""What the detectors' ``/metrics`` pages say: latency quantiles, and whether they are at rest."""
 
 from __future__ import annotations
 
@@ -10,6 +10,20 @@ from typing import Final
 from prometheus_client.parser import text_string_to_metric_families
 
 LATENCY_METRIC: Final = "surgeline_latency_seconds"
+
+
+IN_HAND_METRIC: Final = "surgeline_batches_in_hand"
+
+
+def at_rest(pages: Iterable[str]) -> bool:
+    """Return whether no worker has a batch in hand: what was received is stored and published."""
+    return not any(
+        sample.value
+        for page in pages
+        for family in text_string_to_metric_families(page)
+        if family.name == IN_HAND_METRIC
+        for sample in family.samples
+    )
 
 
 def merged_buckets(pages: Iterable[str]) -> dict[float, float]:

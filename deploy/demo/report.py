@@ -14,6 +14,7 @@ from rich.text import Text
 from common.errors import UserError
 from common.records import ChannelShare
 from deploy.demo.findings import EngineFinding
+from detector.tools.parity import ParityReport
 
 SIMULATED_NOTE = "SIMULATED engines: the figures below say nothing about C-MAPSS."
 
@@ -36,6 +37,7 @@ class DemoReport:
         latency_ms: ``p50`` and ``p99``, from arrival at the broker to the stored verdict.
         stack_ready_s: Seconds the stack took to start.
         engines: One entry an engine.
+        parity: Whether every live score, verdict and alert equals the batch path's.
     """
 
     dataset: str
@@ -51,6 +53,7 @@ class DemoReport:
     latency_ms: dict[str, float | None]
     stack_ready_s: float
     engines: tuple[EngineFinding, ...]
+    parity: ParityReport
 
     @property
     def mismatch(self) -> str | None:
@@ -59,6 +62,8 @@ class DemoReport:
             return f"{self.readings_sent} readings were sent but {self.verdicts} came out"
         if self.scores_stored != self.verdicts.get("scored", 0):
             return f"{self.verdicts.get('scored', 0)} were scored, {self.scores_stored} are stored"
+        if not self.parity.equal:
+            return f"live differs from batch ({self.parity.line()})"
         return None
 
 
@@ -68,7 +73,7 @@ def write_json(report: DemoReport, path: Path) -> None:
     Raises:
         UserError: If it cannot be written.
     """
-    entries = asdict(report)
+    entries = asdict(report) | {"parity": report.parity.as_json()}
     for entry, engine in zip(entries["engines"], report.engines, strict=True):
         entry["top_sensors"] = [share.model_dump() for share in engine.top_sensors]
     try:
@@ -86,6 +91,8 @@ def show(report: DemoReport, console: Console) -> None:
         console.print(Text(SIMULATED_NOTE, style="bold yellow"))
     console.print(_engine_table(report))
     console.print(_summary(report))
+    style = "green" if report.parity.equal else "bold red"
+    console.print(Text(report.parity.line(), style=style), soft_wrap=True)
 
 
 def _engine_table(report: DemoReport) -> Table:

@@ -16,7 +16,7 @@ from common.scorestore.factory import open_score_store
 from common.scorestore.port import ScoreStore
 from common.settings import KafkaSettings, load_settings
 from deploy.demo import findings
-from deploy.demo.latency import merged_buckets, quantile_s
+from deploy.demo.latency import at_rest, merged_buckets, quantile_s
 from deploy.demo.replaying import Replay, run_replay
 from deploy.demo.report import DemoReport
 from deploy.demo.source import DemoSource
@@ -26,6 +26,10 @@ from deploy.local.health import NO_AUTHORITIES
 from deploy.local.programs import LOOPBACK
 from deploy.local.stack import StackPlan
 from deploy.local.supervisor import Supervisor
+from detector.tools.parity import ParityReport, parity_report
+
+AT_REST_TIMEOUT_S = 60.0
+POLL_S = 0.05
 
 
 class DemoRun:
@@ -90,7 +94,14 @@ class DemoRun:
             )
             counts = await unless_failed(verdicts, replaying)
             ended_ts_ms = time.time() * 1000
-            return await self._report(store, settings.kafka, replay, counts, ended_ts_ms, ready_s)
+            # A batch's alerts follow its verdicts: wait for the last ones.
+            async with asyncio.timeout(AT_REST_TIMEOUT_S):
+                while not at_rest(await self._metrics_pages()):
+                    await asyncio.sleep(POLL_S)
+            parity = await parity_report(self._source.run_id, settings)
+            return await self._report(
+                store, settings.kafka, replay, counts, ended_ts_ms, ready_s, parity
+            )
 
     @property
     def _where_to_look(self) -> str:
@@ -104,6 +115,7 @@ class DemoRun:
         counts: Mapping[Verdict, int],
         ended_ts_ms: float,
         ready_s: float,
+        parity: ParityReport,
     ) -> DemoReport:
         assert replay.line is not None  # noqa: S101 - it finished
         sent, source = replay.line.sent, self._source
@@ -125,6 +137,7 @@ class DemoRun:
             rows_per_s=sent / (ended_ts_ms - began_ts_ms) * 1000,
             latency_ms={name: None if s is None else s * 1000 for name, s in latency.items()},
             stack_ready_s=ready_s,
+            parity=parity,
             engines=tuple(
                 findings.engine_finding(run, alerts, source.rul(run.asset_id)) for run in runs
             ),

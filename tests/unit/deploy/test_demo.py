@@ -22,12 +22,13 @@ from common.scorestore.memory import MemoryScoreStore
 from common.scorestore.port import RunSummary
 from deploy.demo import replaying
 from deploy.demo.findings import EngineFinding, engine_finding
-from deploy.demo.latency import LATENCY_METRIC, merged_buckets, quantile_s
+from deploy.demo.latency import LATENCY_METRIC, at_rest, merged_buckets, quantile_s
 from deploy.demo.replaying import Replay, ReplayLine, run_replay
 from deploy.demo.report import SIMULATED_NOTE, DemoReport, show, write_json
 from deploy.demo.source import DemoSource, choose_source
 from deploy.demo.waiting import every_verdict, unless_failed
 from detector.metrics import DetectorMetrics
+from detector.tools.parity import ParityReport
 from tests.support.clock import FakeClock
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
@@ -179,11 +180,38 @@ def test_latency_beyond_the_last_bucket_is_that_bucket() -> None:
     assert quantile_s(merged_buckets([generate_latest(registry).decode()]), 0.5) == 2.0
 
 
+def test_workers_are_at_rest_when_none_has_a_batch_in_hand() -> None:
+    busy, idle = DetectorMetrics(), DetectorMetrics()
+    busy.in_hand.inc()
+    pages = [generate_latest(metrics.registry).decode() for metrics in (idle, busy)]
+
+    assert at_rest(pages[:1])
+    assert not at_rest(pages)
+
+
 def test_no_latency_without_a_measurement() -> None:
     assert quantile_s({}, 0.5) is None
     assert quantile_s({1.0: 0.0, math.inf: 0.0}, 0.5) is None
 
 
+PARITY = ParityReport(
+    run_id="r",
+    source="the topic",
+    model="m@1",
+    models_in_store={"m@1": 40},
+    readings=40,
+    live_scores=11,
+    compared=11,
+    missing=(),
+    extra=(),
+    tolerance=1e-6,
+    largest=None,
+    beyond=(),
+    verdicts=(),
+    repeats={},
+    doubled=0,
+    alerts=None,
+)
 REPORT = DemoReport(
     dataset="FD001",
     split="test",
@@ -198,6 +226,7 @@ REPORT = DemoReport(
     latency_ms={"p50": 1.0, "p99": 2.0},
     stack_ready_s=3.0,
     engines=(finding([alert("e1", 31)]),),
+    parity=PARITY,
 )
 
 
@@ -206,6 +235,9 @@ REPORT = DemoReport(
     [
         pytest.param({"readings_sent": 41}, "41 readings were sent", id="a reading without"),
         pytest.param({"scores_stored": 10}, "10 are stored", id="a score not stored"),
+        pytest.param(
+            {"parity": replace(PARITY, doubled=1)}, "live differs from batch", id="not the same"
+        ),
         pytest.param({}, None, id="all well"),
     ],
 )
@@ -222,6 +254,7 @@ def test_the_json_report_reads_back(tmp_path: Path) -> None:
 
     entries = json.loads(path.read_text())
     assert entries["verdicts"] == {"scored": 11, "warming_up": 29}
+    assert entries["parity"]["equal"] is True
     assert entries["engines"][0]["verdicts"] == {"scored": 11, "warming_up": 29}
     assert entries["engines"][0]["top_sensors"][0] == {
         "name": "T2",

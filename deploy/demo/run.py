@@ -94,14 +94,18 @@ class DemoRun:
             )
             counts = await unless_failed(verdicts, replaying)
             ended_ts_ms = time.time() * 1000
-            # A batch's alerts follow its verdicts: wait for the last ones.
-            async with asyncio.timeout(AT_REST_TIMEOUT_S):
-                while not at_rest(await self._metrics_pages()):
-                    await asyncio.sleep(POLL_S)
+            await self._at_rest()
             parity = await parity_report(self._source.run_id, settings)
             return await self._report(
                 store, settings.kafka, replay, counts, ended_ts_ms, ready_s, parity
             )
+
+    async def _at_rest(self) -> None:
+        """Wait for the last alerts: a batch's alerts follow its verdicts."""
+        clock = SystemClock()
+        async with asyncio.timeout(AT_REST_TIMEOUT_S):
+            while not at_rest(await self._metrics_pages()):
+                await clock.sleep(POLL_S)
 
     @property
     def _where_to_look(self) -> str:

@@ -132,7 +132,8 @@ class AlarmSettings(Group):
         0.05,
         ge=0,
         lt=1,
-        description="A cycle is quiet when its score is below the warning threshold by this part of it.",
+        description="A cycle is quiet when its score is below the warning threshold by this part "
+        "of it.",
     )
 
 

@@ -9,7 +9,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .NOTPARALLEL:
-.PHONY: help setup demo up test faults check fmt fmt-check lint type arch docs-check train
+.PHONY: help setup demo up test faults soak check fmt fmt-check lint type arch docs-check train
 
 # onnxruntime would send usage data to its maker
 export ORT_DISABLE_TELEMETRY := 1
@@ -38,6 +38,9 @@ test: $(TEST_READY) ## Run all tests, on a real broker and a real Valkey.
 
 faults: $(TEST_READY) ## Kill and starve the workers, the long way: every named point, many times.
 	@SURGELINE_TEST_FAULTS=full $(BIN)/python -m pytest tests/faults $(ARGS)
+
+soak: $(TEST_READY) ## Half an hour of a steady fleet with a fault every half minute.
+	@$(BIN)/python -m bench.soak $(ARGS)
 
 check: fmt-check lint type arch docs-check test ## Run everything that must be green: what CI runs.
 

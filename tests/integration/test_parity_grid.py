@@ -1,0 +1,124 @@
+"""Live equals batch on the real engines, however records are cut into batches and partitions.
+
+The whole grid takes minutes, and runs with ``make faults``; the default suite takes its diagonal on
+a part of the engines. The stores are the fakes that the contract tests hold to the real ones'
+promises; the whole chain with real servers is in ``test_parity.py``.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from common.clock import SystemClock
+from common.cmapss import Dataset, load_dataset
+from common.records import SourcePosition, Verdict
+from common.retry import Backoff
+from common.scorestore.memory import MemoryScoreStore
+from common.scorestore.port import ScoreQuery
+from detector.adapters.memory import MemoryHistory, MemoryPublisher, MemoryStateStore
+from detector.core.decoding import SourceRecord
+from detector.core.state import model_digest
+from detector.health import Health
+from detector.metrics import DetectorMetrics
+from detector.service import DetectorPolicy, DetectorPorts, DetectorService
+from models.alarm import AlarmPolicy
+from models.artifact import load_artifact
+from models.batch import score_engine
+from models.serving import WindowScorer, open_scorer
+from tests.support.fleet_messages import asset_name, fleet_messages
+
+FULL = os.environ.get("SURGELINE_TEST_FAULTS") == "full"
+ENGINES = None if FULL else 15
+GRID = (
+    [(batch, partitions) for batch in (1, 7, 500) for partitions in (1, 3, 8)]
+    if FULL
+    else [(1, 1), (7, 3), (500, 8)]
+)
+TOLERANCE = 1e-6
+RUN = "run-1"
+
+Scores = dict[tuple[str, int], float]
+
+
+def on_topic(dataset: Dataset, partitions: int) -> list[SourceRecord]:
+    """The fleet's records, spread over partitions by key, in the order they were sent."""
+    next_offset = [0] * partitions
+    records = []
+    for key, value in fleet_messages(dataset, RUN):
+        partition = zlib.crc32(key) % partitions
+        position = SourcePosition("topic", partition, next_offset[partition])
+        records.append(SourceRecord(position, 1_767_225_600_000, key, value))
+        next_offset[partition] += 1
+    return records
+
+
+async def live(
+    scorer: WindowScorer, records: list[SourceRecord], batch: int
+) -> tuple[Scores, set[str]]:
+    """Scores by asset and cycle, and alert ids, of the records fed in batches."""
+    scores, publisher = MemoryScoreStore(), MemoryPublisher()
+    digest = model_digest(scorer.ref.sha256)
+    service = DetectorService(
+        scorer,
+        DetectorPorts(
+            MemoryStateStore(digest, len(scorer.channels)),
+            scores,
+            publisher,
+            MemoryHistory(),
+            SystemClock(),
+        ),
+        DetectorPolicy(AlarmPolicy(3, 10, 0.05), Backoff(), 65_536),
+        DetectorMetrics(),
+        Health(),
+    )
+    rest = iter(records)
+    while part := list(islice(rest, batch)):
+        await service.process(part)
+    found: Scores = {}
+    cursor: str | None = None
+    while True:
+        page = await scores.query(ScoreQuery(status=Verdict.SCORED, limit=10_000, cursor=cursor))
+        found |= {(row.asset_id, row.cycle): row.score or 0.0 for row in page.records}
+        cursor = page.next_cursor
+        if cursor is None:
+            return found, {alert.alert_id for alert in publisher.alerts}
+
+
+@pytest.mark.real_data
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("name", ["FD001", "FD002"])
+async def test_live_equals_batch_for_every_batch_size_and_number_of_partitions(
+    name: str, cmapss_dir: Path
+) -> None:
+    whole = load_dataset(cmapss_dir, name, "test")
+    dataset = Dataset(whole.name, whole.split, whole.engines[:ENGINES], None, whole.sha256)
+    scorer = open_scorer(load_artifact(name.lower()))
+    batch_scores = {
+        (asset_name(dataset, engine.unit), int(cycle)): float(score)
+        for engine in dataset.engines
+        for scored in [score_engine(scorer, engine)]
+        for cycle, score in zip(scored.cycles, scored.scores, strict=True)
+    }
+    alert_sets = set()
+    largest = 0.0
+    for batch, partitions in GRID:
+        found, alerts = await live(scorer, on_topic(dataset, partitions), batch)
+        assert found.keys() == batch_scores.keys()
+        came = np.array([found[key] for key in batch_scores])
+        expected = np.array(list(batch_scores.values()))
+        difference = float(np.max(np.abs(came - expected) / np.abs(expected)))
+        largest = max(largest, difference)
+        alert_sets.add(frozenset(alerts))
+
+    summary = f"{name}: {len(batch_scores):,} scores, largest relative difference {largest:.1e}"
+    print(summary)  # noqa: T201 - shown by `make faults`
+    assert largest <= TOLERANCE
+    assert len(alert_sets) == 1
+    assert alert_sets.pop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -19,6 +20,7 @@ from deploy.local.programs import broker_command, free_port, valkey_command
 from tests.support.backends import build, server, wait_until
 from tests.support.detector import DetectorBench
 from tests.support.outcomes import ReplayOutcome, assert_same_outcome, outcome_of
+from tests.support.tcp_proxy import TcpProxy
 
 Messages = list[tuple[bytes, bytes]]
 IMPATIENT = {
@@ -137,6 +139,38 @@ async def test_a_broker_frozen_past_the_session_is_waited_for(
             assert done < len(messages)
         outcome = await outcome_of(bench)
 
+    assert_same_outcome(outcome, undisturbed)
+
+
+@pytest.mark.timeout(180)
+async def test_a_broker_connection_that_is_slow_and_cut_again_and_again_changes_nothing(
+    bench: DetectorBench, tmp_path: Path, messages: Messages, undisturbed: ReplayOutcome
+) -> None:
+    port, proxy_port = free_port(), free_port()
+    command = build(lambda: broker_command(port))
+    place = command.index("--advertised-listener-url") + 1
+    command[place] = command[place].replace(str(port), str(proxy_port))
+    bench.kafka = bench.kafka.model_copy(update={"bootstrap_servers": f"127.0.0.1:{proxy_port}"})
+    proxy = TcpProxy(proxy_port, port)
+    parts = 4
+    part = len(messages) // parts
+    with server(command, port, tmp_path / "broker.log"), proxy.listening():
+        with bench.running(**IMPATIENT):
+            for number in range(parts):
+                begin, end = number * part, (number + 1) * part if number < parts - 1 else None
+                await bench.send(messages[begin:end])
+                proxy.delay_s, proxy.bytes_per_s = 0.05, 500_000
+                await bench.wait_for_verdicts(begin + part // 3)
+                proxy.refuses = True
+                proxy.cut()
+                await asyncio.sleep(0.5)  # the line stays dead for a moment
+                proxy.refuses = False
+                proxy.delay_s, proxy.bytes_per_s = 0.0, None
+                await bench.wait_for_verdicts(begin + part)
+            await bench.wait_for_verdicts(len(messages))
+        outcome = await outcome_of(bench)
+
+    assert proxy.cuts >= parts
     assert_same_outcome(outcome, undisturbed)
 
 

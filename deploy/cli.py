@@ -47,6 +47,9 @@ COMMANDS: Final = (
     CommandEntry("calibrate", "models.cli:calibrate", "Choose a model's thresholds anew.", LEARN),
     CommandEntry("export", "models.cli:export", "Write a model's network, also in int8.", LEARN),
     CommandEntry("card", "models.cli:card", "Write a model's card.", LEARN),
+    CommandEntry(
+        "promote", "models.cli:promote", "Put a model into production, if it is no worse.", LEARN
+    ),
     CommandEntry("data", "producer.cli:data_app", "Fetch and check the C-MAPSS files.", DATA),
     CommandEntry("simulate", "producer.cli:simulate", "Write simulated engines as files.", DATA),
     CommandEntry("settings", "deploy.about:settings", "Show every setting and its value.", KNOW),

@@ -23,6 +23,9 @@ SHIPPED: Final = Path(__file__).parent / "artifacts"
 """Artifacts that come with the package, one folder each, called by the folder's name."""
 
 MANIFEST_FILE: Final = "manifest.json"
+REGISTRY_SCHEME: Final = "models:/"
+"""Begins the URL of an artifact in a registry, such as ``models:/surgeline@production``."""
+
 MAX_MANIFEST_BYTES: Final = 4 * 1024 * 1024
 MAX_FILE_BYTES: Final = 256 * 1024 * 1024
 RETRAIN: Final = "Train it again with `surgeline train`, or restore the folder from its source."
@@ -59,7 +62,7 @@ def shipped_names() -> tuple[str, ...]:
 
 
 def load_artifact(name_or_path: str) -> Artifact:
-    """Load a shipped artifact by name, or any artifact by its folder.
+    """Load a shipped artifact by name, or any artifact by its folder or registry URL.
 
     A shipped name wins over a folder of the same name; write ``./fd001`` for the folder.
 
@@ -100,11 +103,18 @@ def save_artifact(artifact: Artifact, folder: Path) -> None:
 
 
 def artifact_folder(name_or_path: str) -> Path:
-    """Return where a shipped artifact, or the artifact of a folder, is.
+    """Return where a shipped artifact, or the artifact of a folder or registry URL, is.
 
     Raises:
-        ArtifactError: If there is neither.
+        ArtifactError: If there is none of these.
+        BackendMissingError: If it is a registry URL and the extra ``mlflow`` is not installed.
+        BackendError: If the registry does not answer, or refuses.
     """
+    if name_or_path.startswith(REGISTRY_SCHEME):
+        # here, so that nobody else needs the extra `mlflow`
+        from models.tracking.resolve import registry_folder
+
+        return registry_folder(name_or_path)
     names = shipped_names()
     if name_or_path in names:
         return SHIPPED / name_or_path

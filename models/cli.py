@@ -32,6 +32,7 @@ from models.cli_support import (
     show_artifact,
     write_json,
 )
+from models.tracking.command import open_tracker, promote
 
 if TYPE_CHECKING:
     from common.cmapss import Dataset
@@ -43,6 +44,7 @@ app = typer.Typer(help="Train and measure models.", no_args_is_help=True)
 app.command()(calibrate)
 app.command()(export)
 app.command()(card)
+app.command()(promote)
 
 
 class MeasuredOn(StrEnum):
@@ -80,6 +82,15 @@ def train(
     critical: Annotated[
         str, typer.Option(help="How the higher threshold is chosen, likewise.")
     ] = "best_f1",
+    track: Annotated[
+        bool | None,
+        typer.Option(
+            "--track/--no-track",
+            help="Keep parameters, metrics, report and artifact in MLflow. "
+            "Default: SURGELINE_TRACKING__ENABLED.",
+            show_default=False,
+        ),
+    ] = None,
     data_dir: DataDir = None,
 ) -> None:
     """Train a model and write an artifact the detector can load.
@@ -93,9 +104,12 @@ def train(
 
         surgeline train --dataset FD001 --model iforest --warning quantile:q=0.995
 
+        surgeline train --dataset FD001 --track
+
         SURGELINE_DETECTOR__ARTIFACT=./my-model surgeline up
     """
     require("train", "torch", "onnx", "sklearn")
+    tracker = open_tracker(track)
     name = name or (dataset.lower() if model == "auto" else f"{dataset.lower()}-{model}")
     check_name(name)
     _check_model(model)
@@ -114,7 +128,8 @@ def train(
     config = TrainingConfig(seed=seed, epochs=epochs)
     try:
         with _epoch_progress(f"training {name}", epochs) as on_epoch:
-            artifact = build_artifact(prepared, name, config, model, *rules, on_epoch=on_epoch)
+            heard = tracker.hears(on_epoch) if tracker else on_epoch
+            artifact = build_artifact(prepared, name, config, model, *rules, on_epoch=heard)
     except ValueError as exc:
         raise UserError(f"{name} cannot be calibrated: {exc}. Choose another strategy.") from exc
     save_artifact(artifact, folder)
@@ -122,6 +137,9 @@ def train(
     if not is_published(training_data):
         Console().print(tables.UNPUBLISHED_NOTE, style="bold")
     Console().print(f"written to  {folder}", highlight=False, soft_wrap=True, markup=False)
+    if tracker:
+        run_id = tracker.keep(artifact, training_data)
+        Console().print(f"tracked as  {run_id}", highlight=False, soft_wrap=True, markup=False)
 
 
 @app.command()

@@ -130,10 +130,11 @@ class _Table:
         runs = {row["run_id"] for row in rows}
         self._run_column = names.index("run") if len(runs) == 1 else None
         caption = None if self._run_column is None else f"run {runs.pop()}"
-        self._table = Table(caption=caption, caption_justify="left")
+        self._table = Table(caption=caption, caption_justify="left", box=None, padding=(0, 2, 0, 0))
         for position, name in enumerate(names):
             if position != self._run_column:
-                self._table.add_column(name, overflow="fold", no_wrap=name in ("time", "asset"))
+                # the last column says why, and may take a second line; the others may not
+                self._table.add_column(name, no_wrap=position < len(names) - 1)
 
     def add(self, cells: list[Any]) -> None:
         """Add a row, its run included."""

@@ -114,7 +114,7 @@ def _say(
         console.print(f"This is version {before.version}, in production already.", markup=False)
         return
     for reason in outcome.judgement.reasons:
-        console.print(f"worse: {reason}", markup=False)
+        console.print(f"gate: {reason}", markup=False)
     if outcome.version is None:
         console.print("refused: production stays as it is.", style="bold")
         raise typer.Exit(FAILURE_EXIT)

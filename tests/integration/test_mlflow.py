@@ -14,11 +14,14 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from common.errors import ArtifactError
+from common.records import Verdict
 from deploy.local.programs import LOOPBACK, answers, free_port
 from models.artifact import load_artifact
 from models.cli import app
 from models.serving import open_scorer
 from tests.support.backends import require, wait_until
+from tests.support.detector import DetectorBench
+from tests.support.fleet_messages import fleet_messages
 from tests.support.fleets import fleet, write_fleet
 
 RUN = CliRunner()
@@ -124,7 +127,7 @@ def test_a_run_is_tracked_promoted_defended_and_loaded_by_url(
     assert "This is version 1, in production already." in again.output
 
     refused = run("promote", "--run-id", worse, code=1)
-    assert "worse: warning.lead_mean" in refused.output
+    assert "gate: warning.lead_mean" in refused.output
     assert "refused: production stays as it is." in refused.output
 
     folder = load_artifact("./good")
@@ -175,6 +178,32 @@ def test_a_file_changed_on_the_server_is_not_loaded(
 
     with pytest.raises(ArtifactError, match="changed or damaged"):
         load_artifact("models:/tampered@production")
+
+
+async def test_the_detector_scores_with_what_is_in_production(
+    tracking: Path, mlflow_server: str, bench: DetectorBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SURGELINE_TRACKING__REPORT", "false")
+    monkeypatch.setenv("SURGELINE_TRACKING__MODEL_NAME", "live")
+    run("promote", "--run-id", train("mine", "--model", "input_mse"))
+    messages = fleet_messages(fleet(1), "run-1")
+
+    with bench.running(
+        SURGELINE_DETECTOR__ARTIFACT="models:/live@production",
+        SURGELINE_TRACKING__TRACKING_URI=mlflow_server,
+        SURGELINE_TRACKING__MODEL_NAME="live",
+        SURGELINE_TRACKING__CACHE_DIR=str(tracking),
+    ):
+        await bench.send(messages)
+        await bench.wait_for_verdicts(len(messages))
+
+    promoted = load_artifact("./mine")
+    scored = [verdict for verdict in await bench.verdicts() if verdict.status is Verdict.SCORED]
+    model = promoted.ref
+    assert {verdict.model for verdict in scored} == {f"{model.name}@{model.version}"}
+    assert (tracking / promoted.sha256 / "manifest.json").is_file()
+    thresholds = promoted.manifest.thresholds
+    assert {verdict.warning_threshold for verdict in scored} == {thresholds.warning.value}
 
 
 def test_a_url_without_a_model_says_what_to_do(

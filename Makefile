@@ -94,5 +94,5 @@ $(RUN_READY): pyproject.toml | $(BIN)/python
 
 $(TEST_READY): pyproject.toml | $(BIN)/python
 	@echo "==> installing Surgeline for running, training and testing (once; a few minutes)"
-	@$(PIP) -e '.[local,train,mlflow,dev]'
+	@$(PIP) -e '.[local,postgres,train,mlflow,dev]'
 	@touch $(RUN_READY) $@

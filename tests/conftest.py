@@ -13,6 +13,7 @@ from common.settings import KafkaSettings, RedisSettings
 from deploy.local.programs import broker_command, free_port, valkey_command
 from tests.support.backends import build, require, server
 from tests.support.detector import DetectorBench
+from tests.support.postgres import postgres_server
 
 
 @pytest.fixture(scope="session")
@@ -37,6 +38,16 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("valkey")
     with server(build(lambda: valkey_command(port, folder)), port, folder / "log"):
         yield f"redis://127.0.0.1:{port}/0"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The SQLAlchemy URL of a real PostgreSQL server's maintenance database."""
+    if given := os.environ.get("SURGELINE_TEST_POSTGRES"):
+        yield given
+        return
+    with postgres_server() as url:
+        yield url
 
 
 @pytest.fixture

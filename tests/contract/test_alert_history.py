@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -40,14 +39,14 @@ ALL = AlertFilter()
 
 
 @asynccontextmanager
-async def sql_settings(kind: str, folder: Path) -> AsyncIterator[AlertHistorySettings]:
+async def sql_settings(
+    request: pytest.FixtureRequest, folder: Path
+) -> AsyncIterator[AlertHistorySettings]:
     """A database of this test's own."""
-    if kind == "sqlite":
+    if request.param == "sqlite":
         yield AlertHistorySettings(url=SecretStr(f"sqlite+aiosqlite:///{folder}/alerts.db"))
         return
-    server = os.environ.get("SURGELINE_TEST_POSTGRES")
-    if not server:
-        pytest.skip("SURGELINE_TEST_POSTGRES (postgresql+asyncpg://…/postgres) is not set")
+    server = request.getfixturevalue("postgres")
     name = f"surgeline_{uuid.uuid4().hex}"
     admin = create_async_engine(server, isolation_level="AUTOCOMMIT")
     async with admin.connect() as connection:
@@ -64,7 +63,7 @@ async def sql_settings(kind: str, folder: Path) -> AsyncIterator[AlertHistorySet
 async def database(
     request: pytest.FixtureRequest, tmp_path: Path
 ) -> AsyncIterator[AlertHistorySettings]:
-    async with sql_settings(request.param, tmp_path) as settings:
+    async with sql_settings(request, tmp_path) as settings:
         yield settings
 
 
@@ -73,7 +72,7 @@ async def history(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
     if request.param == "memory":
         yield MemoryAlertHistory()
         return
-    async with sql_settings(request.param, tmp_path) as settings, open_database(settings) as engine:
+    async with sql_settings(request, tmp_path) as settings, open_database(settings) as engine:
         yield SqlAlertHistory(engine)
 
 
@@ -82,7 +81,7 @@ async def records(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
     if request.param == "memory":
         yield MemoryReplayRecords()
         return
-    async with sql_settings(request.param, tmp_path) as settings, open_database(settings) as engine:
+    async with sql_settings(request, tmp_path) as settings, open_database(settings) as engine:
         yield SqlReplayRecords(engine)
 
 

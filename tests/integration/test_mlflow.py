@@ -28,21 +28,35 @@ RUN = CliRunner()
 SERVER_MODULES = ("mlflow", "flask", "flask_cors", "pandas", "sqlalchemy", "alembic")
 
 
-@pytest.fixture(scope="module")
-def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a real server, on 127.0.0.1, that keeps everything in a folder of this test."""
-    missing = [name for name in SERVER_MODULES if importlib.util.find_spec(name) is None]
+QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+}
+
+
+def need(*modules: str) -> None:
+    """Skip, or fail in CI, where a library is missing."""
+    missing = [name for name in modules if importlib.util.find_spec(name) is None]
     if missing:
-        require(f"an MLflow server needs {', '.join(missing)}: pip install '.[mlflow,dev]'")
+        require(f"MLflow needs {', '.join(missing)} here: pip install '.[mlflow,dev]'")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quiet_mlflow() -> None:
+    """MLflow is there, and sends nothing to its makers from this process either."""
+    need("mlflow")
+    os.environ.update(QUIET)  # before it is imported; nothing else reads these
+
+
+@pytest.fixture(scope="module")
+def mlflow_server(quiet_mlflow: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a real server, on 127.0.0.1, that keeps everything in a folder of this test."""
+    need(*SERVER_MODULES)
     folder, port = tmp_path_factory.mktemp("mlflow"), free_port()
     command = [sys.executable, "-m", "mlflow", "server", "--host", LOOPBACK, "--port", str(port)]
     command += ["--workers", "1", "--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
     command += ["--artifacts-destination", str(folder / "files")]
-    quiet = {
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "DO_NOT_TRACK": "true",
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-    }
     log = folder / "log"
     with log.open("wb") as sink:
         # its own session: the server's children end with it
@@ -50,7 +64,7 @@ def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             command,
             stdout=sink,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **quiet},
+            env={**os.environ, **QUIET},
             cwd=folder,
             start_new_session=True,
         )

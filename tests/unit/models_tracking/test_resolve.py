@@ -145,3 +145,12 @@ def test_promote_asks_for_one_candidate_and_a_real_reason(arguments: list[str], 
 
     assert result.exit_code == 2
     assert says in result.output
+
+
+def test_tracking_is_off_unless_asked_for() -> None:
+    code = (
+        "import sys\nfrom models.tracking.command import open_tracker\n"
+        "print(open_tracker(None), open_tracker(False), 'mlflow' in sys.modules)"
+    )
+
+    assert in_fresh_process(code) == "None None False"

@@ -166,6 +166,13 @@ class DetectorSettings(Group):
     )
     retry_initial_s: float = Field(0.2, gt=0, description="First wait after a failed write, s.")
     retry_max_s: float = Field(10.0, gt=0, description="Longest wait between tries, s.")
+    stop_grace_s: float = Field(
+        5.0,
+        ge=0,
+        le=300,
+        description="How long a worker that is told to stop goes on with its batch, s. A batch "
+        "given up is not acknowledged: another worker does it again, with the same outcome.",
+    )
     test_kill_at: str = Field(
         "",
         description="For tests only: the worker kills itself the N-th time it reaches a named "

@@ -73,11 +73,13 @@ async def run(settings: Settings) -> None:
             health.works("group")
             at(Point.JOINED)
 
-        add_agent(app, topic, service.process, joined, lambda: at(Point.REVOKED), fatal)
+        abandon = asyncio.Event()
+        add_agent(app, topic, service.process, joined, lambda: at(Point.REVOKED), fatal, abandon)
         at(Point.STARTING)
         await _start(app, stop, fatal)
         at(Point.STOPPING)
         logger.info("stopping")
+        asyncio.get_running_loop().call_later(detector.stop_grace_s, abandon.set)
         await app.stop()
 
 

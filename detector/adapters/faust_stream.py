@@ -62,6 +62,7 @@ def add_agent(
     on_joined: Callable[[], object],
     on_revoked: Callable[[], object],
     fatal: asyncio.Future[None],
+    abandon: asyncio.Event,
 ) -> None:
     """Hand every chunk to ``process``; only what it finished becomes committable.
 
@@ -73,6 +74,8 @@ def add_agent(
         on_revoked: Called when partitions have been taken away, all work on them committed.
         fatal: Gets the exception ``process`` raised. Nothing is processed or committed after it,
             and the program should end: Faust by itself would go on with the next chunk.
+        abandon: Set when the chunk in hand is to be given up, because the program is to end and a
+            backend that is down, or a long rebuild, would hold it up.
     """
     readings = app.topic(topic, schema=RawSchema(), key_type=bytes, value_type=bytes)
 
@@ -89,10 +92,34 @@ def add_agent(
     @app.agent(readings, concurrency=1)  # type: ignore[untyped-decorator]
     async def detect(stream: faust.Stream) -> None:
         async for event in stream.noack().events():
-            if not fatal.done():
+            if not (fatal.done() or abandon.is_set()):
                 try:
-                    await process(source_records(event.value.records))
-                    app.consumer.mark_processed(event.value)
+                    work = process(source_records(event.value.records))
+                    if await finished(work, abandon):
+                        app.consumer.mark_processed(event.value)
                 except Exception as exc:  # noqa: BLE001 - whatever it is, nothing may follow it
                     fatal.set_exception(exc)
             event.ack()  # lets Faust stop politely; says nothing about offsets
+
+
+async def finished(work: Awaitable[object], abandon: asyncio.Event) -> bool:
+    """Await the work until it is done, or until it is to be given up.
+
+    Returns:
+        Whether it was done. Work that was given up has been cancelled wherever it waited.
+
+    Raises:
+        Exception: What the work raised.
+    """
+    working = asyncio.ensure_future(work)
+    giving_up = asyncio.ensure_future(abandon.wait())
+    try:
+        await asyncio.wait({working, giving_up}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            working.result()
+            return True
+        return False
+    finally:
+        giving_up.cancel()
+        working.cancel()
+        await asyncio.wait({working})

@@ -29,12 +29,14 @@ class Recorder:
         self.may_go_on = asyncio.Event()
         self.may_go_on.set()
         self.fails = False
+        self.started = False
 
     @property
     def values(self) -> list[bytes | None]:
         return [record.value for batch in self.batches for record in batch]
 
     async def process(self, records: Sequence[SourceRecord]) -> None:
+        self.started = True
         await self.may_go_on.wait()
         if self.fails:
             raise RuntimeError("the service gave up")
@@ -48,9 +50,12 @@ async def until(condition: Callable[[], bool], timeout_s: float = 40.0) -> None:
 
 
 @asynccontextmanager
-async def worker(kafka: KafkaSettings, recorder: Recorder) -> AsyncIterator[asyncio.Future[None]]:
+async def worker(
+    kafka: KafkaSettings, recorder: Recorder, grace_s: float = 5.0
+) -> AsyncIterator[asyncio.Future[None]]:
     joined = asyncio.Event()
     fatal = asyncio.get_running_loop().create_future()
+    abandon = asyncio.Event()
     app = build_faust_app(
         kafka,
         DetectorSettings(
@@ -58,7 +63,13 @@ async def worker(kafka: KafkaSettings, recorder: Recorder) -> AsyncIterator[asyn
         ),
     )
     add_agent(
-        app, Topics(kafka.topic_prefix).readings, recorder.process, joined.set, lambda: None, fatal
+        app,
+        Topics(kafka.topic_prefix).readings,
+        recorder.process,
+        joined.set,
+        lambda: None,
+        fatal,
+        abandon,
     )
     app.finalize()
     await app.start()
@@ -66,6 +77,7 @@ async def worker(kafka: KafkaSettings, recorder: Recorder) -> AsyncIterator[asyn
         await asyncio.wait_for(joined.wait(), 40)
         yield fatal
     finally:
+        asyncio.get_running_loop().call_later(grace_s, abandon.set)
         await app.stop()
 
 
@@ -161,3 +173,20 @@ async def test_a_large_message_passes(kafka_settings: KafkaSettings) -> None:
     async with worker(kafka_settings, recorder):
         await send(kafka_settings, [b"x" * 900_000, b"after"])
         await until(lambda: len(recorder.values) == 2)
+
+
+async def test_a_batch_that_cannot_end_is_given_up_at_a_stop_and_comes_again(
+    kafka_settings: KafkaSettings,
+) -> None:
+    await ensure_topics(kafka_settings)
+    stuck, healthy = Recorder(), Recorder()
+    stuck.may_go_on.clear()
+
+    async with worker(kafka_settings, stuck, grace_s=0.2):
+        await send(kafka_settings, [b"a-%03d" % number for number in range(100)])
+        await until(lambda: stuck.started)
+    async with worker(kafka_settings, healthy):
+        await until(lambda: len(healthy.values) >= 100)
+
+    assert stuck.batches == []
+    assert len(set(healthy.values)) == 100

@@ -142,6 +142,28 @@ async def test_a_broker_frozen_past_the_session_is_waited_for(
     assert_same_outcome(outcome, undisturbed)
 
 
+async def test_a_worker_that_waits_for_a_backend_can_still_be_stopped(
+    bench: DetectorBench,
+    own_valkey: tuple[str, int],
+    messages: Messages,
+    undisturbed: ReplayOutcome,
+) -> None:
+    url, pid = own_valkey
+    bench.redis = RedisSettings.model_validate({"url": url})
+    half = len(messages) // 2
+    with bench.running(SURGELINE_DETECTOR__STOP_GRACE_S="1", **IMPATIENT):
+        await bench.send(messages[:half])
+        await bench.wait_for_verdicts(half)
+        _freeze(pid)
+        await bench.send(messages[half:])
+        wait_until(lambda: "read_states" in problems(bench), "the worker waits")
+    _thaw(pid)
+    with bench.running(**IMPATIENT):
+        await bench.wait_for_verdicts(len(messages))
+
+    assert_same_outcome(await outcome_of(bench), undisturbed)
+
+
 @pytest.mark.timeout(180)
 async def test_a_broker_connection_that_is_slow_and_cut_again_and_again_changes_nothing(
     bench: DetectorBench, tmp_path: Path, messages: Messages, undisturbed: ReplayOutcome

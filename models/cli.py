@@ -246,7 +246,7 @@ def evaluate(
 def _seed_spreads(
     seeds: int, prepared: Prepared, measured: Measured, score: str
 ) -> dict[str, Spread]:
-    from models.comparison import Spread, measure_scorer
+    from models.comparison import Spread, measure_plain_error, measure_scorer
     from models.recipe import build_artifact
     from models.serving import open_scorer
     from models.training import TrainingConfig
@@ -257,8 +257,12 @@ def _seed_spreads(
         with _epoch_progress(f"seed {seed} ({seed + 1} of {seeds})", config.epochs) as on_epoch:
             artifact = build_artifact(prepared, "seed", config, score, on_epoch=on_epoch)
         metrics = measure_scorer(open_scorer(artifact), measured)
-        training = artifact.manifest.training
+        training, network = artifact.manifest.training, artifact.manifest.network
+        plain = measure_plain_error(artifact, prepared, measured) if network else None
         for label, value in (
+            ("parameters", network.parameters if network else None),
+            ("mse_auc", plain.auc if plain else None),
+            ("mse_warning_threshold", plain.warning.threshold if plain else None),
             ("auc", metrics.auc),
             ("pr_auc", metrics.pr_auc),
             ("warning_threshold", metrics.warning.threshold),

@@ -16,12 +16,13 @@ from common.cmapss_files import PUBLISHED, file_name
 from common.errors import DatasetError
 from models.artifact import Artifact, load_artifact, shipped_names
 from models.batch import collect_windows
-from models.calibration import calibrate
+from models.calibration import calibrate, choose_thresholds, fit_score
 from models.catalogue import BASELINES, MODELS
 from models.evaluation import Scored, measure
 from models.metrics import Metrics
 from models.onnx_scorer import Reconstructor, ZeroReconstructor, open_reconstructor
 from models.preparation import Prepared
+from models.rules import Rule
 from models.scoring import SCORES, Score
 from models.serving import WindowScorer, open_scorer
 from models.splits import EngineRange
@@ -183,6 +184,21 @@ def measure_scorer(scorer: WindowScorer, measured: Measured) -> Metrics:
         DatasetError: If no engine completes a window.
     """
     return _score_and_measure(scorer, measured)[0]
+
+
+def measure_plain_error(artifact: Artifact, prepared: Prepared, measured: Measured) -> Metrics:
+    """Measure the plainest score of an artifact's network, whatever score the artifact names.
+
+    The mean squared residual, with the pooled 99th percentile of healthy validation windows as
+    warning threshold: the figures by which the network itself is known.
+
+    Raises:
+        ArtifactError: If the artifact has no network.
+    """
+    fitted = fit_score(SCORES["mse"], open_reconstructor(artifact), prepared)
+    calibrated = choose_thresholds(fitted, prepared, Rule("quantile"))
+    windows = _windows(prepared, measured)
+    return measure(windows, calibrated.scores(windows), calibrated.thresholds)
 
 
 def _score_and_measure(scorer: WindowScorer, measured: Measured) -> tuple[Metrics, Scored]:

@@ -103,8 +103,9 @@ def seeds_table(spreads: Mapping[str, Spread], seeds: tuple[int, ...]) -> Table:
         table.add_column(f"seed {seed}", justify="right")
     table.add_column("mean ± sd", justify="right")
     for name, spread in spreads.items():
-        values = [_shown(value, 4) for value in spread.values]
-        table.add_row(name, *values, f"{spread.mean:.4f} ± {spread.sd:.4f}")
+        digits = 0 if all(value.is_integer() for value in map(float, spread.values)) else 4
+        values = [_shown(value, digits) for value in spread.values]
+        table.add_row(name, *values, f"{spread.mean:.{digits}f} ± {spread.sd:.{digits}f}")
     return table
 
 

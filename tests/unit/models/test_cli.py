@@ -104,6 +104,9 @@ def test_evaluate_trains_over_seeds_and_shows_the_spread(
     assert spread["warning_threshold"]["mean"] == pytest.approx((first + second) / 2)
     assert spread["warning_threshold"]["sd"] == pytest.approx(abs(first - second) / 2**0.5)
     assert "mean ± sd" in result.output
+    assert spread["parameters"]["values"] == [44_510, 44_510]
+    assert 0 <= spread["mse_auc"]["mean"] <= 1
+    assert spread["mse_warning_threshold"]["mean"] > 0
 
 
 def test_another_data_set_than_the_artifact_s_is_pointed_out(data: Path) -> None:

@@ -66,6 +66,7 @@ class RejectReason(StrEnum):
     NON_FINITE = "non_finite"
     INVALID_CYCLE = "invalid_cycle"
     MISSING_CHANNEL = "missing_channel"
+    OUT_OF_RANGE = "out_of_range"
     KEY_MISMATCH = "key_mismatch"
     EMPTY = "empty"
 

@@ -137,6 +137,26 @@ class AlarmSettings(Group):
     )
 
 
+class InputSettings(Group):
+    """What is made of readings that are not as they should be (docs/failures.md)."""
+
+    max_reading_bytes: int = Field(
+        65_536, ge=1024, description="A larger message is a dead letter, bytes."
+    )
+    check_ranges: bool = Field(
+        True,
+        description="Whether a sensor beyond the limits of plausibility makes a dead letter. Turn "
+        "off for machines whose sensors have other units than common/channels.py says.",
+    )
+    bridge_cycles: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        description="Longest gap a window may span, missing cycles; 0 refuses every gap: the "
+        "warm-up starts again. Nothing is filled in.",
+    )
+
+
 class DetectorSettings(Group):
     """The detector."""
 
@@ -150,6 +170,7 @@ class DetectorSettings(Group):
         6.0, ge=1, le=300, description="Silence after which a worker's partitions go to others, s."
     )
     alarm: AlarmSettings = AlarmSettings()
+    input: InputSettings = InputSettings()
     http_host: str = Field("127.0.0.1", description="Where /health, /ready, /metrics listen.")
     http_port: int = Field(8081, ge=0, le=65535, description="Their port; 0 picks a free one.")
     max_batch_rows: int = Field(
@@ -157,9 +178,6 @@ class DetectorSettings(Group):
     )
     batch_wait_ms: int = Field(
         10, ge=0, le=5000, description="How long a micro-batch waits to fill, ms."
-    )
-    max_reading_bytes: int = Field(
-        65_536, ge=1024, description="A larger message is a dead letter, bytes."
     )
     inference_threads: int = Field(
         1, ge=1, le=64, description="Threads of one worker's model; scale by workers instead."

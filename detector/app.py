@@ -21,6 +21,7 @@ from detector.adapters.http_status import HttpStatus
 from detector.adapters.kafka_history import KafkaHistory
 from detector.adapters.kafka_publisher import KafkaPublisher
 from detector.adapters.redis_state_store import RedisStateStore
+from detector.core.policy import InputPolicy
 from detector.core.state import model_digest
 from detector.health import Health
 from detector.metrics import DetectorMetrics
@@ -62,7 +63,7 @@ async def run(settings: Settings) -> None:
         policy = DetectorPolicy(
             AlarmPolicy(**detector.alarm.model_dump()),
             Backoff(detector.retry_initial_s, detector.retry_max_s),
-            detector.max_reading_bytes,
+            InputPolicy(**detector.input.model_dump()),
         )
         at = KillAt(detector.test_kill_at) if detector.test_kill_at else ignore_points
         service = DetectorService(scorer, ports, policy, metrics, health, at)

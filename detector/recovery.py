@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from common.logs import get_logger
 from detector.core.decoding import SourceRecord
 from detector.core.pipeline import AssetRun, NextState, conclude, decode_batch, prepare
+from detector.core.policy import InputPolicy
 from detector.core.state import AssetState, Fence
 from detector.ports import NextProgress, StateStore, TopicHistory
 from models.alarm import AlarmPolicy
@@ -75,13 +76,13 @@ class StateRebuilder:
         states: StateStore,
         history: TopicHistory,
         alarm: AlarmPolicy,
-        max_reading_bytes: int,
+        input_policy: InputPolicy,
     ) -> None:
         self._scorer = scorer
         self._states = states
         self._history = history
         self._alarm = alarm
-        self._max_reading_bytes = max_reading_bytes
+        self._input = input_policy
 
     async def rebuild(self, partition: int, start: int | None, end: int) -> None:
         """Bring the stored states of one partition up to ``end``. Idempotent.
@@ -100,14 +101,14 @@ class StateRebuilder:
         states: dict[AssetRun, AssetState] = {}
         expected: dict[AssetRun, Fence] = {}
         async for records in self._history.read(partition, start, end):
-            batch = decode_batch(records, self._scorer, self._max_reading_bytes)
+            batch = decode_batch(records, self._scorer, self._input)
             unread = [key for key in batch.by_asset if key not in expected]
             stored = (await self._states.read(unread, ())).states
             states.update(stored)
             expected.update(
                 (key, stored[key].fence if key in stored else Fence()) for key in unread
             )
-            plan = prepare(batch, states, self._scorer)
+            plan = prepare(batch, states, self._scorer, self._input)
             scores = await asyncio.to_thread(self._scorer.score, plan.windows)
             outcome = conclude(plan, scores, self._alarm, self._scorer)
             states.update((key, item.state) for key, item in outcome.states.items())

@@ -24,6 +24,7 @@ from common.retry import Backoff, retrying
 from common.scorestore.port import ScoreStore
 from detector.core.decoding import SourceRecord
 from detector.core.pipeline import AssetRun, Outcome, conclude, decode_batch, prepare
+from detector.core.policy import InputPolicy
 from detector.health import Health
 from detector.metrics import DetectorMetrics
 from detector.ports import OutputPublisher, StateStore, Stored, TopicHistory
@@ -54,12 +55,12 @@ class DetectorPolicy:
     Attributes:
         alarm: When scores become alarms.
         backoff: Waits between tries while a backend is down.
-        max_reading_bytes: A larger message is a dead letter.
+        input: What is made of readings that are not as they should be.
     """
 
     alarm: AlarmPolicy
     backoff: Backoff
-    max_reading_bytes: int
+    input: InputPolicy
 
 
 class DetectorService:
@@ -81,7 +82,7 @@ class DetectorService:
         self._health = health
         self._at = at
         self._rebuilder = StateRebuilder(
-            scorer, ports.states, ports.history, policy.alarm, policy.max_reading_bytes
+            scorer, ports.states, ports.history, policy.alarm, policy.input
         )
 
     async def process(self, records: Sequence[SourceRecord]) -> Outcome:
@@ -105,12 +106,12 @@ class DetectorService:
         self._metrics.batch_rows.observe(len(records))
         self._at(Point.RECEIVED)
         with self._timed("decode"):
-            batch = decode_batch(records, self._scorer, self._policy.max_reading_bytes)
+            batch = decode_batch(records, self._scorer, self._policy.input)
         self._at(Point.DECODED)
         stored = await self._read_states(list(batch.by_asset), records)
         self._at(Point.STATES_READ)
         with self._timed("assemble"):
-            plan = prepare(batch, stored.states, self._scorer)
+            plan = prepare(batch, stored.states, self._scorer, self._policy.input)
         self._at(Point.ASSEMBLED)
         with self._timed("score"):
             scores = await asyncio.to_thread(self._scorer.score, plan.windows)

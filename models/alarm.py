@@ -9,7 +9,8 @@ The machine of one asset, in the terms of alarm management:
 * *off-delay with deadband*: ``off_delay_cycles`` scores in a row below
   ``warning threshold - deadband * |warning threshold|`` clear it.
 * the level of an open alarm only rises (it is latched) until the alarm is cleared.
-* a reading without a score breaks every row: three in a row means three consecutive cycles.
+* a reading without a score breaks every row: three in a row means three consecutive readings,
+  which are consecutive cycles too unless gaps are bridged.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ class AlarmState:
 
     Attributes:
         level: Level of the open alarm; none when there is none.
-        onset_cycle: First cycle of the stretch that raised it; 0 when there is none.
+        onset_cycle: First cycle of the stretch that raised it, or, without an alarm, of the stretch
+            of ``warning_row`` scores that may; 0 when there is none.
         warning_row: Scores in a row at or above the warning threshold.
         critical_row: Scores in a row at or above the critical threshold.
         quiet_row: Scores in a row below the deadband.
@@ -90,8 +92,7 @@ def step(
 
     Args:
         state: Where the alarm stood after the previous cycle.
-        cycle: The cycle of this score; the previous call's cycle plus one, unless
-            :func:`interrupt` came between.
+        cycle: The cycle of this score; above the previous call's.
         score: Higher is more anomalous.
         thresholds: Of the model that gave the score.
         policy: The rule.
@@ -101,15 +102,20 @@ def step(
         by a critical stretch is raised as critical at once.
     """
     quiet_below = thresholds.warning - policy.deadband * abs(thresholds.warning)
+    warning_row = _count(state.warning_row, score >= thresholds.warning)
+    onset_cycle = state.onset_cycle
+    if state.level is Level.NONE and warning_row <= 1:  # a stretch begins here, or there is none
+        onset_cycle = cycle if warning_row else 0
     state = replace(
         state,
-        warning_row=_count(state.warning_row, score >= thresholds.warning),
+        onset_cycle=onset_cycle,
+        warning_row=warning_row,
         critical_row=_count(state.critical_row, score >= thresholds.critical),
         quiet_row=_count(state.quiet_row, score < quiet_below),
     )
     reached = _reached(state, policy)
     if reached.rank > state.level.rank:
-        return _rise(state, reached, cycle, thresholds)
+        return _rise(state, reached, thresholds)
     if state.level is not Level.NONE and state.quiet_row >= policy.off_delay_cycles:
         change = AlarmChange(
             Transition.CLEARED, state.level, state.onset_cycle, quiet_below, state.quiet_row
@@ -120,7 +126,8 @@ def step(
 
 def interrupt(state: AlarmState) -> AlarmState:
     """Return the state after a cycle that got no score: the alarm stays, the rows end."""
-    return replace(state, warning_row=0, critical_row=0, quiet_row=0)
+    onset_cycle = 0 if state.level is Level.NONE else state.onset_cycle
+    return replace(state, onset_cycle=onset_cycle, warning_row=0, critical_row=0, quiet_row=0)
 
 
 def _count(row: int, goes_on: bool) -> int:
@@ -134,16 +141,14 @@ def _reached(state: AlarmState, policy: AlarmPolicy) -> Level:
 
 
 def _rise(
-    state: AlarmState, level: Level, cycle: int, thresholds: Thresholds
+    state: AlarmState, level: Level, thresholds: Thresholds
 ) -> tuple[AlarmState, AlarmChange]:
-    is_new = state.level is Level.NONE
-    onset_cycle = cycle - state.warning_row + 1 if is_new else state.onset_cycle
     critical = level is Level.CRITICAL
     change = AlarmChange(
-        Transition.RAISED if is_new else Transition.ESCALATED,
+        Transition.RAISED if state.level is Level.NONE else Transition.ESCALATED,
         level,
-        onset_cycle,
+        state.onset_cycle,
         thresholds.critical if critical else thresholds.warning,
         state.critical_row if critical else state.warning_row,
     )
-    return replace(state, level=level, onset_cycle=onset_cycle), change
+    return replace(state, level=level), change

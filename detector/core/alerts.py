@@ -47,8 +47,18 @@ def make_alert(
     change: AlarmChange,
     channels: tuple[ChannelShare, ...],
     model: ModelRef,
+    warning: str = "",
 ) -> Alert:
-    """Return the message of a transition; its ids are the same on every redelivery."""
+    """Return the message of a transition; its ids are the same on every redelivery.
+
+    Args:
+        reading: Whose score caused it.
+        score: That score.
+        change: The transition.
+        channels: Contributions, largest first.
+        model: The model that scored it.
+        warning: A sentence to add to the reason, such as that a sensor is stuck.
+    """
     alarm_id = derive_alarm_id(
         reading.asset_id, reading.run_id, change.onset_cycle, model_label(model)
     )
@@ -66,7 +76,7 @@ def make_alert(
         threshold=change.threshold,
         channels=channels,
         model=model,
-        reason=_sentence(score, change, channels),
+        reason=" ".join(filter(None, [_sentence(score, change, channels), warning])),
     )
 
 
@@ -74,7 +84,7 @@ def _sentence(score: float, change: AlarmChange, channels: tuple[ChannelShare, .
     if change.state is Transition.CLEARED:
         return (
             f"Cleared: score {score:.3g} below {change.threshold:.3g} "
-            f"for {change.row} cycles in a row."
+            f"for {change.row} readings in a row."
         )
     top = ", ".join(
         f"{channel.name} {channel.direction} ({channel.share:.0%})"
@@ -83,5 +93,5 @@ def _sentence(score: float, change: AlarmChange, channels: tuple[ChannelShare, .
     verb = "Escalated" if change.state is Transition.ESCALATED else "Raised"
     return (
         f"{verb} to {change.level.value}: score {score:.3g} at or above {change.threshold:.3g} "
-        f"for {change.row} cycles in a row, since cycle {change.onset_cycle}. Mostly {top}."
+        f"for {change.row} readings in a row, since cycle {change.onset_cycle}. Mostly {top}."
     )

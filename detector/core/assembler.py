@@ -43,6 +43,7 @@ def assemble(
     rows: NDArray[np.float32],
     known: NDArray[np.bool_],
     window_length: int,
+    bridge_cycles: int,
 ) -> Assembled:
     """Take readings of one (asset, run) into account.
 
@@ -52,6 +53,7 @@ def assemble(
         rows: Their values, normalised, shape ``(n, n_channels)``, float32.
         known: False where the operating regime is unknown, shape ``(n,)``.
         window_length: Rows in a window.
+        bridge_cycles: Longest gap a window may span, missing cycles.
     """
     verdicts: list[Verdict] = []
     details: list[str] = []
@@ -65,7 +67,8 @@ def assemble(
             details.append("" if repeated else f"came after cycle {last}")
             continue
         missing = cycle - last - 1 if last else 0
-        if missing:
+        refused = missing > bridge_cycles
+        if refused:
             windows.append(stretch.cut())
         if missing or not last:
             seen_from = cycle
@@ -76,15 +79,16 @@ def assemble(
             details.append("operating settings outside every regime of the training data")
             continue
         stretch.add(rows[index])
-        if missing:
+        gap = f"{missing} {'cycle' if missing == 1 else 'cycles'} missing before it"
+        if refused:
             verdicts.append(Verdict.GAP)
-            details.append(f"{missing} {'cycle' if missing == 1 else 'cycles'} missing before it")
-        elif stretch.length < window_length:
-            verdicts.append(Verdict.WARMING_UP)
-            details.append(f"{stretch.length} of {window_length} cycles")
-        else:
-            verdicts.append(Verdict.SCORED)
-            details.append("")
+            details.append(gap)
+            continue
+        warming_up = stretch.length < window_length
+        verdicts.append(Verdict.WARMING_UP if warming_up else Verdict.SCORED)
+        parts = [f"{stretch.length} of {window_length} cycles"] if warming_up else []
+        parts += [f"{gap}, bridged"] if missing else []
+        details.append("; ".join(parts))
     ring = stretch.tail()
     windows.append(stretch.cut())
     after = replace(state, ring=ring, last_cycle=last, seen_from=seen_from)
@@ -92,7 +96,7 @@ def assemble(
 
 
 class _Stretch:
-    """Consecutive rows: those remembered, then those added, until a gap cuts it."""
+    """Rows that belong together: those remembered, then those added, until a gap cuts it."""
 
     def __init__(self, ring: NDArray[np.float32], window_length: int) -> None:
         self._ring = ring

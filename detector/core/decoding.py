@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from common.channels import SETTING_NAMES
+from common.channels import BY_NAME, SETTING_NAMES
 from common.errors import InvalidRecordError, RejectReason
 from common.records import AssetId, Cycle, RunId, SensorReading, SourcePosition, UtcTimestamp
+from detector.core.policy import InputPolicy
 
 SHOWN_CHARACTERS = 120
 
@@ -42,13 +43,13 @@ class ReadingIdentity(BaseModel):
     ts: UtcTimestamp
 
 
-def decode(record: SourceRecord, channels: Sequence[str], max_bytes: int) -> SensorReading:
+def decode(record: SourceRecord, channels: Sequence[str], policy: InputPolicy) -> SensorReading:
     """Return the reading a record holds.
 
     Args:
         record: What came.
         channels: The sensors the model uses; all must be there.
-        max_bytes: Largest message that is looked at.
+        policy: What is too large, and whether values must be plausible.
 
     Raises:
         InvalidRecordError: With the reason code and a sentence.
@@ -56,10 +57,11 @@ def decode(record: SourceRecord, channels: Sequence[str], max_bytes: int) -> Sen
     value = record.value
     if not value:
         raise InvalidRecordError(RejectReason.EMPTY, "The message has no value.")
-    if len(value) > max_bytes:
+    if len(value) > policy.max_reading_bytes:
         raise InvalidRecordError(
             RejectReason.TOO_LARGE,
-            f"The message has {len(value):,} bytes; a reading has at most {max_bytes:,}.",
+            f"The message has {len(value):,} bytes; a reading has at most "
+            f"{policy.max_reading_bytes:,}.",
         )
     try:
         reading = SensorReading.model_validate_json(value)
@@ -73,6 +75,8 @@ def decode(record: SourceRecord, channels: Sequence[str], max_bytes: int) -> Sen
         )
     _require(reading.settings, SETTING_NAMES, "settings")
     _require(reading.sensors, channels, "sensors")
+    if policy.check_ranges:
+        _require_plausible(reading.sensors, channels)
     return reading
 
 
@@ -110,6 +114,19 @@ def _require(values: dict[str, float], names: Sequence[str], group: str) -> None
         raise InvalidRecordError(
             RejectReason.MISSING_CHANNEL,
             f"{group} lacks {', '.join(missing)}, which the model needs.",
+        )
+
+
+def _require_plausible(sensors: dict[str, float], names: Sequence[str]) -> None:
+    beyond = [name for name in names if not BY_NAME[name].plausible(sensors[name])]
+    if beyond:
+        first = BY_NAME[beyond[0]]
+        others = f" (also {', '.join(beyond[1:])})" if beyond[1:] else ""
+        raise InvalidRecordError(
+            RejectReason.OUT_OF_RANGE,
+            f"{first.name}, {first.meaning}, is {sensors[first.name]:g} {first.unit}".rstrip()
+            + f"; plausible is {first.lowest:g} to {first.highest:g}{others}. A broken sensor, or "
+            "another unit?",
         )
 
 

@@ -2,9 +2,10 @@
 
 Two pure halves around the one thing that takes time, scoring the windows::
 
-    plan = prepare(records, model, states)     # decode, drop what was applied, assemble windows
+    batch = decode_batch(records, ...)         # readings, and dead letters
+    plan = prepare(batch, states, ...)         # drop what was applied, assemble windows
     scores = scorer.score(plan.windows)        # elsewhere, in a thread
-    outcome = conclude(plan, scores, policy)   # step the alarms, make records, alerts, next states
+    outcome = conclude(plan, scores, ...)      # step the alarms, make records, alerts, next states
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ from common.records import (
 from detector.core.alerts import contributions, make_alert, model_label
 from detector.core.assembler import Assembled, assemble
 from detector.core.decoding import SourceRecord, decode, identify
+from detector.core.policy import InputPolicy
 from detector.core.state import AssetState, Fence, fresh_state, model_digest
+from detector.core.stuck import stuck_channels, stuck_sentence
 from models.alarm import AlarmPolicy, interrupt, level_of, step
 from models.serving import WindowScorer, WindowScores
 
@@ -110,7 +113,7 @@ class Outcome:
 
 
 def decode_batch(
-    records: Sequence[SourceRecord], scorer: WindowScorer, max_bytes: int
+    records: Sequence[SourceRecord], scorer: WindowScorer, policy: InputPolicy
 ) -> DecodedBatch:
     """Decode every record; what cannot be used becomes a dead letter with its reason."""
     by_asset: dict[AssetRun, list[Decoded]] = {}
@@ -118,7 +121,7 @@ def decode_batch(
     rejected: list[ScoreRecord] = []
     for record in records:
         try:
-            reading = decode(record, scorer.channels, max_bytes)
+            reading = decode(record, scorer.channels, policy)
         except InvalidRecordError as exc:
             dead_letters.append(dead_letter(record, exc))
             rejected.extend(_rejected_verdict(record, exc, scorer))
@@ -129,7 +132,10 @@ def decode_batch(
 
 
 def prepare(
-    batch: DecodedBatch, states: Mapping[AssetRun, AssetState], scorer: WindowScorer
+    batch: DecodedBatch,
+    states: Mapping[AssetRun, AssetState],
+    scorer: WindowScorer,
+    policy: InputPolicy,
 ) -> Plan:
     """Drop what was applied before, and assemble windows of the rest.
 
@@ -137,6 +143,7 @@ def prepare(
         batch: The decoded batch.
         states: The stored state of each of its (asset, run) pairs, where there is one.
         scorer: The model: its scale, channels and window length.
+        policy: Which gaps a window may span.
     """
     digest = model_digest(scorer.ref.sha256)
     n_channels = len(scorer.channels)
@@ -158,7 +165,12 @@ def prepare(
         end = begin + len(items)
         cycles = [item.reading.cycle for item in items]
         assembled = assemble(
-            starts[key], cycles, rows[begin:end], known[begin:end], scorer.window_length
+            starts[key],
+            cycles,
+            rows[begin:end],
+            known[begin:end],
+            scorer.window_length,
+            policy.bridge_cycles,
         )
         assets[key] = AssetPlan(starts[key].fence, items, assembled)
         begin = end
@@ -181,12 +193,13 @@ def conclude(
     verdicts: list[ScoreRecord] = []
     alerts: list[Alert] = []
     states: dict[AssetRun, NextState] = {}
+    stuck = stuck_channels(plan.windows)
     first = 0
     for key, asset in plan.assets.items():
         count = len(asset.assembled.windows)
         own = slice(first, first + count)
         part = WindowScores(scores.scores[own], scores.shares[own], scores.directions[own])
-        state = _conclude_asset(asset, part, policy, scorer, verdicts, alerts)
+        state = _conclude_asset(asset, part, stuck[own], policy, scorer, verdicts, alerts)
         states[key] = NextState(state, asset.before)
         first += count
     return Outcome(verdicts, alerts, states)
@@ -195,6 +208,7 @@ def conclude(
 def _conclude_asset(
     asset: AssetPlan,
     scores: WindowScores,
+    stuck: NDArray[np.bool_],
     policy: AlarmPolicy,
     scorer: WindowScorer,
     verdicts: list[ScoreRecord],
@@ -213,11 +227,16 @@ def _conclude_asset(
                 alarm = interrupt(alarm)
             continue
         score, shares = float(scores.scores[position]), scores.shares[position]
+        warning = ""
+        if stuck[position].any():
+            names = [scorer.channels[index] for index in np.flatnonzero(stuck[position])]
+            warning = stuck_sentence(names, scorer.window_length)
+            plain = replace(plain, detail="; ".join(filter(None, [detail, warning])))
         verdicts.append(_scored(plain, score, shares, scorer))
         alarm, change = step(alarm, item.reading.cycle, score, scorer.thresholds, policy)
         if change is not None:
             channels = contributions(scorer.channels, shares, scores.directions[position])
-            alerts.append(make_alert(item.reading, score, change, channels, scorer.ref))
+            alerts.append(make_alert(item.reading, score, change, channels, scorer.ref, warning))
         position += 1
     last = asset.decoded[-1].record.position
     fence = Fence(last.partition, last.offset + 1)

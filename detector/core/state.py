@@ -50,8 +50,9 @@ class AssetState:
 
     Attributes:
         model: First 16 bytes of the digest of the model whose scale the ring is in.
-        ring: Up to ``window_length`` latest consecutive rows, oldest first, shape
-            ``(n, n_channels)``, float32, normalised. Empty after a gap or an unknown regime.
+        ring: Up to ``window_length`` latest rows that belong together, oldest first, shape
+            ``(n, n_channels)``, float32, normalised. Begins anew after a gap that is not bridged,
+            and after an unknown regime.
         last_cycle: Highest cycle seen; 0 before the first.
         seen_from: First cycle of the gapless stretch that ends at ``last_cycle``: every cycle from
             here on is known to have had its verdict.

@@ -18,6 +18,7 @@ from common.channels import SENSOR_NAMES, SETTING_NAMES
 from common.cmapss import EngineSeries
 from common.records import Alert, ScoreRecord, SensorReading, Verdict
 from detector.core.pipeline import AssetRun, DecodedBatch, conclude, prepare
+from detector.core.policy import InputPolicy
 from models.alarm import AlarmPolicy
 from models.batch import score_engine
 from models.serving import WindowScorer
@@ -42,16 +43,19 @@ class Expected:
     readings: int
 
 
-def expect(batch: DecodedBatch, scorer: WindowScorer, policy: AlarmPolicy) -> Expected:
+def expect(
+    batch: DecodedBatch, scorer: WindowScorer, alarm: AlarmPolicy, inputs: InputPolicy
+) -> Expected:
     """Return what a batch that holds whole assets must come to.
 
     Args:
         batch: All readings of its assets, in the order of the topic.
         scorer: The model.
-        policy: The alarm rule.
+        alarm: The alarm rule.
+        inputs: Which gaps are bridged.
     """
-    plan = prepare(batch, {}, scorer)
-    outcome = conclude(plan, scorer.score(plan.windows), policy, scorer)
+    plan = prepare(batch, {}, scorer, inputs)
+    outcome = conclude(plan, scorer.score(plan.windows), alarm, scorer)
     verdicts: dict[AssetRun, dict[int, ScoreRecord]] = {key: {} for key in batch.by_asset}
     repeats: Counter[Verdict] = Counter()
     for verdict in [*outcome.verdicts, *batch.rejected]:
@@ -60,29 +64,32 @@ def expect(batch: DecodedBatch, scorer: WindowScorer, policy: AlarmPolicy) -> Ex
         else:
             verdicts[verdict.asset_id, verdict.run_id][verdict.cycle] = verdict
     scores = {
-        key: batch_scores(scorer, [item.reading for item in decoded])
+        key: batch_scores(scorer, [item.reading for item in decoded], inputs.bridge_cycles)
         for key, decoded in batch.by_asset.items()
     }
     readings = sum(map(len, batch.by_asset.values())) + len(batch.rejected)
     return Expected(scores, verdicts, repeats, outcome.alerts, readings)
 
 
-def batch_scores(scorer: WindowScorer, readings: Sequence[SensorReading]) -> dict[int, float]:
+def batch_scores(
+    scorer: WindowScorer, readings: Sequence[SensorReading], bridge_cycles: int
+) -> dict[int, float]:
     """Return the batch path's score of each cycle that completes a window.
 
-    A reading counts if its cycle is above all before it; where cycles are missing, the engine's
-    record is cut in two and each part is scored as an engine of its own.
+    A reading counts if its cycle is above all before it; where too many cycles are missing, the
+    engine's record is cut in two and each part is scored as an engine of its own.
 
     Args:
         scorer: The model.
         readings: Of one asset and run, in the order of the topic, repeats included.
+        bridge_cycles: Longest gap a window may span, missing cycles.
     """
     if not readings:
         return {}
     cycles = np.array([reading.cycle for reading in readings], np.int64)
     highest_before = np.maximum.accumulate(np.concatenate(([0], cycles[:-1])))
     kept = np.flatnonzero(cycles > highest_before)
-    cuts = np.flatnonzero(np.diff(cycles[kept]) != 1) + 1
+    cuts = np.flatnonzero(np.diff(cycles[kept]) > 1 + bridge_cycles) + 1
     scores: dict[int, float] = {}
     for part in np.split(kept, cuts):
         scored = score_engine(scorer, _series([readings[index] for index in part.tolist()]))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -122,6 +123,15 @@ def whatif(
             show_default=False,
         ),
     ] = None,
+    bridge: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=1000,
+            help="Another gap policy: windows span up to this many missing cycles; 0 refuses.",
+            show_default=False,
+        ),
+    ] = None,
     source: SourceOption = None,
     dataset: DatasetOption = None,
     split: SplitOption = "test",
@@ -133,7 +143,7 @@ def whatif(
     ] = 30,
     json_path: JsonOption = None,
 ) -> None:
-    """Replay recorded readings under another threshold, model or alarm rule, and say what differs.
+    """Replay recorded readings under another threshold, model or rule, and say what differs.
 
     Both sides are computed from the same recorded readings with the detector's own core: first as
     it is set now, then as you say. Alerts of the same asset and kind whose onsets are near count as
@@ -153,10 +163,10 @@ def whatif(
     from detector.tools.output import show_what_if, write_json
     from detector.tools.progress import progress_bars
 
-    if not (threshold or model or alarm):
+    if not (threshold or model or alarm or bridge is not None):
         raise UserError(
-            "Nothing to change: give --threshold warning=0.6, --model ARTIFACT or "
-            "--alarm on_delay=5."
+            "Nothing to change: give --threshold warning=0.6, --model ARTIFACT, "
+            "--alarm on_delay=5 or --bridge 2."
         )
     settings = _settings()
     with progress_bars() as progress:
@@ -166,8 +176,8 @@ def whatif(
         else:
             found = recording
         report = _what_if(
-            settings, found, run_id, artifact, (threshold or [], model, alarm or []), window,
-            progress,
+            settings, found, run_id, artifact, (threshold or [], model, alarm or [], bridge),
+            window, progress,
         )  # fmt: skip
     if json_path is not None:
         write_json(report.as_json(), json_path)
@@ -209,30 +219,32 @@ def _what_if(
     recording: Recording,
     run_id: str,
     artifact: str | None,
-    changes: tuple[list[str], str | None, list[str]],
+    changes: tuple[list[str], str | None, list[str], int | None],
     window: int,
     progress: Progress,
 ) -> WhatIfReport:
+    from detector.core.policy import InputPolicy
     from detector.tools.rule import Rule, parse_alarm, parse_thresholds
     from detector.tools.whatif import what_if
     from models.alarm import AlarmPolicy
     from models.artifact import load_artifact
     from models.serving import open_scorer
 
-    thresholds, model, alarm = changes
+    thresholds, model, alarm, bridge = changes
     scorer = open_scorer(load_artifact(artifact or settings.detector.artifact))
     other = scorer if model is None else open_scorer(load_artifact(model))
     policy = AlarmPolicy(**settings.detector.alarm.model_dump())
+    inputs = InputPolicy(**settings.detector.input.model_dump())
     return what_if(
         recording,
         run_id,
-        Rule(scorer, scorer.thresholds, policy),
+        Rule(scorer, scorer.thresholds, policy, inputs),
         Rule(
             other,
             parse_thresholds(thresholds, other.thresholds),
             parse_alarm(alarm, settings.detector.alarm),
+            inputs if bridge is None else replace(inputs, bridge_cycles=bridge),
         ),
-        max_bytes=settings.detector.max_reading_bytes,
         window_cycles=window,
         progress=progress,
     )

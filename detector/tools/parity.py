@@ -21,6 +21,7 @@ from common.errors import UserError
 from common.records import Alert, Verdict
 from common.settings import Settings
 from detector.core.alerts import model_label
+from detector.core.policy import InputPolicy
 from detector.tools.batchpath import expect
 from detector.tools.differences import (
     AlertDiff,
@@ -171,10 +172,10 @@ async def parity_report(
     elif not live.assets and not live.repeats:
         raise unknown_run(run_id, live.other_runs, "the score store")
     alerts = await read_alerts(settings.kafka, run_id, progress) if with_alerts else None
-    policy = AlarmPolicy(**settings.detector.alarm.model_dump())
     return await asyncio.to_thread(
-        _compare, _Sources(run_id, recording, live, alerts), scorer, policy,
-        settings.detector.max_reading_bytes, tolerance, progress,
+        _compare, _Sources(run_id, recording, live, alerts), scorer,
+        AlarmPolicy(**settings.detector.alarm.model_dump()),
+        InputPolicy(**settings.detector.input.model_dump()), tolerance, progress,
     )  # fmt: skip
 
 
@@ -189,8 +190,8 @@ class _Sources:
 def _compare(
     sources: _Sources,
     scorer: WindowScorer,
-    policy: AlarmPolicy,
-    max_bytes: int,
+    alarm: AlarmPolicy,
+    inputs: InputPolicy,
     tolerance: float,
     progress: Progress,
 ) -> ParityReport:
@@ -199,8 +200,8 @@ def _compare(
     repeats: Counter[Verdict] = Counter()
     derived: list[Alert] = []
     readings, unseen = 0, set(live.assets)
-    for done, batch in enumerate(recording.batches(scorer, max_bytes), start=1):
-        expected = expect(batch, scorer, policy)
+    for done, batch in enumerate(recording.batches(scorer, inputs), start=1):
+        expected = expect(batch, scorer, alarm, inputs)
         for key, batch_scores in expected.scores.items():
             asset_id = key[0]
             unseen.discard(asset_id)

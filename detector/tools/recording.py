@@ -18,6 +18,7 @@ from common.topics import Topics
 from detector.adapters.source_records import source_records
 from detector.core.decoding import SourceRecord
 from detector.core.pipeline import Decoded, DecodedBatch, decode_batch
+from detector.core.policy import InputPolicy
 from detector.tools.topic import Progress, silent, topic_records
 from models.serving import WindowScorer
 
@@ -38,12 +39,12 @@ class Recording(Protocol):
     def __len__(self) -> int:
         """Number of parts that :meth:`batches` yields."""
 
-    def batches(self, scorer: WindowScorer, max_bytes: int) -> Iterator[DecodedBatch]:
+    def batches(self, scorer: WindowScorer, inputs: InputPolicy) -> Iterator[DecodedBatch]:
         """Yield the run in parts, each with whole assets, in the order of the topic.
 
         Args:
             scorer: Says which channels a reading needs.
-            max_bytes: A larger message is no reading.
+            inputs: What is no reading.
         """
 
     def life_left(self, asset_id: str) -> Sequence[int] | None:
@@ -75,10 +76,10 @@ class TopicRecording:
         """Number of keys."""
         return len(self.by_key)
 
-    def batches(self, scorer: WindowScorer, max_bytes: int) -> Iterator[DecodedBatch]:
+    def batches(self, scorer: WindowScorer, inputs: InputPolicy) -> Iterator[DecodedBatch]:
         """Yield one batch a key: a usable reading's key is its asset."""
         for records in self.by_key.values():
-            batch = decode_batch(records, scorer, max_bytes)
+            batch = decode_batch(records, scorer, inputs)
             yield DecodedBatch(
                 {key: found for key, found in batch.by_asset.items() if key[1] == self.run_id},
                 [],
@@ -113,7 +114,7 @@ class DatasetRecording:
         """Number of engines."""
         return len(self.units)
 
-    def batches(self, scorer: WindowScorer, max_bytes: int) -> Iterator[DecodedBatch]:
+    def batches(self, scorer: WindowScorer, inputs: InputPolicy) -> Iterator[DecodedBatch]:
         """Yield one batch an engine."""
         for unit in self.units:
             asset_id = engine_asset_id(self.dataset, unit)

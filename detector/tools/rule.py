@@ -15,6 +15,7 @@ from common.errors import UserError
 from common.records import ModelRef
 from common.settings import AlarmSettings
 from detector.core.alerts import model_label
+from detector.core.policy import InputPolicy
 from models.alarm import AlarmPolicy
 from models.serving import NormalisedRows, Thresholds, WindowScorer, WindowScores
 
@@ -33,18 +34,22 @@ class Rule:
         scorer: The model; two rules with the same one are scored together.
         thresholds: In place of the model's own.
         alarm: When scores become alarms.
+        inputs: What is made of readings that are not as they should be.
     """
 
     scorer: WindowScorer
     thresholds: Thresholds
     alarm: AlarmPolicy
+    inputs: InputPolicy
 
     def __str__(self) -> str:
         """Return the rule in words."""
+        bridge = self.inputs.bridge_cycles
+        gaps = f"gaps of up to {bridge} bridged" if bridge else "gaps refused"
         return (
             f"{model_label(self.scorer.ref)}, warning from {self.thresholds.warning:.4g}, critical "
             f"from {self.thresholds.critical:.4g}, on-delay {self.alarm.on_delay_cycles}, "
-            f"off-delay {self.alarm.off_delay_cycles}, deadband {self.alarm.deadband:g}"
+            f"off-delay {self.alarm.off_delay_cycles}, deadband {self.alarm.deadband:g}, {gaps}"
         )
 
 

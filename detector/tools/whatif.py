@@ -132,7 +132,6 @@ def what_if(
     before: Rule,
     after: Rule,
     *,
-    max_bytes: int,
     window_cycles: int = DEFAULT_WINDOW_CYCLES,
     progress: Progress = silent,
 ) -> WhatIfReport:
@@ -143,15 +142,15 @@ def what_if(
         run_id: Their run.
         before: The rule as it is.
         after: The rule as it would be.
-        max_bytes: A larger message is no reading.
         window_cycles: Alerts of one asset and kind are matched if their onsets are at most this
             far apart.
         progress: Told how far it is.
     """
     sides: tuple[dict[str, list[Alert]], dict[str, list[Alert]]] = ({}, {})
-    same_model = before.scorer is after.scorer
-    after_batches = None if same_model else recording.batches(after.scorer, max_bytes)
-    for done, batch in enumerate(recording.batches(before.scorer, max_bytes), start=1):
+    after_batches = (
+        None if _same_windows(before, after) else recording.batches(after.scorer, after.inputs)
+    )
+    for done, batch in enumerate(recording.batches(before.scorer, before.inputs), start=1):
         other = batch if after_batches is None else next(after_batches)
         first, second = _alerts(batch, other, before, after)
         for side, alerts in zip(sides, (first, second), strict=True):
@@ -179,15 +178,19 @@ def what_if(
 def _alerts(
     batch: DecodedBatch, other: DecodedBatch, before: Rule, after: Rule
 ) -> tuple[Sequence[Alert], Sequence[Alert]]:
-    """Return the alerts of whole assets under both rules; one model scores but once."""
-    plan = prepare(batch, {}, before.scorer)
+    """Return the alerts of whole assets under both rules; the same windows are scored but once."""
+    plan = prepare(batch, {}, before.scorer, before.inputs)
     scores = before.scorer.score(plan.windows)
     first = conclude(plan, scores, before.alarm, WithThresholds(before.scorer, before.thresholds))
-    if before.scorer is not after.scorer:
-        plan = prepare(other, {}, after.scorer)
+    if not _same_windows(before, after):
+        plan = prepare(other, {}, after.scorer, after.inputs)
         scores = after.scorer.score(plan.windows)
     second = conclude(plan, scores, after.alarm, WithThresholds(after.scorer, after.thresholds))
     return first.alerts, second.alerts
+
+
+def _same_windows(before: Rule, after: Rule) -> bool:
+    return before.scorer is after.scorer and before.inputs == after.inputs
 
 
 def _asset_change(

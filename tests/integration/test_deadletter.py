@@ -30,7 +30,7 @@ async def test_readings_over_the_limit_get_their_verdicts_once_it_is_raised(
         for key, value in fleet_messages(FLEET, RUN)
     ]
     fat, total = len(FLEET.engines[0]), len(messages)
-    with bench.running(SURGELINE_DETECTOR__MAX_READING_BYTES="2048"):
+    with bench.running(SURGELINE_DETECTOR__INPUT__MAX_READING_BYTES="2048"):
         await bench.send(messages)
         await bench.wait_for_verdicts(total)
     listed = await surgeline(bench, "deadletter", "list", "--asset", FAT, "--latest", "3")

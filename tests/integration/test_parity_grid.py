@@ -23,6 +23,7 @@ from common.scorestore.memory import MemoryScoreStore
 from common.scorestore.port import ScoreQuery
 from detector.adapters.memory import MemoryHistory, MemoryPublisher, MemoryStateStore
 from detector.core.decoding import SourceRecord
+from detector.core.policy import InputPolicy
 from detector.core.state import model_digest
 from detector.health import Health
 from detector.metrics import DetectorMetrics
@@ -73,7 +74,11 @@ async def live(
             MemoryHistory(),
             SystemClock(),
         ),
-        DetectorPolicy(AlarmPolicy(3, 10, 0.05), Backoff(), 65_536),
+        DetectorPolicy(
+            AlarmPolicy(3, 10, 0.05),
+            Backoff(),
+            InputPolicy(65_536, check_ranges=True, bridge_cycles=0),
+        ),
         DetectorMetrics(),
         Health(),
     )

@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 from common.channels import SENSOR_NAMES
 from common.records import ModelRef, SensorReading, SourcePosition
 from detector.core.decoding import SourceRecord
+from detector.core.policy import InputPolicy
 from models.serving import NormalisedRows, Thresholds, WindowScores
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 TOPIC = "test.readings"
 THRESHOLDS = Thresholds(warning=1.0, critical=2.0)
+INPUTS = InputPolicy(max_reading_bytes=65_536, check_ranges=False, bridge_cycles=0)
+"""The defaults, except that the small numbers of these tests pass for temperatures."""
 
 
 class MeanScorer:

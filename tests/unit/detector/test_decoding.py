@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.channels import BY_NAME
 from common.errors import InvalidRecordError, RejectReason
 from detector.core.decoding import decode, identify
+from detector.core.policy import InputPolicy
 from tests.support.builders import changed, reading, record
 
 CHANNELS = ("T24", "T30")
 LIMIT = 4096
+POLICY = InputPolicy(LIMIT, check_ranges=False, bridge_cycles=0)
+STRICT = replace(POLICY, check_ranges=True)
+SOUND = {"T24": 642.3, "T30": 1589.7}
 GOOD = reading(5, 1.5)
 KEY = GOOD.asset_id.encode()
 
@@ -73,7 +79,7 @@ def test_a_bad_message_is_rejected_with_its_reason(
     bad = record(value, 0, key=KEY)
 
     with pytest.raises(InvalidRecordError) as caught:
-        decode(bad, CHANNELS, LIMIT)
+        decode(bad, CHANNELS, POLICY)
 
     assert caught.value.reason is reason
     assert str(caught.value)
@@ -85,15 +91,46 @@ def test_a_key_that_disagrees_is_rejected(key: bytes | None) -> None:
     bad = record(GOOD.to_json(), 0, key=key)
 
     with pytest.raises(InvalidRecordError) as caught:
-        decode(bad, CHANNELS, LIMIT)
+        decode(bad, CHANNELS, POLICY)
 
     assert caught.value.reason is RejectReason.KEY_MISMATCH
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param(6423.0, id="ten times"),
+        pytest.param(64.23, id="a tenth"),
+        pytest.param(0.0, id="zero"),
+        pytest.param(-642.3, id="negative"),
+        pytest.param(5e-324, id="subnormal"),
+        pytest.param(1.7e308, id="near the largest float"),
+    ],
+)
+def test_a_value_beyond_plausibility_is_rejected_by_name(value: float) -> None:
+    bad = record(changed(GOOD, sensors={**SOUND, "T24": value}), 0, key=KEY)
+
+    with pytest.raises(InvalidRecordError, match="T24, total temperature at LPC outlet") as caught:
+        decode(bad, CHANNELS, STRICT)
+
+    assert caught.value.reason is RejectReason.OUT_OF_RANGE
+    assert identify(bad) is not None
+    assert decode(bad, CHANNELS, POLICY).sensors["T24"] == value
+
+
+def test_the_limits_themselves_and_unused_channels_are_plausible() -> None:
+    low, high = BY_NAME["T24"].lowest, BY_NAME["T30"].highest
+    value = changed(GOOD, sensors={"T24": low, "T30": high, "W32": -1e9})
+
+    decoded = decode(record(value, 0, key=KEY), CHANNELS, STRICT)
+
+    assert (decoded.sensors["T24"], decoded.sensors["T30"]) == (low, high)
 
 
 def test_unknown_fields_and_unused_channels_are_kept_out_not_refused() -> None:
     value = changed(GOOD, note="x", sensors={"T24": 1, "T30": 2.5, "T99": 3})
 
-    decoded = decode(record(value, 0, key=KEY), CHANNELS, LIMIT)
+    decoded = decode(record(value, 0, key=KEY), CHANNELS, POLICY)
 
     assert decoded.sensors["T24"] == 1.0
     assert not hasattr(decoded, "note")
@@ -102,7 +139,7 @@ def test_unknown_fields_and_unused_channels_are_kept_out_not_refused() -> None:
 def test_times_are_read_as_utc() -> None:
     value = changed(GOOD, ts="2026-03-01T02:30:00+02:00")
 
-    decoded = decode(record(value, 0, key=KEY), CHANNELS, LIMIT)
+    decoded = decode(record(value, 0, key=KEY), CHANNELS, POLICY)
 
     assert decoded.ts == datetime(2026, 3, 1, 0, 30, tzinfo=UTC)
     assert json.loads(decoded.to_json())["ts"] == "2026-03-01T00:30:00Z"
@@ -111,11 +148,11 @@ def test_times_are_read_as_utc() -> None:
 @given(st.binary(max_size=200))
 def test_no_bytes_whatever_raise_anything_else(value: bytes) -> None:
     with pytest.raises(InvalidRecordError):
-        decode(record(value, 0, key=KEY), CHANNELS, LIMIT)
+        decode(record(value, 0, key=KEY), CHANNELS, POLICY)
 
 
 @given(st.integers(1, 10**6), st.floats(allow_nan=False, allow_infinity=False))
 def test_encode_then_decode_gives_the_same_reading(cycle: int, value: float) -> None:
     original = reading(cycle, value)
 
-    assert decode(record(original, 0), CHANNELS, LIMIT) == original
+    assert decode(record(original, 0), CHANNELS, POLICY) == original

@@ -20,7 +20,7 @@ from detector.ports import NextProgress, Stored
 from detector.protocol import Point
 from detector.service import DetectorPolicy, DetectorPorts, DetectorService
 from models.alarm import AlarmPolicy
-from tests.support.builders import MeanScorer, reading, record, records
+from tests.support.builders import INPUTS, MeanScorer, reading, record, records
 
 SCORER = MeanScorer()
 DIGEST = model_digest(SCORER.ref.sha256)
@@ -113,7 +113,7 @@ class Stage:
         self.service = DetectorService(
             SCORER,
             DetectorPorts(self.states, self.scores, self.publisher, self.history, self.clock),
-            DetectorPolicy(AlarmPolicy(2, 2, 0.0), Backoff(0.5, 2.0), 65_536),
+            DetectorPolicy(AlarmPolicy(2, 2, 0.0), Backoff(0.5, 2.0), INPUTS),
             self.metrics,
             self.health,
             self.points.append,

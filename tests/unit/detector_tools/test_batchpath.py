@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,7 +11,7 @@ from common.records import SensorReading, Verdict
 from detector.core.pipeline import decode_batch
 from detector.tools.batchpath import batch_scores, expect
 from models.alarm import AlarmPolicy
-from tests.support.builders import MeanScorer, reading, records
+from tests.support.builders import INPUTS, MeanScorer, reading, records
 
 POLICY = AlarmPolicy(on_delay_cycles=2, off_delay_cycles=2, deadband=0.05)
 
@@ -23,15 +25,16 @@ streams = st.lists(
 )
 
 
-@given(streams, st.booleans())
+@given(streams, st.booleans(), st.integers(0, 3))
 def test_scores_of_the_batch_path_are_those_of_the_core(
-    rows: list[tuple[int, float, float]], in_order: bool
+    rows: list[tuple[int, float, float]], in_order: bool, bridge_cycles: int
 ) -> None:
     rows = sorted(rows) if in_order else rows
     stream = [reading(cycle, value, altitude=altitude) for cycle, value, altitude in rows]
     scorer = MeanScorer()
+    inputs = replace(INPUTS, bridge_cycles=bridge_cycles)
 
-    expected = expect(decode_batch(records(stream), scorer, 65_536), scorer, POLICY)
+    expected = expect(decode_batch(records(stream), scorer, inputs), scorer, POLICY, inputs)
 
     for key, verdicts in expected.verdicts.items():
         scored = {c: row.score for c, row in verdicts.items() if row.status is Verdict.SCORED}
@@ -45,7 +48,7 @@ def without_unused(item: SensorReading) -> SensorReading:
 def test_sensors_the_model_does_not_use_may_be_missing() -> None:
     stream = [reading(cycle, float(cycle)) for cycle in range(1, 9)]
 
-    assert batch_scores(MeanScorer(), [without_unused(item) for item in stream]) == {
+    assert batch_scores(MeanScorer(), [without_unused(item) for item in stream], 0) == {
         4: 4.0, 5: 5.0, 6: 6.0, 7: 7.0, 8: 8.0,
     }  # fmt: skip
 
@@ -53,8 +56,9 @@ def test_sensors_the_model_does_not_use_may_be_missing() -> None:
 def test_a_gap_cuts_the_record_in_two() -> None:
     stream = [reading(cycle, float(cycle)) for cycle in (1, 2, 3, 4, 6, 7, 8, 9, 10)]
 
-    assert sorted(batch_scores(MeanScorer(), stream)) == [4, 9, 10]
+    assert sorted(batch_scores(MeanScorer(), stream, 0)) == [4, 9, 10]
+    assert sorted(batch_scores(MeanScorer(), stream, 1)) == [4, 6, 7, 8, 9, 10]
 
 
 def test_nothing_gives_nothing() -> None:
-    assert batch_scores(MeanScorer(), []) == {}
+    assert batch_scores(MeanScorer(), [], 0) == {}

@@ -22,17 +22,15 @@ from detector.tools.deadletter import (
     rekeyed,
     select,
 )
-from tests.support.builders import TOPIC, MeanScorer, reading, record
+from tests.support.builders import INPUTS, TOPIC, MeanScorer, reading, record
 
 NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
 
-def letter(
-    value: bytes | None, offset: int = 0, key: bytes | None = b"engine-1", max_bytes: int = 65_536
-) -> Letter:
+def letter(value: bytes | None, offset: int = 0, key: bytes | None = b"engine-1") -> Letter:
     source = record(value, offset, key=key)
     with pytest.raises(InvalidRecordError) as caught:
-        decode(source, MeanScorer().channels, max_bytes)
+        decode(source, MeanScorer().channels, INPUTS)
     return open_letter(dead_letter(source, caught.value))
 
 

@@ -15,7 +15,7 @@ from detector.tools.differences import (
     relative_difference,
 )
 from models.alarm import AlarmPolicy
-from tests.support.builders import MeanScorer, reading, records
+from tests.support.builders import INPUTS, MeanScorer, reading, records
 
 POLICY = AlarmPolicy(on_delay_cycles=2, off_delay_cycles=2, deadband=0.05)
 ASSET = "engine-1"
@@ -26,7 +26,7 @@ def expected() -> Expected:
     """Twelve cycles of which the last six are critical: one alarm."""
     stream = records([reading(cycle, 0.5 if cycle < 7 else 3.0) for cycle in range(1, 13)])
     scorer = MeanScorer()
-    return expect(decode_batch(stream, scorer, 65_536), scorer, POLICY)
+    return expect(decode_batch(stream, scorer, INPUTS), scorer, POLICY, INPUTS)
 
 
 def live_of(verdicts: dict[int, ScoreRecord]) -> dict[int, LiveVerdict]:
@@ -176,7 +176,7 @@ def test_the_expectation_counts_repeats_apart() -> None:
     stream = [reading(cycle) for cycle in (1, 2, 2, 5, 6, 3, 7, 8)]
     scorer = MeanScorer()
 
-    came = expect(decode_batch(records(stream), scorer, 65_536), scorer, POLICY)
+    came = expect(decode_batch(records(stream), scorer, INPUTS), scorer, POLICY, INPUTS)
 
     assert came.repeats == {Verdict.DUPLICATE: 1, Verdict.LATE: 1}
     assert came.readings == 8

@@ -19,7 +19,7 @@ from detector.tools.recording import (
     unknown_run,
 )
 from producer.fleet import Fleet
-from tests.support.builders import MeanScorer, reading, record
+from tests.support.builders import INPUTS, MeanScorer, reading, record
 from tests.support.fleets import cut_short, fleet
 
 DATASET = fleet(3)
@@ -33,7 +33,7 @@ def test_engines_are_named_and_read_as_the_producer_sends_them() -> None:
     recording = DatasetRecording(DATASET, units, "night")
     read = [
         item.reading
-        for batch in recording.batches(MeanScorer(), 0)
+        for batch in recording.batches(MeanScorer(), INPUTS)
         for decoded in batch.by_asset.values()
         for item in decoded
     ]
@@ -59,7 +59,7 @@ def test_a_topic_recording_leaves_other_runs_out() -> None:
     stream = [record(mine, 0), record(other, 1)]
     recording = TopicRecording("t", "night", {b"engine-1": stream}, frozenset({"night"}))
 
-    [batch] = recording.batches(MeanScorer(), 65_536)
+    [batch] = recording.batches(MeanScorer(), INPUTS)
 
     assert list(batch.by_asset) == [("engine-1", "night")]
 
@@ -68,7 +68,7 @@ def test_rejected_messages_belong_to_the_run_they_name() -> None:
     stream = [record(reading(1, run_id="night"), 0, key=b"wrong"), record(b"garbage night", 1)]
     recording = TopicRecording("t", "night", {b"wrong": stream})
 
-    [batch] = recording.batches(MeanScorer(), 65_536)
+    [batch] = recording.batches(MeanScorer(), INPUTS)
 
     assert (len(batch.rejected), len(batch.by_asset)) == (1, 0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -13,13 +14,14 @@ from common.cmapss import Dataset, EngineSeries
 from common.errors import UserError
 from common.records import Alert, Level, Transition
 from common.settings import AlarmSettings
+from detector.core.policy import InputPolicy
 from detector.tools.matching import match_alerts
-from detector.tools.recording import DatasetRecording
+from detector.tools.recording import DatasetRecording, TopicRecording
 from detector.tools.rule import Rule, parse_alarm, parse_thresholds
 from detector.tools.whatif import WhatIfReport, what_if
 from models.alarm import AlarmPolicy
 from models.serving import Thresholds
-from tests.support.builders import START, MeanScorer
+from tests.support.builders import INPUTS, START, MeanScorer, reading, records
 
 POLICY = AlarmPolicy(on_delay_cycles=3, off_delay_cycles=10, deadband=0.05)
 THRESHOLDS = Thresholds(warning=2.0, critical=4.0)
@@ -65,14 +67,14 @@ def replayed(
     thresholds: Thresholds = THRESHOLDS,
     alarm: AlarmPolicy = POLICY,
     scorer: MeanScorer | None = None,
+    inputs: InputPolicy = INPUTS,
 ) -> WhatIfReport:
     before = MeanScorer()
     return what_if(
         DatasetRecording(DATASET, (1, 2, 3, 4), "night"),
         "night",
-        Rule(before, THRESHOLDS, POLICY),
-        Rule(scorer or before, thresholds, alarm),
-        max_bytes=65_536,
+        Rule(before, THRESHOLDS, POLICY, INPUTS),
+        Rule(scorer or before, thresholds, alarm, inputs),
     )
 
 
@@ -93,6 +95,20 @@ def test_another_model_is_scored_by_itself() -> None:
 
     assert len(report.changed) == 4
     assert all((asset.first_after or 0) > (asset.first_before or 0) > 0 for asset in report.changed)
+
+
+def test_bridging_gaps_gains_the_alerts_that_the_warm_up_swallowed() -> None:
+    flight = [reading(cycle, cycle / 10, run_id="night") for cycle in range(1, 40) if cycle % 3]
+    recording = TopicRecording("readings", "night", {b"engine-1": records(flight)})
+    rule = Rule(MeanScorer(), THRESHOLDS, POLICY, INPUTS)
+    bridging = replace(rule, inputs=replace(INPUTS, bridge_cycles=1))
+
+    report = what_if(recording, "night", rule, bridging)
+
+    assert report.alerts_before == 0
+    assert report.gained > 0
+    assert "gaps refused" in report.before
+    assert "gaps of up to 1 bridged" in report.after
 
 
 def test_a_lower_threshold_moves_first_alerts_earlier_and_the_lead_grows() -> None:

@@ -99,6 +99,23 @@ def test_a_reading_without_a_score_breaks_the_row() -> None:
     assert changes == []
 
 
+def test_the_onset_of_a_stretch_that_leaps_over_cycles_is_its_first_cycle() -> None:
+    state, onsets = AlarmState(), []
+    for cycle, score in [(1, 1.5), (2, 0.5), (4, 1.5), (7, 1.5), (9, 1.5), (11, 2.5)]:
+        state, change = step(state, cycle, score, THRESHOLDS, POLICY)
+        onsets += [(cycle, change.onset_cycle)] if change is not None else []
+
+    assert onsets == [(9, 4)]
+
+
+def test_a_broken_stretch_leaves_no_onset_behind() -> None:
+    state, _ = run([1.5, 1.5])
+
+    assert state.onset_cycle == 1
+    assert interrupt(state).onset_cycle == 0
+    assert step(state, 3, 0.5, THRESHOLDS, POLICY)[0].onset_cycle == 0
+
+
 @given(
     st.lists(st.one_of(st.none(), st.floats(0, 3)), max_size=120),
     st.integers(1, 4),

@@ -1,0 +1,21 @@
+"""What is made of readings that are not as they should be: the rules, as the core needs them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class InputPolicy:
+    """The rules. Their defaults are the settings' (``common.settings.InputSettings``).
+
+    Attributes:
+        max_reading_bytes: A larger message is a dead letter.
+        check_ranges: Whether a used sensor beyond its limits of plausibility makes a dead letter.
+        bridge_cycles: Longest gap, in missing cycles, that a window may span. Nothing is filled in:
+            such a window holds the last readings there are. 0 refuses every gap.
+    """
+
+    max_reading_bytes: int
+    check_ranges: bool
+    bridge_cycles: int

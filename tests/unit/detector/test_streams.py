@@ -1,0 +1,240 @@
+"""Any stream, however it is cut, spread, repeated and forgotten: the same verdicts and alerts."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from common.clock import SystemClock
+from common.errors import RejectReason
+from common.records import Alert, DeadLetter, ScoreRecord, SourcePosition, Verdict
+from common.retry import Backoff
+from common.scorestore.memory import MemoryScoreStore
+from detector.adapters.memory import MemoryHistory, MemoryPublisher, MemoryStateStore
+from detector.core.policy import InputPolicy
+from detector.core.state import model_digest
+from detector.health import Health
+from detector.metrics import DetectorMetrics
+from detector.service import DetectorPolicy, DetectorPorts, DetectorService
+from models.alarm import AlarmPolicy
+from tests.support.streams import (
+    MAX_BYTES,
+    STEPS,
+    Message,
+    Topic,
+    WeighingScorer,
+    on_topic,
+    spelled_out,
+    streams,
+)
+
+SCORER = WeighingScorer()
+ALARM = AlarmPolicy(on_delay_cycles=2, off_delay_cycles=2, deadband=0.0)
+MISHAPS = ("", "", "", "crash before states", "crash before offsets", "loss")
+NOWHERE = SourcePosition("", 0, 0)
+
+
+@dataclass
+class Seen:
+    """What anyone could have seen, by the message that caused it; repeats must be identical."""
+
+    topic: Topic
+    verdicts: dict[int, ScoreRecord] = field(default_factory=dict)
+    alerts: dict[str, Alert] = field(default_factory=dict)
+    dead_letters: dict[int, DeadLetter] = field(default_factory=dict)
+
+    def verdict(self, item: ScoreRecord) -> None:
+        number = self.topic.number_of[item.source.partition, item.source.offset]
+        item = replace(item, source=NOWHERE)
+        assert self.verdicts.setdefault(number, item) == item
+
+    def alert(self, item: Alert) -> None:
+        assert self.alerts.setdefault(item.alert_id, item) == item
+
+    def dead_letter(self, item: DeadLetter) -> None:
+        number = self.topic.number_of[item.partition, item.offset]
+        item = item.model_copy(update={"partition": 0, "offset": 0})
+        assert self.dead_letters.setdefault(number, item) == item
+
+    def everything(self) -> tuple[object, ...]:
+        return self.verdicts, self.alerts, self.dead_letters
+
+
+class WatchedStore(MemoryScoreStore):
+    def __init__(self, seen: Seen) -> None:
+        super().__init__()
+        self._seen = seen
+
+    async def write(self, records: Sequence[ScoreRecord]) -> None:
+        for item in records:
+            self._seen.verdict(item)
+        await super().write(records)
+
+
+class WatchedPublisher(MemoryPublisher):
+    def __init__(self, seen: Seen) -> None:
+        super().__init__()
+        self._seen = seen
+
+    async def publish(self, alerts: Sequence[Alert], dead_letters: Sequence[DeadLetter]) -> None:
+        for alert in alerts:
+            self._seen.alert(alert)
+        for letter in dead_letters:
+            self._seen.dead_letter(letter)
+
+
+class World:
+    """A detector on fakes, over a topic."""
+
+    def __init__(self, topic: Topic, bridge_cycles: int) -> None:
+        self.topic = topic
+        self.seen = Seen(topic)
+        self.states = MemoryStateStore(model_digest(SCORER.ref.sha256), len(SCORER.channels))
+        everything = [record for records in topic.records.values() for record in records]
+        ports = DetectorPorts(
+            self.states,
+            WatchedStore(self.seen),
+            WatchedPublisher(self.seen),
+            MemoryHistory(everything, batch=7),
+            SystemClock(),
+        )
+        inputs = InputPolicy(MAX_BYTES, check_ranges=True, bridge_cycles=bridge_cycles)
+        policy = DetectorPolicy(ALARM, Backoff(), inputs)
+        self.service = DetectorService(SCORER, ports, policy, DetectorMetrics(), Health())
+
+    async def take_whole(self) -> Seen:
+        """Take in every partition as one batch."""
+        await self.service.process([r for part in self.topic.records.values() for r in part])
+        return self.seen
+
+    async def take(self, chance: random.Random, largest: int) -> Seen:
+        """Take the topic in batches of any partitions; batches come again, states are lost."""
+        done = dict.fromkeys(self.topic.records, 0)
+        while left := [p for p, records in self.topic.records.items() if done[p] < len(records)]:
+            ends = {
+                partition: done[partition] + chance.randint(1, largest)
+                for partition in chance.sample(left, chance.randint(1, len(left)))
+            }
+            before = dict(self.states.values), dict(self.states.progress)
+            await self.service.process(
+                [r for p, end in ends.items() for r in self.topic.records[p][done[p] : end]]
+            )
+            match chance.choice(
+                ["", "", "", "crash before states", "crash before offsets", "loss"]
+            ):
+                case "crash before states":
+                    self.states.values, self.states.progress = before
+                    continue
+                case "crash before offsets":
+                    continue
+                case "loss":
+                    self.states.values, self.states.progress = {}, {}
+            done |= {p: min(end, len(self.topic.records[p])) for p, end in ends.items()}
+        return self.seen
+
+
+@settings(max_examples=120, deadline=None)
+@given(streams, st.sampled_from([0, 1, 3]), st.sampled_from([1, 2, 7, 40]), st.integers(0, 2**32))
+def test_neither_batches_nor_partitions_nor_crashes_nor_lost_states_change_anything(
+    messages: list[Message], bridge_cycles: int, largest: int, seed: int
+) -> None:
+    async def everywhere() -> list[Seen]:
+        whole = World(on_topic(messages, 1), bridge_cycles)
+        seen = [await whole.take_whole()]
+        for partitions in (1, 3, 8):
+            world = World(on_topic(messages, partitions), bridge_cycles)
+            seen.append(await world.take(random.Random(seed + partitions), largest))
+        return seen
+
+    expected, *others = asyncio.run(everywhere())
+
+    for seen in others:
+        assert seen.everything() == expected.everything()
+
+
+@settings(max_examples=150, deadline=None)
+@given(streams, st.sampled_from([0, 1, 3]))
+def test_every_message_gets_one_verdict_or_one_dead_letter_and_no_cycle_has_two(
+    messages: list[Message], bridge_cycles: int
+) -> None:
+    seen = asyncio.run(World(on_topic(messages, 3), bridge_cycles).take_whole())
+
+    assert seen.verdicts.keys() | seen.dead_letters.keys() == set(range(len(messages)))
+    both = seen.verdicts.keys() & seen.dead_letters.keys()
+    assert {seen.verdicts[number].status for number in both} <= {Verdict.REJECTED}
+    cycles = [
+        (verdict.asset_id, verdict.run_id, verdict.cycle)
+        for verdict in seen.verdicts.values()
+        if not verdict.status.is_repeat
+    ]
+    assert len(cycles) == len(set(cycles))
+
+
+FIVE = ("engine-1", "run-1", "next", 5, 0)
+GETS = {
+    "next": Verdict.SCORED,
+    "next, with a stuck sensor": Verdict.SCORED,
+    "next, anomalous": Verdict.SCORED,
+    "a cycle missing": Verdict.GAP,
+    "three cycles missing": Verdict.GAP,
+    "the same cycle again": Verdict.DUPLICATE,
+    "two cycles back": Verdict.DUPLICATE,
+    "the clock goes back": Verdict.SCORED,
+    "unknown regime": Verdict.UNKNOWN_REGIME,
+    "unknown fields": Verdict.SCORED,
+    "an unused sensor missing": Verdict.SCORED,
+    "ten times": RejectReason.OUT_OF_RANGE,
+    "a tenth": RejectReason.OUT_OF_RANGE,
+    "subnormal": RejectReason.OUT_OF_RANGE,
+    "near the largest float": RejectReason.OUT_OF_RANGE,
+    "nan": RejectReason.NON_FINITE,
+    "infinite": RejectReason.NON_FINITE,
+    "a used sensor missing": RejectReason.MISSING_CHANNEL,
+    "a number as text": RejectReason.SCHEMA,
+    "unknown schema": RejectReason.SCHEMA,
+    "cycle 0": RejectReason.INVALID_CYCLE,
+    "somebody else's key": RejectReason.KEY_MISMATCH,
+    "no key": RejectReason.KEY_MISMATCH,
+    "huge": RejectReason.TOO_LARGE,
+    "another encoding": RejectReason.NOT_UTF8,
+    "cut off": RejectReason.MALFORMED_JSON,
+    "empty": RejectReason.EMPTY,
+    "tombstone": RejectReason.EMPTY,
+    "garbage": RejectReason.NOT_UTF8,
+}
+"""What each step gets after five cycles in order."""
+
+
+@pytest.mark.parametrize("name", list(STEPS))
+async def test_each_step_alone_gets_what_the_table_says(name: str) -> None:
+    messages = spelled_out([FIVE, ("engine-1", "run-1", name, 1, 0)])
+
+    seen = await World(on_topic(messages, 1), 0).take_whole()
+
+    got = seen.verdicts[5].status if 5 in seen.verdicts else None
+    if GETS[name] in set(Verdict):
+        assert got is GETS[name]
+        assert 5 not in seen.dead_letters
+    else:
+        assert seen.dead_letters[5].reason == GETS[name]
+        assert got in (None, Verdict.REJECTED)
+
+
+async def test_after_each_bad_message_the_next_good_one_goes_on() -> None:
+    for name, gets in GETS.items():
+        if gets in set(Verdict):
+            continue
+        messages = spelled_out([FIVE, *[("engine-1", "run-1", n, 1, 0) for n in (name, "next")]])
+
+        refused = await World(on_topic(messages, 1), 0).take_whole()
+        bridged = await World(on_topic(messages, 1), 1).take_whole()
+
+        used_up = refused.verdicts[6].cycle == 7
+        assert refused.verdicts[6].status is (Verdict.GAP if used_up else Verdict.SCORED), name
+        assert bridged.verdicts[6].status is Verdict.SCORED, name

@@ -7,7 +7,7 @@ import json
 from common.kafka import read_to_end
 from common.records import MAX_ORIGINAL_BYTES, Verdict
 from producer.simulator import simulate
-from tests.support.builders import reading
+from tests.support.builders import sound_reading
 from tests.support.detector import DetectorBench
 from tests.support.fleet_messages import asset_name, fleet_messages
 from tests.support.tools import surgeline
@@ -59,7 +59,7 @@ async def test_readings_over_the_limit_get_their_verdicts_once_it_is_raised(
 
 
 async def test_a_message_bad_only_in_its_key_is_rekeyed(bench: DetectorBench) -> None:
-    good = [reading(cycle, 500.0) for cycle in (1, 2, 3)]
+    good = [sound_reading(cycle) for cycle in (1, 2, 3)]
     key = good[0].asset_id.encode()
 
     with bench.running():
@@ -96,7 +96,7 @@ async def test_cut_and_empty_messages_are_refused_and_binary_is_shown_in_hex(
                 (b"engine-1", b"x" * (MAX_ORIGINAL_BYTES + 1)),
                 (b"engine-1", None),
                 (b"engine-1", bytes(range(200, 256))),
-                (b"engine-1", reading(1, 500.0).to_json()),
+                (b"engine-1", sound_reading(1).to_json()),
             ]
         )
         await bench.wait_for_verdicts(1)

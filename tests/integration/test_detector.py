@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from common.cmapss import Dataset, load_dataset
-from common.records import Verdict
+from common.records import SensorReading, Verdict
 from models.artifact import load_artifact
 from models.batch import score_engine
 from models.serving import open_scorer
 from producer.simulator import simulate
-from tests.support.builders import changed, reading
+from tests.support.builders import changed, sound_reading
 from tests.support.detector import DetectorBench
 from tests.support.fleet_messages import asset_name, fleet_messages
 
@@ -77,7 +77,7 @@ async def test_live_scores_of_simulated_engines_equal_the_batch_scores(
 
 
 async def test_bad_messages_get_their_reason_and_the_stream_goes_on(bench: DetectorBench) -> None:
-    good = [reading(cycle, 500.0) for cycle in range(1, 4)]
+    good = [sound_reading(cycle) for cycle in range(1, 4)]
     key = good[0].asset_id.encode()
     sensors = good[1].sensors
     messages: list[tuple[bytes | None, bytes | None]] = [
@@ -86,20 +86,21 @@ async def test_bad_messages_get_their_reason_and_the_stream_goes_on(bench: Detec
         (key, changed(good[1], cycle="2")),
         (key, changed(good[1], sensors={**sensors, "T24": float("nan")})),
         (key, changed(good[1], sensors={k: v for k, v in sensors.items() if k != "Ps30"})),
+        (key, changed(good[1], sensors={**sensors, "T24": sensors["T24"] * 10})),
         (key, b"x" * 10_000_000),
         (key, changed(good[1], cycle=0)),
         (key, good[0].to_json()),
         (key, good[1].to_json()),
-        (key, reading(5, 500.0).to_json()),
-        (key, reading(4, 500.0).to_json()),
+        (key, sound_reading(5).to_json()),
+        (key, sound_reading(4).to_json()),
         (None, good[2].to_json()),
         (key, None),
-        (key, reading(6, 500.0).to_json()),
+        (key, sound_reading(6).to_json()),
     ]
 
     with bench.running():
         await bench.send(messages)
-        await bench.wait_for_verdicts(9)
+        await bench.wait_for_verdicts(10)
 
     assert sorted(letter.reason for letter in await bench.dead_letters()) == sorted(
         [
@@ -107,6 +108,7 @@ async def test_bad_messages_get_their_reason_and_the_stream_goes_on(bench: Detec
             "invalid_cycle",
             "non_finite",
             "missing_channel",
+            "out_of_range",
             "too_large",
             "invalid_cycle",
             "key_mismatch",
@@ -120,3 +122,37 @@ async def test_bad_messages_get_their_reason_and_the_stream_goes_on(bench: Detec
         5: Verdict.GAP,
         6: Verdict.WARMING_UP,
     }
+
+
+async def test_a_stuck_sensor_is_named_beside_the_scores_and_in_the_alert(
+    bench: DetectorBench,
+) -> None:
+    (engine,) = simulate(1, seed=5, split="train").engines
+    readings = [
+        SensorReading.model_validate_json(value)
+        for _, value in fleet_messages(Dataset("FD001", "train", (engine,), None, ""), "run-1")
+    ]
+    stuck_from = 60
+    value = readings[stuck_from - 1].sensors["T50"]
+    messages = [
+        (
+            item.asset_id.encode(),
+            changed(item, sensors={**item.sensors, "T50": value})
+            if item.cycle >= stuck_from
+            else item.to_json(),
+        )
+        for item in readings
+    ]
+
+    with bench.running():
+        await bench.send(messages)
+        await bench.wait_for_verdicts(len(messages))
+
+    said = "T50 has not moved for 30 readings: stuck?"
+    details = {verdict.cycle: verdict.detail for verdict in await bench.verdicts()}
+    assert {cycle for cycle, detail in details.items() if detail == said} == set(
+        range(stuck_from + 29, len(readings) + 1)
+    )
+    late = [alert for alert in await bench.alerts() if alert.cycle >= stuck_from + 29]
+    assert late
+    assert all(alert.reason.endswith(said) for alert in late)

@@ -210,6 +210,26 @@ async def test_neither_batch_size_nor_partitions_change_anything(
     assert report.equal, report.line()
 
 
+async def test_a_run_with_bridged_gaps_is_equal_under_the_same_setting_only(
+    bench: DetectorBench,
+) -> None:
+    whole = fleet_messages(simulate(2, seed=8, split="train"), RUN)
+    holey = [message for number, message in enumerate(whole) if number % 11]
+    bridging = {"SURGELINE_DETECTOR__INPUT__BRIDGE_CYCLES": "1"}
+
+    with bench.running(**bridging):
+        await bench.send(holey)
+        await bench.wait_for_verdicts(len(holey))
+    report = await parity_report(RUN, load_settings(bench.environment(**bridging)))
+    refusing = await report_of(bench)
+
+    assert report.equal, report.line()
+    assert report.compared == len(holey) - 2 * 29
+    assert report.alerts is not None
+    assert report.alerts.live > 0
+    assert not refusing.equal
+
+
 async def replayed(bench: DetectorBench, dataset: Dataset) -> int:
     messages = fleet_messages(dataset, RUN)
     with bench.running(SURGELINE_DETECTOR__ARTIFACT=dataset.name.lower()):

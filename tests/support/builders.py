@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from common.channels import SENSOR_NAMES
+from common.channels import SENSOR_NAMES, SENSORS
 from common.records import ModelRef, SensorReading, SourcePosition
 from detector.core.decoding import SourceRecord
 from detector.core.policy import InputPolicy
@@ -93,6 +93,13 @@ def reading(
         settings={"altitude": altitude, "mach": 0.0, "tra": 100.0},
         sensors=dict.fromkeys(SENSOR_NAMES, value),
     )
+
+
+def sound_reading(cycle: int, asset_id: str = "engine-1") -> SensorReading:
+    """Return a reading whose sensors show something plausible."""
+    base = reading(cycle, asset_id=asset_id)
+    values = {channel.name: (channel.lowest + channel.highest) / 2 for channel in SENSORS}
+    return base.model_copy(update={"sensors": values})
 
 
 def record(

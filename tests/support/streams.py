@@ -92,6 +92,8 @@ OUT_OF_STEP: dict[str, Step] = {
     "three cycles missing": lambda m, value: m.sound(value, ahead=4),
     "the same cycle again": lambda m, value: m.sound(value, ahead=0),
     "two cycles back": lambda m, value: m.sound(value, ahead=-2),
+    "one cycle back": lambda m, value: m.sound(value, ahead=-1),
+    "another run": lambda m, value: Machine(m.asset_id, f"{m.run_id}-b").sound(value),
     "the clock goes back": lambda m, value: m.sound(
         value, ts=(START - timedelta(days=m.cycle)).isoformat()
     ),

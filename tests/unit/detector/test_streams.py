@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -185,6 +187,8 @@ GETS = {
     "three cycles missing": Verdict.GAP,
     "the same cycle again": Verdict.DUPLICATE,
     "two cycles back": Verdict.DUPLICATE,
+    "one cycle back": Verdict.LATE,
+    "another run": Verdict.WARMING_UP,
     "the clock goes back": Verdict.SCORED,
     "unknown regime": Verdict.UNKNOWN_REGIME,
     "unknown fields": Verdict.SCORED,
@@ -208,21 +212,40 @@ GETS = {
     "tombstone": RejectReason.EMPTY,
     "garbage": RejectReason.NOT_UTF8,
 }
-"""What each step gets after five cycles in order."""
+"""What each step gets after five cycles in order and, for one of them, another step."""
+
+BEFORE = {"one cycle back": "a cycle missing"}
+TABLE = Path(__file__).parents[3] / "docs" / "failures.md"
+
+
+def test_the_table_in_the_docs_says_the_same_of_every_step() -> None:
+    section = TABLE.read_text(encoding="utf-8").partition("## Bad input")[2]
+    rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line[:2] == "| "]
+    said = {
+        step: gets
+        for _, gets, steps in rows[2:]
+        for step in re.findall(r"`([^`]+)`", steps.partition(" (")[0])
+    }
+
+    assert said.keys() == GETS.keys() == STEPS.keys()
+    for step, gets in GETS.items():
+        assert f"`{gets.value}`" in said[step], step
 
 
 @pytest.mark.parametrize("name", list(STEPS))
 async def test_each_step_alone_gets_what_the_table_says(name: str) -> None:
-    messages = spelled_out([FIVE, ("engine-1", "run-1", name, 1, 0)])
+    names = [BEFORE[name], name] if name in BEFORE else [name]
+    messages = spelled_out([FIVE, *[("engine-1", "run-1", step, 1, 0) for step in names]])
 
     seen = await World(on_topic(messages, 1), 0).take_whole()
 
-    got = seen.verdicts[5].status if 5 in seen.verdicts else None
+    last = len(messages) - 1
+    got = seen.verdicts[last].status if last in seen.verdicts else None
     if GETS[name] in set(Verdict):
         assert got is GETS[name]
-        assert 5 not in seen.dead_letters
+        assert last not in seen.dead_letters
     else:
-        assert seen.dead_letters[5].reason == GETS[name]
+        assert seen.dead_letters[last].reason == GETS[name]
         assert got in (None, Verdict.REJECTED)
 
 

@@ -26,10 +26,13 @@ class HeadlessBoot(BootStrategy):  # type: ignore[misc]
 
 
 class DetectorApp(faust.App):  # type: ignore[misc]
-    """A Faust app that starts no web server."""
+    """A Faust app that starts no web server and keeps no files."""
 
     BootStrategy = HeadlessBoot
     logger = logging.getLogger("faust.app")  # else Faust would narrate in our name
+
+    def _create_directories(self) -> None:
+        """Make none: nothing is stored, and the working directory may be read-only."""
 
 
 def build_faust_app(kafka: KafkaSettings, detector: DetectorSettings) -> faust.App:

@@ -76,6 +76,16 @@ async def test_live_scores_of_simulated_engines_equal_the_batch_scores(
     }
 
 
+def test_a_worker_leaves_no_files_where_it_is_started(bench: DetectorBench) -> None:
+    before = set(Path.cwd().iterdir())
+
+    with bench.running():
+        during = set(Path.cwd().iterdir())
+
+    ours = {path.name for path in during - before if bench.kafka.topic_prefix in path.name}
+    assert ours == set()
+
+
 async def test_bad_messages_get_their_reason_and_the_stream_goes_on(bench: DetectorBench) -> None:
     good = [sound_reading(cycle) for cycle in range(1, 4)]
     key = good[0].asset_id.encode()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Callable
 from contextlib import AsyncExitStack
+from functools import partial
 
 import faust
 
@@ -25,7 +27,7 @@ from detector.core.policy import InputPolicy
 from detector.core.state import model_digest
 from detector.health import Health
 from detector.metrics import DetectorMetrics
-from detector.protocol import KillAt, Point, ignore_points
+from detector.protocol import KillAt, Point, PointListener, ignore_points
 from detector.service import DetectorPolicy, DetectorPorts, DetectorService
 from models.alarm import AlarmPolicy
 from models.artifact import load_artifact
@@ -49,6 +51,11 @@ async def run(settings: Settings) -> None:
     stop, fatal = asyncio.Event(), asyncio.get_running_loop().create_future()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    at: PointListener = ignore_points
+    publishing: Callable[[], None] | None = None
+    if detector.test_kill_at:
+        at = KillAt(detector.test_kill_at)
+        publishing = partial(at, Point.PUBLISHING)
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         await enter(HttpStatus(detector.http_host, detector.http_port, metrics, health))
@@ -56,7 +63,7 @@ async def run(settings: Settings) -> None:
         ports = DetectorPorts(
             states=await enter(RedisStateStore(settings.redis, digest, len(scorer.channels))),
             scores=await enter(open_score_store(settings.scores)),
-            publisher=await enter(KafkaPublisher(settings.kafka)),
+            publisher=await enter(KafkaPublisher(settings.kafka, publishing)),
             history=KafkaHistory(settings.kafka, detector.max_batch_rows),
             clock=SystemClock(),
         )
@@ -65,7 +72,6 @@ async def run(settings: Settings) -> None:
             Backoff(detector.retry_initial_s, detector.retry_max_s),
             InputPolicy(**detector.input.model_dump()),
         )
-        at = KillAt(detector.test_kill_at) if detector.test_kill_at else ignore_points
         service = DetectorService(scorer, ports, policy, metrics, health, at)
         app = build_faust_app(settings.kafka, detector)
         topic = Topics(settings.kafka.topic_prefix).readings

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
@@ -45,7 +45,7 @@ class TopicHistory(Protocol):
 
     def read(
         self, partition: int, start: int | None, end: int
-    ) -> AsyncIterator[Sequence[SourceRecord]]:
+    ) -> AsyncGenerator[Sequence[SourceRecord], None]:
         """Yield what the topic still holds of a partition's offsets, in order, in batches.
 
         Args:

@@ -12,20 +12,26 @@ from common.errors import SettingsError
 
 
 class Point(StrEnum):
-    """What has just been done. In the order of a worker's life; the middle repeats per batch."""
+    """What has just been done, in the order of a worker's life.
+
+    From ``received`` to ``states_written`` they repeat with every batch; the two of a rebuild come
+    only where states were lost, ``publishing`` only where several messages are published at once.
+    """
 
     STARTING = "starting"
     JOINED = "joined"
     RECEIVED = "received"
     DECODED = "decoded"
+    REBUILDING = "rebuilding"
+    REBUILT = "rebuilt"
     STATES_READ = "states_read"
     ASSEMBLED = "assembled"
     SCORED = "scored"
     CONCLUDED = "concluded"
     SCORES_WRITTEN = "scores_written"
+    PUBLISHING = "publishing"
     PUBLISHED = "published"
     STATES_WRITTEN = "states_written"
-    REBUILT = "rebuilt"
     REVOKED = "revoked"
     STOPPING = "stopping"
 

@@ -10,18 +10,27 @@ warm up again, and nobody gets a score from half a window.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import aclosing
+from typing import Final
 
 from common.logs import get_logger
 from detector.core.decoding import SourceRecord
-from detector.core.pipeline import AssetRun, NextState, conclude, decode_batch, prepare
+from detector.core.past import Past, Readings, Restorer
+from detector.core.pipeline import AssetRun
 from detector.core.policy import InputPolicy
-from detector.core.state import AssetState, Fence
 from detector.ports import NextProgress, StateStore, TopicHistory
+from detector.protocol import Point, PointListener, ignore_points
 from models.alarm import AlarmPolicy
 from models.serving import WindowScorer
 
 logger = get_logger(__name__)
+
+PART_BATCHES: Final = 16
+"""Batches of the past in one part: 64,000 readings, 5 MB, at the usual batch size."""
+
+PORTION_KEYS: Final = 1000
+"""States read and written at once: 1.7 MB of the shipped models'."""
 
 
 def first_offsets(records: Sequence[SourceRecord]) -> dict[int, int]:
@@ -68,7 +77,13 @@ def next_progress(
 
 
 class StateRebuilder:
-    """Rebuilds the states of a partition's assets from the topic."""
+    """Rebuilds the states of a partition's assets from the topic, part by part.
+
+    Each part ends with its states stored and the partition's progress moved on, as a batch does.
+    So the memory a rebuild needs does not depend on how long the past is, and a rebuild that was
+    killed goes on where it was. Progress is moved only from where this rebuild left it: whoever
+    finds another value has lost the partition, or the store has lost its data once more.
+    """
 
     def __init__(
         self,
@@ -77,15 +92,20 @@ class StateRebuilder:
         history: TopicHistory,
         alarm: AlarmPolicy,
         input_policy: InputPolicy,
+        at: PointListener = ignore_points,
     ) -> None:
         self._scorer = scorer
         self._states = states
         self._history = history
-        self._alarm = alarm
         self._input = input_policy
+        self._restorer = Restorer(scorer, alarm, input_policy)
+        self._at = at
 
     async def rebuild(self, partition: int, start: int | None, end: int) -> None:
-        """Bring the stored states of one partition up to ``end``. Idempotent.
+        """Bring the stored states of one partition up to ``end``, or some way there.
+
+        Returns early when the stored progress is not what this rebuild left: the caller looks
+        again how far the states reach.
 
         Args:
             partition: Which partition.
@@ -95,25 +115,53 @@ class StateRebuilder:
         Raises:
             BackendError: If the topic cannot be read or the states cannot be written.
         """
-        logger.warning(
-            "states are rebuilt from the topic", partition=partition, start=start, end=end
-        )
-        states: dict[AssetRun, AssetState] = {}
-        expected: dict[AssetRun, Fence] = {}
-        async for records in self._history.read(partition, start, end):
-            batch = decode_batch(records, self._scorer, self._input)
-            unread = [key for key in batch.by_asset if key not in expected]
-            stored = (await self._states.read(unread, ())).states
-            states.update(stored)
-            expected.update(
-                (key, stored[key].fence if key in stored else Fence()) for key in unread
+        log = logger.bind(partition=partition)
+        log.warning("states are rebuilt from the topic", start=start, end=end)
+        reached = start or 0
+        if start is None:
+            # From here on the store knows that nothing is known, so that a further loss shows.
+            await self._states.write({}, {partition: NextProgress(reached, None)})
+        async with aclosing(self._parts(partition, start, end)) as parts:
+            async for past, next_offset in parts:
+                if not await self._store(past, reached, next_offset):
+                    log.warning("the stored states have changed meanwhile", reached=reached)
+                    return
+                reached = next_offset
+                if reached < end:
+                    self._at(Point.REBUILDING)
+        log.warning("states are back", end=end)
+
+    async def _parts(
+        self, partition: int, start: int | None, end: int
+    ) -> AsyncGenerator[tuple[Past, int], None]:
+        """Yield the past in parts, each with the offset after it; the last one reaches the end."""
+        past, batches = Past(partition, self._scorer, self._input), 0
+        async with aclosing(self._history.read(partition, start, end)) as history:
+            async for records in history:
+                if batches == PART_BATCHES:
+                    yield past, records[0].position.offset
+                    past, batches = Past(partition, self._scorer, self._input), 0
+                await asyncio.to_thread(past.add, records)
+                batches += 1
+        yield past, end
+
+    async def _store(self, past: Past, reached: int, next_offset: int) -> bool:
+        """Take the stored states through a part of the past; false if they are not as left."""
+        partition = past.partition
+        for readings in _portions(past.by_asset()):
+            stored = await self._states.read(list(readings), [partition])
+            if stored.progress.get(partition) != reached:
+                return False
+            states = await asyncio.to_thread(
+                self._restorer.restore, partition, readings, stored.states
             )
-            plan = prepare(batch, states, self._scorer, self._input)
-            scores = await asyncio.to_thread(self._scorer.score, plan.windows)
-            outcome = conclude(plan, scores, self._alarm, self._scorer)
-            states.update((key, item.state) for key, item in outcome.states.items())
-        await self._states.write(
-            {key: NextState(state, expected[key]) for key, state in states.items()},
-            {partition: NextProgress(end, start)},
-        )
-        logger.warning("states are back", partition=partition, assets=len(states))
+            await self._states.write(states, {})
+        await self._states.write({}, {partition: NextProgress(next_offset, reached)})
+        return True
+
+
+def _portions(readings: Mapping[AssetRun, Readings]) -> Iterator[Mapping[AssetRun, Readings]]:
+    """Cut into portions of at most ``PORTION_KEYS``."""
+    items = list(readings.items())
+    for first in range(0, len(items), PORTION_KEYS):
+        yield dict(items[first : first + PORTION_KEYS])

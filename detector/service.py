@@ -82,7 +82,7 @@ class DetectorService:
         self._health = health
         self._at = at
         self._rebuilder = StateRebuilder(
-            scorer, ports.states, ports.history, policy.alarm, policy.input
+            scorer, ports.states, ports.history, policy.alarm, policy.input, at
         )
 
     async def process(self, records: Sequence[SourceRecord]) -> Outcome:

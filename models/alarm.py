@@ -85,6 +85,11 @@ def level_of(score: float, thresholds: Thresholds) -> Level:
     return Level.WARNING if score >= thresholds.warning else Level.NONE
 
 
+def is_quiet(score: float, thresholds: Thresholds, policy: AlarmPolicy) -> bool:
+    """Return whether a score is below the warning threshold by more than the deadband."""
+    return score < _quiet_below(thresholds, policy)
+
+
 def step(
     state: AlarmState, cycle: int, score: float, thresholds: Thresholds, policy: AlarmPolicy
 ) -> tuple[AlarmState, AlarmChange | None]:
@@ -101,7 +106,6 @@ def step(
         The next state, and the transition if there is one. At most one per score: an alarm raised
         by a critical stretch is raised as critical at once.
     """
-    quiet_below = thresholds.warning - policy.deadband * abs(thresholds.warning)
     warning_row = _count(state.warning_row, score >= thresholds.warning)
     onset_cycle = state.onset_cycle
     if state.level is Level.NONE and warning_row <= 1:  # a stretch begins here, or there is none
@@ -111,14 +115,18 @@ def step(
         onset_cycle=onset_cycle,
         warning_row=warning_row,
         critical_row=_count(state.critical_row, score >= thresholds.critical),
-        quiet_row=_count(state.quiet_row, score < quiet_below),
+        quiet_row=_count(state.quiet_row, is_quiet(score, thresholds, policy)),
     )
     reached = _reached(state, policy)
     if reached.rank > state.level.rank:
         return _rise(state, reached, thresholds)
     if state.level is not Level.NONE and state.quiet_row >= policy.off_delay_cycles:
         change = AlarmChange(
-            Transition.CLEARED, state.level, state.onset_cycle, quiet_below, state.quiet_row
+            Transition.CLEARED,
+            state.level,
+            state.onset_cycle,
+            _quiet_below(thresholds, policy),
+            state.quiet_row,
         )
         return AlarmState(quiet_row=state.quiet_row), change
     return state, None
@@ -128,6 +136,10 @@ def interrupt(state: AlarmState) -> AlarmState:
     """Return the state after a cycle that got no score: the alarm stays, the rows end."""
     onset_cycle = 0 if state.level is Level.NONE else state.onset_cycle
     return replace(state, onset_cycle=onset_cycle, warning_row=0, critical_row=0, quiet_row=0)
+
+
+def _quiet_below(thresholds: Thresholds, policy: AlarmPolicy) -> float:
+    return thresholds.warning - policy.deadband * abs(thresholds.warning)
 
 
 def _count(row: int, goes_on: bool) -> int:

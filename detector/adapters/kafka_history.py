@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -16,6 +16,10 @@ from detector.core.decoding import SourceRecord
 
 FETCH_WAIT_MS = 500
 
+FETCH_MAX_BYTES = 1024 * 1024
+"""What is fetched ahead. The driver's 50 MiB would be held in full, and are no faster. One batch of
+records that is larger comes whole all the same."""
+
 
 class KafkaHistory:
     """Reads ranges of offsets with a consumer of its own."""
@@ -27,13 +31,14 @@ class KafkaHistory:
 
     async def read(
         self, partition: int, start: int | None, end: int
-    ) -> AsyncIterator[Sequence[SourceRecord]]:
+    ) -> AsyncGenerator[Sequence[SourceRecord], None]:
         """Yield what the topic still holds of the range, in order."""
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._settings.bootstrap_servers,
             enable_auto_commit=False,
             auto_offset_reset="earliest",  # retention may have eaten the start
             fetch_max_wait_ms=100,
+            fetch_max_bytes=FETCH_MAX_BYTES,
             request_timeout_ms=int(self._settings.op_timeout_s * 1000),
         )
         where = TopicPartition(self._topic, partition)

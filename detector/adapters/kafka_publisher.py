@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self
@@ -18,10 +18,19 @@ from common.topics import Topics
 
 
 class KafkaPublisher:
-    """Publishes through one aiokafka producer."""
+    """Publishes through one aiokafka producer.
 
-    def __init__(self, settings: KafkaSettings) -> None:
+    Args:
+        settings: Which broker.
+        after_first: For tests: called once the first of several messages is acknowledged and before
+            the next is sent. Costs a round trip; without it all are sent at once.
+    """
+
+    def __init__(
+        self, settings: KafkaSettings, after_first: Callable[[], None] | None = None
+    ) -> None:
         self._settings = settings
+        self._after_first = after_first
         self._topics = Topics(settings.topic_prefix)
         self._producer = make_producer(settings)
         self._stack = AsyncExitStack()
@@ -57,6 +66,10 @@ class KafkaPublisher:
         ]
         try:
             async with asyncio.timeout(self._settings.op_timeout_s):
+                if self._after_first is not None and len(messages) > 1:
+                    topic, value, key = messages.pop(0)
+                    await self._producer.send_and_wait(topic, value, key=key)
+                    self._after_first()
                 acknowledgements = [
                     await self._producer.send(topic, value, key=key)
                     for topic, value, key in messages

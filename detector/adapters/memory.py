@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -76,7 +76,7 @@ class MemoryHistory:
 
     async def read(
         self, partition: int, start: int | None, end: int
-    ) -> AsyncIterator[Sequence[SourceRecord]]:
+    ) -> AsyncGenerator[Sequence[SourceRecord], None]:
         """Yield the partition's records in the range."""
         self.reads.append((partition, start, end))
         found = [

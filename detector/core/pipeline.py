@@ -15,6 +15,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -158,7 +159,7 @@ def prepare(
         ]
         if unapplied:
             starts[key], fresh[key] = state, unapplied
-    rows, known = _normalised([item for items in fresh.values() for item in items], scorer)
+    rows, known = normalised_rows([item for items in fresh.values() for item in items], scorer)
     assets: dict[AssetRun, AssetPlan] = {}
     begin = 0
     for key, items in fresh.items():
@@ -260,17 +261,27 @@ def dead_letter(record: SourceRecord, error: InvalidRecordError) -> DeadLetter:
     )
 
 
-def _normalised(
+def normalised_rows(
     items: Sequence[Decoded], scorer: WindowScorer
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    settings = np.array(
-        [[item.reading.settings[name] for name in SETTING_NAMES] for item in items], np.float64
-    ).reshape(len(items), len(SETTING_NAMES))
-    sensors = np.array(
-        [[item.reading.sensors[name] for name in scorer.channels] for item in items], np.float64
-    ).reshape(len(items), len(scorer.channels))
+    """Return readings on the model's scale, and whether each one's regime is known.
+
+    Args:
+        items: The readings.
+        scorer: The model.
+
+    Returns:
+        Rows of shape ``(n, n_channels)``, float32, and shape ``(n,)``, bool.
+    """
+    settings = _columns([item.reading.settings for item in items], SETTING_NAMES)
+    sensors = _columns([item.reading.sensors for item in items], scorer.channels)
     normalised = scorer.normalise(settings, sensors)
     return normalised.rows, normalised.known
+
+
+def _columns(values: Sequence[Mapping[str, float]], names: Sequence[str]) -> NDArray[np.float64]:
+    picked = map(itemgetter(*names), values)  # a tuple each, of one name the value itself
+    return np.array(list(picked), np.float64).reshape(len(values), len(names))
 
 
 def _verdict(item: Decoded, verdict: Verdict, detail: str, model: str) -> ScoreRecord:

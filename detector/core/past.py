@@ -1,0 +1,295 @@
+"""From a stretch of a partition's past to states: what was read again comes to the same.
+
+A rebuild needs the states alone, and they need few scores. An alarm forgets: once
+``off_delay_cycles`` scores in a row were quiet, whatever was open has been cleared and nothing is
+left of what came before. So each asset's windows are scored from the last one backwards, until such
+a row is found; a healthy asset's past costs a handful of windows, an open alarm's as many as it is
+old. Readings are held as numbers, about 80 bytes each, for as many as the caller adds.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.records import Verdict
+from detector.core.assembler import Assembled, assemble
+from detector.core.decoding import SourceRecord
+from detector.core.pipeline import AssetRun, NextState, decode_batch, normalised_rows
+from detector.core.policy import InputPolicy
+from detector.core.state import AssetState, Fence, fresh_state, model_digest
+from models.alarm import AlarmPolicy, AlarmState, interrupt, is_quiet, step
+from models.serving import Thresholds, WindowScorer
+
+SLICE_ROWS: Final = 256
+"""Readings decoded at once: few enough to stay in the processor's cache, which halves the cost."""
+
+GROUP_ROWS: Final = 1024
+"""Readings whose windows are laid out at once: 1.7 MB of the shipped models'."""
+
+CALL_WINDOWS: Final = 128
+"""Windows scored at once, at least: small calls of the network are dear."""
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """Readings of one partition, in the order of the topic.
+
+    Attributes:
+        offsets: Where they stood, shape ``(n,)``, int64, rising within an asset.
+        cycles: Their cycles, shape ``(n,)``, int64.
+        rows: Their values, normalised, shape ``(n, n_channels)``, float32.
+        known: False where the operating regime is unknown, shape ``(n,)``.
+    """
+
+    offsets: NDArray[np.int64]
+    cycles: NDArray[np.int64]
+    rows: NDArray[np.float32]
+    known: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+    def __getitem__(self, part: slice | NDArray[np.int64]) -> Readings:
+        return Readings(self.offsets[part], self.cycles[part], self.rows[part], self.known[part])
+
+
+class Past:
+    """A stretch of one partition's past, by asset and run.
+
+    Args:
+        partition: Which partition.
+        scorer: The model: its scale and channels.
+        policy: Which readings cannot be used.
+    """
+
+    def __init__(self, partition: int, scorer: WindowScorer, policy: InputPolicy) -> None:
+        self.partition = partition
+        self._scorer = scorer
+        self._policy = policy
+        self._numbers: dict[AssetRun, int] = {}
+        self._assets: list[NDArray[np.int32]] = []
+        self._readings: list[Readings] = []
+
+    def add(self, records: Sequence[SourceRecord]) -> None:
+        """Add the next records of the partition."""
+        for first in range(0, len(records), SLICE_ROWS):
+            self._add(records[first : first + SLICE_ROWS])
+
+    def by_asset(self) -> Mapping[AssetRun, Readings]:
+        """Return the readings of each (asset, run)."""
+        if not self._readings:
+            return {}
+        assets = np.concatenate(self._assets)
+        order = np.argsort(assets, kind="stable")
+        readings = _joined(self._readings)[order]
+        bounds = np.searchsorted(assets[order], np.arange(len(self._numbers) + 1))
+        return {
+            key: readings[bounds[number] : bounds[number + 1]]
+            for key, number in self._numbers.items()
+        }
+
+    def _add(self, records: Sequence[SourceRecord]) -> None:
+        by_asset = decode_batch(records, self._scorer, self._policy).by_asset
+        items = [item for decoded in by_asset.values() for item in decoded]
+        if not items:
+            return
+        numbers = [self._numbers.setdefault(key, len(self._numbers)) for key in by_asset]
+        counts = [len(decoded) for decoded in by_asset.values()]
+        self._assets.append(np.repeat(np.array(numbers, np.int32), counts))
+        self._readings.append(
+            Readings(
+                np.array([item.record.position.offset for item in items], np.int64),
+                np.array([item.reading.cycle for item in items], np.int64),
+                *normalised_rows(items, self._scorer),
+            )
+        )
+
+
+def _joined(parts: Sequence[Readings]) -> Readings:
+    return Readings(
+        np.concatenate([part.offsets for part in parts]),
+        np.concatenate([part.cycles for part in parts]),
+        np.concatenate([part.rows for part in parts]),
+        np.concatenate([part.known for part in parts]),
+    )
+
+
+class Restorer:
+    """Takes assets through a stretch of their past.
+
+    Args:
+        scorer: The model.
+        alarm: The alarm rule.
+        policy: Which gaps a window may span.
+    """
+
+    def __init__(self, scorer: WindowScorer, alarm: AlarmPolicy, policy: InputPolicy) -> None:
+        self._scorer = scorer
+        self._alarm = alarm
+        self._policy = policy
+
+    def restore(
+        self,
+        partition: int,
+        readings: Mapping[AssetRun, Readings],
+        stored: Mapping[AssetRun, AssetState],
+    ) -> dict[AssetRun, NextState]:
+        """Return the states after these readings, those the readings have changed.
+
+        Args:
+            partition: Where the readings stood.
+            readings: By asset and run.
+            stored: The stored state of each, where there is one.
+        """
+        fresh = fresh_state(model_digest(self._scorer.ref.sha256), len(self._scorer.channels))
+        states = {key: stored.get(key, fresh) for key in readings}
+        expected = {key: state.fence for key, state in states.items()}
+        unapplied = {
+            key: part[_first_unapplied(part, states[key].fence, partition) :]
+            for key, part in readings.items()
+        }
+        for group in _groups(unapplied):
+            states |= self._taken_through(partition, group, states)
+        return {
+            key: NextState(states[key], expected[key])
+            for key, part in unapplied.items()
+            if len(part)
+        }
+
+    def _taken_through(
+        self,
+        partition: int,
+        group: Mapping[AssetRun, Readings],
+        states: Mapping[AssetRun, AssetState],
+    ) -> dict[AssetRun, AssetState]:
+        runs = {
+            key: _Run(
+                assemble(
+                    states[key],
+                    part.cycles.tolist(),
+                    part.rows,
+                    part.known,
+                    self._scorer.window_length,
+                    self._policy.bridge_cycles,
+                ),
+                part.cycles.tolist(),
+            )
+            for key, part in group.items()
+        }
+        self._find_alarms(list(runs.values()))
+        return {
+            key: replace(
+                run.assembled.state,
+                alarm=run.alarm(self._scorer.thresholds, self._alarm),
+                fence=Fence(partition, int(group[key].offsets[-1]) + 1),
+            )
+            for key, run in runs.items()
+        }
+
+    def _find_alarms(self, unsure: list[_Run]) -> None:
+        thresholds = self._scorer.thresholds
+        while unsure:
+            depth = max(self._alarm.off_delay_cycles, CALL_WINDOWS // len(unsure))
+            asked = [run.before(depth) for run in unsure]
+            scores = self._scorer.score(np.concatenate(asked)).scores
+            ends = np.cumsum([len(windows) for windows in asked])
+            for run, own in zip(unsure, np.split(scores, ends[:-1]), strict=True):
+                run.take(own, thresholds, self._alarm)
+            unsure = [run for run in unsure if not run.sure]
+
+
+class _Run:
+    """One run's windows, scored from the last one backwards until its alarm is certain.
+
+    Attributes:
+        assembled: What its readings came to.
+        sure: Whether enough is scored.
+    """
+
+    def __init__(self, assembled: Assembled, cycles: Sequence[int]) -> None:
+        self.assembled = assembled
+        self.sure = False
+        self._left = len(assembled.windows)
+        self._backwards = iter(
+            [
+                (cycle, verdict is Verdict.SCORED)
+                for cycle, verdict in zip(cycles, assembled.verdicts, strict=True)
+                if not verdict.is_repeat
+            ][::-1]
+        )
+        self._start = AlarmState()
+        self._quiet_row = 0
+        self._steps: list[tuple[int, float | None]] = []
+
+    def before(self, depth: int) -> NDArray[np.float32]:
+        """Return up to ``depth`` windows before those that have been scored."""
+        return self.assembled.windows[max(0, self._left - depth) : self._left]
+
+    def take(
+        self, scores: NDArray[np.float64], thresholds: Thresholds, policy: AlarmPolicy
+    ) -> None:
+        """Take the scores of what :meth:`before` returned, and see whether they are enough."""
+        for score in scores[::-1].tolist():
+            self._step_back(score)
+            self._quiet_row = self._quiet_row + 1 if is_quiet(score, thresholds, policy) else 0
+            if self._quiet_row == policy.off_delay_cycles:
+                self.sure = True
+                return
+        self._left -= len(scores)
+        if not self._left:
+            self._step_back(None)
+            self._start = self.assembled.state.alarm
+            self.sure = True
+
+    def alarm(self, thresholds: Thresholds, policy: AlarmPolicy) -> AlarmState:
+        """Return the alarm after the last reading, once it is sure."""
+        alarm = self._start
+        for cycle, score in reversed(self._steps):
+            if score is None:
+                alarm = interrupt(alarm)
+            else:
+                alarm, _ = step(alarm, cycle, score, thresholds, policy)
+        return alarm
+
+    def _step_back(self, score: float | None) -> None:
+        """Go back to the reading of the next score, or to the beginning when there is none."""
+        for cycle, scored in self._backwards:
+            if scored:
+                self._steps.append((cycle, score))
+                return
+            self._steps.append((cycle, None))
+            self._quiet_row = 0
+
+
+def _first_unapplied(readings: Readings, fence: Fence, partition: int) -> int:
+    return bisect_left(
+        readings.offsets, True, key=lambda offset: not fence.applied(partition, offset)
+    )
+
+
+def _groups(
+    readings: Mapping[AssetRun, Readings],
+) -> Iterator[Mapping[AssetRun, Readings]]:
+    """Cut into groups of at most ``GROUP_ROWS``; a long run's parts are in groups that follow."""
+    group: dict[AssetRun, Readings] = {}
+    room = GROUP_ROWS
+    for key, part in _pieces(readings):
+        if len(part) > room or key in group:
+            yield group
+            group, room = {}, GROUP_ROWS
+        group[key] = part
+        room -= len(part)
+    if group:
+        yield group
+
+
+def _pieces(readings: Mapping[AssetRun, Readings]) -> Iterable[tuple[AssetRun, Readings]]:
+    for key, part in readings.items():
+        for first in range(0, len(part), GROUP_ROWS):
+            yield key, part[first : first + GROUP_ROWS]

@@ -9,7 +9,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .NOTPARALLEL:
-.PHONY: help setup demo up test faults soak check fmt fmt-check lint type arch docs-check train
+.PHONY: help setup demo up test faults soak parity check fmt fmt-check lint type arch docs-check train
 
 # onnxruntime would send usage data to its maker
 export ORT_DISABLE_TELEMETRY := 1
@@ -41,6 +41,9 @@ faults: $(TEST_READY) ## Kill and starve the workers, the long way: every named 
 
 soak: $(TEST_READY) ## Half an hour of a steady fleet with a fault every half minute.
 	@$(BIN)/python -m bench.soak $(ARGS)
+
+parity: $(TEST_READY) ## Live equals batch on FD001 and FD002: 3 batch sizes x 3 numbers of partitions.
+	@$(BIN)/python -m bench.parity_grid $(ARGS)
 
 check: fmt-check lint type arch docs-check test ## Run everything that must be green: what CI runs.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -13,6 +14,9 @@ from common.records import AssetId, Cycle, RunId, SensorReading, SourcePosition,
 from detector.core.policy import InputPolicy
 
 SHOWN_CHARACTERS = 120
+
+Limits = tuple[tuple[str, float, float], ...]
+"""Of each used sensor: name, lowest and highest plausible value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ class ReadingIdentity(BaseModel):
     ts: UtcTimestamp
 
 
-def decode(record: SourceRecord, channels: Sequence[str], policy: InputPolicy) -> SensorReading:
+def decode(record: SourceRecord, channels: tuple[str, ...], policy: InputPolicy) -> SensorReading:
     """Return the reading a record holds.
 
     Args:
@@ -76,7 +80,7 @@ def decode(record: SourceRecord, channels: Sequence[str], policy: InputPolicy) -
     _require(reading.settings, SETTING_NAMES, "settings")
     _require(reading.sensors, channels, "sensors")
     if policy.check_ranges:
-        _require_plausible(reading.sensors, channels)
+        _require_plausible(reading.sensors, _limits(channels))
     return reading
 
 
@@ -117,17 +121,28 @@ def _require(values: dict[str, float], names: Sequence[str], group: str) -> None
         )
 
 
-def _require_plausible(sensors: dict[str, float], names: Sequence[str]) -> None:
-    beyond = [name for name in names if not BY_NAME[name].plausible(sensors[name])]
-    if beyond:
-        first = BY_NAME[beyond[0]]
-        others = f" (also {', '.join(beyond[1:])})" if beyond[1:] else ""
-        raise InvalidRecordError(
-            RejectReason.OUT_OF_RANGE,
-            f"{first.name}, {first.meaning}, is {sensors[first.name]:g} {first.unit}".rstrip()
-            + f"; plausible is {first.lowest:g} to {first.highest:g}{others}. A broken sensor, or "
-            "another unit?",
-        )
+def _require_plausible(sensors: dict[str, float], limits: Limits) -> None:
+    for name, lowest, highest in limits:
+        if not lowest <= sensors[name] <= highest:
+            break
+    else:
+        return
+    beyond = [name for name, low, high in limits if not low <= sensors[name] <= high]
+    first = BY_NAME[beyond[0]]
+    others = f" (also {', '.join(beyond[1:])})" if beyond[1:] else ""
+    raise InvalidRecordError(
+        RejectReason.OUT_OF_RANGE,
+        f"{first.name}, {first.meaning}, is {sensors[first.name]:g} {first.unit}".rstrip()
+        + f"; plausible is {first.lowest:g} to {first.highest:g}{others}. A broken sensor, or "
+        "another unit?",
+    )
+
+
+@cache
+def _limits(channels: tuple[str, ...]) -> Limits:
+    """The limits as plain tuples: they are looked at for every reading."""
+    found = [BY_NAME[name] for name in channels]
+    return tuple((channel.name, channel.lowest, channel.highest) for channel in found)
 
 
 def _is_utf8(value: bytes) -> bool:

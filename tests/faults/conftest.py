@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,8 @@ from common.settings import KafkaSettings, RedisSettings
 from producer.simulator import simulate
 from tests.support.detector import DetectorBench
 from tests.support.fleet_messages import fleet_messages
+from tests.support.influx import InfluxServer, influx_server
+from tests.support.outages import Replay
 from tests.support.outcomes import ReplayOutcome, outcome_of
 
 Messages = list[tuple[bytes, bytes]]
@@ -52,3 +54,16 @@ def undisturbed(new_bench: NewBench, messages: Messages) -> ReplayOutcome:
         return await outcome_of(bench)
 
     return asyncio.run(replay())
+
+
+@pytest.fixture
+def replay(messages: Messages, undisturbed: ReplayOutcome) -> Replay:
+    """The fleet's replay, to be disturbed."""
+    return Replay(messages, undisturbed)
+
+
+@pytest.fixture(scope="session")
+def influx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InfluxServer]:
+    """A real InfluxDB engine, which tests may kill and start again."""
+    with influx_server(tmp_path_factory.mktemp("influx")) as running:
+        yield running

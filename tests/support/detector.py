@@ -1,4 +1,4 @@
-"""The real detector as a process, on the real broker and Valkey, writing to a SQLite file."""
+"""The real detector as a process, on the real broker, Valkey and score store."""
 
 from __future__ import annotations
 
@@ -29,17 +29,25 @@ from tests.support.backends import wait_until
 
 @dataclass
 class DetectorBench:
-    """One installation of the detector: its topics, keys, score store, and workers."""
+    """One installation of the detector: its topics, keys, score store, and workers.
+
+    Attributes:
+        kafka: Its broker and topics.
+        redis: Its states.
+        folder: Where its files are.
+        http_port: Of its status page.
+        scores: Where its verdicts are: a SQLite file in its folder, until set otherwise.
+    """
 
     kafka: KafkaSettings
     redis: RedisSettings
     folder: Path
     http_port: int = field(default_factory=free_port)
+    scores: ScoreStoreSettings = field(init=False)
 
-    @property
-    def scores(self) -> ScoreStoreSettings:
-        """Where its verdicts are."""
-        return ScoreStoreSettings(sqlite_path=self.folder / "scores.db")
+    def __post_init__(self) -> None:
+        """Choose the score store."""
+        self.scores = ScoreStoreSettings(sqlite_path=self.folder / "scores.db")
 
     @property
     def topics(self) -> Topics:
@@ -55,7 +63,11 @@ class DetectorBench:
             "SURGELINE_KAFKA__PARTITIONS": str(self.kafka.partitions),
             "SURGELINE_REDIS__URL": self.redis.url.get_secret_value(),
             "SURGELINE_REDIS__KEY_PREFIX": self.redis.key_prefix,
+            "SURGELINE_SCORES__BACKEND": self.scores.backend,
             "SURGELINE_SCORES__SQLITE_PATH": str(self.scores.sqlite_path),
+            "SURGELINE_SCORES__INFLUX_URL": self.scores.influx_url,
+            "SURGELINE_SCORES__INFLUX_BUCKET": self.scores.influx_bucket,
+            "SURGELINE_SCORES__INFLUX_TOKEN": self.scores.influx_token.get_secret_value(),
             "SURGELINE_DETECTOR__GROUP_ID": f"{self.kafka.topic_prefix}-detector",
             "SURGELINE_DETECTOR__SESSION_TIMEOUT_S": "2",
             "SURGELINE_DETECTOR__HTTP_PORT": str(self.http_port),
@@ -97,6 +109,15 @@ class DetectorBench:
                 return bool(json.load(answer)["ready"])
         except (urllib.error.URLError, OSError):
             return False
+
+    def problems(self) -> dict[str, str]:
+        """What the worker says is wrong, by step."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}/ready", timeout=2):
+                return {}
+        except urllib.error.HTTPError as answer:
+            found: dict[str, str] = json.load(answer)["problems"]
+            return found
 
     def log(self) -> str:
         """What the workers have said."""

@@ -4,7 +4,7 @@ Debian's `influxdb` is 1.6.7, which lacks ``/api/v2/write`` (it came with 1.8). 
 a small HTTP front before it: it checks the token, maps ``/api/v2/write?org&bucket&precision`` to
 ``/write?db&precision``, and hands everything else through as it is. Storage, line protocol parsing,
 InfluxQL and all answers but those to a wrong token are the real engine's; the token check and the
-2.x address are the front's.
+2.x address are the front's. Without its engine the front hangs up; tests may give it other manners.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import Enum, auto
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -25,7 +26,8 @@ import httpx
 
 from common.settings import ScoreStoreSettings
 from deploy.local.programs import free_port
-from tests.support.backends import require, server
+from tests.support.backends import require
+from tests.support.own_server import OwnServer
 
 TOKEN = "test-token"  # noqa: S105 - of a server that lives as long as the test
 
@@ -45,10 +47,24 @@ bind-address = "127.0.0.1:{rpc_port}"
 """
 
 
+class Manner(Enum):
+    """What the front does with a request."""
+
+    HONEST = auto()
+    """Hands it to the engine, and the answer back."""
+
+    REFUSING = auto()
+    """Answers 503; the engine never hears of it."""
+
+    SILENT = auto()
+    """Hands it to the engine, and never answers: what was stored is not acknowledged."""
+
+
 class _Front(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = 1 << 16  # head and body in one packet: two would wait for an acknowledgement, 40 ms
     engine_port: int
+    manner = Manner.HONEST
 
     def do_GET(self) -> None:
         self._hand_on(self.path, b"")
@@ -67,13 +83,19 @@ class _Front(BaseHTTPRequestHandler):
         if self.headers.get("Authorization") != f"Token {TOKEN}":
             self._answer(401, b'{"code":"unauthorized","message":"unauthorized access"}')
             return
+        if self.manner is Manner.REFUSING:
+            self._answer(503, b'{"code":"unavailable","message":"try again later"}')
+            return
         engine = http.client.HTTPConnection("127.0.0.1", self.engine_port, timeout=60)
         try:
             engine.request(self.command, path, body)
             answer = engine.getresponse()
-            self._answer(answer.status, answer.read())
-        except OSError as exc:
-            self._answer(503, str(exc).encode())
+            status, content = answer.status, answer.read()
+        except (OSError, http.client.HTTPException):
+            self.close_connection = True
+        else:
+            if self.manner is not Manner.SILENT:
+                self._answer(status, content)
         finally:
             engine.close()
 
@@ -94,11 +116,26 @@ class InfluxServer:
 
     Attributes:
         url: Where the front listens.
-        engine_pid: The engine's process, for tests that pause it.
+        engine: The engine's process, for tests that harm it.
     """
 
     url: str
-    engine_pid: int
+    engine: OwnServer
+    _front: type[_Front]
+
+    @property
+    def engine_pid(self) -> int:
+        """The engine's process id."""
+        return self.engine.pid
+
+    @contextmanager
+    def behaving(self, manner: Manner) -> Iterator[None]:
+        """Let the front treat requests in another manner until the block ends."""
+        self._front.manner = manner
+        try:
+            yield
+        finally:
+            self._front.manner = Manner.HONEST
 
     def new_bucket(self) -> ScoreStoreSettings:
         """Make a bucket that no other test uses, and return the settings that name it."""
@@ -146,15 +183,16 @@ def influx_server(folder: Path) -> Iterator[InfluxServer]:
     config = folder / "influxd.conf"
     config.write_text(CONFIG.format(port=port, rpc_port=free_port(), folder=folder))
     handler = type("Front", (_Front,), {"engine_port": port})
+    command = [binary, "run", "-config", str(config)]
     with (
-        server([binary, "run", "-config", str(config)], port, folder / "log") as engine,
+        OwnServer(command, port, folder / "log").running() as engine,
         ThreadingHTTPServer(("127.0.0.1", 0), handler) as front,
     ):
         front.daemon_threads = True
         thread = Thread(target=front.serve_forever, name="influx-front", daemon=True)
         thread.start()
         try:
-            yield InfluxServer(f"http://127.0.0.1:{front.server_port}", engine.pid)
+            yield InfluxServer(f"http://127.0.0.1:{front.server_port}", engine, handler)
         finally:
             front.shutdown()
             thread.join()

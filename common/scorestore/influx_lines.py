@@ -21,7 +21,9 @@ SHARE_PREFIX: Final = "share_"
 
 CYCLES_PER_US: Final = 1000
 """A point's time is the reading's in nanoseconds, plus the cycle modulo this: readings carry
-microseconds, and two cycles of one run at the same microsecond must not overwrite each other."""
+microseconds, and two cycles of one run at the same microsecond must not overwrite each other. Where
+a source's clock stands still for longer, the tag ``thousand`` keeps them apart: the cycle divided
+by this, left out when 0."""
 
 OFFSETS_PER_MS: Final = 1_000_000
 """Likewise for repeats: the broker's time has milliseconds, the offset modulo this follows."""
@@ -62,14 +64,16 @@ def verdict_lines(records: Iterable[ScoreRecord]) -> list[str]:
         ValueError: If an id cannot be a tag.
         BackendRefusedError: If a time is outside what InfluxDB can keep.
     """
-    heads: dict[tuple[str, str, str], str] = {}
+    heads: dict[tuple[str, str, str, int], str] = {}
     lines = []
     for record in records:
-        series = (record.asset_id, record.run_id, record.model)
+        thousand, rest = divmod(record.cycle, CYCLES_PER_US)
+        series = (record.asset_id, record.run_id, record.model, thousand)
         head = heads.get(series)
         if head is None:
-            head = heads[series] = _head(SCORE_MEASUREMENT, record)
-        time_ns = _checked(epoch_us(record.ts) * 1000 + record.cycle % CYCLES_PER_US, record)
+            head = _head(SCORE_MEASUREMENT, record) + (f",thousand={thousand}" if thousand else "")
+            heads[series] = head
+        time_ns = _checked(epoch_us(record.ts) * 1000 + rest, record)
         scored = "" if record.score is None else _score_fields(record)
         lines.append(
             f'{head} cycle={record.cycle}i,level="{record.level.value}",'

@@ -1,0 +1,114 @@
+"""Clocks step back or stand still, the worker's and the sources': the outcome is the same."""
+
+from __future__ import annotations
+
+import time
+import urllib.request
+from dataclasses import replace
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+import pytest
+
+from common.records import ScoreRecord, SensorReading, Verdict
+from common.scorestore.factory import open_score_store
+from common.scorestore.paging import position_of
+from tests.support.backends import wait_until
+from tests.support.detector import DetectorBench
+from tests.support.fleet_messages import START
+from tests.support.outages import IMPATIENT, Replay
+from tests.support.outcomes import ReplayOutcome, assert_same_outcome, outcome_of
+from tests.support.wall_clock import WallClock
+
+HOUR_S = 3600
+
+
+def source_clock(asset_id: str, cycle: int) -> datetime:
+    """What a source's bad clock says: by asset, it stands still, steps back, or runs backwards."""
+    seconds = (0, cycle - HOUR_S * (cycle > 50), -cycle)
+    return START + timedelta(seconds=seconds[int(asset_id[-3:]) % len(seconds)])
+
+
+def badly_clocked(message: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
+    """Return the reading as an asset with a bad clock would have sent it."""
+    key, value = message
+    reading = SensorReading.model_validate_json(value)
+    ts = source_clock(reading.asset_id, reading.cycle)
+    return key, reading.model_copy(update={"ts": ts}).to_json()
+
+
+def truly_clocked(outcome: ReplayOutcome) -> ReplayOutcome:
+    """Return an outcome of badly clocked readings as it would be, had their clocks been true."""
+    verdicts = []
+    for verdict in outcome.verdicts:
+        assert verdict.ts == source_clock(verdict.asset_id, verdict.cycle)
+        verdicts.append(replace(verdict, ts=START + timedelta(seconds=verdict.cycle)))
+    return replace(outcome, verdicts=sorted(verdicts, key=position_of))
+
+
+def step(clock: WallClock, bench: DetectorBench, off_by_s: int) -> None:
+    """Set the worker's clock; return when its status page is dated by it."""
+    clock.set(off_by_s)
+
+    def has_stepped() -> bool:
+        with urllib.request.urlopen(f"http://127.0.0.1:{bench.http_port}/health") as answer:
+            there = parsedate_to_datetime(answer.headers["Date"]).timestamp()
+        return abs(there - time.time() - off_by_s) < 60
+
+    wait_until(has_stepped, f"the worker's clock is {off_by_s} s off")
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        pytest.param((-HOUR_S,), id="an hour back"),
+        pytest.param((HOUR_S, 0), id="an hour forward, then back"),
+    ],
+)
+async def test_a_worker_whose_clock_steps_comes_to_the_same_outcome(
+    bench: DetectorBench, tmp_path: Path, replay: Replay, steps: tuple[int, ...]
+) -> None:
+    clock = WallClock(tmp_path)
+    part = len(replay.messages) // (len(steps) + 1)
+    with bench.running(**IMPATIENT, **clock.variables):
+        await bench.send(replay.messages[:part])
+        for number, off in enumerate(steps, start=1):
+            await bench.wait_for_verdicts(number * part - part // 2)
+            step(clock, bench, off)
+            end = None if number == len(steps) else (number + 1) * part
+            await bench.send(replay.messages[number * part : end])
+        await bench.wait_for_verdicts(len(replay.messages))
+
+    assert_same_outcome(await outcome_of(bench), replay.undisturbed)
+
+
+@pytest.mark.parametrize("backend", ["sqlite", "influx"])
+async def test_sources_whose_clocks_step_back_or_stand_still_come_to_the_same_outcome(
+    bench: DetectorBench, replay: Replay, backend: str, request: pytest.FixtureRequest
+) -> None:
+    if backend == "influx":
+        bench.scores = request.getfixturevalue("influx").new_bucket()
+    with bench.running(**IMPATIENT):
+        await bench.send([badly_clocked(message) for message in replay.messages])
+        await bench.wait_for_verdicts(len(replay.messages))
+
+    assert_same_outcome(truly_clocked(await outcome_of(bench)), replay.undisturbed)
+
+
+@pytest.mark.parametrize("backend", ["sqlite", "influx"])
+async def test_a_source_whose_clock_stands_still_for_thousands_of_cycles_keeps_every_verdict(
+    bench: DetectorBench, backend: str, request: pytest.FixtureRequest
+) -> None:
+    if backend == "influx":
+        bench.scores = request.getfixturevalue("influx").new_bucket()
+    verdicts = [
+        ScoreRecord("engine-1", "run-1", cycle, START, Verdict.WARMING_UP, "fd001@1")
+        for cycle in range(1, 3501)
+    ]
+    async with open_score_store(bench.scores) as store:
+        for begin in range(0, len(verdicts), 700):
+            await store.write(verdicts[begin : begin + 700])
+
+    assert await bench.verdicts() == verdicts
+    assert await bench.verdict_total() == len(verdicts)

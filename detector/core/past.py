@@ -32,8 +32,8 @@ SLICE_ROWS: Final = 256
 GROUP_ROWS: Final = 1024
 """Readings whose windows are laid out at once: 1.7 MB of the shipped models'."""
 
-CALL_WINDOWS: Final = 128
-"""Windows scored at once, at least: small calls of the network are dear."""
+LEAST_DEPTH: Final = 8
+"""Windows of one run scored at once, at least: single windows are dear."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +194,8 @@ class Restorer:
 
     def _find_alarms(self, unsure: list[_Run]) -> None:
         thresholds = self._scorer.thresholds
+        depth = max(self._alarm.off_delay_cycles, LEAST_DEPTH)
         while unsure:
-            depth = max(self._alarm.off_delay_cycles, CALL_WINDOWS // len(unsure))
             asked = [run.before(depth) for run in unsure]
             scores = self._scorer.score(np.concatenate(asked)).scores
             ends = np.cumsum([len(windows) for windows in asked])

@@ -93,15 +93,15 @@ def cut(batch: Sequence[SourceRecord], places: Sequence[int]) -> list[Sequence[S
     return [batch[begin:end] for begin, end in pairwise(bounds)]
 
 
-@pytest.fixture(params=[1, 128], ids=lambda windows: f"{windows} windows a call")
-def call_windows(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Small groups, so that runs are cut; few or many windows a call."""
-    monkeypatch.setattr(module, "CALL_WINDOWS", request.param)
+@pytest.fixture(params=[1, 8], ids=lambda depth: f"{depth} windows deep")
+def small(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small groups, so that runs are cut; few or several windows at once."""
+    monkeypatch.setattr(module, "LEAST_DEPTH", request.param)
     monkeypatch.setattr(module, "GROUP_ROWS", 11)
     monkeypatch.setattr(module, "SLICE_ROWS", 5)
 
 
-@pytest.mark.usefixtures("call_windows")
+@pytest.mark.usefixtures("small")
 def test_any_past_cut_anywhere_comes_to_the_states_it_came_to_when_it_was_new() -> None:
     @settings(max_examples=150, deadline=None)
     @given(streams, st.sampled_from([0, 1, 3]), st.lists(st.integers(0, 150), max_size=3))
@@ -143,7 +143,7 @@ def test_a_quiet_past_costs_a_few_windows_however_long_it_is() -> None:
 
     restored([flight], {}, inputs(), scorer)
 
-    assert scorer.scored <= module.CALL_WINDOWS
+    assert scorer.scored <= module.LEAST_DEPTH
 
 
 def test_an_open_alarm_is_scored_back_to_the_quiet_before_it() -> None:
@@ -156,4 +156,4 @@ def test_an_open_alarm_is_scored_back_to_the_quiet_before_it() -> None:
     (state,) = states.values()
     assert state.alarm.level is Level.CRITICAL
     assert state.alarm.onset_cycle == 601
-    assert 300 < scorer.scored < 300 + 2 * module.CALL_WINDOWS
+    assert 300 < scorer.scored <= 300 + 2 * module.LEAST_DEPTH

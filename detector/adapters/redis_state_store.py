@@ -7,6 +7,7 @@ by the server itself if somebody else has gone on with the asset meanwhile.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self, TypeVar, cast
 
@@ -25,6 +26,7 @@ from redis.exceptions import (
 )
 
 from common.errors import BackendError, BackendRefusedError, BackendUnavailableError
+from common.logs import get_logger
 from common.settings import RedisSettings
 from common.topics import StateKeys
 from detector.core.pipeline import AssetRun, NextState
@@ -32,6 +34,10 @@ from detector.core.state import FENCE, unpack
 from detector.ports import NextProgress, Stored
 
 T = TypeVar("T")
+logger = get_logger(__name__)
+
+KEEPS_ALL: Final = "noeviction"
+"""The eviction policy under which a full server refuses writes, which are waited for."""
 
 FENCED_SET: Final = f"""
 local stored = redis.call('GETRANGE', KEYS[1], 0, {FENCE.size - 1})
@@ -47,12 +53,18 @@ return 0
 STRICT_SET: Final = """
 local stored = redis.call('GET', KEYS[1]) or ''
 if stored == ARGV[1] or stored == ARGV[2] then
-  redis.call('SET', KEYS[1], ARGV[2])
+  redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
   return 1
 end
 return 0
 """
-"""KEYS[1] the key of a partition's progress; ARGV the expected value, the new one."""
+"""KEYS[1] the key of a partition's progress; ARGV the expected value, the new one, its time to live
+in s."""
+
+PROGRESS_LIFE: Final = 0.5
+"""Part of a state's time to live that progress has. After an outage that long the progress is gone
+before any state of an asset that still spoke, so they are rebuilt; the other way round the asset
+would look new."""
 
 
 class RedisStateStore:
@@ -70,7 +82,16 @@ class RedisStateStore:
         )
 
     async def __aenter__(self) -> Self:
-        """Connect lazily: the first command does."""
+        """Look whether the server may throw states away; it need not be there yet."""
+        with suppress(BackendError):
+            memory = await self._guarded(self._redis.info("memory"), "ask for its memory")
+            policy = memory.get("maxmemory_policy", KEEPS_ALL)
+            if memory.get("maxmemory") and policy != KEEPS_ALL:
+                logger.warning(
+                    "Redis may evict states, whose assets would then silently warm up again",
+                    maxmemory_policy=policy,
+                    expected=KEEPS_ALL,
+                )
         return self
 
     async def __aexit__(
@@ -124,7 +145,8 @@ class RedisStateStore:
         for partition, step in progress.items():
             expected = "" if step.expected is None else str(step.expected)
             name = self._keys.progress(partition)
-            pipeline.eval(STRICT_SET, 1, name, expected, str(step.next_offset))
+            life_s = str(int(self._settings.state_ttl_s * PROGRESS_LIFE))
+            pipeline.eval(STRICT_SET, 1, name, expected, str(step.next_offset), life_s)
         written = await self._guarded(pipeline.execute(), "write states")
         return [key for key, stored in zip(states, written, strict=False) if not stored]
 

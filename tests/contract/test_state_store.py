@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from redis.asyncio import Redis
+from structlog.testing import capture_logs
 
 from common.errors import BackendUnavailableError
 from common.settings import RedisSettings
-from deploy.local.programs import free_port
+from common.topics import StateKeys
+from deploy.local.programs import free_port, valkey_command
 from detector.adapters.memory import MemoryStateStore
 from detector.adapters.redis_state_store import RedisStateStore
 from detector.core.pipeline import NextState
 from detector.core.state import AssetState, Fence, fresh_state, model_digest
 from detector.ports import NextProgress, StateStore, Stored
+from tests.support.backends import build, server
 
 MODEL = model_digest("ab" * 32)
 KEY = ("engine-1", "run-1")
@@ -137,3 +142,35 @@ async def test_no_server_is_an_error_that_may_pass() -> None:
     async with RedisStateStore(settings, MODEL, 3) as store:
         with pytest.raises(BackendUnavailableError, match="could not read states"):
             await store.read([KEY], [])
+
+
+async def test_progress_expires_long_before_the_states_it_speaks_of(
+    redis_settings: RedisSettings,
+) -> None:
+    async with RedisStateStore(redis_settings, MODEL, 3) as store:
+        await store.write({KEY: NextState(state(10), Fence())}, {0: NextProgress(10, None)})
+
+    keys = StateKeys(redis_settings.key_prefix)
+    async with Redis.from_url(redis_settings.url.get_secret_value()) as redis:
+        state_s = await redis.ttl(keys.asset_state(*KEY))
+        progress_s = await redis.ttl(keys.progress(0))
+    assert state_s == pytest.approx(redis_settings.state_ttl_s, abs=60)
+    assert progress_s == pytest.approx(redis_settings.state_ttl_s / 2, abs=60)
+
+
+@pytest.mark.parametrize(
+    ("maxmemory", "policy", "warns"),
+    [("100mb", "volatile-lru", True), ("100mb", "noeviction", False), ("0", "allkeys-lru", False)],
+)
+async def test_a_server_that_may_evict_states_is_warned_of(
+    tmp_path: Path, maxmemory: str, policy: str, warns: bool
+) -> None:
+    port = free_port()
+    limits = ["--maxmemory", maxmemory, "--maxmemory-policy", policy]
+    command = build(lambda: [*valkey_command(port, tmp_path), *limits])
+    settings = RedisSettings.model_validate({"url": f"redis://127.0.0.1:{port}/0"})
+    with server(command, port, tmp_path / "log"), capture_logs() as logs:
+        async with RedisStateStore(settings, MODEL, 3):
+            pass
+
+    assert [line["maxmemory_policy"] for line in logs] == ([policy] if warns else [])

@@ -11,6 +11,7 @@ import pytest
 from detector.protocol import Point
 from tests.support.backends import wait_until
 from tests.support.detector import DetectorBench
+from tests.support.lost_states import forget_everything
 from tests.support.outcomes import ReplayOutcome, assert_same_outcome, outcome_of
 
 SMALL_BATCHES = {"SURGELINE_DETECTOR__MAX_BATCH_ROWS": "30"}
@@ -28,19 +29,31 @@ PER_BATCH = (
     Point.PUBLISHED,
     Point.STATES_WRITTEN,
 )
+WHEN_REBUILDING = (Point.REBUILDING, Point.REBUILT)
 WHEN_RUNNING = (Point.REVOKED, Point.STOPPING)
 
+SMALL_PARTS = {"SURGELINE_DETECTOR__MAX_BATCH_ROWS": "2"}
+"""A rebuild in parts of 32 readings, so that every partition has a middle."""
+
+LARGE_BATCHES = {"SURGELINE_DETECTOR__MAX_BATCH_ROWS": "1000"}
+"""Several alerts in one batch."""
+
 FULL = os.environ.get("SURGELINE_TEST_FAULTS") == "full"
+REPEATED = (*PER_BATCH, Point.REBUILDING)
 REPETITIONS = 3 if FULL else 1
 RANDOM_KILLS = 20 if FULL else 2
 POINTS = (
-    (*ONCE, *PER_BATCH, *WHEN_RUNNING) if FULL else (Point.SCORES_WRITTEN, Point.STATES_WRITTEN)
+    (*ONCE, *PER_BATCH, *WHEN_REBUILDING, *WHEN_RUNNING)
+    if FULL
+    else (Point.SCORES_WRITTEN, Point.STATES_WRITTEN)
 )
 
 
 def die_at(bench: DetectorBench, point: Point, nth: int) -> None:
     """Run a worker until it kills itself at a point."""
-    process = bench.start(SURGELINE_DETECTOR__TEST_KILL_AT=f"{point.value}:{nth}", **SMALL_BATCHES)
+    sizes = {Point.REBUILDING: SMALL_PARTS, Point.PUBLISHING: LARGE_BATCHES}
+    size = sizes.get(point, SMALL_BATCHES)
+    process = bench.start(SURGELINE_DETECTOR__TEST_KILL_AT=f"{point.value}:{nth}", **size)
     if point in WHEN_RUNNING:
         wait_until(lambda: bench.ready(process), "ready")
     if point is Point.STOPPING:
@@ -51,9 +64,9 @@ def die_at(bench: DetectorBench, point: Point, nth: int) -> None:
     try:
         assert process.wait(60) == -signal.SIGKILL, f"never at {point}: {bench.log()[-2000:]}"
     finally:
-        if rival is not None:
-            rival.kill()
-            rival.wait()
+        for started in filter(None, (process, rival)):
+            started.kill()
+            started.wait()
 
 
 @pytest.mark.timeout(600)
@@ -68,12 +81,38 @@ async def test_kills_at_every_named_point_leave_the_outcome_as_if_undisturbed(
     part = len(messages) // (len(POINTS) + 1)
 
     for number, point in enumerate(POINTS):
+        if point in WHEN_REBUILDING:  # there has to be a past: offsets that are committed
+            with bench.running(**SMALL_BATCHES):
+                await bench.wait_for_verdicts(number * part)
+            await forget_everything(bench)
         await bench.send(messages[number * part : (number + 1) * part])
-        die_at(bench, point, chance.randint(1, 3) if point in PER_BATCH else 1)
+        die_at(bench, point, chance.randint(1, 3) if point in REPEATED else 1)
 
     await bench.send(messages[len(POINTS) * part :])
     with bench.running():
         await bench.wait_for_verdicts(len(messages))
+    assert_same_outcome(await outcome_of(bench), undisturbed)
+
+
+@pytest.mark.skipif(not FULL, reason="in `make faults` only: SURGELINE_TEST_FAULTS=full")
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("repetition", range(3))
+async def test_kills_between_two_alerts_of_one_publish_leave_the_outcome_as_if_undisturbed(
+    bench: DetectorBench,
+    messages: list[tuple[bytes, bytes]],
+    undisturbed: ReplayOutcome,
+    repetition: int,
+) -> None:
+    part = len(messages) * (5 + repetition) // 8
+
+    await bench.send(messages[:part])
+    die_at(bench, Point.PUBLISHING, 1)
+    published = await bench.alerts()
+    await bench.send(messages[part:])
+    with bench.running():
+        await bench.wait_for_verdicts(len(messages))
+
+    assert 0 < len(published) < len(undisturbed.alerts)
     assert_same_outcome(await outcome_of(bench), undisturbed)
 
 

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from redis.asyncio import Redis
-
 from tests.support.detector import DetectorBench
+from tests.support.lost_states import forget_everything
 from tests.support.outcomes import ReplayOutcome, assert_same_outcome, outcome_of
 
 SMALL_BATCHES = {"SURGELINE_DETECTOR__MAX_BATCH_ROWS": "100"}
-
-
-async def forget_everything(bench: DetectorBench) -> int:
-    """Delete all keys of an installation, as a restart without persistence would."""
-    async with Redis.from_url(bench.redis.url.get_secret_value()) as redis:
-        keys = [key async for key in redis.scan_iter(f"{bench.redis.key_prefix}:*", count=1000)]
-        return int(await redis.delete(*keys)) if keys else 0
 
 
 async def test_states_lost_while_the_worker_runs_are_rebuilt(

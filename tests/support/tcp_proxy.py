@@ -61,6 +61,10 @@ class TcpProxy:
         self.cuts += len(open_now)
 
     async def _serve(self, client: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.CancelledError):  # cut; asyncio would report it as a failure
+            await self._carry(client, back)
+
+    async def _carry(self, client: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._connections.add(task)

@@ -43,6 +43,7 @@ async def test_a_locked_sqlite_file_is_waited_for(bench: DetectorBench, replay: 
     await replay.survives(bench, Outage(lock, WRITING, "holds its lock", A_WHILE_S))
 
 
+@pytest.mark.timeout(240)
 async def test_a_full_disk_is_waited_for_and_harms_no_row(
     bench: DetectorBench, disk: TinyDisk, replay: Replay
 ) -> None:

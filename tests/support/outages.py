@@ -78,12 +78,13 @@ class Replay:
 
 
 def _wait_until_said(bench: DetectorBench, outage: Outage) -> None:
-    """Return when the worker has said what is wrong, and kept saying it while it lasted."""
+    """Return when the worker has said what is wrong, and that it waits for as long as it lasted."""
     try:
         wait_until(lambda: outage.is_said(bench.problems()), "the worker says what is wrong")
     except TimeoutError as exc:
         raise TimeoutError(f"{outage}: the worker says {bench.problems()}") from exc
     mended_at = time.monotonic() + outage.lasts_s
     while time.monotonic() < mended_at:
-        assert outage.is_said(bench.problems())
+        found = bench.problems()
+        assert found.keys() & set(outage.steps), f"{found}; {bench.log()[-2000:]}"
         time.sleep(0.2)

@@ -55,7 +55,8 @@ def tiny_disk(folder: Path, megabytes: int) -> Iterator[TinyDisk]:
         check=False,
     )
     if mounting.returncode:
-        require(f"a disk to fill is needed, and mounting a tmpfs fails: {mounting.stderr.strip()}")
+        why = mounting.stderr.partition("\n")[0]
+        require(f"a disk to fill is needed, and mounting a tmpfs fails: {why}")
     try:
         yield TinyDisk(folder)
     finally:

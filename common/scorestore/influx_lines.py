@@ -95,9 +95,10 @@ def repeat_lines(records: Iterable[ScoreRecord]) -> list[str]:
         source = record.source
         time_ns = record.published_ts_ms * 1_000_000 + source.offset % OFFSETS_PER_MS
         lines.append(
-            f"{_head(REPEAT_MEASUREMENT, record)},status={record.status.value} "
-            f'cycle={record.cycle}i,topic="{escape_string(source.topic)}",'
-            f"partition={source.partition}i,offset={source.offset}i,"
+            # a message may claim any asset, hence come from any partition: two may share all else
+            f"{_head(REPEAT_MEASUREMENT, record)},partition={source.partition},"
+            f"status={record.status.value} "
+            f'cycle={record.cycle}i,topic="{escape_string(source.topic)}",offset={source.offset}i,'
             f'detail="{escape_string(record.detail)}" {_checked(time_ns, record)}'
         )
     return lines

@@ -312,11 +312,12 @@ async def test_repeats_are_told_apart_by_where_and_when_they_stood(store: ScoreS
             repeat(1_000_002, published_ts_ms=1_767_225_600_001),
             repeat(1, published_ts_ms=1_767_225_700_000),  # the topic was made anew
             repeat(1, asset_id="engine-2", partition=1),
+            repeat(1, partition=1),  # by its key another's, by its payload engine-1's
             repeat(1),
         ]
     )
 
-    assert await store.verdict_counts() == {Verdict.DUPLICATE: 5}
+    assert await store.verdict_counts() == {Verdict.DUPLICATE: 6}
     assert await everything(store) == []
 
 
@@ -751,7 +752,7 @@ async def test_influx_points_look_as_dashboards_expect(influx: InfluxServer) -> 
         "status": "duplicate",
         "cycle": 3,
         "topic": "test.readings",
-        "partition": 0,
+        "partition": "0",
         "offset": 7,
         "detail": "cycle 1 was seen",
     }

@@ -117,8 +117,8 @@ def test_a_verdict_without_a_score_has_no_fields_of_one() -> None:
 
 def test_a_repeat_is_one_line_whose_time_is_the_message_s_own() -> None:
     assert repeat_lines([replace(ROW, status=Verdict.LATE, detail="late")]) == [
-        "repeat,asset_id=engine-1,model=fd001@1,run_id=run-1,status=late "
-        'cycle=12i,topic="surgeline.readings",partition=3i,offset=2000007i,detail="late" '
+        "repeat,asset_id=engine-1,model=fd001@1,run_id=run-1,partition=3,status=late "
+        'cycle=12i,topic="surgeline.readings",offset=2000007i,detail="late" '
         "1767225600000000007"
     ]
 

@@ -28,8 +28,8 @@ from deploy.demo.report import SIMULATED_NOTE, DemoReport, show, write_json
 from deploy.demo.source import DemoSource, choose_source
 from deploy.demo.waiting import every_verdict, unless_failed
 from detector.metrics import DetectorMetrics
-from detector.tools.parity import ParityReport
 from tests.support.clock import FakeClock
+from tests.support.parity import EQUAL
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 
@@ -194,24 +194,6 @@ def test_no_latency_without_a_measurement() -> None:
     assert quantile_s({1.0: 0.0, math.inf: 0.0}, 0.5) is None
 
 
-PARITY = ParityReport(
-    run_id="r",
-    source="the topic",
-    model="m@1",
-    models_in_store={"m@1": 40},
-    readings=40,
-    live_scores=11,
-    compared=11,
-    missing=(),
-    extra=(),
-    tolerance=1e-6,
-    largest=None,
-    beyond=(),
-    verdicts=(),
-    repeats={},
-    doubled=0,
-    alerts=None,
-)
 REPORT = DemoReport(
     dataset="FD001",
     split="test",
@@ -226,7 +208,7 @@ REPORT = DemoReport(
     latency_ms={"p50": 1.0, "p99": 2.0},
     stack_ready_s=3.0,
     engines=(finding([alert("e1", 31)]),),
-    parity=PARITY,
+    parity=EQUAL,
 )
 
 
@@ -236,7 +218,7 @@ REPORT = DemoReport(
         pytest.param({"readings_sent": 41}, "41 readings were sent", id="a reading without"),
         pytest.param({"scores_stored": 10}, "10 are stored", id="a score not stored"),
         pytest.param(
-            {"parity": replace(PARITY, doubled=1)}, "live differs from batch", id="not the same"
+            {"parity": replace(EQUAL, doubled=1)}, "live differs from batch", id="not the same"
         ),
         pytest.param({}, None, id="all well"),
     ],

@@ -10,29 +10,10 @@ import pytest
 from rich.console import Console
 
 from common.errors import UserError
-from detector.tools.differences import AlertDiff, CycleRef, ScoreDifference, VerdictDifference
+from detector.tools.differences import CycleRef, ScoreDifference, VerdictDifference
 from detector.tools.output import parity_differences, parity_facts, parity_notes, show_parity
 from detector.tools.output import write_json as write
-from detector.tools.parity import ParityReport
-
-EQUAL = ParityReport(
-    run_id="night",
-    source="topic t",
-    model="fd001@2",
-    models_in_store={"fd001@2": 90},
-    readings=90,
-    live_scores=61,
-    compared=61,
-    missing=(),
-    extra=(),
-    tolerance=1e-6,
-    largest=ScoreDifference("a", 30, 1.0, 1.0, 0.0),
-    beyond=(),
-    verdicts=(),
-    repeats={},
-    doubled=0,
-    alerts=AlertDiff(3, 3, 1, (), (), ()),
-)
+from tests.support.parity import EQUAL
 
 
 def test_an_equal_report_is_green_and_says_so() -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.memory import resident_mb
 from common.settings import KafkaSettings, RedisSettings
 from deploy.local.programs import broker_command, free_port, valkey_command
 from models.artifact import load_artifact
@@ -51,14 +52,16 @@ def step_seconds(port: int) -> dict[str, float]:
 async def stream_per_s(bench: DetectorBench, messages: list[tuple[bytes, bytes]]) -> float:
     """Return readings per second of one worker that starts behind a full topic."""
     await bench.send(messages[:1])
-    with bench.running():
+    with bench.running() as worker:
         await bench.wait_for_verdicts(1)
+        idle = resident_mb(worker.pid)
         await bench.send(messages[1:])
         begin = time.perf_counter()
         start = await bench.verdict_total()
         await bench.wait_for_verdicts(len(messages))
         took = time.perf_counter() - begin
         steps = await asyncio.to_thread(step_seconds, bench.http_port)
+        print(f"memory: {idle:.0f} MB before, {resident_mb(worker.pid):.0f} MB after the backlog")
     total = sum(steps.values())
     print("time in each step of the protocol:")
     for name, seconds in sorted(steps.items(), key=lambda item: -item[1]):

@@ -26,6 +26,7 @@ from detector.adapters.redis_state_store import RedisStateStore
 from detector.core.policy import InputPolicy
 from detector.core.state import model_digest
 from detector.health import Health
+from detector.heap import keep_heap_small
 from detector.metrics import DetectorMetrics
 from detector.protocol import KillAt, Point, PointListener, ignore_points
 from detector.service import DetectorPolicy, DetectorPorts, DetectorService
@@ -43,6 +44,7 @@ async def run(settings: Settings) -> None:
         UserError: If the artifact, a setting or a backend address is wrong.
         BackendRefusedError: If a backend refuses for good. Nothing unprocessed is acknowledged.
     """
+    keep_heap_small()
     detector = settings.detector
     scorer = open_scorer(load_artifact(detector.artifact), threads=detector.inference_threads)
     metrics, health = DetectorMetrics(), Health()

@@ -128,6 +128,7 @@ class StateRebuilder:
                     return
                 reached = next_offset
                 if reached < end:
+                    log.info("states are coming back", reached=reached, end=end)
                     self._at(Point.REBUILDING)
         log.warning("states are back", end=end)
 

@@ -94,9 +94,8 @@ async def test_kills_at_every_named_point_leave_the_outcome_as_if_undisturbed(
     assert_same_outcome(await outcome_of(bench), undisturbed)
 
 
-@pytest.mark.skipif(not FULL, reason="in `make faults` only: SURGELINE_TEST_FAULTS=full")
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("repetition", range(3))
+@pytest.mark.parametrize("repetition", range(REPETITIONS))
 async def test_kills_between_two_alerts_of_one_publish_leave_the_outcome_as_if_undisturbed(
     bench: DetectorBench,
     messages: list[tuple[bytes, bytes]],

@@ -37,7 +37,7 @@ test: $(TEST_READY) ## Run all tests, on a real broker and a real Valkey.
 	@$(BIN)/python -m pytest $(ARGS)
 
 faults: $(TEST_READY) ## Kill and starve the workers, the long way: every named point, many times.
-	@SURGELINE_TEST_FAULTS=full $(BIN)/python -m pytest -s tests/faults tests/integration/test_parity_grid.py $(ARGS)
+	@SURGELINE_TEST_FAULTS=full $(BIN)/python -m pytest tests/faults $(ARGS)
 
 soak: $(TEST_READY) ## Half an hour of a steady fleet with a fault every half minute.
 	@$(BIN)/python -m bench.soak $(ARGS)

@@ -1,13 +1,11 @@
 """Live equals batch on the real engines, however records are cut into batches and partitions.
 
-The whole grid takes minutes, and runs with ``make faults``; the default suite takes its diagonal on
-a part of the engines. The stores are the fakes that the contract tests hold to the real ones'
-promises; the whole chain with real servers is in ``test_parity.py``.
+In this process, over the fakes that the contract tests hold to the real stores' promises, and on
+the grid's diagonal with a part of the engines. All of it through real servers is ``make parity``.
 """
 
 from __future__ import annotations
 
-import os
 import zlib
 from itertools import islice
 from pathlib import Path
@@ -34,13 +32,10 @@ from models.batch import score_engine
 from models.serving import WindowScorer, open_scorer
 from tests.support.fleet_messages import asset_name, fleet_messages
 
-FULL = os.environ.get("SURGELINE_TEST_FAULTS") == "full"
-ENGINES = None if FULL else 15
-GRID = (
-    [(batch, partitions) for batch in (1, 7, 500) for partitions in (1, 3, 8)]
-    if FULL
-    else [(1, 1), (7, 3), (500, 8)]
-)
+ENGINES = 15
+GRID = [(1, 1), (7, 3), (500, 8)]
+"""Readings in a batch, and partitions."""
+
 TOLERANCE = 1e-6
 RUN = "run-1"
 
@@ -96,8 +91,6 @@ async def live(
 
 
 @pytest.mark.real_data
-@pytest.mark.slow
-@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", ["FD001", "FD002"])
 async def test_live_equals_batch_for_every_batch_size_and_number_of_partitions(
     name: str, cmapss_dir: Path
@@ -122,8 +115,6 @@ async def test_live_equals_batch_for_every_batch_size_and_number_of_partitions(
         largest = max(largest, difference)
         alert_sets.add(frozenset(alerts))
 
-    summary = f"{name}: {len(batch_scores):,} scores, largest relative difference {largest:.1e}"
-    print(summary)  # noqa: T201 - shown by `make faults`
     assert largest <= TOLERANCE
     assert len(alert_sets) == 1
     assert alert_sets.pop()

@@ -144,8 +144,9 @@ def best_f1(data: CalibrationScores, options: Options) -> Choice:
     All windows count: those neither healthy nor faulty are negatives. Among equals the highest
     threshold wins, which has the fewest alarms.
     """
-    candidates, precision, recall = _trade_off(data, "best_f1")
-    f1 = 2 * precision * recall / np.maximum(precision + recall, np.finfo(float).tiny)
+    candidates, hits, alarms, n_faulty = _trade_off(data, "best_f1")
+    # one division of whole numbers: equal F1s are equal floats, and ties are seen
+    f1 = 2 * hits / (alarms + n_faulty)
     best = int(np.argmax(f1))
     return Choice(
         float(candidates[best]), len(data.scores), f"highest F1 on these windows, {f1[best]:.3f}"
@@ -157,7 +158,8 @@ def precision_floor(data: CalibrationScores, options: Options) -> Choice:
 
     If no threshold has that precision, the most precise one is chosen, and the sentence says so.
     """
-    candidates, precision, recall = _trade_off(data, "precision_floor")
+    candidates, hits, alarms, n_faulty = _trade_off(data, "precision_floor")
+    precision, recall = hits / alarms, hits / n_faulty
     enough = precision >= options["precision"]
     if not enough.any():
         best = int(np.argmax(precision))
@@ -181,8 +183,12 @@ def _healthy(data: CalibrationScores, strategy: str) -> NDArray[np.float64]:
 
 def _trade_off(
     data: CalibrationScores, strategy: str
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return each distinct score, highest first, with precision and recall at it."""
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64], int]:
+    """Return each distinct score, highest first, with what a threshold there takes in.
+
+    Returns:
+        The scores; how many faulty windows each takes in; how many windows; how many are faulty.
+    """
     n_faulty = int(data.faulty.sum())
     if not n_faulty:
         raise ValueError(f"no faulty window came; the {strategy} strategy needs some")
@@ -194,6 +200,7 @@ def _trade_off(
     last_of_equals = np.append(descending[:-1] != descending[1:], True)
     return (
         descending[last_of_equals],
-        (hits / alarms)[last_of_equals],
-        (hits / n_faulty)[last_of_equals],
+        hits[last_of_equals],
+        alarms[last_of_equals],
+        n_faulty,
     )

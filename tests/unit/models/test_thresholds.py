@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.metrics import f1_score
@@ -25,6 +25,7 @@ def f1_at(threshold: float, scores: NDArray[np.float64], faulty: NDArray[np.bool
     return float(f1_score(faulty, scores >= threshold))
 
 
+@example(rows=[(0, False), (0, False), (0, True), (1, False), (1, False), *[(1, True)] * 3])
 @given(
     rows=st.lists(st.tuples(st.integers(0, 12), st.booleans()), min_size=1, max_size=40).filter(
         lambda rows: any(faulty for _, faulty in rows)

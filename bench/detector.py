@@ -11,20 +11,16 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
-import tempfile
 import time
 import urllib.request
-from pathlib import Path
 
 import numpy as np
 
 from bench.memory import resident_mb
-from common.settings import KafkaSettings, RedisSettings
-from deploy.local.programs import broker_command, free_port, valkey_command
+from bench.stage import stage
 from models.artifact import load_artifact
 from models.serving import open_scorer
 from producer.simulator import simulate
-from tests.support.backends import server
 from tests.support.detector import DetectorBench
 from tests.support.fleet_messages import fleet_messages
 
@@ -73,19 +69,8 @@ def main() -> None:
     """Measure and print."""
     engines = int(sys.argv[1]) if len(sys.argv) > 1 else 200
     messages = fleet_messages(simulate(engines, seed=1), "bench")
-    ports = free_port(), free_port()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        with (
-            server(broker_command(ports[0]), ports[0], folder / "broker.log"),
-            server(valkey_command(ports[1], folder), ports[1], folder / "valkey.log"),
-        ):
-            bench = DetectorBench(
-                KafkaSettings(bootstrap_servers=f"127.0.0.1:{ports[0]}"),
-                RedisSettings.model_validate({"url": f"redis://127.0.0.1:{ports[1]}/0"}),
-                folder,
-            )
-            stream = asyncio.run(stream_per_s(bench, messages))
+    with stage() as bench:
+        stream = asyncio.run(stream_per_s(bench, messages))
     alone = model_alone_per_s(len(messages))
     print(f"{len(messages):,} readings: stream {stream:,.0f} rows/s, model alone {alone:,.0f}/s")
     print(f"ratio stream : model alone = {stream / alone:.2f}")

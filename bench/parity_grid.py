@@ -12,21 +12,17 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from bench.stage import stage
 from common.cmapss import Dataset, load_dataset
-from common.settings import KafkaSettings, RedisSettings, load_settings
-from deploy.local.programs import broker_command, free_port, valkey_command
+from common.settings import load_settings
 from detector.tools.parity import ParityReport, parity_report
-from tests.support.backends import server
-from tests.support.detector import DetectorBench
 from tests.support.fleet_messages import fleet_messages
 
 RUN = "grid"
@@ -54,33 +50,19 @@ class Cell:
 
 async def run_cell(cell: Cell) -> tuple[ParityReport, float]:
     """Return what was found, and how many readings a second the worker took in."""
-    ports = free_port(), free_port()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        with (
-            server(broker_command(ports[0]), ports[0], folder / "broker.log"),
-            server(valkey_command(ports[1], folder), ports[1], folder / "valkey.log"),
-        ):
-            bench = DetectorBench(
-                KafkaSettings(
-                    bootstrap_servers=f"127.0.0.1:{ports[0]}", partitions=cell.partitions
-                ),
-                RedisSettings.model_validate({"url": f"redis://127.0.0.1:{ports[1]}/0"}),
-                folder,
-            )
-            extra = {
-                "SURGELINE_DETECTOR__ARTIFACT": cell.dataset.name.lower(),
-                "SURGELINE_DETECTOR__MAX_BATCH_ROWS": str(cell.batch_rows),
-                "SURGELINE_LOG__LEVEL": "ERROR",
-            }
-            messages = fleet_messages(cell.dataset, RUN)
-            await bench.send(messages)
-            with bench.running(**extra):
-                began = time.perf_counter()
-                await bench.wait_for_verdicts(len(messages), timeout_s=1800)
-                speed = len(messages) / (time.perf_counter() - began)
-            environment = bench.environment(**extra)
-            return await parity_report(RUN, load_settings(environment)), speed
+    extra = {
+        "SURGELINE_DETECTOR__ARTIFACT": cell.dataset.name.lower(),
+        "SURGELINE_DETECTOR__MAX_BATCH_ROWS": str(cell.batch_rows),
+        "SURGELINE_LOG__LEVEL": "ERROR",
+    }
+    messages = fleet_messages(cell.dataset, RUN)
+    with stage(cell.partitions) as bench:
+        await bench.send(messages)
+        with bench.running(**extra):
+            began = time.perf_counter()
+            await bench.wait_for_verdicts(len(messages), timeout_s=1800)
+            speed = len(messages) / (time.perf_counter() - began)
+        return await parity_report(RUN, load_settings(bench.environment(**extra))), speed
 
 
 def line_of(cell: Cell, report: ParityReport, speed: float) -> str:

@@ -12,19 +12,17 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
-from pathlib import Path
 
 from redis.asyncio import Redis
 
 from bench.memory import resident_mb
+from bench.stage import stage
 from common.logs import configure_logging
-from common.settings import DetectorSettings, KafkaSettings, LogSettings, RedisSettings
-from deploy.local.programs import broker_command, free_port, valkey_command
+from common.settings import DetectorSettings, LogSettings
 from detector.adapters.kafka_history import KafkaHistory
 from detector.adapters.redis_state_store import RedisStateStore
 from detector.core.pipeline import AssetRun, conclude, decode_batch, prepare
@@ -35,7 +33,6 @@ from models.alarm import AlarmPolicy
 from models.artifact import load_artifact
 from models.serving import open_scorer
 from producer.simulator import simulate
-from tests.support.backends import server
 from tests.support.detector import DetectorBench
 from tests.support.fleet_messages import fleet_messages
 
@@ -131,24 +128,9 @@ def main() -> None:
     fleets = [fleet_messages(simulate(ENGINES, seed=n), f"run-{n}") for n in range(runs)]
     lives = [message for fleet in fleets for message in fleet]
     young = [message for fleet in fleets for message in fleet[: ENGINES * YOUTH_CYCLES]]
-    ports = free_port(), free_port()
-    with tempfile.TemporaryDirectory() as folder_name:
-        folder = Path(folder_name)
-        with (
-            server(broker_command(ports[0]), ports[0], folder / "broker.log"),
-            server(valkey_command(ports[1], folder), ports[1], folder / "valkey.log"),
-        ):
-            for name, messages in (("young", young), ("to failure", lives)):
-                bench = DetectorBench(
-                    KafkaSettings(
-                        bootstrap_servers=f"127.0.0.1:{ports[0]}",
-                        topic_prefix=name.replace(" ", "-"),
-                        partitions=1,
-                    ),
-                    RedisSettings.model_validate({"url": f"redis://127.0.0.1:{ports[1]}/0"}),
-                    folder,
-                )
-                asyncio.run(compare(name, bench, messages))
+    for name, messages in (("young", young), ("to failure", lives)):
+        with stage(partitions=1) as bench:
+            asyncio.run(compare(name, bench, messages))
 
 
 if __name__ == "__main__":

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from pathlib import Path
 
 import pytest
 
+from tests.support.backends import wait_until
 from tests.support.detector import DetectorBench
 from tests.support.outcomes import ReplayOutcome, assert_same_outcome, outcome_of
 
@@ -32,6 +35,23 @@ def workers(bench: DetectorBench) -> Iterator[list[subprocess.Popen[bytes]]]:
 def another(bench: DetectorBench) -> subprocess.Popen[bytes]:
     """Start a worker more; its status page gets a free port."""
     return bench.start(SURGELINE_DETECTOR__HTTP_PORT="0", **SMALL_BATCHES)
+
+
+def frozen_outside_a_write(process: subprocess.Popen[bytes], file: Path) -> bool:
+    """Freeze a worker, unless it holds the score store's lock just now.
+
+    Whoever is frozen with the lock of a SQLite file keeps everybody waiting until it thaws; that is
+    the locked file of ``test_score_store_down.py``.
+    """
+    process.send_signal(signal.SIGSTOP)
+    with closing(sqlite3.connect(file, timeout=0.2)) as other:
+        try:
+            other.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            process.send_signal(signal.SIGCONT)
+            return False
+        other.rollback()
+    return True
 
 
 @pytest.mark.timeout(240)
@@ -71,7 +91,8 @@ async def test_a_worker_frozen_past_its_session_cannot_overwrite_its_successor(
         await bench.send(messages[:half])
         await bench.wait_for_verdicts(half // 4)  # in the middle of its work
 
-        running[0].send_signal(signal.SIGSTOP)
+        file = bench.scores.sqlite_path
+        wait_until(lambda: frozen_outside_a_write(running[0], file), "a worker is frozen")
         running.append(another(bench))
         await bench.wait_for_verdicts(half)  # the successor has taken over and finished
         running[0].send_signal(signal.SIGCONT)

@@ -131,6 +131,15 @@ def _prepare(connection: sqlite3.Connection, path: Path, timeout_s: float) -> No
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA cache_size = -32000")  # KiB; four indexes of a busy day stay in it
     connection.execute("PRAGMA journal_size_limit = 67108864")  # a long read may swell the log
+    if _version(connection) == 0:
+        _create_tables(connection)
+
+
+def _create_tables(connection: sqlite3.Connection) -> None:
+    """Create the tables, unless another process has done so meanwhile.
+
+    Only a new file is locked for this: whoever opens a made one must not wait for its writer.
+    """
     connection.execute("BEGIN IMMEDIATE")
     try:
         if _version(connection) == 0:

@@ -25,10 +25,12 @@ from hypothesis import strategies as st
 
 from common.errors import BackendError, BackendRefusedError, BackendUnavailableError
 from common.records import Level, ScoreRecord, SourcePosition, Verdict
+from common.scorestore.factory import open_score_store
 from common.scorestore.memory import MemoryScoreStore
 from common.scorestore.port import ScoreQuery
 from common.scorestore.sqlite import SqliteScoreStore
 from common.scorestore.sqlite_schema import open_connection
+from common.settings import ScoreStoreSettings
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 NOBODY = 65534
@@ -98,6 +100,19 @@ async def test_a_lock_is_waited_for_and_then_reported_and_then_forgotten(path: P
         await store.write(rows(3))
 
         assert (await store.query(ScoreQuery())).records == rows(3)
+
+
+async def test_a_reader_opens_and_reads_while_somebody_holds_the_writers_lock(path: Path) -> None:
+    impatient = ScoreStoreSettings(sqlite_path=path, op_timeout_s=0.2)
+    async with open_score_store(impatient) as store:
+        await store.write(rows(3))
+
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        async with open_score_store(impatient) as store:
+            page = await store.query(ScoreQuery())
+
+    assert len(page.records) == 3
 
 
 async def test_waiting_for_a_lock_holds_up_neither_the_loop_nor_readers(path: Path) -> None:

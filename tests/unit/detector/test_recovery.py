@@ -112,6 +112,52 @@ async def test_a_rebuild_that_was_killed_goes_on_where_it_was(whole: Store, part
     assert store.values == whole.values
 
 
+class MortalStore(Store):
+    """The process dies at a call of the store: just before it is made, or just after."""
+
+    def __init__(self, dies_at: int, *, arrives: bool) -> None:
+        super().__init__()
+        self.calls = 0
+        self._dies_at, self._arrives = dies_at, arrives
+
+    async def read(self, keys: Sequence[AssetRun], partitions: Sequence[int]) -> Stored:
+        self._call(dies=True)
+        return await super().read(keys, partitions)
+
+    async def write(
+        self, states: Mapping[AssetRun, NextState], progress: Mapping[int, NextProgress]
+    ) -> Sequence[AssetRun]:
+        self._call(dies=not self._arrives)
+        refused = await super().write(states, progress)
+        if self.calls == self._dies_at:
+            raise Killed
+        return refused
+
+    def _call(self, *, dies: bool) -> None:
+        self.calls += 1
+        if dies and self.calls == self._dies_at:
+            raise Killed
+
+
+@pytest.mark.parametrize("arrives", [True, False], ids=["after the call", "before the call"])
+async def test_a_rebuild_that_dies_at_any_call_of_the_store_is_finished_by_the_next(
+    whole: Store, arrives: bool
+) -> None:
+    undisturbed = MortalStore(0, arrives=arrives)
+    await Rebuild(undisturbed).run()
+
+    for dies_at in range(1, undisturbed.calls + 1):
+        store = MortalStore(dies_at, arrives=arrives)
+        with pytest.raises(Killed):
+            await Rebuild(store).run()
+        await Rebuild(store).run()
+
+        assert store.values == whole.values, dies_at
+        assert store.progress == {0: END}, dies_at
+
+    assert undisturbed.calls > 3 * 9  # a read and two writes for each part, at least
+
+
 @pytest.mark.parametrize("read", [1, 2, 6, 10])
 async def test_states_lost_again_in_the_middle_are_rebuilt_from_the_beginning(
     whole: Store, read: int

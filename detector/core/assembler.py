@@ -79,20 +79,24 @@ def assemble(
             details.append("operating settings outside every regime of the training data")
             continue
         stretch.add(rows[index])
-        gap = f"{missing} {'cycle' if missing == 1 else 'cycles'} missing before it"
         if refused:
             verdicts.append(Verdict.GAP)
-            details.append(gap)
+            details.append(_gap(missing))
             continue
         warming_up = stretch.length < window_length
         verdicts.append(Verdict.WARMING_UP if warming_up else Verdict.SCORED)
-        parts = [f"{stretch.length} of {window_length} cycles"] if warming_up else []
-        parts += [f"{gap}, bridged"] if missing else []
-        details.append("; ".join(parts))
+        detail = f"{stretch.length} of {window_length} cycles" if warming_up else ""
+        if missing:
+            detail = "; ".join(filter(None, [detail, f"{_gap(missing)}, bridged"]))
+        details.append(detail)
     ring = stretch.tail()
     windows.append(stretch.cut())
     after = replace(state, ring=ring, last_cycle=last, seen_from=seen_from)
     return Assembled(verdicts, details, np.concatenate(windows), after)
+
+
+def _gap(missing: int) -> str:
+    return f"{missing} {'cycle' if missing == 1 else 'cycles'} missing before it"
 
 
 class _Stretch:

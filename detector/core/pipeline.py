@@ -217,6 +217,7 @@ def _conclude_asset(
 ) -> AssetState:
     alarm = asset.assembled.state.alarm
     label = model_label(scorer.ref)
+    any_stuck: list[bool] = np.any(stuck, axis=1).tolist()
     position = 0
     for item, verdict, detail in zip(
         asset.decoded, asset.assembled.verdicts, asset.assembled.details, strict=True
@@ -229,7 +230,7 @@ def _conclude_asset(
             continue
         score, shares = float(scores.scores[position]), scores.shares[position]
         warning = ""
-        if stuck[position].any():
+        if any_stuck[position]:
             names = [scorer.channels[index] for index in np.flatnonzero(stuck[position])]
             warning = stuck_sentence(names, scorer.window_length)
             plain = replace(plain, detail="; ".join(filter(None, [detail, warning])))

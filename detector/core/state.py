@@ -128,5 +128,7 @@ def unpack(value: bytes, model: bytes, n_channels: int) -> AssetState:
         empty = np.empty((0, n_channels), np.float32)
         return AssetState(model, empty, last_cycle, seen_from, AlarmState(), fence)
     ring = np.frombuffer(body, "<f4").reshape(n, channels)
+    if warn and not onset:  # by an earlier version, which allowed no gap in a row of scores
+        onset = last_cycle - warn + 1
     alarm = AlarmState(LEVELS[level], onset, warn, crit, quiet)
     return AssetState(model, ring, last_cycle, seen_from, alarm, fence)

@@ -17,6 +17,9 @@ OTHER = model_digest("cd" * 32)
 COUNT = st.integers(0, 2**16 - 1)
 CYCLE = st.integers(0, 2**31 - 1)
 
+alarms = st.builds(AlarmState, st.sampled_from(Level), CYCLE, COUNT, COUNT, COUNT).filter(
+    lambda alarm: alarm.onset_cycle > 0 or not alarm.warning_row  # a row began at some cycle
+)
 states = st.builds(
     AssetState,
     model=st.just(MODEL),
@@ -25,7 +28,7 @@ states = st.builds(
     ),
     last_cycle=CYCLE,
     seen_from=CYCLE,
-    alarm=st.builds(AlarmState, st.sampled_from(Level), CYCLE, COUNT, COUNT, COUNT),
+    alarm=alarms,
     fence=st.builds(Fence, st.integers(-1, 2**31 - 1), st.integers(0, 2**63 - 1)),
 )
 
@@ -41,6 +44,12 @@ def test_what_is_packed_is_unpacked(state: AssetState) -> None:
         state.alarm,
         state.fence,
     )
+
+
+def test_a_row_stored_without_its_onset_by_an_earlier_version_gets_it_back() -> None:
+    old = AssetState(MODEL, np.empty((0, 3), np.float32), 40, 1, AlarmState(warning_row=2))
+
+    assert unpack(old.pack(), MODEL, 3).alarm == AlarmState(onset_cycle=39, warning_row=2)
 
 
 @given(states)

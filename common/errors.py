@@ -69,6 +69,11 @@ class RejectReason(StrEnum):
     OUT_OF_RANGE = "out_of_range"
     KEY_MISMATCH = "key_mismatch"
     EMPTY = "empty"
+    WRONG_PARTITION = "wrong_partition"
+    DAMAGED_BATCH = "damaged_batch"
+    UNKNOWN_CODEC = "unknown_codec"
+    BATCH_TOO_LARGE = "batch_too_large"
+    INTERNAL_ERROR = "internal_error"
 
 
 class InvalidRecordError(SurgelineError):

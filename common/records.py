@@ -214,7 +214,9 @@ class DeadLetter(WireRecord):
         topic: Where it was read.
         partition: Where it was read.
         offset: Where it was read.
-        received_at: The broker's timestamp of the message, UTC, so that a redelivery is identical.
+        last_offset: For a batch of records that cannot be decoded, the offset of its last one.
+        received_at: The broker's timestamp of the message, UTC, so that a redelivery is identical;
+            none where it has none that is a time.
     """
 
     schema_version: Literal[1] = 1
@@ -227,7 +229,8 @@ class DeadLetter(WireRecord):
     topic: str
     partition: int
     offset: int
-    received_at: UtcTimestamp
+    last_offset: int | None = None
+    received_at: UtcTimestamp | None
 
 
 MAX_ORIGINAL_BYTES: Final = 256 * 1024

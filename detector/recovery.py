@@ -10,15 +10,15 @@ warm up again, and nobody gets a score from half a window.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
 from typing import Final
 
 from common.logs import get_logger
-from detector.core.decoding import SourceRecord
 from detector.core.past import Past, Readings, Restorer
 from detector.core.pipeline import AssetRun
 from detector.core.policy import InputPolicy
+from detector.core.source import Span
 from detector.ports import NextProgress, StateStore, TopicHistory
 from detector.protocol import Point, PointListener, ignore_points
 from models.alarm import AlarmPolicy
@@ -31,14 +31,6 @@ PART_BATCHES: Final = 16
 
 PORTION_KEYS: Final = 1000
 """States read and written at once: 1.7 MB of the shipped models'."""
-
-
-def first_offsets(records: Sequence[SourceRecord]) -> dict[int, int]:
-    """Return the first offset of each partition in a batch."""
-    found: dict[int, int] = {}
-    for record in records:
-        found.setdefault(record.position.partition, record.position.offset)
-    return found
 
 
 def behind(first: Mapping[int, int], progress: Mapping[int, int]) -> dict[int, int | None]:
@@ -59,20 +51,17 @@ def behind(first: Mapping[int, int], progress: Mapping[int, int]) -> dict[int, i
 
 
 def next_progress(
-    records: Sequence[SourceRecord], progress: Mapping[int, int]
+    spans: Mapping[int, Span], progress: Mapping[int, int]
 ) -> dict[int, NextProgress]:
     """Return how far each partition reaches after a batch; a redelivery never takes it back.
 
     Args:
-        records: The batch.
+        spans: What the batch covered of each partition.
         progress: What is stored.
     """
-    ends: dict[int, int] = {}
-    for record in records:
-        ends[record.position.partition] = record.position.offset + 1
     return {
-        partition: NextProgress(max(end, progress.get(partition, 0)), progress.get(partition))
-        for partition, end in ends.items()
+        partition: NextProgress(max(span.end, progress.get(partition, 0)), progress.get(partition))
+        for partition, span in spans.items()
     }
 
 

@@ -22,14 +22,21 @@ from common.logs import get_logger
 from common.records import Alert, DeadLetter, ScoreRecord
 from common.retry import Backoff, retrying
 from common.scorestore.port import ScoreStore
-from detector.core.decoding import SourceRecord
-from detector.core.pipeline import AssetRun, Outcome, conclude, decode_batch, prepare
+from detector.core.pipeline import (
+    AssetRun,
+    Outcome,
+    conclude,
+    decode_batch,
+    prepare,
+    unreadable_letter,
+)
 from detector.core.policy import InputPolicy
+from detector.core.source import SourceBatch
 from detector.health import Health
 from detector.metrics import DetectorMetrics
 from detector.ports import OutputPublisher, StateStore, Stored, TopicHistory
 from detector.protocol import Point, PointListener, ignore_points
-from detector.recovery import StateRebuilder, behind, first_offsets, next_progress
+from detector.recovery import StateRebuilder, behind, next_progress
 from models.alarm import AlarmPolicy
 from models.serving import WindowScorer
 
@@ -85,13 +92,13 @@ class DetectorService:
             scorer, ports.states, ports.history, policy.alarm, policy.input, at
         )
 
-    async def process(self, records: Sequence[SourceRecord]) -> Outcome:
+    async def process(self, source: SourceBatch) -> Outcome:
         """Give every record its verdict; on return the records may be acknowledged.
 
         While a backend is down this waits and tries again, holding no more than these records.
 
         Args:
-            records: In offset order within each partition; any mix of partitions.
+            source: What one fetch brought.
 
         Returns:
             What was written.
@@ -100,15 +107,17 @@ class DetectorService:
             BackendRefusedError: If a backend will never take it; nothing may be acknowledged.
         """
         with self._metrics.in_hand.track_inprogress():
-            return await self._process(records)
+            return await self._process(source)
 
-    async def _process(self, records: Sequence[SourceRecord]) -> Outcome:
+    async def _process(self, source: SourceBatch) -> Outcome:
+        records = source.records
         self._metrics.batch_rows.observe(len(records))
         self._at(Point.RECEIVED)
         with self._timed("decode"):
             batch = decode_batch(records, self._scorer, self._policy.input)
+            dead_letters = [*batch.dead_letters, *map(unreadable_letter, source.unreadable)]
         self._at(Point.DECODED)
-        stored = await self._read_states(list(batch.by_asset), records)
+        stored = await self._read_states(list(batch.by_asset), source)
         self._at(Point.STATES_READ)
         with self._timed("assemble"):
             plan = prepare(batch, stored.states, self._scorer, self._policy.input)
@@ -124,25 +133,23 @@ class DetectorService:
         await self._try("write_scores", lambda: self._ports.scores.write(verdicts))
         self._at(Point.SCORES_WRITTEN)
         await self._try(
-            "publish", lambda: self._ports.publisher.publish(outcome.alerts, batch.dead_letters)
+            "publish", lambda: self._ports.publisher.publish(outcome.alerts, dead_letters)
         )
         self._at(Point.PUBLISHED)
-        progress = next_progress(records, stored.progress)
+        progress = next_progress(source.spans, stored.progress)
         stale = await self._try(
             "write_states", lambda: self._ports.states.write(outcome.states, progress)
         )
         if stale:
             self._metrics.stale_states.inc(len(stale))
             logger.warning("another worker has gone on with these assets", assets=list(stale)[:5])
-        self._count(records, verdicts, outcome.alerts, batch.dead_letters)
+        self._count(source, verdicts, outcome.alerts, dead_letters)
         self._at(Point.STATES_WRITTEN)
         return outcome
 
-    async def _read_states(
-        self, keys: Sequence[AssetRun], records: Sequence[SourceRecord]
-    ) -> Stored:
+    async def _read_states(self, keys: Sequence[AssetRun], source: SourceBatch) -> Stored:
         """Return the states of a batch's assets, rebuilt first where the store has lost them."""
-        first = first_offsets(records)
+        first = {partition: span.begin for partition, span in source.spans.items()}
         states = self._ports.states
         while True:
             stored = await self._try("read_states", lambda: states.read(keys, list(first)))
@@ -184,7 +191,7 @@ class DetectorService:
 
     def _count(
         self,
-        records: Sequence[SourceRecord],
+        source: SourceBatch,
         verdicts: Sequence[ScoreRecord],
         alerts: Sequence[Alert],
         dead_letters: Sequence[DeadLetter],
@@ -197,5 +204,5 @@ class DetectorService:
         for letter in dead_letters:
             metrics.dead_letters.labels(letter.reason).inc()
         now_ms = self._ports.clock.now().timestamp() * 1000
-        for record in records:
+        for record in source.records:
             metrics.latency.observe(max(0.0, now_ms - record.published_ts_ms) / 1000)

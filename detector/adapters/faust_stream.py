@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 
 import faust
 from faust.app import BootStrategy
@@ -14,7 +14,7 @@ from common.logs import get_logger
 from common.settings import DetectorSettings, KafkaSettings
 from detector.adapters.faust_chunks import ChunkTransport, RawSchema
 from detector.adapters.source_records import source_records
-from detector.core.decoding import SourceRecord
+from detector.core.source import SourceBatch, dense
 
 logger = get_logger(__name__)
 
@@ -61,7 +61,7 @@ def build_faust_app(kafka: KafkaSettings, detector: DetectorSettings) -> faust.A
 def add_agent(
     app: faust.App,
     topic: str,
-    process: Callable[[Sequence[SourceRecord]], Awaitable[object]],
+    process: Callable[[SourceBatch], Awaitable[object]],
     on_joined: Callable[[], object],
     on_revoked: Callable[[], object],
     fatal: asyncio.Future[None],
@@ -97,7 +97,7 @@ def add_agent(
         async for event in stream.noack().events():
             if not (fatal.done() or abandon.is_set()):
                 try:
-                    work = process(source_records(event.value.records))
+                    work = process(dense(source_records(event.value.records)))
                     if await finished(work, abandon):
                         app.consumer.mark_processed(event.value)
                 except Exception as exc:  # noqa: BLE001 - whatever it is, nothing may follow it

@@ -12,7 +12,7 @@ from common.kafka import started
 from common.settings import KafkaSettings
 from common.topics import Topics
 from detector.adapters.source_records import source_records
-from detector.core.decoding import SourceRecord
+from detector.core.source import SourceRecord
 
 FETCH_WAIT_MS = 500
 

@@ -7,8 +7,8 @@ from types import TracebackType
 from typing import Self
 
 from common.records import Alert, DeadLetter
-from detector.core.decoding import SourceRecord
 from detector.core.pipeline import AssetRun, NextState
+from detector.core.source import SourceRecord
 from detector.core.state import FENCE, Fence, unpack
 from detector.ports import NextProgress, Stored
 

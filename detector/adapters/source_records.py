@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from aiokafka.structs import ConsumerRecord
 
-from common.records import SourcePosition
-from detector.core.decoding import SourceRecord
+from common.records import EARLIEST, LATEST, SourcePosition
+from detector.core.source import SourceRecord
+
+EARLIEST_MS: Final = int(EARLIEST.timestamp() * 1000)
+LATEST_MS: Final = int(LATEST.timestamp() * 1000)
 
 
 def source_records(records: Sequence[ConsumerRecord]) -> list[SourceRecord]:
@@ -15,9 +19,16 @@ def source_records(records: Sequence[ConsumerRecord]) -> list[SourceRecord]:
     return [
         SourceRecord(
             SourcePosition(record.topic, record.partition, record.offset),
-            record.timestamp or 0,
+            _stamp(record.timestamp),
             record.key,
             record.value,
         )
         for record in records
     ]
+
+
+def _stamp(timestamp_ms: int | None) -> int:
+    """Return a record's stamp, or 0 for one that is no time: some producers use other units."""
+    if timestamp_ms is None or not EARLIEST_MS <= timestamp_ms < LATEST_MS:
+        return 0
+    return timestamp_ms

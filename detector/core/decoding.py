@@ -3,37 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from common.channels import BY_NAME, SETTING_NAMES
 from common.errors import InvalidRecordError, RejectReason
-from common.records import AssetId, Cycle, RunId, SensorReading, SourcePosition, UtcTimestamp
+from common.records import AssetId, Cycle, RunId, SensorReading, UtcTimestamp
 from detector.core.policy import InputPolicy
+from detector.core.source import SourceRecord
 
 SHOWN_CHARACTERS = 120
 
 Limits = tuple[tuple[str, float, float], ...]
 """Of each used sensor: name, lowest and highest plausible value."""
-
-
-@dataclass(frozen=True, slots=True)
-class SourceRecord:
-    """A record as it came from the readings topic.
-
-    Attributes:
-        position: Where it stood.
-        published_ts_ms: The broker's timestamp, UTC epoch milliseconds.
-        key: Its key.
-        value: Its value; none for a tombstone.
-    """
-
-    position: SourcePosition
-    published_ts_ms: int
-    key: bytes | None
-    value: bytes | None
 
 
 class ReadingIdentity(BaseModel):

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from common.records import Verdict
 from detector.core.assembler import Assembled, assemble
-from detector.core.decoding import SourceRecord
 from detector.core.pipeline import AssetRun, NextState, decode_batch, normalised_rows
 from detector.core.policy import InputPolicy
+from detector.core.source import SourceRecord
 from detector.core.state import AssetState, Fence, fresh_state, model_digest
 from models.alarm import AlarmPolicy, AlarmState, interrupt, is_quiet, step
 from models.serving import Thresholds, WindowScorer

@@ -32,8 +32,9 @@ from common.records import (
 )
 from detector.core.alerts import contributions, make_alert, model_label
 from detector.core.assembler import Assembled, assemble
-from detector.core.decoding import SourceRecord, decode, identify
+from detector.core.decoding import decode, identify
 from detector.core.policy import InputPolicy
+from detector.core.source import SourceRecord, UnreadableBatch
 from detector.core.state import AssetState, Fence, fresh_state, model_digest
 from detector.core.stuck import stuck_channels, stuck_sentence
 from models.alarm import AlarmPolicy, interrupt, level_of, step
@@ -258,7 +259,28 @@ def dead_letter(record: SourceRecord, error: InvalidRecordError) -> DeadLetter:
         topic=record.position.topic,
         partition=record.position.partition,
         offset=record.position.offset,
-        received_at=EPOCH + timedelta(milliseconds=record.published_ts_ms),
+        received_at=(
+            EPOCH + timedelta(milliseconds=record.published_ts_ms)
+            if record.published_ts_ms
+            else None
+        ),
+    )
+
+
+def unreadable_letter(batch: UnreadableBatch) -> DeadLetter:
+    """Return the dead letter of a batch of records nobody can read."""
+    return DeadLetter(
+        reason=batch.reason.value,
+        message=batch.message,
+        original_key=None,
+        original=_base64(batch.original[:MAX_ORIGINAL_BYTES]),
+        original_size=batch.original_size,
+        original_sha256=batch.original_sha256,
+        topic=batch.position.topic,
+        partition=batch.position.partition,
+        offset=batch.position.offset,
+        last_offset=batch.last_offset,
+        received_at=None,
     )
 
 

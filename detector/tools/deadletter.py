@@ -25,7 +25,8 @@ from common.kafka import make_producer, started
 from common.records import MAX_ORIGINAL_BYTES, DeadLetter, SourcePosition
 from common.settings import KafkaSettings
 from common.topics import Topics
-from detector.core.decoding import ReadingIdentity, SourceRecord, identify
+from detector.core.decoding import ReadingIdentity, identify
+from detector.core.source import SourceRecord
 from detector.tools.topic import Progress, silent, topic_records
 
 AGE: Final = re.compile(r"(\d{1,9})([smhd])", re.ASCII)
@@ -67,6 +68,10 @@ class Letter:
     def of_asset(self, asset_id: str) -> bool:
         """Return whether payload or key name this asset."""
         return asset_id in (self.asset_id, (self.key or b"").decode(errors="backslashreplace"))
+
+    def since(self, moment: datetime) -> bool:
+        """Return whether it may have come at that moment or later; some have no stamp to tell."""
+        return self.letter.received_at is None or self.letter.received_at >= moment
 
 
 async def read_letters(settings: KafkaSettings, progress: Progress = silent) -> list[Letter]:
@@ -114,7 +119,7 @@ def select(
         for item in letters
         if (reason is None or item.letter.reason == reason)
         and (asset_id is None or item.of_asset(asset_id))
-        and (since is None or item.letter.received_at >= since)
+        and (since is None or item.since(since))
     ]
 
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from common.errors import UserError
-from common.records import Alert
+from common.records import Alert, DeadLetter
 from detector.tools.deadletter import Letter, count_reasons, decoded_original
 from detector.tools.matching import MovedAlert
 from detector.tools.parity import ParityReport
@@ -160,7 +160,7 @@ def show_letters(letters: Sequence[Letter], latest: int, console: Console) -> No
     for item in letters[-latest:]:
         table.add_row(
             Text(item.position),
-            f"{item.letter.received_at:%Y-%m-%d %H:%M:%S}Z",
+            _received(item.letter, "%Y-%m-%d %H:%M:%S"),
             item.letter.reason,
             Text(item.asset_id),
             Text(item.letter.message),
@@ -176,7 +176,7 @@ def show_letter(item: Letter, max_bytes: int, refused: str | None, console: Cons
     letter, identity = item.letter, item.identity
     facts = {
         "position": item.position,
-        "received": f"{letter.received_at:%Y-%m-%d %H:%M:%S.%f}Z",
+        "received": _received(letter, "%Y-%m-%d %H:%M:%S.%f"),
         "reason": letter.reason,
         "message": letter.message,
         "key": "none" if item.key is None else repr(item.key)[1:],
@@ -198,6 +198,10 @@ def show_letter(item: Letter, max_bytes: int, refused: str | None, console: Cons
         console.print(
             f"... {letter.original_size - len(shown):,} more bytes; see --max-bytes.", style="dim"
         )
+
+
+def _received(letter: DeadLetter, layout: str) -> str:
+    return "unknown" if letter.received_at is None else f"{letter.received_at:{layout}}Z"
 
 
 def _largest(report: ParityReport) -> str:

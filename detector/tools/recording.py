@@ -16,9 +16,9 @@ from common.records import SensorReading, SourcePosition
 from common.settings import KafkaSettings
 from common.topics import Topics
 from detector.adapters.source_records import source_records
-from detector.core.decoding import SourceRecord
 from detector.core.pipeline import Decoded, DecodedBatch, decode_batch
 from detector.core.policy import InputPolicy
+from detector.core.source import SourceRecord
 from detector.tools.topic import Progress, silent, topic_records
 from models.serving import WindowScorer
 

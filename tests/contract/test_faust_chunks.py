@@ -6,7 +6,7 @@ These fail when an upgrade of Faust or aiokafka moves a private name the adapter
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
@@ -16,7 +16,7 @@ from common.kafka import ensure_topics, make_producer, started
 from common.settings import DetectorSettings, KafkaSettings
 from common.topics import Topics
 from detector.adapters.faust_stream import add_agent, build_faust_app
-from detector.core.decoding import SourceRecord
+from detector.core.source import SourceBatch, SourceRecord
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -35,12 +35,12 @@ class Recorder:
     def values(self) -> list[bytes | None]:
         return [record.value for batch in self.batches for record in batch]
 
-    async def process(self, records: Sequence[SourceRecord]) -> None:
+    async def process(self, source: SourceBatch) -> None:
         self.started = True
         await self.may_go_on.wait()
         if self.fails:
             raise RuntimeError("the service gave up")
-        self.batches.append(list(records))
+        self.batches.append(list(source.records))
 
 
 async def until(condition: Callable[[], bool], timeout_s: float = 40.0) -> None:

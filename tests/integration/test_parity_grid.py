@@ -20,8 +20,8 @@ from common.retry import Backoff
 from common.scorestore.memory import MemoryScoreStore
 from common.scorestore.port import ScoreQuery
 from detector.adapters.memory import MemoryHistory, MemoryPublisher, MemoryStateStore
-from detector.core.decoding import SourceRecord
 from detector.core.policy import InputPolicy
+from detector.core.source import SourceRecord, dense
 from detector.core.state import model_digest
 from detector.health import Health
 from detector.metrics import DetectorMetrics
@@ -79,7 +79,7 @@ async def live(
     )
     rest = iter(records)
     while part := list(islice(rest, batch)):
-        await service.process(part)
+        await service.process(dense(part))
     found: Scores = {}
     cursor: str | None = None
     while True:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from common.channels import SENSOR_NAMES, SENSORS
 from common.records import ModelRef, SensorReading, SourcePosition
-from detector.core.decoding import SourceRecord
 from detector.core.policy import InputPolicy
+from detector.core.source import SourceRecord
 from models.serving import NormalisedRows, Thresholds, WindowScores
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from common.records import SensorReading, SourcePosition
-from detector.core.decoding import SourceRecord
+from detector.core.source import SourceRecord
 from models.serving import Thresholds, WindowScores
 from tests.support.builders import START, TOPIC, MeanScorer, changed, reading
 

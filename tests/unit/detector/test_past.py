@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from common.records import Level
 from detector.core import past as module
-from detector.core.decoding import SourceRecord
 from detector.core.past import Past, Restorer
 from detector.core.pipeline import AssetRun, conclude, decode_batch, prepare
 from detector.core.policy import InputPolicy
+from detector.core.source import SourceRecord
 from detector.core.state import AssetState
 from models.alarm import AlarmPolicy
 from models.serving import WindowScores

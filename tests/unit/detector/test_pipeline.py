@@ -10,9 +10,9 @@ import numpy as np
 
 from common.records import Alert, ScoreRecord, Transition, Verdict
 from detector.adapters.memory import MemoryStateStore
-from detector.core.decoding import SourceRecord
 from detector.core.pipeline import DecodedBatch, conclude, decode_batch, prepare
 from detector.core.policy import InputPolicy
+from detector.core.source import SourceRecord
 from detector.core.state import model_digest, unpack
 from models.alarm import AlarmPolicy
 from tests.support.builders import INPUTS, MeanScorer, reading, record, records

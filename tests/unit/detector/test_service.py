@@ -13,6 +13,7 @@ from common.retry import Backoff
 from common.scorestore.memory import MemoryScoreStore
 from detector.adapters.memory import MemoryHistory, MemoryPublisher, MemoryStateStore
 from detector.core.pipeline import AssetRun, NextState
+from detector.core.source import dense
 from detector.core.state import model_digest
 from detector.health import Health
 from detector.metrics import DetectorMetrics
@@ -126,7 +127,7 @@ class Stage:
 async def test_outputs_come_before_states_and_scores_before_alerts() -> None:
     stage = Stage()
 
-    await stage.service.process(FLIGHT)
+    await stage.service.process(dense(FLIGHT))
 
     assert stage.script.calls == ["read_states", "write_scores", "publish", "write_states"]
     assert stage.points == [
@@ -148,8 +149,8 @@ async def test_outputs_come_before_states_and_scores_before_alerts() -> None:
 async def test_a_backend_that_is_down_is_waited_for_and_nothing_is_lost(step: str) -> None:
     stage, undisturbed = Stage(**{step: 4}), Stage()
 
-    await undisturbed.service.process(FLIGHT)
-    await stage.service.process(FLIGHT)
+    await undisturbed.service.process(dense(FLIGHT))
+    await stage.service.process(dense(FLIGHT))
 
     assert stage.clock.sleeps == [0.5, 1.0, 2.0, 2.0]
     assert await stage.scores.verdict_counts() == await undisturbed.scores.verdict_counts()
@@ -168,7 +169,7 @@ async def test_health_says_why_while_it_waits_and_recovers() -> None:
         await original(seconds)
 
     stage.clock.sleep = sleep  # type: ignore[method-assign]
-    await stage.service.process(FLIGHT)
+    await stage.service.process(dense(FLIGHT))
 
     assert seen == [{"write_scores": "write_scores is down"}]
     assert stage.health.problems == {}
@@ -184,7 +185,7 @@ async def test_a_backend_that_refuses_for_good_ends_the_batch_unacknowledged() -
     stage.scores.write = refuse  # type: ignore[method-assign]
 
     with pytest.raises(BackendRefusedError, match="wrong token"):
-        await stage.service.process(FLIGHT)
+        await stage.service.process(dense(FLIGHT))
 
     assert stage.states.values == {}
 
@@ -199,7 +200,7 @@ async def test_bad_messages_are_dead_letters_and_the_good_ones_get_their_verdict
         record(reading(2), 3),
     ]
 
-    await stage.service.process(batch)
+    await stage.service.process(dense(batch))
 
     assert [letter.reason for letter in stage.publisher.dead_letters] == [
         "malformed_json",
@@ -211,10 +212,10 @@ async def test_bad_messages_are_dead_letters_and_the_good_ones_get_their_verdict
 
 async def test_a_worker_that_lost_its_assets_says_so_and_leaves_them_alone() -> None:
     stage, successor = Stage(), Stage()
-    await stage.service.process(FLIGHT[:3])
+    await stage.service.process(dense(FLIGHT[:3]))
     successor.states.values = dict(stage.states.values)
     successor.states.progress = dict(stage.states.progress)
-    await successor.service.process(FLIGHT[3:])
+    await successor.service.process(dense(FLIGHT[3:]))
     read = dict(stage.states.values)
     stage.states.values = dict(successor.states.values)
     stage.states.progress = dict(successor.states.progress)
@@ -225,7 +226,7 @@ async def test_a_worker_that_lost_its_assets_says_so_and_leaves_them_alone() -> 
         return await store.read(keys, partitions)
 
     stage.states.read = stale  # type: ignore[method-assign]
-    await stage.service.process(FLIGHT[3:5])
+    await stage.service.process(dense(FLIGHT[3:5]))
 
     assert stage.states.values == successor.states.values
     assert stage.states.progress == successor.states.progress == {0: len(FLIGHT)}
@@ -235,7 +236,7 @@ async def test_a_worker_that_lost_its_assets_says_so_and_leaves_them_alone() -> 
 async def test_latency_runs_from_the_brokers_timestamp() -> None:
     stage = Stage()
 
-    await stage.service.process(FLIGHT)
+    await stage.service.process(dense(FLIGHT))
 
     assert stage.metric("surgeline_latency_seconds_count") == len(FLIGHT)
     assert stage.metric("surgeline_latency_seconds_sum") == pytest.approx(100.0 * len(FLIGHT))
@@ -243,13 +244,13 @@ async def test_latency_runs_from_the_brokers_timestamp() -> None:
 
 async def test_states_lost_between_batches_are_rebuilt_without_outputs() -> None:
     stage, undisturbed = Stage(), Stage()
-    await undisturbed.service.process(FLIGHT)
-    await stage.service.process(FLIGHT[:5])
+    await undisturbed.service.process(dense(FLIGHT))
+    await stage.service.process(dense(FLIGHT[:5]))
     stage.states.values.clear()
     stage.states.progress.clear()
     alerts_before = len(stage.publisher.alerts)
 
-    await stage.service.process(FLIGHT[5:])
+    await stage.service.process(dense(FLIGHT[5:]))
 
     assert stage.history.reads == [(0, None, 5)]
     assert stage.states.values == undisturbed.states.values
@@ -259,13 +260,13 @@ async def test_states_lost_between_batches_are_rebuilt_without_outputs() -> None
 
 async def test_states_from_an_old_snapshot_are_brought_up_to_date() -> None:
     stage, undisturbed = Stage(), Stage()
-    await undisturbed.service.process(FLIGHT)
-    await stage.service.process(FLIGHT[:2])
+    await undisturbed.service.process(dense(FLIGHT))
+    await stage.service.process(dense(FLIGHT[:2]))
     snapshot = dict(stage.states.values), dict(stage.states.progress)
-    await stage.service.process(FLIGHT[2:5])
+    await stage.service.process(dense(FLIGHT[2:5]))
     stage.states.values, stage.states.progress = snapshot
 
-    await stage.service.process(FLIGHT[5:])
+    await stage.service.process(dense(FLIGHT[5:]))
 
     assert stage.history.reads == [(0, 2, 5)]
     assert stage.states.values == undisturbed.states.values
@@ -273,8 +274,8 @@ async def test_states_from_an_old_snapshot_are_brought_up_to_date() -> None:
 
 async def test_states_lost_in_the_middle_of_a_batch_are_noticed_at_the_next() -> None:
     stage, undisturbed = Stage(), Stage()
-    await undisturbed.service.process(FLIGHT)
-    await stage.service.process(FLIGHT[:3])
+    await undisturbed.service.process(dense(FLIGHT))
+    await stage.service.process(dense(FLIGHT[:3]))
     publish = stage.publisher.publish
 
     async def lose_everything(alerts: Sequence[Alert], dead_letters: Sequence[DeadLetter]) -> None:
@@ -283,11 +284,11 @@ async def test_states_lost_in_the_middle_of_a_batch_are_noticed_at_the_next() ->
         await publish(alerts, dead_letters)
 
     stage.publisher.publish = lose_everything  # type: ignore[method-assign]
-    await stage.service.process(FLIGHT[3:5])
+    await stage.service.process(dense(FLIGHT[3:5]))
     stage.publisher.publish = publish  # type: ignore[method-assign]
     assert stage.states.progress == {}
 
-    await stage.service.process(FLIGHT[5:])
+    await stage.service.process(dense(FLIGHT[5:]))
 
     assert stage.states.values == undisturbed.states.values
     assert stage.states.progress == undisturbed.states.progress
@@ -297,7 +298,7 @@ async def test_what_retention_has_eaten_warms_up_again() -> None:
     stage = Stage()
     stage.history.records = FLIGHT[4:]
 
-    await stage.service.process(FLIGHT[5:])
+    await stage.service.process(dense(FLIGHT[5:]))
 
     assert await stage.scores.verdict_counts() == {Verdict.WARMING_UP: 2}
 
@@ -305,7 +306,7 @@ async def test_what_retention_has_eaten_warms_up_again() -> None:
 async def test_a_batch_at_the_start_of_the_topic_reads_no_history() -> None:
     stage = Stage()
 
-    await stage.service.process(FLIGHT)
-    await stage.service.process(FLIGHT)
+    await stage.service.process(dense(FLIGHT))
+    await stage.service.process(dense(FLIGHT))
 
     assert stage.history.reads == []

@@ -20,6 +20,7 @@ from common.retry import Backoff
 from common.scorestore.memory import MemoryScoreStore
 from detector.adapters.memory import MemoryHistory, MemoryPublisher, MemoryStateStore
 from detector.core.policy import InputPolicy
+from detector.core.source import dense
 from detector.core.state import model_digest
 from detector.health import Health
 from detector.metrics import DetectorMetrics
@@ -112,7 +113,7 @@ class World:
 
     async def take_whole(self) -> Seen:
         """Take in every partition as one batch."""
-        await self.service.process([r for part in self.topic.records.values() for r in part])
+        await self.service.process(dense([r for part in self.topic.records.values() for r in part]))
         return self.seen
 
     async def take(self, chance: random.Random, largest: int) -> Seen:
@@ -125,7 +126,7 @@ class World:
             }
             before = dict(self.states.values), dict(self.states.progress)
             await self.service.process(
-                [r for p, end in ends.items() for r in self.topic.records[p][done[p] : end]]
+                dense([r for p, end in ends.items() for r in self.topic.records[p][done[p] : end]])
             )
             match chance.choice(
                 ["", "", "", "crash before states", "crash before offsets", "loss"]

@@ -88,6 +88,7 @@ def test_letters_are_chosen_by_all_filters_together() -> None:
         letter(reading(1).to_json(), 2, key=b"engine-2"),
     ]
     received = letters[0].letter.received_at
+    assert received is not None
 
     assert select(letters) == letters
     assert select(letters, reason="malformed_json", asset_id="engine-2") == [letters[1]]

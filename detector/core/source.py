@@ -1,0 +1,99 @@
+"""What one fetch brought of the readings topic: records, its begin and end, what was damaged.
+
+Offsets of a partition are not dense: transactions leave markers, compaction leaves gaps, a damaged
+batch holds records nobody can read. So how far a partition has been applied is told by the span
+that was fetched, never by the offsets of the records in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from common.errors import RejectReason
+from common.records import SourcePosition
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRecord:
+    """A record as it came from the readings topic.
+
+    Attributes:
+        position: Where it stood.
+        published_ts_ms: The broker's timestamp, UTC epoch milliseconds; 0 when it has none that is
+            a time (``common.records.EARLIEST`` to ``LATEST``).
+        key: Its key.
+        value: Its value; none for a tombstone.
+    """
+
+    position: SourcePosition
+    published_ts_ms: int
+    key: bytes | None
+    value: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of a partition.
+
+    Attributes:
+        begin: The offset it was fetched from.
+        end: The offset the next fetch begins at; all between them was seen.
+    """
+
+    begin: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableBatch:
+    """A batch of records that cannot be decoded: skipped, and set aside as one dead letter.
+
+    Attributes:
+        position: Its first offset.
+        last_offset: Its last offset.
+        reason: ``damaged_batch``, ``unknown_codec`` or ``batch_too_large``.
+        message: What came, what was expected.
+        original: Its bytes as fetched, at most ``MAX_ORIGINAL_BYTES``.
+        original_size: Size before cutting, bytes.
+        original_sha256: Digest of all of it.
+    """
+
+    position: SourcePosition
+    last_offset: int
+    reason: RejectReason
+    message: str
+    original: bytes
+    original_size: int
+    original_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceBatch:
+    """What one fetch brought.
+
+    Attributes:
+        records: In offset order within each partition; any mix of partitions.
+        spans: By partition, what the fetch covered; every record lies in its partition's span.
+        unreadable: Batches within the spans that cannot be decoded.
+    """
+
+    records: Sequence[SourceRecord]
+    spans: Mapping[int, Span]
+    unreadable: Sequence[UnreadableBatch] = field(default=())
+
+
+def dense(records: Sequence[SourceRecord]) -> SourceBatch:
+    """Return records as a batch whose spans end with them: for topics whose offsets have no gaps.
+
+    Example:
+        >>> at = SourcePosition("readings", 3, 7)
+        >>> dense([SourceRecord(at, 0, None, None)]).spans
+        {3: Span(begin=7, end=8)}
+    """
+    spans: dict[int, Span] = {}
+    for record in records:
+        number, offset = record.position.partition, record.position.offset
+        begin = spans[number].begin if number in spans else offset
+        spans[number] = Span(begin, offset + 1)
+    return SourceBatch(records, spans)

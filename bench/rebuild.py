@@ -25,7 +25,8 @@ from common.logs import configure_logging
 from common.settings import DetectorSettings, LogSettings
 from detector.adapters.kafka_history import KafkaHistory
 from detector.adapters.redis_state_store import RedisStateStore
-from detector.core.pipeline import AssetRun, conclude, decode_batch, prepare
+from detector.core.conclusion import conclude
+from detector.core.pipeline import AssetRun, decode_batch, prepare
 from detector.core.policy import InputPolicy
 from detector.core.state import AssetState, model_digest
 from detector.recovery import StateRebuilder
@@ -93,7 +94,7 @@ class Subject:
                 self._scorer, states, self._history, self._alarm, self._inputs
             )
             await rebuilder.rebuild(0, None, self._rows)
-            assert (await states.read([], [0])).progress == {0: self._rows}
+            assert (await states.read([], [0])).progress[0].next_offset == self._rows
 
     async def through_the_core(self) -> None:
         """Score and conclude everything; nothing is stored."""

@@ -6,20 +6,31 @@ score store, not to a topic; they are plain dataclasses because one is made for 
 
 from __future__ import annotations
 
+import hashlib
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+)
 
 SCHEMA_VERSION: Final = 1
 
 ALERT_NAMESPACE: Final = uuid.UUID("6d0c0d5e-6a2b-5c38-9a0f-5a1d1f5b7a10")
 """Namespace of all derived ids. Changing it changes every id ever published."""
 
+MAX_ID_CHARS: Final = 128
 ID_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._:\-]{0,127}$"
 """Asset and run ids: what is safe in a URL path, a Redis key and an InfluxDB tag alike."""
 
@@ -42,6 +53,16 @@ LATEST: Final = datetime(2262, 1, 1, tzinfo=UTC)
 """What InfluxDB can keep: nanoseconds since 1970 in 64 bits."""
 
 
+_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+
+
+def _is_dated(value: object) -> object:
+    """Refuse what has no date, digits as text too: a number's unit would have to be guessed."""
+    if isinstance(value, datetime) or (isinstance(value, str) and _DATE.match(value)):
+        return value
+    raise ValueError("a time as in 2026-01-31T12:00:00Z is expected")
+
+
 def _as_utc(moment: datetime) -> datetime:
     if not EARLIEST <= moment < LATEST:
         raise ValueError(f"a time from {EARLIEST:%Y} to {LATEST:%Y} is expected")
@@ -50,6 +71,8 @@ def _as_utc(moment: datetime) -> datetime:
 
 UtcTimestamp = Annotated[
     AwareDatetime,
+    Field(strict=False),
+    BeforeValidator(_is_dated),
     AfterValidator(_as_utc),
     PlainSerializer(utc_text, return_type=str, when_used="json"),
 ]
@@ -78,6 +101,11 @@ class Transition(StrEnum):
     RAISED = "raised"
     ESCALATED = "escalated"
     CLEARED = "cleared"
+
+    @property
+    def sequence(self) -> int:
+        """1 for raised, 2 for escalated, 3 for cleared: the order an alarm goes through them."""
+        return ("raised", "escalated", "cleared").index(self.value) + 1
 
 
 class Verdict(StrEnum):
@@ -112,8 +140,32 @@ class WireRecord(BaseModel):
         return self.model_dump_json().encode()
 
 
-class SensorReading(WireRecord):
-    """All channels of one asset at one cycle.
+class IncomingReading(WireRecord):
+    """A reading as it came: its values may be anything until a model asks for them.
+
+    What a model does not use never refuses a reading, whatever it holds.
+
+    Attributes:
+        schema_version: Version of this layout.
+        asset_id: One engine, or any machine.
+        run_id: One life of the asset; a new run starts with fresh state.
+        cycle: 1-based count within the run.
+        ts: When the reading was taken, UTC.
+        settings: Operating settings by name.
+        sensors: Sensor values by name.
+    """
+
+    schema_version: Literal[1] = 1
+    asset_id: AssetId
+    run_id: RunId
+    cycle: Cycle
+    ts: UtcTimestamp
+    settings: dict[str, Any]
+    sensors: dict[str, Any]
+
+
+class SensorReading(IncomingReading):
+    """All channels of one asset at one cycle: what a producer sends.
 
     Attributes:
         schema_version: Version of this layout.
@@ -125,11 +177,6 @@ class SensorReading(WireRecord):
         sensors: Sensor values by name (``common.channels.SENSORS``), in the units given there.
     """
 
-    schema_version: Literal[1] = 1
-    asset_id: AssetId
-    run_id: RunId
-    cycle: Cycle
-    ts: UtcTimestamp
     settings: dict[str, Finite]
     sensors: dict[str, Finite]
 
@@ -173,6 +220,9 @@ class Alert(WireRecord):
         run_id: In which run.
         level: Level after the transition; for ``cleared``, the highest level it had.
         state: The transition.
+        sequence: 1 for raised, 2 for escalated, 3 for cleared: of several messages on one alarm the
+            highest holds, whichever came last (a worker that was frozen may repeat an older one);
+            of several alarms of a run, the one with the highest onset. 0 in messages of old.
         onset_cycle: First cycle of the anomalous stretch that raised the alarm.
         cycle: The cycle whose score caused the transition.
         ts: That reading's timestamp, UTC.
@@ -190,6 +240,7 @@ class Alert(WireRecord):
     run_id: RunId
     level: Literal[Level.WARNING, Level.CRITICAL]
     state: Transition
+    sequence: Annotated[int, Field(ge=0, le=3)] = 0
     onset_cycle: Cycle
     cycle: Cycle
     ts: UtcTimestamp
@@ -207,7 +258,8 @@ class DeadLetter(WireRecord):
         schema_version: Version of this layout.
         reason: Reason code (``common.errors.RejectReason``).
         message: What came, what was expected.
-        original_key: The message's key, base64; none if it had none.
+        original_key: The message's key, base64, cut to ``MAX_ORIGINAL_KEY_BYTES``; none if it had
+            none.
         original: The message's bytes, base64; cut to ``MAX_ORIGINAL_BYTES``.
         original_size: Size of the message before cutting, bytes.
         original_sha256: Digest of the whole message.
@@ -235,6 +287,10 @@ class DeadLetter(WireRecord):
 
 MAX_ORIGINAL_BYTES: Final = 256 * 1024
 """A dead letter keeps this much of its message; base64 of it fits any broker's default limit."""
+
+MAX_ORIGINAL_KEY_BYTES: Final = 1024
+MAX_MESSAGE_CHARS: Final = 1000
+"""A dead letter keeps this much of the key and of the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,3 +354,23 @@ def derive_alarm_id(asset_id: str, run_id: str, onset_cycle: int, model: str) ->
 def derive_alert_id(alarm_id: str, state: Transition, cycle: int) -> str:
     """Return the id of one alert message, the same on every redelivery."""
     return str(uuid.uuid5(ALERT_NAMESPACE, f"alert\n{alarm_id}\n{state.value}\n{cycle}"))
+
+
+def renewed_run_id(run_id: str, partition: int, offset: int) -> str:
+    """Return the id of a run that was opened by rule where the source's counter began anew.
+
+    Args:
+        run_id: What the source calls it.
+        partition: Where the reading that opened it stood.
+        offset: Where the reading that opened it stood.
+
+    Example:
+        >>> renewed_run_id("run-1", 3, 120)
+        'run-1:from-3-120'
+    """
+    suffix = f":from-{partition}-{offset}"
+    room = MAX_ID_CHARS - len(suffix)
+    if len(run_id) > room:
+        digest = hashlib.sha256(run_id.encode()).hexdigest()[:12]
+        run_id = f"{run_id[: room - len(digest) - 1]}-{digest}"
+    return run_id + suffix

@@ -155,6 +155,14 @@ class InputSettings(Group):
         description="Longest gap a window may span, missing cycles; 0 refuses every gap: the "
         "warm-up starts again. Nothing is filled in.",
     )
+    follow_after: int = Field(
+        30,
+        ge=0,
+        le=10_000,
+        description="Readings in a row that contradict what is known of an asset and agree with "
+        "each other, until they are believed: a counter that restarted or jumped opens a new run, "
+        "an asset on another partition moves there. 0 never believes them.",
+    )
 
 
 class DetectorSettings(Group):

@@ -56,6 +56,10 @@ class StateKeys:
         """
         return f"{self.prefix}:state:{{{len(asset_id)}:{asset_id}}}:{run_id}"
 
+    def intent(self, partition: int) -> str:
+        """Return the key of the alerts that are about to be published of a partition."""
+        return f"{self.prefix}:intent:{partition}"
+
     def progress(self, partition: int) -> str:
         """Return the key that says how far a partition of the readings topic has been applied."""
         return f"{self.prefix}:progress:{partition}"

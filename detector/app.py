@@ -80,6 +80,7 @@ async def run(settings: Settings) -> None:
 
         def joined() -> None:
             health.works("group")
+            service.reassigned()
             at(Point.JOINED)
 
         abandon = asyncio.Event()

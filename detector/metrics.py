@@ -63,6 +63,26 @@ class DetectorMetrics:
             "Partitions whose lost states were rebuilt from the topic.",
             registry=self.registry,
         )
+        self.unreadable_states = Counter(
+            "surgeline_unreadable_states",
+            "States that were not written by this program, rebuilt from the topic.",
+            registry=self.registry,
+        )
+        self.topics_made_anew = Counter(
+            "surgeline_topics_made_anew",
+            "Partitions of the readings topic that were deleted and made anew.",
+            registry=self.registry,
+        )
+        self.runs_opened = Counter(
+            "surgeline_runs_opened_by_rule",
+            "Runs opened because a source's counter restarted or had jumped.",
+            registry=self.registry,
+        )
+        self.alerts_adopted = Counter(
+            "surgeline_alerts_adopted",
+            "Alerts of a worker with another model or other settings, published to the end.",
+            registry=self.registry,
+        )
         self.paused = Gauge(
             "surgeline_paused",
             "1 while a backend is down and consumption waits.",

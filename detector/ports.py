@@ -2,42 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol, Self
 
 from common.records import Alert, DeadLetter
+from detector.core.intent import Intent, NextIntent
 from detector.core.pipeline import AssetRun, NextState
+from detector.core.progress import NextProgress, Progress
 from detector.core.source import SourceRecord
-from detector.core.state import AssetState
+from detector.core.state import AssetState, Fence
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
     """What a state store holds.
 
+    A value that this program did not write is as good as lost, and is rebuilt from the topic:
+    progress and intents are left out and removed, states are left out and named.
+
     Attributes:
         states: States by key; a key without one is left out.
-        progress: By partition, the offset up to which all states are stored; a partition without
-            one is left out.
+        progress: How far all states of a partition are stored; a partition without is left out.
+        intents: What a worker was about to publish of a partition; left out where nothing was.
+        unreadable: Keys whose value was not written by this program, each with the fence that a
+            write must expect to replace it.
     """
 
     states: Mapping[AssetRun, AssetState]
-    progress: Mapping[int, int]
-
-
-@dataclass(frozen=True, slots=True)
-class NextProgress:
-    """How far a partition has been applied.
-
-    Attributes:
-        next_offset: The offset after the last applied record.
-        expected: What must be stored now; none for nothing.
-    """
-
-    next_offset: int
-    expected: int | None
+    progress: Mapping[int, Progress]
+    intents: Mapping[int, Intent] = field(default_factory=dict)
+    unreadable: Mapping[AssetRun, Fence] = field(default_factory=dict)
 
 
 class TopicHistory(Protocol):
@@ -55,6 +51,19 @@ class TopicHistory(Protocol):
 
         Raises:
             BackendUnavailableError: If the broker does not deliver.
+        """
+
+    async def gone(self, progress: Mapping[int, Progress]) -> Collection[int]:
+        """Return the partitions that are certainly not those the progress speaks of.
+
+        The topic was deleted and made anew: another record stands where the mark was, or the topic
+        does not reach that far, asked now. A record that retention has removed is not gone.
+
+        Args:
+            progress: What is known of partitions of which something has been applied.
+
+        Raises:
+            BackendUnavailableError: If the broker does not answer.
         """
 
 
@@ -94,6 +103,14 @@ class StateStore(Protocol):
 
         Returns:
             The keys of states that were left alone.
+        """
+
+    async def intend(self, intents: Mapping[int, NextIntent]) -> Collection[int]:
+        """Note what is about to be published, in one round trip, if the progress is as expected.
+
+        Returns:
+            The partitions with which another worker has gone on: nothing was noted of them, and
+            nothing may be published.
         """
 
     async def ping(self) -> None:

@@ -12,14 +12,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Final
 
 from common.logs import get_logger
-from detector.core.past import Past, Readings, Restorer
-from detector.core.pipeline import AssetRun
+from detector.core.assembler import Readings
+from detector.core.past import Past, Restorer
+from detector.core.pipeline import AssetRun, NextState
 from detector.core.policy import InputPolicy
-from detector.core.source import Span
-from detector.ports import NextProgress, StateStore, TopicHistory
+from detector.core.progress import NextProgress, Progress
+from detector.core.state import AssetState, Fence, fresh_state, model_digest
+from detector.ports import StateStore, TopicHistory
 from detector.protocol import Point, PointListener, ignore_points
 from models.alarm import AlarmPolicy
 from models.serving import WindowScorer
@@ -31,38 +34,6 @@ PART_BATCHES: Final = 16
 
 PORTION_KEYS: Final = 1000
 """States read and written at once: 1.7 MB of the shipped models'."""
-
-
-def behind(first: Mapping[int, int], progress: Mapping[int, int]) -> dict[int, int | None]:
-    """Return the partitions whose states do not reach the batch, and from where they must.
-
-    Args:
-        first: The batch's first offset of each partition.
-        progress: How far the stored states reach.
-
-    Returns:
-        By partition, the first offset to read again; none for the oldest there is.
-    """
-    return {
-        partition: progress.get(partition)
-        for partition, offset in first.items()
-        if progress.get(partition, 0) < offset
-    }
-
-
-def next_progress(
-    spans: Mapping[int, Span], progress: Mapping[int, int]
-) -> dict[int, NextProgress]:
-    """Return how far each partition reaches after a batch; a redelivery never takes it back.
-
-    Args:
-        spans: What the batch covered of each partition.
-        progress: What is stored.
-    """
-    return {
-        partition: NextProgress(max(span.end, progress.get(partition, 0)), progress.get(partition))
-        for partition, span in spans.items()
-    }
 
 
 class StateRebuilder:
@@ -90,7 +61,7 @@ class StateRebuilder:
         self._restorer = Restorer(scorer, alarm, input_policy)
         self._at = at
 
-    async def rebuild(self, partition: int, start: int | None, end: int) -> None:
+    async def rebuild(self, partition: int, start: Progress | None, end: int) -> None:
         """Bring the stored states of one partition up to ``end``, or some way there.
 
         Returns early when the stored progress is not what this rebuild left: the caller looks
@@ -105,21 +76,53 @@ class StateRebuilder:
             BackendError: If the topic cannot be read or the states cannot be written.
         """
         log = logger.bind(partition=partition)
-        log.warning("states are rebuilt from the topic", start=start, end=end)
-        reached = start or 0
+        begin = None if start is None else start.next_offset
+        log.warning("states are rebuilt from the topic", start=begin, end=end)
+        reached = start or Progress(0)
         if start is None:
             # From here on the store knows that nothing is known, so that a further loss shows.
             await self._states.write({}, {partition: NextProgress(reached, None)})
-        async with aclosing(self._parts(partition, start, end)) as parts:
+        async with aclosing(self._parts(partition, begin, end)) as parts:
             async for past, next_offset in parts:
                 if not await self._store(past, reached, next_offset):
-                    log.warning("the stored states have changed meanwhile", reached=reached)
+                    log.warning("the stored states have changed meanwhile", reached=begin)
                     return
-                reached = next_offset
-                if reached < end:
-                    log.info("states are coming back", reached=reached, end=end)
+                reached = replace(reached, next_offset=next_offset)
+                if next_offset < end:
+                    log.info("states are coming back", reached=next_offset, end=end)
                     self._at(Point.REBUILDING)
         log.warning("states are back", end=end)
+
+    async def replace_unreadable(
+        self, partition: int, progress: Progress, fences: Mapping[AssetRun, Fence]
+    ) -> None:
+        """Rebuild single states in whose place the store has a foreign value.
+
+        Args:
+            partition: Where their readings stand.
+            progress: How far the partition has been applied; they are brought up to there.
+            fences: What the store must be told to expect, by key.
+
+        Raises:
+            BackendError: If the topic cannot be read or the states cannot be written.
+        """
+        end = progress.next_offset
+        home = Fence(partition, end, progress.life)
+        fresh = fresh_state(model_digest(self._scorer.ref.sha256), len(self._scorer.channels), home)
+        states = dict.fromkeys(fences, fresh)
+        known: dict[AssetRun, AssetState] = {}
+        async with aclosing(self._parts(partition, None, end)) as parts:
+            async for past, _ in parts:
+                readings = {key: part for key, part in past.by_asset().items() if key in fences}
+                restored = await asyncio.to_thread(
+                    self._restorer.restore, partition, progress.life, readings, known
+                )
+                known |= {key: item.state for key, item in restored.items()}
+        states |= known
+        await self._states.write(
+            {key: NextState(state, fences[key]) for key, state in states.items()}, {}
+        )
+        logger.warning("unreadable states are back", partition=partition, assets=len(states))
 
     async def _parts(
         self, partition: int, start: int | None, end: int
@@ -135,7 +138,7 @@ class StateRebuilder:
                 batches += 1
         yield past, end
 
-    async def _store(self, past: Past, reached: int, next_offset: int) -> bool:
+    async def _store(self, past: Past, reached: Progress, next_offset: int) -> bool:
         """Take the stored states through a part of the past; false if they are not as left."""
         partition = past.partition
         for readings in _portions(past.by_asset()):
@@ -143,10 +146,11 @@ class StateRebuilder:
             if stored.progress.get(partition) != reached:
                 return False
             states = await asyncio.to_thread(
-                self._restorer.restore, partition, readings, stored.states
+                self._restorer.restore, partition, reached.life, readings, stored.states
             )
             await self._states.write(states, {})
-        await self._states.write({}, {partition: NextProgress(next_offset, reached)})
+        next_progress = replace(reached, next_offset=next_offset)
+        await self._states.write({}, {partition: NextProgress(next_progress, reached)})
         return True
 
 

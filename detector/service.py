@@ -10,33 +10,38 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import TypeVar
 
 from common.clock import Clock
-from common.errors import BackendError
+from common.errors import BackendError, InvalidRecordError, RejectReason
 from common.logs import get_logger
 from common.records import Alert, DeadLetter, ScoreRecord
 from common.retry import Backoff, retrying
 from common.scorestore.port import ScoreStore
-from detector.core.pipeline import (
-    AssetRun,
-    Outcome,
-    conclude,
-    decode_batch,
-    prepare,
+from detector.core.claims import Moves
+from detector.core.conclusion import Outcome, Told, conclude
+from detector.core.intent import Intent, NextIntent, adopted, rules_digest, to_adopt
+from detector.core.letters import (
+    dead_letter,
+    rejected_verdict,
     unreadable_letter,
+    wrong_partition,
 )
+from detector.core.pipeline import AssetRun, DecodedBatch, Plan, decode_batch, prepare
 from detector.core.policy import InputPolicy
-from detector.core.source import SourceBatch
+from detector.core.progress import NextProgress, next_progress
+from detector.core.source import FailedRecord, SourceBatch, SourceRecord
+from detector.core.state import AssetState, model_digest
 from detector.health import Health
 from detector.metrics import DetectorMetrics
-from detector.ports import OutputPublisher, StateStore, Stored, TopicHistory
+from detector.ports import OutputPublisher, StateStore, TopicHistory
 from detector.protocol import Point, PointListener, ignore_points
-from detector.recovery import StateRebuilder, behind, next_progress
+from detector.quarantine import Quarantine
+from detector.recovery import StateRebuilder
+from detector.stored import StateKeeper
 from models.alarm import AlarmPolicy
 from models.serving import WindowScorer
 
@@ -70,6 +75,23 @@ class DetectorPolicy:
     input: InputPolicy
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What becomes of a record that is set aside after decoding."""
+
+    letter: DeadLetter
+    verdicts: Sequence[ScoreRecord]
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """All that a batch puts out."""
+
+    verdicts: Sequence[ScoreRecord]
+    alerts: Sequence[Alert]
+    dead_letters: Sequence[DeadLetter]
+
+
 class DetectorService:
     """Carries out what the core decides."""
 
@@ -88,11 +110,27 @@ class DetectorService:
         self._metrics = metrics
         self._health = health
         self._at = at
-        self._rebuilder = StateRebuilder(
-            scorer, ports.states, ports.history, policy.alarm, policy.input, at
+        self._rules = rules_digest(scorer, policy.alarm, policy.input)
+        self._moves = Moves(policy.input.follow_after)
+        self._keeper = StateKeeper(
+            model_digest(scorer.ref.sha256),
+            len(scorer.channels),
+            ports.states,
+            ports.history,
+            StateRebuilder(scorer, ports.states, ports.history, policy.alarm, policy.input, at),
+            self._moves,
+            self._try,
+            self._process,
+            metrics,
+            at,
         )
+        self._quarantine = Quarantine(self._process)
 
-    async def process(self, source: SourceBatch) -> Outcome:
+    def reassigned(self) -> None:
+        """Take note that partitions were assigned anew."""
+        self._keeper.reassigned()
+
+    async def process(self, source: SourceBatch) -> None:
         """Give every record its verdict; on return the records may be acknowledged.
 
         While a backend is down this waits and tries again, holding no more than these records.
@@ -100,67 +138,129 @@ class DetectorService:
         Args:
             source: What one fetch brought.
 
-        Returns:
-            What was written.
-
         Raises:
             BackendRefusedError: If a backend will never take it; nothing may be acknowledged.
         """
         with self._metrics.in_hand.track_inprogress():
-            return await self._process(source)
+            await self._quarantine.take(source)
 
-    async def _process(self, source: SourceBatch) -> Outcome:
-        records = source.records
-        self._metrics.batch_rows.observe(len(records))
+    async def _process(self, source: SourceBatch) -> None:
+        self._metrics.batch_rows.observe(len(source.records))
         self._at(Point.RECEIVED)
         with self._timed("decode"):
-            batch = decode_batch(records, self._scorer, self._policy.input)
-            dead_letters = [*batch.dead_letters, *map(unreadable_letter, source.unreadable)]
+            batch = decode_batch(source.records, self._scorer, self._policy.input)
+            failed = [self._refused(item.record, _failure(item)) for item in source.failed]
         self._at(Point.DECODED)
-        stored = await self._read_states(list(batch.by_asset), source)
-        self._at(Point.STATES_READ)
+        while not await self._carry_out(source, batch, failed):
+            logger.warning("another worker has gone on with these partitions: looking again")
+        self._at(Point.STATES_WRITTEN)
+
+    async def _carry_out(
+        self, source: SourceBatch, batch: DecodedBatch, failed: Sequence[Refused]
+    ) -> bool:
+        """Do steps 2 to 7; false if another worker did them meanwhile, and nothing was put out."""
+        footing = await self._keeper.footing(batch, source)
+        taken_over = to_adopt(footing.stored.intents, footing.stored.progress, self._rules)
+        told = [alert for alerts in taken_over.values() for alert in alerts]
+        states = adopted(footing.states, told)
+        self._at(Point.CLAIMED)
         with self._timed("assemble"):
-            plan = prepare(batch, stored.states, self._scorer, self._policy.input)
+            plan = prepare(batch, states, self._scorer, self._policy.input)
         self._at(Point.ASSEMBLED)
         with self._timed("score"):
             scores = await asyncio.to_thread(self._scorer.score, plan.windows)
         self._at(Point.SCORED)
         with self._timed("conclude"):
             outcome = conclude(plan, scores, self._policy.alarm, self._scorer)
-        verdicts = [*outcome.verdicts, *batch.rejected]
+            refused = [*failed, *self._misplaced(plan, states)]
         self._at(Point.CONCLUDED)
+        progress = next_progress(source, footing.stored.progress)
+        intents = self._intents(outcome, taken_over, progress)
+        if await self._try("intend", lambda: self._ports.states.intend(intents)):
+            return False
+        self._at(Point.INTENDED)
+        output = self._output(source, batch, outcome, refused, [alert for _, alert in told])
         # Scores first: whoever receives an alert can already look up the score behind it.
-        await self._try("write_scores", lambda: self._ports.scores.write(verdicts))
+        await self._try("write_scores", lambda: self._ports.scores.write(output.verdicts))
         self._at(Point.SCORES_WRITTEN)
         await self._try(
-            "publish", lambda: self._ports.publisher.publish(outcome.alerts, dead_letters)
+            "publish", lambda: self._ports.publisher.publish(output.alerts, output.dead_letters)
         )
         self._at(Point.PUBLISHED)
-        progress = next_progress(source.spans, stored.progress)
         stale = await self._try(
             "write_states", lambda: self._ports.states.write(outcome.states, progress)
         )
         if stale:
             self._metrics.stale_states.inc(len(stale))
             logger.warning("another worker has gone on with these assets", assets=list(stale)[:5])
-        self._count(source, verdicts, outcome.alerts, dead_letters)
-        self._at(Point.STATES_WRITTEN)
-        return outcome
+        self._moves.note(plan, states)
+        self._tell(outcome, len(told))
+        self._count(source, output)
+        return True
 
-    async def _read_states(self, keys: Sequence[AssetRun], source: SourceBatch) -> Stored:
-        """Return the states of a batch's assets, rebuilt first where the store has lost them."""
-        first = {partition: span.begin for partition, span in source.spans.items()}
-        states = self._ports.states
-        while True:
-            stored = await self._try("read_states", lambda: states.read(keys, list(first)))
-            lost = behind(first, stored.progress)
-            if not lost:
-                return stored
-            for partition, start in lost.items():
-                end = first[partition]
-                await self._try("rebuild", partial(self._rebuilder.rebuild, partition, start, end))
-                self._metrics.rebuilds.inc()
-            self._at(Point.REBUILT)
+    def _output(
+        self,
+        source: SourceBatch,
+        batch: DecodedBatch,
+        outcome: Outcome,
+        refused: Sequence[Refused],
+        taken_over: Sequence[Alert],
+    ) -> Output:
+        return Output(
+            verdicts=[
+                *outcome.verdicts,
+                *batch.rejected,
+                *(verdict for item in refused for verdict in item.verdicts),
+            ],
+            alerts=[*taken_over, *outcome.alerts],
+            dead_letters=[
+                *batch.dead_letters,
+                *(item.letter for item in refused),
+                *map(unreadable_letter, source.unreadable),
+            ],
+        )
+
+    def _misplaced(self, plan: Plan, states: Mapping[AssetRun, AssetState]) -> Iterator[Refused]:
+        for key, items in plan.misplaced.items():
+            for item in items:
+                home = states[key].fence.partition
+                yield self._refused(item.record, wrong_partition(item, home))
+
+    def _refused(self, record: SourceRecord, error: InvalidRecordError) -> Refused:
+        verdicts = rejected_verdict(record, error, self._scorer.ref)
+        return Refused(dead_letter(record, error), verdicts)
+
+    def _intents(
+        self,
+        outcome: Outcome,
+        taken_over: Mapping[int, Sequence[Told]],
+        progress: Mapping[int, NextProgress],
+    ) -> dict[int, NextIntent]:
+        """Return what is about to be published of each partition, if anything."""
+        found: dict[int, NextIntent] = {}
+        for partition, step in progress.items():
+            alerts = outcome.told.get(partition, ())
+            before = taken_over.get(partition, ())
+            after = step.progress
+            intent = Intent(self._rules, after.life, after.next_offset, before, alerts)
+            found[partition] = NextIntent(intent if alerts or before else None, step.expected)
+        return found
+
+    def _tell(self, outcome: Outcome, taken_over: int) -> None:
+        for (asset_id, run_id), opened in outcome.opened:
+            self._metrics.runs_opened.inc()
+            logger.warning(
+                "a run was opened by rule: the source's counter restarted, or had jumped",
+                asset_id=asset_id,
+                run_id=run_id,
+                opened=opened,
+            )
+        if taken_over:
+            self._metrics.alerts_adopted.inc(taken_over)
+            logger.warning(
+                "alerts of a worker with another model or other settings were published again",
+                alerts=taken_over,
+            )
 
     async def _try(self, step: str, action: Callable[[], Awaitable[T]]) -> T:
         with self._timed(step):
@@ -189,20 +289,22 @@ class DetectorService:
         finally:
             self._metrics.step_seconds.labels(step).inc(self._ports.clock.monotonic() - begin)
 
-    def _count(
-        self,
-        source: SourceBatch,
-        verdicts: Sequence[ScoreRecord],
-        alerts: Sequence[Alert],
-        dead_letters: Sequence[DeadLetter],
-    ) -> None:
+    def _count(self, source: SourceBatch, output: Output) -> None:
         metrics = self._metrics
-        for status, count in Counter(verdict.status for verdict in verdicts).items():
+        for status, count in Counter(verdict.status for verdict in output.verdicts).items():
             metrics.verdicts.labels(status.value).inc(count)
-        for alert in alerts:
+        for alert in output.alerts:
             metrics.alerts.labels(alert.state.value, alert.level.value).inc()
-        for letter in dead_letters:
+        for letter in output.dead_letters:
             metrics.dead_letters.labels(letter.reason).inc()
         now_ms = self._ports.clock.now().timestamp() * 1000
         for record in source.records:
-            metrics.latency.observe(max(0.0, now_ms - record.published_ts_ms) / 1000)
+            if record.published_ts_ms:
+                metrics.latency.observe(max(0.0, now_ms - record.published_ts_ms) / 1000)
+
+
+def _failure(item: FailedRecord) -> InvalidRecordError:
+    return InvalidRecordError(
+        RejectReason.INTERNAL_ERROR,
+        f"Processing this record failed, which is a defect of Surgeline: {item.message}",
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -11,7 +11,9 @@ from common.errors import BackendUnavailableError
 from common.kafka import started
 from common.settings import KafkaSettings
 from common.topics import Topics
+from detector.adapters.kafka_topic_life import partitions_made_anew
 from detector.adapters.source_records import source_records
+from detector.core.progress import Progress
 from detector.core.source import SourceRecord
 
 FETCH_WAIT_MS = 500
@@ -64,3 +66,7 @@ class KafkaHistory:
                         yield source_records(records)
         except KafkaError as exc:
             raise BackendUnavailableError(f"The topic's past cannot be read: {exc!r}") from exc
+
+    async def gone(self, progress: Mapping[int, Progress]) -> Collection[int]:
+        """Return the partitions that are certainly not those the progress speaks of."""
+        return await partitions_made_anew(self._settings, self._topic, progress)

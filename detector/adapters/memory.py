@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
 from common.records import Alert, DeadLetter
+from detector.adapters.stored_values import RawValues, packed_progress
+from detector.core.intent import NextIntent
 from detector.core.pipeline import AssetRun, NextState
+from detector.core.progress import Mark, NextProgress, Progress, mark_of
 from detector.core.source import SourceRecord
-from detector.core.state import FENCE, Fence, unpack
-from detector.ports import NextProgress, Stored
+from detector.core.state import FENCE
+from detector.ports import Stored
 
 
 class MemoryStateStore:
@@ -18,7 +21,8 @@ class MemoryStateStore:
 
     def __init__(self, model: bytes, n_channels: int) -> None:
         self.values: dict[AssetRun, bytes] = {}
-        self.progress: dict[int, int] = {}
+        self.progress: dict[int, bytes] = {}
+        self.intents: dict[int, bytes] = {}
         self._model = model
         self._n_channels = n_channels
 
@@ -35,15 +39,18 @@ class MemoryStateStore:
         """Disconnect."""
 
     async def read(self, keys: Sequence[AssetRun], partitions: Sequence[int]) -> Stored:
-        """Return what is stored."""
-        return Stored(
-            {
-                key: unpack(self.values[key], self._model, self._n_channels)
-                for key in keys
-                if key in self.values
-            },
+        """Return what is stored; progress that cannot be read is removed."""
+        raw = RawValues(
+            {key: self.values[key] for key in keys if key in self.values},
             {number: self.progress[number] for number in partitions if number in self.progress},
+            {number: self.intents[number] for number in partitions if number in self.intents},
         )
+        stored, foreign = raw.read(self._model, self._n_channels)
+        for partition in foreign.progress:
+            del self.progress[partition]
+        for partition in foreign.intents:
+            del self.intents[partition]
+        return stored
 
     async def write(
         self, states: Mapping[AssetRun, NextState], progress: Mapping[int, NextProgress]
@@ -51,15 +58,26 @@ class MemoryStateStore:
         """Store what is still the next one; return the states that are not."""
         refused: list[AssetRun] = []
         for key, next_state in states.items():
-            stored = self.values.get(key)
-            fence = None if stored is None else Fence(*FENCE.unpack_from(stored))
-            if fence in (None, next_state.expected, next_state.state.fence):
+            fence = self.values.get(key, b"")[: FENCE.size]
+            expected = next_state.expected.pack(), next_state.state.fence.pack()
+            if len(fence) < FENCE.size or fence in expected:
                 self.values[key] = next_state.state.pack()
             else:
                 refused.append(key)
         for partition, item in progress.items():
-            if self.progress.get(partition) in (item.expected, item.next_offset):
-                self.progress[partition] = item.next_offset
+            stored = self.progress.get(partition, b"")
+            if stored in (packed_progress(item.expected), item.progress.pack()):
+                self.progress[partition] = item.progress.pack()
+        return refused
+
+    async def intend(self, intents: Mapping[int, NextIntent]) -> Collection[int]:
+        """Note what is still to be done; return the partitions that have gone on."""
+        refused: list[int] = []
+        for partition, item in intents.items():
+            if self.progress.get(partition, b"") != packed_progress(item.expected):
+                refused.append(partition)
+            elif item.intent is not None:
+                self.intents[partition] = item.intent.pack()
         return refused
 
     async def ping(self) -> None:
@@ -87,6 +105,24 @@ class MemoryHistory:
         ]
         for first in range(0, len(found), self._batch):
             yield found[first : first + self._batch]
+
+    async def gone(self, progress: Mapping[int, Progress]) -> Collection[int]:
+        """Return the partitions that do not reach that far, or whose marked record is another."""
+        return [
+            partition
+            for partition, known in progress.items()
+            if self._is_gone(partition, known, known.mark)
+        ]
+
+    def _is_gone(self, partition: int, known: Progress, mark: Mark | None) -> bool:
+        there = {
+            record.position.offset: record
+            for record in self.records
+            if record.position.partition == partition
+        }
+        if max(there, default=-1) + 1 < known.next_offset:
+            return True
+        return mark is not None and mark.offset in there and mark_of(there[mark.offset]) != mark
 
 
 class MemoryPublisher:

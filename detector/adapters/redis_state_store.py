@@ -6,7 +6,7 @@ by the server itself if somebody else has gone on with the asset meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self, TypeVar, cast
@@ -29,28 +29,38 @@ from common.errors import BackendError, BackendRefusedError, BackendUnavailableE
 from common.logs import get_logger
 from common.settings import RedisSettings
 from common.topics import StateKeys
+from detector.adapters.stored_values import RawValues, packed_progress
+from detector.core.intent import NextIntent
 from detector.core.pipeline import AssetRun, NextState
-from detector.core.state import FENCE, unpack
-from detector.ports import NextProgress, Stored
+from detector.core.progress import NextProgress
+from detector.core.state import FENCE
+from detector.ports import Stored
 
 T = TypeVar("T")
+Name = TypeVar("Name")
 logger = get_logger(__name__)
 
 KEEPS_ALL: Final = "noeviction"
 """The eviction policy under which a full server refuses writes, which are waited for."""
 
 FENCED_SET: Final = f"""
+local kind = redis.call('TYPE', KEYS[1])['ok']
+if kind ~= 'string' and kind ~= 'none' then redis.call('DEL', KEYS[1]) end
 local stored = redis.call('GETRANGE', KEYS[1], 0, {FENCE.size - 1})
+if #stored < {FENCE.size} then stored = '' end
 if stored == '' or stored == ARGV[1] or stored == string.sub(ARGV[2], 1, {FENCE.size}) then
   redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
   return 1
 end
 return 0
 """
-"""KEYS[1] the state's key; ARGV the expected fence, the new value, its time to live in s."""
+"""KEYS[1] the state's key; ARGV the expected fence, the new value, its time to live in s. A value
+that is no text, or too short for a fence, is not of this program and is replaced."""
 
 
 STRICT_SET: Final = """
+local kind = redis.call('TYPE', KEYS[1])['ok']
+if kind ~= 'string' and kind ~= 'none' then redis.call('DEL', KEYS[1]) end
 local stored = redis.call('GET', KEYS[1]) or ''
 if stored == ARGV[1] or stored == ARGV[2] then
   redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
@@ -60,6 +70,24 @@ return 0
 """
 """KEYS[1] the key of a partition's progress; ARGV the expected value, the new one, its time to live
 in s."""
+
+INTEND: Final = """
+local kind = redis.call('TYPE', KEYS[1])['ok']
+local stored = ''
+if kind == 'string' then stored = redis.call('GET', KEYS[1]) end
+if stored ~= ARGV[1] then return 0 end
+if ARGV[2] ~= '' then redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3]) end
+return 1
+"""
+"""KEYS the keys of a partition's progress and of its intent; ARGV the expected progress, the intent
+or nothing, its time to live in s."""
+
+REMOVE: Final = """
+if redis.call('TYPE', KEYS[1])['ok'] ~= 'string' then return 0 end
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0
+"""
+"""KEYS[1] a key; ARGV[1] the value it is removed with, and no other."""
 
 PROGRESS_LIFE: Final = 0.5
 """Part of a state's time to live that progress has. After an outage that long the progress is gone
@@ -104,32 +132,29 @@ class RedisStateStore:
         await self._redis.aclose()
 
     async def read(self, keys: Sequence[AssetRun], partitions: Sequence[int]) -> Stored:
-        """Return what is stored, in one round trip."""
+        """Return what is stored, in one round trip; progress that cannot be read is removed."""
         names = [self._keys.asset_state(*key) for key in keys]
         names += [self._keys.progress(partition) for partition in partitions]
+        names += [self._keys.intent(partition) for partition in partitions]
         if not names:
             return Stored({}, {})
         values = cast(
             "list[bytes | None]", await self._guarded(self._redis.mget(names), "read states")
         )
-        try:
-            return Stored(
-                {
-                    key: unpack(value, self._model, self._n_channels)
-                    for key, value in zip(keys, values, strict=False)
-                    if value is not None
-                },
-                {
-                    partition: int(value)
-                    for partition, value in zip(partitions, values[len(keys) :], strict=True)
-                    if value is not None
-                },
+        progress = len(keys)
+        intents = progress + len(partitions)
+        raw = RawValues(
+            _there(keys, values[:progress]),
+            _there(partitions, values[progress:intents]),
+            _there(partitions, values[intents:]),
+        )
+        stored, foreign = raw.read(self._model, self._n_channels)
+        if any(foreign):
+            await self._remove(
+                [(self._keys.progress(item), raw.progress[item]) for item in foreign.progress]
+                + [(self._keys.intent(item), raw.intents[item]) for item in foreign.intents]
             )
-        except ValueError as exc:
-            raise BackendRefusedError(
-                f"A stored state cannot be read: {exc}. Another program's keys under "
-                f"{self._settings.key_prefix!r}? Set SURGELINE_REDIS__KEY_PREFIX to a fresh one."
-            ) from exc
+        return stored
 
     async def write(
         self, states: Mapping[AssetRun, NextState], progress: Mapping[int, NextProgress]
@@ -143,12 +168,32 @@ class RedisStateStore:
             name = self._keys.asset_state(*key)
             pipeline.eval(FENCED_SET, 1, name, item.expected.pack(), item.state.pack(), ttl_s)
         for partition, step in progress.items():
-            expected = "" if step.expected is None else str(step.expected)
-            name = self._keys.progress(partition)
-            life_s = str(int(self._settings.state_ttl_s * PROGRESS_LIFE))
-            pipeline.eval(STRICT_SET, 1, name, expected, str(step.next_offset), life_s)
+            name, expected = self._keys.progress(partition), packed_progress(step.expected)
+            pipeline.eval(STRICT_SET, 1, name, expected, step.progress.pack(), self._life_s)
         written = await self._guarded(pipeline.execute(), "write states")
         return [key for key, stored in zip(states, written, strict=False) if not stored]
+
+    async def intend(self, intents: Mapping[int, NextIntent]) -> Collection[int]:
+        """Note what is still to be done, in one round trip; return what has gone on."""
+        if not intents:
+            return []
+        pipeline = self._redis.pipeline(transaction=False)
+        for partition, item in intents.items():
+            names = self._keys.progress(partition), self._keys.intent(partition)
+            value = b"" if item.intent is None else item.intent.pack()
+            pipeline.eval(INTEND, 2, *names, packed_progress(item.expected), value, self._life_s)
+        noted = await self._guarded(pipeline.execute(), "note what will be published")
+        return [partition for partition, done in zip(intents, noted, strict=True) if not done]
+
+    async def _remove(self, values: Sequence[tuple[str, bytes]]) -> None:
+        pipeline = self._redis.pipeline(transaction=False)
+        for name, value in values:
+            pipeline.eval(REMOVE, 1, name, value)
+        await self._guarded(pipeline.execute(), "remove foreign values")
+
+    @property
+    def _life_s(self) -> str:
+        return str(int(self._settings.state_ttl_s * PROGRESS_LIFE))
 
     async def ping(self) -> None:
         """Return when the server answers and would take a write."""
@@ -163,6 +208,10 @@ class RedisStateStore:
             raise _translated(exc, what) from exc
         except OSError as exc:
             raise BackendUnavailableError(f"Redis: could not {what}: {exc}") from exc
+
+
+def _there(names: Sequence[Name], values: Sequence[bytes | None]) -> dict[Name, bytes]:
+    return {name: value for name, value in zip(names, values, strict=True) if value is not None}
 
 
 def _translated(exc: RedisError, what: str) -> BackendError:

@@ -8,11 +8,10 @@ from numpy.typing import NDArray
 from common.records import (
     Alert,
     ChannelShare,
+    IncomingReading,
     Level,
     ModelRef,
-    SensorReading,
     Transition,
-    derive_alarm_id,
     derive_alert_id,
 )
 from models.alarm import AlarmChange
@@ -42,7 +41,9 @@ def contributions(
 
 
 def make_alert(
-    reading: SensorReading,
+    reading: IncomingReading,
+    run_id: str,
+    alarm_id: str,
     score: float,
     change: AlarmChange,
     channels: tuple[ChannelShare, ...],
@@ -53,22 +54,22 @@ def make_alert(
 
     Args:
         reading: Whose score caused it.
+        run_id: Its run: the source's, or one opened by rule.
+        alarm_id: Whose transition.
         score: That score.
         change: The transition.
         channels: Contributions, largest first.
         model: The model that scored it.
         warning: A sentence to add to the reason, such as that a sensor is stuck.
     """
-    alarm_id = derive_alarm_id(
-        reading.asset_id, reading.run_id, change.onset_cycle, model_label(model)
-    )
     return Alert(
         alert_id=derive_alert_id(alarm_id, change.state, reading.cycle),
         alarm_id=alarm_id,
         asset_id=reading.asset_id,
-        run_id=reading.run_id,
+        run_id=run_id,
         level=Level.CRITICAL if change.level is Level.CRITICAL else Level.WARNING,
         state=change.state,
+        sequence=change.state.sequence,
         onset_cycle=change.onset_cycle,
         cycle=reading.cycle,
         ts=reading.ts,

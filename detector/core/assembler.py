@@ -10,13 +10,50 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from common.records import Verdict
-from detector.core.state import AssetState
+from detector.core.policy import InputPolicy
+from detector.core.state import AssetState, Place, Rival
+
+NO_RIVAL: Final = Rival()
+UNKNOWN_REGIME_DETAIL: Final = "operating settings outside every regime of the training data"
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """Readings of one partition, in the order of the topic.
+
+    Attributes:
+        offsets: Where they stood, shape ``(n,)``, int64, rising within an asset.
+        cycles: Their cycles, shape ``(n,)``, int64.
+        clock_us: Their times, UTC epoch microseconds, shape ``(n,)``, int64; a time far ahead of
+            the broker's stamp is no time to compare with, and the stamp stands in for it.
+        rows: Their values, normalised, shape ``(n, n_channels)``, float32.
+        known: False where the operating regime is unknown, shape ``(n,)``.
+    """
+
+    offsets: NDArray[np.int64]
+    cycles: NDArray[np.int64]
+    clock_us: NDArray[np.int64]
+    rows: NDArray[np.float32]
+    known: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+    def __getitem__(self, part: slice | NDArray[np.int64]) -> Readings:
+        return Readings(
+            self.offsets[part],
+            self.cycles[part],
+            self.clock_us[part],
+            self.rows[part],
+            self.known[part],
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +63,7 @@ class Assembled:
     Attributes:
         verdicts: One for each reading.
         details: One sentence for each reading, empty where the verdict says it all.
+        opened: For each reading, where its run was opened by rule; none for the source's own run.
         windows: The full windows, one for each ``scored`` verdict, in order; shape
             ``(n, window_length, n_channels)``.
         state: The state after the last reading, its alarm and fence not yet moved on.
@@ -33,52 +71,65 @@ class Assembled:
 
     verdicts: Sequence[Verdict]
     details: Sequence[str]
+    opened: Sequence[Place | None]
     windows: NDArray[np.float32]
     state: AssetState
 
 
 def assemble(
-    state: AssetState,
-    cycles: Sequence[int],
-    rows: NDArray[np.float32],
-    known: NDArray[np.bool_],
-    window_length: int,
-    bridge_cycles: int,
+    state: AssetState, readings: Readings, window_length: int, policy: InputPolicy
 ) -> Assembled:
     """Take readings of one (asset, run) into account.
 
+    A counter that restarts, or that jumped far ahead once, makes everything after it repeat or come
+    late. It does so for a while only: as soon as ``follow_after`` such readings in a row agree with
+    each other, the last of them opens a new run.
+
     Args:
-        state: What is remembered.
-        cycles: Their cycles, in the order of the topic.
-        rows: Their values, normalised, shape ``(n, n_channels)``, float32.
-        known: False where the operating regime is unknown, shape ``(n,)``.
+        state: What is remembered; its fence says in which partition the readings stood.
+        readings: In the order of the topic.
         window_length: Rows in a window.
-        bridge_cycles: Longest gap a window may span, missing cycles.
+        policy: Which gaps a window may span, and when a new run is opened.
     """
     verdicts: list[Verdict] = []
     details: list[str] = []
+    runs: list[Place | None] = []
     windows: list[NDArray[np.float32]] = []
     stretch = _Stretch(state.ring, window_length)
-    last, seen_from = state.last_cycle, state.seen_from
-    for index, cycle in enumerate(cycles):
+    last, seen_from, newest_us = state.last_cycle, state.seen_from, state.newest_us
+    opened, rival = state.opened, state.rival
+    bridge_cycles = policy.bridge_cycles
+    known = readings.known
+    for index, (cycle, clock_us) in enumerate(
+        zip(readings.cycles.tolist(), readings.clock_us.tolist(), strict=True)
+    ):
+        notice = ""
         if cycle <= last:
-            repeated = cycle >= seen_from
-            verdicts.append(Verdict.DUPLICATE if repeated else Verdict.LATE)
-            details.append("" if repeated else f"came after cycle {last}")
-            continue
+            rival = rival.met(cycle, clock_us, newest_us, bridge_cycles + 1)
+            if not 0 < policy.follow_after <= rival.count:
+                repeated = cycle >= seen_from
+                verdicts.append(Verdict.DUPLICATE if repeated else Verdict.LATE)
+                details.append("" if repeated else f"came after cycle {last}")
+                runs.append(opened)
+                continue
+            notice = _follows(rival.count, last)
+            windows.append(stretch.cut())
+            opened = Place(state.fence.partition, int(readings.offsets[index]))
+            last = 0
         missing = cycle - last - 1 if last else 0
         refused = missing > bridge_cycles
         if refused:
             windows.append(stretch.cut())
         if missing or not last:
             seen_from = cycle
-        last = cycle
+        last, newest_us, rival = cycle, clock_us, NO_RIVAL
+        runs.append(opened)
         if not known[index]:
             windows.append(stretch.cut())
             verdicts.append(Verdict.UNKNOWN_REGIME)
-            details.append("operating settings outside every regime of the training data")
+            details.append(_joined(UNKNOWN_REGIME_DETAIL, notice))
             continue
-        stretch.add(rows[index])
+        stretch.add(readings.rows[index])
         if refused:
             verdicts.append(Verdict.GAP)
             details.append(_gap(missing))
@@ -86,13 +137,32 @@ def assemble(
         warming_up = stretch.length < window_length
         verdicts.append(Verdict.WARMING_UP if warming_up else Verdict.SCORED)
         detail = f"{stretch.length} of {window_length} cycles" if warming_up else ""
-        if missing:
-            detail = "; ".join(filter(None, [detail, f"{_gap(missing)}, bridged"]))
+        if missing or notice:
+            detail = _joined(detail, f"{_gap(missing)}, bridged" if missing else "", notice)
         details.append(detail)
     ring = stretch.tail()
     windows.append(stretch.cut())
-    after = replace(state, ring=ring, last_cycle=last, seen_from=seen_from)
-    return Assembled(verdicts, details, np.concatenate(windows), after)
+    after = replace(
+        state,
+        ring=ring,
+        last_cycle=last,
+        seen_from=seen_from,
+        newest_us=newest_us,
+        opened=opened,
+        rival=rival,
+    )
+    return Assembled(verdicts, details, runs, np.concatenate(windows), after)
+
+
+def _follows(count: int, last: int) -> str:
+    return (
+        f"a new run, opened by rule: {count} readings in a row repeat cycles of the run that had "
+        f"come to cycle {last}, or go back behind it"
+    )
+
+
+def _joined(*parts: str) -> str:
+    return "; ".join(part for part in parts if part)
 
 
 def _gap(missing: int) -> str:

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
+from math import isfinite
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from common.channels import BY_NAME, SETTING_NAMES
 from common.errors import InvalidRecordError, RejectReason
-from common.records import AssetId, Cycle, RunId, SensorReading, UtcTimestamp
+from common.records import AssetId, Cycle, IncomingReading, RunId, UtcTimestamp
 from detector.core.policy import InputPolicy
 from detector.core.source import SourceRecord
 
-SHOWN_CHARACTERS = 120
+SHOWN_CHARACTERS: Final = 120
+
+NUMBERS: Final = frozenset({int, float})
+"""Not ``bool``, which is an ``int`` to Python and no measurement to anyone."""
+
+LARGEST: Final = 1e18
+"""Of any value. Far beyond any machine, and far enough from the largest 32-bit float: squares of
+deviations stay finite."""
 
 Limits = tuple[tuple[str, float, float], ...]
 """Of each used sensor: name, lowest and highest plausible value."""
@@ -30,8 +39,8 @@ class ReadingIdentity(BaseModel):
     ts: UtcTimestamp
 
 
-def decode(record: SourceRecord, channels: tuple[str, ...], policy: InputPolicy) -> SensorReading:
-    """Return the reading a record holds.
+def decode(record: SourceRecord, channels: tuple[str, ...], policy: InputPolicy) -> IncomingReading:
+    """Return the reading a record holds; what the model uses of it is a plausible number.
 
     Args:
         record: What came.
@@ -51,7 +60,7 @@ def decode(record: SourceRecord, channels: tuple[str, ...], policy: InputPolicy)
             f"{policy.max_reading_bytes:,}.",
         )
     try:
-        reading = SensorReading.model_validate_json(value)
+        reading = IncomingReading.model_validate_json(value)
     except ValidationError as exc:
         raise _rejection(value, exc) from exc
     if record.key != reading.asset_id.encode():
@@ -60,8 +69,8 @@ def decode(record: SourceRecord, channels: tuple[str, ...], policy: InputPolicy)
             f"The key is {_shown(record.key)}, the reading's asset_id {reading.asset_id!r}; they "
             "must be equal, or the readings of one asset lose their order.",
         )
-    _require(reading.settings, SETTING_NAMES, "settings")
-    _require(reading.sensors, channels, "sensors")
+    _require_numbers(reading.settings, SETTING_NAMES, "settings")
+    _require_numbers(reading.sensors, channels, "sensors")
     if policy.check_ranges:
         _require_plausible(reading.sensors, _limits(channels))
     return reading
@@ -79,13 +88,11 @@ def identify(record: SourceRecord) -> ReadingIdentity | None:
 
 def _rejection(value: bytes, exc: ValidationError) -> InvalidRecordError:
     first = exc.errors(include_url=False)[0]
-    field = ".".join(str(part) for part in first["loc"]) or "message"
+    field = ".".join(str(part) for part in first["loc"])[:SHOWN_CHARACTERS] or "message"
     kind = first["type"]
-    came = repr(first["input"])[:SHOWN_CHARACTERS] if first["loc"] else _shown(value)
+    came = _excerpt(first["input"]) if first["loc"] else _shown(value)
     if kind == "json_invalid":
         reason = RejectReason.MALFORMED_JSON if _is_utf8(value) else RejectReason.NOT_UTF8
-    elif kind == "finite_number":
-        reason = RejectReason.NON_FINITE
     elif first["loc"] == ("cycle",):
         reason = RejectReason.INVALID_CYCLE
     else:
@@ -95,16 +102,39 @@ def _rejection(value: bytes, exc: ValidationError) -> InvalidRecordError:
     return InvalidRecordError(reason, f"{field}: {first['msg']}; got {came}{others}.")
 
 
-def _require(values: dict[str, float], names: Sequence[str], group: str) -> None:
-    missing = [name for name in names if name not in values]
+def _require_numbers(values: Mapping[str, Any], names: Sequence[str], group: str) -> None:
+    """Refuse a reading in which a value the model uses is no number; the others may be anything."""
+    try:
+        used = [values[name] for name in names]
+        if NUMBERS.issuperset(map(type, used)) and sum(map(abs, used)) <= LARGEST:
+            return
+    except (KeyError, OverflowError):
+        pass  # told apart below, where there is time for it
+    missing = [name for name in names if values.get(name) is None]
     if missing:
         raise InvalidRecordError(
             RejectReason.MISSING_CHANNEL,
             f"{group} lacks {', '.join(missing)}, which the model needs.",
         )
+    for name in names:
+        reason, expected = _fault(values[name])
+        if reason is not None:
+            raise InvalidRecordError(
+                reason, f"{group}.{name}: {expected}; got {_excerpt(values[name])}."
+            )
 
 
-def _require_plausible(sensors: dict[str, float], limits: Limits) -> None:
+def _fault(value: object) -> tuple[RejectReason | None, str]:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return RejectReason.SCHEMA, "a number is expected"
+    if isinstance(value, float) and not isfinite(value):
+        return RejectReason.NON_FINITE, "a finite number is expected"
+    if abs(value) > LARGEST:
+        return RejectReason.OUT_OF_RANGE, f"no machine shows more than {LARGEST:g}"
+    return None, ""
+
+
+def _require_plausible(sensors: Mapping[str, float], limits: Limits) -> None:
     for name, lowest, highest in limits:
         if not lowest <= sensors[name] <= highest:
             break
@@ -138,3 +168,11 @@ def _is_utf8(value: bytes) -> bool:
 
 def _shown(value: bytes | None) -> str:
     return "missing" if value is None else repr(value[:SHOWN_CHARACTERS])
+
+
+def _excerpt(value: object) -> str:
+    """Return what came, as Python writes it, cut; whatever it is."""
+    try:
+        return repr(value)[:SHOWN_CHARACTERS]
+    except ValueError:  # an integer of more than 4,300 digits
+        return f"{type(value).__name__} that is too long to write"

@@ -9,17 +9,18 @@ old. Readings are held as numbers, about 80 bytes each, for as many as the calle
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from common.records import Verdict
-from detector.core.assembler import Assembled, assemble
-from detector.core.pipeline import AssetRun, NextState, decode_batch, normalised_rows
+from common.records import Level, Verdict, derive_alarm_id, renewed_run_id
+from detector.core.alerts import model_label
+from detector.core.assembler import Assembled, Readings, assemble
+from detector.core.claims import of_this_life
+from detector.core.pipeline import AssetRun, NextState, as_readings, decode_batch
 from detector.core.policy import InputPolicy
 from detector.core.source import SourceRecord
 from detector.core.state import AssetState, Fence, fresh_state, model_digest
@@ -34,29 +35,6 @@ GROUP_ROWS: Final = 1024
 
 LEAST_DEPTH: Final = 8
 """Windows of one run scored at once, at least: single windows are dear."""
-
-
-@dataclass(frozen=True, slots=True)
-class Readings:
-    """Readings of one partition, in the order of the topic.
-
-    Attributes:
-        offsets: Where they stood, shape ``(n,)``, int64, rising within an asset.
-        cycles: Their cycles, shape ``(n,)``, int64.
-        rows: Their values, normalised, shape ``(n, n_channels)``, float32.
-        known: False where the operating regime is unknown, shape ``(n,)``.
-    """
-
-    offsets: NDArray[np.int64]
-    cycles: NDArray[np.int64]
-    rows: NDArray[np.float32]
-    known: NDArray[np.bool_]
-
-    def __len__(self) -> int:
-        return len(self.offsets)
-
-    def __getitem__(self, part: slice | NDArray[np.int64]) -> Readings:
-        return Readings(self.offsets[part], self.cycles[part], self.rows[part], self.known[part])
 
 
 class Past:
@@ -102,19 +80,14 @@ class Past:
         numbers = [self._numbers.setdefault(key, len(self._numbers)) for key in by_asset]
         counts = [len(decoded) for decoded in by_asset.values()]
         self._assets.append(np.repeat(np.array(numbers, np.int32), counts))
-        self._readings.append(
-            Readings(
-                np.array([item.record.position.offset for item in items], np.int64),
-                np.array([item.reading.cycle for item in items], np.int64),
-                *normalised_rows(items, self._scorer),
-            )
-        )
+        self._readings.append(as_readings(items, self._scorer))
 
 
 def _joined(parts: Sequence[Readings]) -> Readings:
     return Readings(
         np.concatenate([part.offsets for part in parts]),
         np.concatenate([part.cycles for part in parts]),
+        np.concatenate([part.clock_us for part in parts]),
         np.concatenate([part.rows for part in parts]),
         np.concatenate([part.known for part in parts]),
     )
@@ -137,57 +110,70 @@ class Restorer:
     def restore(
         self,
         partition: int,
+        life: int,
         readings: Mapping[AssetRun, Readings],
         stored: Mapping[AssetRun, AssetState],
     ) -> dict[AssetRun, NextState]:
         """Return the states after these readings, those the readings have changed.
 
+        Readings of an asset that is at home on another partition had been set aside when they were
+        new, and are so again.
+
         Args:
             partition: Where the readings stood.
+            life: The partition's life.
             readings: By asset and run.
             stored: The stored state of each, where there is one.
         """
-        fresh = fresh_state(model_digest(self._scorer.ref.sha256), len(self._scorer.channels))
-        states = {key: stored.get(key, fresh) for key in readings}
-        expected = {key: state.fence for key, state in states.items()}
-        unapplied = {
-            key: part[_first_unapplied(part, states[key].fence, partition) :]
+        valid = of_this_life(stored, {partition: life})
+        states = {
+            key: valid[key] if key in valid else self._fresh(partition, life, part)
             for key, part in readings.items()
         }
+        expected = {key: stored[key].fence if key in stored else Fence() for key in readings}
+        unapplied = {
+            key: part[_first_unapplied(part, states[key].fence) :]
+            for key, part in readings.items()
+            if states[key].fence.partition == partition
+        }
         for group in _groups(unapplied):
-            states |= self._taken_through(partition, group, states)
+            states |= self._taken_through(group, states)
         return {
             key: NextState(states[key], expected[key])
             for key, part in unapplied.items()
             if len(part)
         }
 
+    def _fresh(self, partition: int, life: int, part: Readings) -> AssetState:
+        digest = model_digest(self._scorer.ref.sha256)
+        home = Fence(partition, int(part.offsets[0]), life)
+        return fresh_state(digest, len(self._scorer.channels), home)
+
     def _taken_through(
         self,
-        partition: int,
         group: Mapping[AssetRun, Readings],
         states: Mapping[AssetRun, AssetState],
     ) -> dict[AssetRun, AssetState]:
         runs = {
             key: _Run(
-                assemble(
-                    states[key],
-                    part.cycles.tolist(),
-                    part.rows,
-                    part.known,
-                    self._scorer.window_length,
-                    self._policy.bridge_cycles,
-                ),
+                states[key],
+                assemble(states[key], part, self._scorer.window_length, self._policy),
                 part.cycles.tolist(),
             )
             for key, part in group.items()
         }
         self._find_alarms(list(runs.values()))
+        model = model_label(self._scorer.ref)
         return {
-            key: replace(
-                run.assembled.state,
-                alarm=run.alarm(self._scorer.thresholds, self._alarm),
-                fence=Fence(partition, int(group[key].offsets[-1]) + 1),
+            key: run.state(
+                key,
+                Fence(
+                    states[key].fence.partition,
+                    int(group[key].offsets[-1]) + 1,
+                    states[key].fence.life,
+                ),
+                run.alarm(self._scorer.thresholds, self._alarm),
+                model,
             )
             for key, run in runs.items()
         }
@@ -212,17 +198,12 @@ class _Run:
         sure: Whether enough is scored.
     """
 
-    def __init__(self, assembled: Assembled, cycles: Sequence[int]) -> None:
+    def __init__(self, start: AssetState, assembled: Assembled, cycles: Sequence[int]) -> None:
         self.assembled = assembled
         self.sure = False
+        self._before = start
         self._left = len(assembled.windows)
-        self._backwards = iter(
-            [
-                (cycle, verdict is Verdict.SCORED)
-                for cycle, verdict in zip(cycles, assembled.verdicts, strict=True)
-                if not verdict.is_repeat
-            ][::-1]
-        )
+        self._backwards = iter(_backwards(start, assembled, cycles))
         self._start = AlarmState()
         self._quiet_row = 0
         self._steps: list[tuple[int, float | None]] = []
@@ -236,15 +217,17 @@ class _Run:
     ) -> None:
         """Take the scores of what :meth:`before` returned, and see whether they are enough."""
         for score in scores[::-1].tolist():
-            self._step_back(score)
+            if not self._step_back(score):
+                self.sure = True  # the run was opened by rule after this window: no alarm before it
+                return
             self._quiet_row = self._quiet_row + 1 if is_quiet(score, thresholds, policy) else 0
             if self._quiet_row == policy.off_delay_cycles:
                 self.sure = True
                 return
         self._left -= len(scores)
         if not self._left:
-            self._step_back(None)
-            self._start = self.assembled.state.alarm
+            if self._step_back(None):
+                self._start = self._before.alarm
             self.sure = True
 
     def alarm(self, thresholds: Thresholds, policy: AlarmPolicy) -> AlarmState:
@@ -257,20 +240,57 @@ class _Run:
                 alarm, _ = step(alarm, cycle, score, thresholds, policy)
         return alarm
 
-    def _step_back(self, score: float | None) -> None:
-        """Go back to the reading of the next score, or to the beginning when there is none."""
+    def state(self, key: AssetRun, fence: Fence, alarm: AlarmState, model: str) -> AssetState:
+        """Return the state after the last reading.
+
+        An alarm that was open before keeps its id; one that was raised on the way gets the id it
+        was raised under when it was new.
+        """
+        state, before = self.assembled.state, self._before
+        alarm_id = ""
+        if alarm.level is not Level.NONE:
+            asset_id, run_id = key
+            if state.opened is not None:
+                run_id = renewed_run_id(run_id, *state.opened)
+            same = (before.opened, before.alarm.onset_cycle) == (state.opened, alarm.onset_cycle)
+            alarm_id = before.alarm_id if same and before.alarm.level is not Level.NONE else ""
+            alarm_id = alarm_id or derive_alarm_id(asset_id, run_id, alarm.onset_cycle, model)
+        return replace(state, alarm=alarm, alarm_id=alarm_id, fence=fence)
+
+    def _step_back(self, score: float | None) -> bool:
+        """Go back to the reading of the next score, or to the beginning when there is none.
+
+        Returns:
+            False where a run was opened by rule on the way: what came before it is of no account.
+        """
         for cycle, scored in self._backwards:
+            if cycle is None:
+                return False
             if scored:
                 self._steps.append((cycle, score))
-                return
+                return True
             self._steps.append((cycle, None))
             self._quiet_row = 0
+        return True
 
 
-def _first_unapplied(readings: Readings, fence: Fence, partition: int) -> int:
-    return bisect_left(
-        readings.offsets, True, key=lambda offset: not fence.applied(partition, offset)
-    )
+def _backwards(
+    start: AssetState, assembled: Assembled, cycles: Sequence[int]
+) -> list[tuple[int | None, bool]]:
+    """Return cycle and whether it was scored, last one first; no cycle where a run was opened."""
+    found: list[tuple[int | None, bool]] = []
+    opened = start.opened
+    for cycle, verdict, run in zip(cycles, assembled.verdicts, assembled.opened, strict=True):
+        if run != opened:
+            found.append((None, False))
+            opened = run
+        if not verdict.is_repeat:
+            found.append((cycle, verdict is Verdict.SCORED))
+    return found[::-1]
+
+
+def _first_unapplied(readings: Readings, fence: Fence) -> int:
+    return int(np.searchsorted(readings.offsets, fence.next_offset))
 
 
 def _groups(

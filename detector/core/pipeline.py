@@ -1,49 +1,43 @@
-"""One micro-batch, from records to what must be written: the detector's whole decision.
+"""One micro-batch, from records to windows; with ``conclusion.py`` the detector's whole decision.
 
 Two pure halves around the one thing that takes time, scoring the windows::
 
     batch = decode_batch(records, ...)         # readings, and dead letters
     plan = prepare(batch, states, ...)         # drop what was applied, assemble windows
     scores = scorer.score(plan.windows)        # elsewhere, in a thread
-    outcome = conclude(plan, scores, ...)      # step the alarms, make records, alerts, next states
+    outcome = conclude(plan, scores, ...)      # conclusion.py: alarms, records, alerts, next states
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from common.channels import SETTING_NAMES
 from common.errors import InvalidRecordError
-from common.records import (
-    MAX_ORIGINAL_BYTES,
-    Alert,
-    DeadLetter,
-    ScoreRecord,
-    SensorReading,
-    Verdict,
-)
-from detector.core.alerts import contributions, make_alert, model_label
-from detector.core.assembler import Assembled, assemble
-from detector.core.decoding import decode, identify
+from common.records import DeadLetter, IncomingReading, ScoreRecord
+from detector.core.assembler import Assembled, Readings, assemble
+from detector.core.decoding import decode
+from detector.core.letters import dead_letter, rejected_verdict
 from detector.core.policy import InputPolicy
-from detector.core.source import SourceRecord, UnreadableBatch
+from detector.core.source import SourceRecord
 from detector.core.state import AssetState, Fence, fresh_state, model_digest
-from detector.core.stuck import stuck_channels, stuck_sentence
-from models.alarm import AlarmPolicy, interrupt, level_of, step
-from models.serving import WindowScorer, WindowScores
+from models.serving import WindowScorer
 
 AssetRun = tuple[str, str]
 """(asset_id, run_id)."""
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND: Final = timedelta(microseconds=1)
+
+CLOCK_AHEAD_US: Final = 3_600_000_000
+"""A source's clock more than an hour ahead of the broker's is wrong, or the data are replayed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +45,7 @@ class Decoded:
     """A record that holds a reading."""
 
     record: SourceRecord
-    reading: SensorReading
+    reading: IncomingReading
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +68,7 @@ class AssetPlan:
     """One asset's part of a batch: fresh readings, and what they came to."""
 
     before: Fence
+    start: AssetState
     decoded: Sequence[Decoded]
     assembled: Assembled
 
@@ -85,10 +80,12 @@ class Plan:
     Attributes:
         assets: Per (asset, run), where any of its readings was not applied before.
         windows: All windows to score, asset by asset, shape ``(n, window_length, n_channels)``.
+        misplaced: Readings that came on another partition than their asset's own.
     """
 
     assets: Mapping[AssetRun, AssetPlan]
     windows: NDArray[np.float32]
+    misplaced: Mapping[AssetRun, Sequence[Decoded]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,21 +94,6 @@ class NextState:
 
     state: AssetState
     expected: Fence
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a batch comes to.
-
-    Attributes:
-        verdicts: For the score store.
-        alerts: For the alerts topic, in the order of the topic per asset.
-        states: For the state store.
-    """
-
-    verdicts: Sequence[ScoreRecord]
-    alerts: Sequence[Alert]
-    states: Mapping[AssetRun, NextState]
 
 
 def decode_batch(
@@ -126,7 +108,7 @@ def decode_batch(
             reading = decode(record, scorer.channels, policy)
         except InvalidRecordError as exc:
             dead_letters.append(dead_letter(record, exc))
-            rejected.extend(_rejected_verdict(record, exc, scorer))
+            rejected.extend(rejected_verdict(record, exc, scorer.ref))
         else:
             key = (reading.asset_id, reading.run_id)
             by_asset.setdefault(key, []).append(Decoded(record, reading))
@@ -139,167 +121,84 @@ def prepare(
     scorer: WindowScorer,
     policy: InputPolicy,
 ) -> Plan:
-    """Drop what was applied before, and assemble windows of the rest.
+    """Drop what was applied before, set aside what is misplaced, and assemble the windows.
 
     Args:
-        batch: The decoded batch.
-        states: The stored state of each of its (asset, run) pairs, where there is one.
-        scorer: The model: its scale, channels and window length.
-        policy: Which gaps a window may span.
+        batch: The decoded records.
+        states: What is stored of their assets. An asset without a state is new, and at home where
+            its first reading stands.
+        scorer: The model.
+        policy: Which gaps a window may span, and when a new run is opened.
     """
     digest = model_digest(scorer.ref.sha256)
     n_channels = len(scorer.channels)
     starts: dict[AssetRun, AssetState] = {}
     fresh: dict[AssetRun, Sequence[Decoded]] = {}
+    misplaced: dict[AssetRun, Sequence[Decoded]] = {}
     for key, decoded in batch.by_asset.items():
-        state = states.get(key) or fresh_state(digest, n_channels)
-        unapplied = [
-            item
-            for item in decoded
-            if not state.fence.applied(item.record.position.partition, item.record.position.offset)
-        ]
-        if unapplied:
-            starts[key], fresh[key] = state, unapplied
-    rows, known = normalised_rows([item for items in fresh.values() for item in items], scorer)
+        state = states.get(key)
+        if state is None:
+            state = fresh_state(digest, n_channels, home_of(decoded))
+        mine, elsewhere = _unapplied(decoded, state)
+        if mine:
+            starts[key], fresh[key] = state, mine
+        if elsewhere:
+            misplaced[key] = elsewhere
+    readings = as_readings([item for items in fresh.values() for item in items], scorer)
     assets: dict[AssetRun, AssetPlan] = {}
     begin = 0
     for key, items in fresh.items():
         end = begin + len(items)
-        cycles = [item.reading.cycle for item in items]
-        assembled = assemble(
-            starts[key],
-            cycles,
-            rows[begin:end],
-            known[begin:end],
-            scorer.window_length,
-            policy.bridge_cycles,
-        )
-        assets[key] = AssetPlan(starts[key].fence, items, assembled)
+        start = starts[key]
+        before = start.fence if key in states else Fence()
+        assembled = assemble(start, readings[begin:end], scorer.window_length, policy)
+        assets[key] = AssetPlan(before, start, items, assembled)
         begin = end
     empty = np.empty((0, scorer.window_length, n_channels), np.float32)
     windows = np.concatenate([empty, *(plan.assembled.windows for plan in assets.values())])
-    return Plan(assets, windows)
+    return Plan(assets, windows, misplaced)
 
 
-def conclude(
-    plan: Plan, scores: WindowScores, policy: AlarmPolicy, scorer: WindowScorer
-) -> Outcome:
-    """Step each asset's alarm through its scores and say what must be written.
-
-    Args:
-        plan: What :func:`prepare` returned.
-        scores: The scores of its windows.
-        policy: The alarm rule.
-        scorer: The model that gave the scores.
-    """
-    verdicts: list[ScoreRecord] = []
-    alerts: list[Alert] = []
-    states: dict[AssetRun, NextState] = {}
-    stuck = stuck_channels(plan.windows)
-    first = 0
-    for key, asset in plan.assets.items():
-        count = len(asset.assembled.windows)
-        own = slice(first, first + count)
-        part = WindowScores(scores.scores[own], scores.shares[own], scores.directions[own])
-        state = _conclude_asset(asset, part, stuck[own], policy, scorer, verdicts, alerts)
-        states[key] = NextState(state, asset.before)
-        first += count
-    return Outcome(verdicts, alerts, states)
+def home_of(decoded: Sequence[Decoded]) -> Fence:
+    """Return the fence of a new asset: at home where its first reading stands, nothing applied."""
+    position = decoded[0].record.position
+    return Fence(position.partition, position.offset)
 
 
-def _conclude_asset(
-    asset: AssetPlan,
-    scores: WindowScores,
-    stuck: NDArray[np.bool_],
-    policy: AlarmPolicy,
-    scorer: WindowScorer,
-    verdicts: list[ScoreRecord],
-    alerts: list[Alert],
-) -> AssetState:
-    alarm = asset.assembled.state.alarm
-    label = model_label(scorer.ref)
-    any_stuck: list[bool] = np.any(stuck, axis=1).tolist()
-    position = 0
-    for item, verdict, detail in zip(
-        asset.decoded, asset.assembled.verdicts, asset.assembled.details, strict=True
-    ):
-        plain = _verdict(item, verdict, detail, label)
-        if verdict is not Verdict.SCORED:
-            verdicts.append(plain)
-            if not verdict.is_repeat:
-                alarm = interrupt(alarm)
-            continue
-        score, shares = float(scores.scores[position]), scores.shares[position]
-        warning = ""
-        if any_stuck[position]:
-            names = [scorer.channels[index] for index in np.flatnonzero(stuck[position])]
-            warning = stuck_sentence(names, scorer.window_length)
-            plain = replace(plain, detail="; ".join(filter(None, [detail, warning])))
-        verdicts.append(_scored(plain, score, shares, scorer))
-        alarm, change = step(alarm, item.reading.cycle, score, scorer.thresholds, policy)
-        if change is not None:
-            channels = contributions(scorer.channels, shares, scores.directions[position])
-            alerts.append(make_alert(item.reading, score, change, channels, scorer.ref, warning))
-        position += 1
-    last = asset.decoded[-1].record.position
-    fence = Fence(last.partition, last.offset + 1)
-    return replace(asset.assembled.state, alarm=alarm, fence=fence)
+def _unapplied(
+    decoded: Sequence[Decoded], state: AssetState
+) -> tuple[Sequence[Decoded], Sequence[Decoded]]:
+    """Return the readings that are not part of the state: those at home, and those elsewhere."""
+    home, reached = state.fence.partition, state.fence.next_offset
+    mine: list[Decoded] = []
+    elsewhere: list[Decoded] = []
+    for item in decoded:
+        position = item.record.position
+        if position.partition == home:
+            if position.offset >= reached:
+                mine.append(item)
+        elif not any(at.applied(position.partition, position.offset) for at in state.former):
+            elsewhere.append(item)
+    return mine, elsewhere
 
 
-def dead_letter(record: SourceRecord, error: InvalidRecordError) -> DeadLetter:
-    """Return the dead letter of a record; the same on every redelivery."""
-    value = record.value or b""
-    return DeadLetter(
-        reason=error.reason.value,
-        message=str(error),
-        original_key=None if record.key is None else _base64(record.key[:MAX_ORIGINAL_BYTES]),
-        original=_base64(value[:MAX_ORIGINAL_BYTES]),
-        original_size=len(value),
-        original_sha256=hashlib.sha256(value).hexdigest(),
-        topic=record.position.topic,
-        partition=record.position.partition,
-        offset=record.position.offset,
-        received_at=(
-            EPOCH + timedelta(milliseconds=record.published_ts_ms)
-            if record.published_ts_ms
-            else None
-        ),
-    )
-
-
-def unreadable_letter(batch: UnreadableBatch) -> DeadLetter:
-    """Return the dead letter of a batch of records nobody can read."""
-    return DeadLetter(
-        reason=batch.reason.value,
-        message=batch.message,
-        original_key=None,
-        original=_base64(batch.original[:MAX_ORIGINAL_BYTES]),
-        original_size=batch.original_size,
-        original_sha256=batch.original_sha256,
-        topic=batch.position.topic,
-        partition=batch.position.partition,
-        offset=batch.position.offset,
-        last_offset=batch.last_offset,
-        received_at=None,
-    )
-
-
-def normalised_rows(
-    items: Sequence[Decoded], scorer: WindowScorer
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Return readings on the model's scale, and whether each one's regime is known.
+def as_readings(items: Sequence[Decoded], scorer: WindowScorer) -> Readings:
+    """Return readings as the assembler takes them, on the model's scale.
 
     Args:
         items: The readings.
         scorer: The model.
-
-    Returns:
-        Rows of shape ``(n, n_channels)``, float32, and shape ``(n,)``, bool.
     """
     settings = _columns([item.reading.settings for item in items], SETTING_NAMES)
     sensors = _columns([item.reading.sensors for item in items], scorer.channels)
     normalised = scorer.normalise(settings, sensors)
-    return normalised.rows, normalised.known
+    return Readings(
+        np.array([item.record.position.offset for item in items], np.int64),
+        np.array([item.reading.cycle for item in items], np.int64),
+        np.array([_clock_us(item) for item in items], np.int64),
+        normalised.rows,
+        normalised.known,
+    )
 
 
 def _columns(values: Sequence[Mapping[str, float]], names: Sequence[str]) -> NDArray[np.float64]:
@@ -307,55 +206,10 @@ def _columns(values: Sequence[Mapping[str, float]], names: Sequence[str]) -> NDA
     return np.array(list(picked), np.float64).reshape(len(values), len(names))
 
 
-def _verdict(item: Decoded, verdict: Verdict, detail: str, model: str) -> ScoreRecord:
-    reading = item.reading
-    return ScoreRecord(
-        asset_id=reading.asset_id,
-        run_id=reading.run_id,
-        cycle=reading.cycle,
-        ts=reading.ts,
-        status=verdict,
-        model=model,
-        detail=detail,
-        source=item.record.position,
-        published_ts_ms=item.record.published_ts_ms,
-    )
-
-
-def _scored(
-    plain: ScoreRecord, score: float, shares: NDArray[np.float64], scorer: WindowScorer
-) -> ScoreRecord:
-    thresholds = scorer.thresholds
-    return replace(
-        plain,
-        score=score,
-        warning_threshold=thresholds.warning,
-        critical_threshold=thresholds.critical,
-        level=level_of(score, thresholds),
-        shares=dict(zip(scorer.channels, shares.tolist(), strict=True)),
-    )
-
-
-def _rejected_verdict(
-    record: SourceRecord, error: InvalidRecordError, scorer: WindowScorer
-) -> list[ScoreRecord]:
-    identity = identify(record)
-    if identity is None:
-        return []
-    return [
-        ScoreRecord(
-            asset_id=identity.asset_id,
-            run_id=identity.run_id,
-            cycle=identity.cycle,
-            ts=identity.ts,
-            status=Verdict.REJECTED,
-            model=model_label(scorer.ref),
-            detail=f"{error.reason.value}: {error}"[:500],
-            source=record.position,
-            published_ts_ms=record.published_ts_ms,
-        )
-    ]
-
-
-def _base64(value: bytes) -> str:
-    return base64.b64encode(value).decode()
+def _clock_us(item: Decoded) -> int:
+    """Return a reading's time, or the broker's stamp where the source's clock is far ahead."""
+    clock_us = (item.reading.ts - EPOCH) // MICROSECOND
+    published_us = item.record.published_ts_ms * 1000
+    if published_us and clock_us > published_us + CLOCK_AHEAD_US:
+        return published_us
+    return clock_us

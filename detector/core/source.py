@@ -8,7 +8,7 @@ that was fetched, never by the offsets of the records in it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from common.errors import RejectReason
 from common.records import SourcePosition
@@ -69,6 +69,19 @@ class UnreadableBatch:
 
 
 @dataclass(frozen=True, slots=True)
+class FailedRecord:
+    """A record that could not be processed although nothing is known to be wrong with it.
+
+    Attributes:
+        record: The record.
+        message: What was raised.
+    """
+
+    record: SourceRecord
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class SourceBatch:
     """What one fetch brought.
 
@@ -76,11 +89,34 @@ class SourceBatch:
         records: In offset order within each partition; any mix of partitions.
         spans: By partition, what the fetch covered; every record lies in its partition's span.
         unreadable: Batches within the spans that cannot be decoded.
+        failed: Records that have been tried alone and failed: they are set aside.
     """
 
     records: Sequence[SourceRecord]
     spans: Mapping[int, Span]
-    unreadable: Sequence[UnreadableBatch] = field(default=())
+    unreadable: Sequence[UnreadableBatch] = ()
+    failed: Sequence[FailedRecord] = ()
+
+    def halves(self) -> tuple[SourceBatch, SourceBatch]:
+        """Return the batch cut in two, each half with its part of the spans."""
+        middle = len(self.records) // 2
+        first, second = self.records[:middle], self.records[middle:]
+        cuts: dict[int, int] = {}
+        for record in second:
+            cuts.setdefault(record.position.partition, record.position.offset)
+        mine = {record.position.partition for record in first}
+        before, after = dict(self.spans), {}
+        for partition, cut in cuts.items():
+            span = self.spans[partition]
+            after[partition] = Span(cut, span.end) if partition in mine else span
+            if partition in mine:
+                before[partition] = Span(span.begin, cut)
+            else:
+                del before[partition]
+        return (
+            SourceBatch(first, before, self.unreadable, self.failed),
+            SourceBatch(second, after),
+        )
 
 
 def dense(records: Sequence[SourceRecord]) -> SourceBatch:

@@ -16,8 +16,9 @@ import numpy as np
 
 from common.channels import SENSOR_NAMES, SETTING_NAMES
 from common.cmapss import EngineSeries
-from common.records import Alert, ScoreRecord, SensorReading, Verdict
-from detector.core.pipeline import AssetRun, DecodedBatch, conclude, prepare
+from common.records import Alert, IncomingReading, ScoreRecord, Verdict
+from detector.core.conclusion import conclude
+from detector.core.pipeline import AssetRun, DecodedBatch, prepare
 from detector.core.policy import InputPolicy
 from models.alarm import AlarmPolicy
 from models.batch import score_engine
@@ -72,7 +73,7 @@ def expect(
 
 
 def batch_scores(
-    scorer: WindowScorer, readings: Sequence[SensorReading], bridge_cycles: int
+    scorer: WindowScorer, readings: Sequence[IncomingReading], bridge_cycles: int
 ) -> dict[int, float]:
     """Return the batch path's score of each cycle that completes a window.
 
@@ -97,12 +98,18 @@ def batch_scores(
     return scores
 
 
-def _series(readings: Sequence[SensorReading]) -> EngineSeries:
-    # a sensor the model does not use may be missing: its column is never looked at
-    missing = float("nan")
+def _series(readings: Sequence[IncomingReading]) -> EngineSeries:
     return EngineSeries(
         unit=1,
         cycles=np.array([reading.cycle for reading in readings], np.int64),
         settings=np.array([[r.settings[name] for name in SETTING_NAMES] for r in readings]),
-        sensors=np.array([[r.sensors.get(n, missing) for n in SENSOR_NAMES] for r in readings]),
+        sensors=np.array([[_number(r.sensors.get(n)) for n in SENSOR_NAMES] for r in readings]),
     )
+
+
+def _number(value: object) -> float:
+    """Return a sensor's value; one the model does not use may be anything, and is not looked at."""
+    try:
+        return float(value) if isinstance(value, int | float) else float("nan")
+    except OverflowError:
+        return float("nan")

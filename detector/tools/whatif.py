@@ -13,7 +13,8 @@ from statistics import median
 from typing import Final
 
 from common.records import Alert, Transition
-from detector.core.pipeline import DecodedBatch, conclude, prepare
+from detector.core.conclusion import conclude
+from detector.core.pipeline import DecodedBatch, prepare
 from detector.tools.matching import AlertChanges, match_alerts
 from detector.tools.recording import Recording
 from detector.tools.rule import Rule, WithThresholds

@@ -18,8 +18,9 @@ from deploy.local.programs import free_port, valkey_command
 from detector.adapters.memory import MemoryStateStore
 from detector.adapters.redis_state_store import RedisStateStore
 from detector.core.pipeline import NextState
+from detector.core.progress import NextProgress, Progress
 from detector.core.state import AssetState, Fence, fresh_state, model_digest
-from detector.ports import NextProgress, StateStore, Stored
+from detector.ports import StateStore, Stored
 from tests.support.backends import build, server
 
 MODEL = model_digest("ab" * 32)
@@ -107,22 +108,26 @@ async def test_a_thousand_assets_go_in_and_come_out(store: StateStore) -> None:
 
 
 async def test_progress_is_stored_and_read_by_partition(store: StateStore) -> None:
-    await store.write({}, {3: NextProgress(120, None), 0: NextProgress(7, None)})
+    await store.write(
+        {}, {3: NextProgress(Progress(120), None), 0: NextProgress(Progress(7), None)}
+    )
 
-    assert (await store.read([KEY], [0, 1, 3])).progress == {0: 7, 3: 120}
+    assert (await store.read([KEY], [0, 1, 3])).progress == {0: Progress(7), 3: Progress(120)}
 
 
 async def test_progress_goes_on_only_from_what_was_expected(store: StateStore) -> None:
-    await store.write({}, {0: NextProgress(10, None)})
-    await store.write({}, {0: NextProgress(20, 10)})
-    await store.write({}, {0: NextProgress(15, 10)})
-    await store.write({}, {0: NextProgress(20, 10)})
+    await store.write({}, {0: NextProgress(Progress(10), None)})
+    await store.write({}, {0: NextProgress(Progress(20), Progress(10))})
+    await store.write({}, {0: NextProgress(Progress(15), Progress(10))})
+    await store.write({}, {0: NextProgress(Progress(20), Progress(10))})
 
-    assert (await store.read([], [0])).progress == {0: 20}
+    assert (await store.read([], [0])).progress == {0: Progress(20)}
 
 
 async def test_a_store_that_lost_its_data_keeps_no_progress(store: StateStore) -> None:
-    await store.write({KEY: NextState(state(10), Fence(0, 5))}, {0: NextProgress(10, 5)})
+    await store.write(
+        {KEY: NextState(state(10), Fence(0, 5))}, {0: NextProgress(Progress(10), Progress(5))}
+    )
 
     stored = await store.read([KEY], [0])
 
@@ -148,7 +153,9 @@ async def test_progress_expires_long_before_the_states_it_speaks_of(
     redis_settings: RedisSettings,
 ) -> None:
     async with RedisStateStore(redis_settings, MODEL, 3) as store:
-        await store.write({KEY: NextState(state(10), Fence())}, {0: NextProgress(10, None)})
+        await store.write(
+            {KEY: NextState(state(10), Fence())}, {0: NextProgress(Progress(10), None)}
+        )
 
     keys = StateKeys(redis_settings.key_prefix)
     async with Redis.from_url(redis_settings.url.get_secret_value()) as redis:

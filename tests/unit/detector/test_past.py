@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from common.records import Level
 from detector.core import past as module
+from detector.core.conclusion import conclude
 from detector.core.past import Past, Restorer
-from detector.core.pipeline import AssetRun, conclude, decode_batch, prepare
+from detector.core.pipeline import AssetRun, decode_batch, prepare
 from detector.core.policy import InputPolicy
 from detector.core.source import SourceRecord
 from detector.core.state import AssetState
@@ -63,7 +64,7 @@ def restored(
     for part in parts:
         past = Past(0, scorer, policy)
         past.add(part)
-        found = Restorer(scorer, ALARM, policy).restore(0, past.by_asset(), states)
+        found = Restorer(scorer, ALARM, policy).restore(0, 0, past.by_asset(), states)
         assert all(
             item.expected == states[key].fence for key, item in found.items() if key in states
         )

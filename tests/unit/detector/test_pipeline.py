@@ -10,7 +10,8 @@ import numpy as np
 
 from common.records import Alert, ScoreRecord, Transition, Verdict
 from detector.adapters.memory import MemoryStateStore
-from detector.core.pipeline import DecodedBatch, conclude, decode_batch, prepare
+from detector.core.conclusion import conclude
+from detector.core.pipeline import DecodedBatch, decode_batch, prepare
 from detector.core.policy import InputPolicy
 from detector.core.source import SourceRecord
 from detector.core.state import model_digest, unpack

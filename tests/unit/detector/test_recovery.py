@@ -8,10 +8,12 @@ import pytest
 
 from detector.adapters.memory import MemoryHistory, MemoryStateStore
 from detector.core.pipeline import AssetRun, NextState
+from detector.core.progress import NextProgress, Progress, behind, unpack_progress
+from detector.core.source import Span
 from detector.core.state import model_digest
-from detector.ports import NextProgress, Stored
+from detector.ports import Stored
 from detector.protocol import Point
-from detector.recovery import PART_BATCHES, PORTION_KEYS, StateRebuilder, behind
+from detector.recovery import PART_BATCHES, PORTION_KEYS, StateRebuilder
 from models.alarm import AlarmPolicy
 from tests.support.builders import INPUTS, MeanScorer, reading, records
 
@@ -76,8 +78,8 @@ class Rebuild:
         """Look how far the states reach and rebuild, as the service does."""
         for _ in range(rounds):
             progress = (await MemoryStateStore.read(self.store, [], [0])).progress
-            for partition, start in behind({0: END}, progress).items():
-                await self._rebuilder.rebuild(partition, start, END)
+            for partition in behind({0: Span(END, END + 1)}, progress):
+                await self._rebuilder.rebuild(partition, progress.get(partition), END)
 
 
 @pytest.fixture
@@ -85,7 +87,7 @@ async def whole() -> Store:
     """What a rebuild that nothing happens to leaves behind."""
     store = Store()
     await Rebuild(store).run()
-    assert store.progress == {0: END}
+    assert store.progress == {0: Progress(END).pack()}
     return store
 
 
@@ -153,7 +155,7 @@ async def test_a_rebuild_that_dies_at_any_call_of_the_store_is_finished_by_the_n
         await Rebuild(store).run()
 
         assert store.values == whole.values, dies_at
-        assert store.progress == {0: END}, dies_at
+        assert store.progress == {0: Progress(END).pack()}, dies_at
 
     assert undisturbed.calls > 3 * 9  # a read and two writes for each part, at least
 
@@ -172,7 +174,7 @@ async def test_states_lost_again_in_the_middle_are_rebuilt_from_the_beginning(
 
     assert rebuild.history.reads == [(0, None, END)] * 2
     assert store.values == whole.values
-    assert store.progress == {0: END}
+    assert store.progress == {0: Progress(END).pack()}
 
 
 async def test_states_lost_between_a_read_and_its_write_are_noticed_at_the_next_read(
@@ -207,10 +209,10 @@ async def test_two_workers_that_rebuild_the_same_partition_come_to_the_same(whol
     await fast.run()
 
     # the slow one wakes up with what it had read, and goes on
-    await slow._rebuilder.rebuild(0, paused[1][0], END)
+    await slow._rebuilder.rebuild(0, unpack_progress(paused[1][0]), END)
 
     assert store.values == whole.values
-    assert store.progress == {0: END}
+    assert store.progress == {0: Progress(END).pack()}
 
 
 async def test_states_are_read_and_written_a_portion_at_a_time() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
 import pytest
@@ -12,12 +12,14 @@ from common.records import Alert, DeadLetter, ScoreRecord, Verdict
 from common.retry import Backoff
 from common.scorestore.memory import MemoryScoreStore
 from detector.adapters.memory import MemoryHistory, MemoryPublisher, MemoryStateStore
+from detector.core.intent import NextIntent
 from detector.core.pipeline import AssetRun, NextState
+from detector.core.progress import NextProgress, unpack_progress
 from detector.core.source import dense
-from detector.core.state import model_digest
+from detector.core.state import Fence, model_digest
 from detector.health import Health
 from detector.metrics import DetectorMetrics
-from detector.ports import NextProgress, Stored
+from detector.ports import Stored
 from detector.protocol import Point
 from detector.service import DetectorPolicy, DetectorPorts, DetectorService
 from models.alarm import AlarmPolicy
@@ -71,8 +73,12 @@ class FlakyStates(MemoryStateStore):
     async def write(
         self, states: Mapping[AssetRun, NextState], progress: Mapping[int, NextProgress]
     ) -> Sequence[AssetRun]:
-        self._script.enter("write_states")
+        self._script.enter("write_states" if progress else "claim")
         return await super().write(states, progress)
+
+    async def intend(self, intents: Mapping[int, NextIntent]) -> Collection[int]:
+        self._script.enter("intend")
+        return await super().intend(intents)
 
 
 class FlakyScores(MemoryScoreStore):
@@ -129,14 +135,23 @@ async def test_outputs_come_before_states_and_scores_before_alerts() -> None:
 
     await stage.service.process(dense(FLIGHT))
 
-    assert stage.script.calls == ["read_states", "write_scores", "publish", "write_states"]
+    assert stage.script.calls == [
+        "read_states",
+        "claim",  # of an asset nothing is known of
+        "intend",
+        "write_scores",
+        "publish",
+        "write_states",
+    ]
     assert stage.points == [
         Point.RECEIVED,
         Point.DECODED,
         Point.STATES_READ,
+        Point.CLAIMED,
         Point.ASSEMBLED,
         Point.SCORED,
         Point.CONCLUDED,
+        Point.INTENDED,
         Point.SCORES_WRITTEN,
         Point.PUBLISHED,
         Point.STATES_WRITTEN,
@@ -145,7 +160,9 @@ async def test_outputs_come_before_states_and_scores_before_alerts() -> None:
     assert [alert.cycle for alert in stage.publisher.alerts] == [5]
 
 
-@pytest.mark.parametrize("step", ["read_states", "write_scores", "publish", "write_states"])
+@pytest.mark.parametrize(
+    "step", ["read_states", "claim", "intend", "write_scores", "publish", "write_states"]
+)
 async def test_a_backend_that_is_down_is_waited_for_and_nothing_is_lost(step: str) -> None:
     stage, undisturbed = Stage(**{step: 4}), Stage()
 
@@ -187,7 +204,9 @@ async def test_a_backend_that_refuses_for_good_ends_the_batch_unacknowledged() -
     with pytest.raises(BackendRefusedError, match="wrong token"):
         await stage.service.process(dense(FLIGHT))
 
-    assert stage.states.values == {}
+    assert stage.states.progress == {}
+    (state,) = (await stage.states.read([("engine-1", "run-1")], [])).states.values()
+    assert (state.last_cycle, state.fence) == (0, Fence(0, 0))  # at home, nothing applied
 
 
 async def test_bad_messages_are_dead_letters_and_the_good_ones_get_their_verdicts() -> None:
@@ -216,21 +235,25 @@ async def test_a_worker_that_lost_its_assets_says_so_and_leaves_them_alone() -> 
     successor.states.values = dict(stage.states.values)
     successor.states.progress = dict(stage.states.progress)
     await successor.service.process(dense(FLIGHT[3:]))
-    read = dict(stage.states.values)
+    read, before = dict(stage.states.values), dict(stage.states.progress)
     stage.states.values = dict(successor.states.values)
     stage.states.progress = dict(successor.states.progress)
 
-    async def stale(keys: Sequence[AssetRun], partitions: Sequence[int]) -> Stored:
+    real = stage.states.read
+
+    async def stale_once(keys: Sequence[AssetRun], partitions: Sequence[int]) -> Stored:
+        stage.states.read = real  # type: ignore[method-assign]
         store = MemoryStateStore(DIGEST, 3)
-        store.values, store.progress = read, {0: 3}
+        store.values, store.progress = read, before
         return await store.read(keys, partitions)
 
-    stage.states.read = stale  # type: ignore[method-assign]
+    stage.states.read = stale_once  # type: ignore[method-assign]
     await stage.service.process(dense(FLIGHT[3:5]))
 
     assert stage.states.values == successor.states.values
-    assert stage.states.progress == successor.states.progress == {0: len(FLIGHT)}
-    assert stage.metric("surgeline_stale_states_total") == 1
+    assert stage.states.progress == successor.states.progress
+    assert unpack_progress(stage.states.progress[0]).next_offset == len(FLIGHT)
+    assert stage.publisher.alerts == []  # its successor has published it
 
 
 async def test_latency_runs_from_the_brokers_timestamp() -> None:

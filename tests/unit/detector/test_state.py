@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -47,9 +49,15 @@ def test_what_is_packed_is_unpacked(state: AssetState) -> None:
 
 
 def test_a_row_stored_without_its_onset_by_an_earlier_version_gets_it_back() -> None:
-    old = AssetState(MODEL, np.empty((0, 3), np.float32), 40, 1, AlarmState(warning_row=2))
+    header = struct.pack("<B16siiHHBiHHH", 1, MODEL, 40, 1, 1, 3, 0, 0, 2, 0, 0)
+    ring = np.array([[1, 2, 3]], "<f4")
+    old = Fence(5, 77).pack() + header + ring.tobytes()
 
-    assert unpack(old.pack(), MODEL, 3).alarm == AlarmState(onset_cycle=39, warning_row=2)
+    state = unpack(old, MODEL, 3)
+
+    assert state.alarm == AlarmState(onset_cycle=39, warning_row=2)
+    assert (state.last_cycle, state.seen_from, state.fence) == (40, 1, Fence(5, 77, 0))
+    np.testing.assert_array_equal(state.ring, ring)
 
 
 @given(states)

@@ -10,7 +10,7 @@ import pytest
 from common.errors import InvalidRecordError, UserError
 from common.records import MAX_ORIGINAL_BYTES
 from detector.core.decoding import decode
-from detector.core.pipeline import dead_letter
+from detector.core.letters import dead_letter
 from detector.tools.deadletter import (
     Letter,
     by_position,

@@ -1,0 +1,121 @@
+"""Whether a topic is still the one we know: asked of the broker, now.
+
+Kafka answers a fetch beyond the end of a partition with an error, the local broker with nothing;
+the high watermark tells in both cases how far the partition reaches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+from aiokafka.structs import ConsumerRecord
+
+from common.errors import BackendUnavailableError
+from common.kafka import started
+from common.settings import KafkaSettings
+from detector.adapters.source_records import source_records
+from detector.core.progress import Progress, mark_of
+
+FETCH_WAIT_MS = 500
+
+ENOUGH_SILENCE = 2
+"""Fetches without a record, by a broker that has told the high watermark: there is none to come."""
+
+
+async def partitions_made_anew(
+    settings: KafkaSettings, topic: str, progress: Mapping[int, Progress]
+) -> Collection[int]:
+    """Return the partitions of a topic that are certainly not those the progress speaks of.
+
+    Args:
+        settings: Which broker.
+        topic: Which topic.
+        progress: What is known of each partition; all have had records applied.
+
+    Raises:
+        BackendUnavailableError: If the broker does not tell.
+    """
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=settings.bootstrap_servers,
+        enable_auto_commit=False,
+        auto_offset_reset="none",
+        isolation_level="read_committed",
+        fetch_max_wait_ms=100,
+        request_timeout_ms=int(settings.op_timeout_s * 1000),
+    )
+    try:
+        async with started(consumer):
+            search = _Search(consumer, topic, progress)
+            limit = max(4, int(settings.op_timeout_s * 1000 / FETCH_WAIT_MS))
+            for _ in range(limit):
+                if not search.undecided:
+                    return search.gone
+                await search.look()
+    except KafkaError as exc:
+        raise BackendUnavailableError(f"{topic} cannot be looked at: {exc!r}") from exc
+    raise BackendUnavailableError(
+        f"The broker does not say how far {topic} reaches in partitions {sorted(search.undecided)}."
+    )
+
+
+class _Search:
+    """Looks at one place of each partition."""
+
+    def __init__(self, consumer: Any, topic: str, progress: Mapping[int, Progress]) -> None:
+        self.gone: set[int] = set()
+        self.undecided = set(progress)
+        self._consumer = consumer
+        self._progress = progress
+        self._silence = dict.fromkeys(progress, 0)
+        self._partitions = {number: TopicPartition(topic, number) for number in progress}
+        consumer.assign(list(self._partitions.values()))
+        for number, known in progress.items():
+            offset = known.next_offset - 1 if known.mark is None else known.mark.offset
+            consumer.seek(self._partitions[number], offset)
+
+    async def look(self) -> None:
+        """Fetch once, and decide what can be decided."""
+        try:
+            fetched = await self._consumer.getmany(timeout_ms=FETCH_WAIT_MS)
+        except OffsetOutOfRangeError as exc:
+            await self._beyond([partition.partition for partition in exc.args[0]])
+            return
+        for number in list(self.undecided):
+            partition = self._partitions[number]
+            self._decide(number, fetched.get(partition, ()), self._consumer.highwater(partition))
+
+    def _decide(
+        self, number: int, records: Sequence[ConsumerRecord], highwater: int | None
+    ) -> None:
+        known = self._progress[number]
+        if highwater is None:
+            return
+        if highwater < known.next_offset or (records and self._is_another(known, records[0])):
+            self.gone.add(number)
+        elif not records:
+            self._silence[number] += 1
+            if self._silence[number] < ENOUGH_SILENCE:
+                return
+        self.undecided.discard(number)
+
+    @staticmethod
+    def _is_another(known: Progress, record: ConsumerRecord) -> bool:
+        (found,) = source_records([record])
+        return (
+            known.mark is not None
+            and record.offset == known.mark.offset
+            and mark_of(found) != known.mark
+        )
+
+    async def _beyond(self, numbers: Sequence[int]) -> None:
+        """Tell partitions that do not reach that far from those whose past retention removed."""
+        partitions = [self._partitions[number] for number in numbers]
+        beginnings = await self._consumer.beginning_offsets(partitions)
+        for number, partition in zip(numbers, partitions, strict=True):
+            if beginnings[partition] < self._progress[number].next_offset:
+                self.gone.add(number)
+            self.undecided.discard(number)
+            self._consumer.pause(partition)

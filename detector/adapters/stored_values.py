@@ -1,0 +1,74 @@
+"""From bytes in a state store to states, progress and intents; foreign values are told apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
+
+from common.logs import get_logger
+from detector.core.intent import unpack_intent
+from detector.core.pipeline import AssetRun
+from detector.core.progress import Progress, unpack_progress
+from detector.core.state import FENCE, Fence, unpack
+from detector.ports import Stored
+
+Name = TypeVar("Name")
+Value = TypeVar("Value")
+logger = get_logger(__name__)
+
+SHOWN_BYTES = 40
+
+
+class Foreign(NamedTuple):
+    """Partitions with a value that was not written by this program."""
+
+    progress: Sequence[int]
+    intents: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class RawValues:
+    """What a store holds, as it holds it."""
+
+    states: Mapping[AssetRun, bytes]
+    progress: Mapping[int, bytes]
+    intents: Mapping[int, bytes]
+
+    def read(self, model: bytes, n_channels: int) -> tuple[Stored, Foreign]:
+        """Return what it says, and the names of what says nothing to us."""
+        states, no_states = _sorted(self.states, lambda value: unpack(value, model, n_channels))
+        progress, no_progress = _sorted(self.progress, unpack_progress)
+        intents, no_intents = _sorted(self.intents, unpack_intent)
+        unreadable = {key: _fence_bytes(self.states[key]) for key in no_states}
+        return Stored(states, progress, intents, unreadable), Foreign(no_progress, no_intents)
+
+
+def packed_progress(progress: Progress | None) -> bytes:
+    """Return progress as a store compares it; nothing stored is empty."""
+    return b"" if progress is None else progress.pack()
+
+
+def _fence_bytes(value: bytes) -> Fence:
+    """Return what a foreign value has where a state has its fence, so that it can be replaced."""
+    return Fence(*FENCE.unpack_from(value.ljust(FENCE.size, b"\0")))
+
+
+def _sorted(
+    values: Mapping[Name, bytes], read: Callable[[bytes], Value]
+) -> tuple[dict[Name, Value], list[Name]]:
+    found: dict[Name, Value] = {}
+    foreign: list[Name] = []
+    for name, value in values.items():
+        try:
+            found[name] = read(value)
+        except ValueError as exc:
+            foreign.append(name)
+            logger.error(  # noqa: TRY400 - what is wrong is the value, not the code
+                "a value in the state store is not of this program: what it should have been is "
+                "rebuilt from the topic",
+                name=str(name),
+                begins_with=repr(value[:SHOWN_BYTES]),
+                why=str(exc),
+            )
+    return found, foreign

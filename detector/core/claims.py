@@ -1,0 +1,133 @@
+"""Whose partition an asset is at home on: settled in the store before anything is put out.
+
+All readings of an asset should come on one partition; only there is their order known. If two
+producers use other partitioners, or partitions are added, they come on several, perhaps to several
+workers at once. So an asset is at home on the partition where it was first seen. Its home is
+written down before its first verdict, and of two workers who try, the store lets one. What comes
+elsewhere gets a dead letter. An asset that has moved for good is followed: see ``Moves``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from detector.core.pipeline import AssetRun, Decoded, DecodedBatch, NextState, Plan, home_of
+from detector.core.state import MAX_FORMER_HOMES, AssetState, Fence, fresh_state
+
+
+def of_this_life(
+    states: Mapping[AssetRun, AssetState], lives: Mapping[int, int]
+) -> dict[AssetRun, AssetState]:
+    """Return the states that hold: a fence counts only in the life of the topic it was made in.
+
+    Args:
+        states: What is stored.
+        lives: The life of each partition of the batch.
+    """
+    return {
+        key: state
+        for key, state in states.items()
+        if lives.get(state.fence.partition, state.fence.life) == state.fence.life
+    }
+
+
+def claims(
+    batch: DecodedBatch,
+    stored: Mapping[AssetRun, AssetState],
+    lives: Mapping[int, int],
+    moved: Mapping[AssetRun, int],
+    model: bytes,
+    n_channels: int,
+) -> dict[AssetRun, NextState]:
+    """Return the states to write before anything is put out: of new assets, and of moved ones.
+
+    Args:
+        batch: The decoded records.
+        stored: What is stored of their assets.
+        lives: The life of each partition of the batch.
+        moved: Assets that are to be followed to another partition.
+        model: Digest of the model.
+        n_channels: Channels of the model.
+    """
+    found: dict[AssetRun, NextState] = {}
+    valid = of_this_life(stored, lives)
+    for key, decoded in batch.by_asset.items():
+        state = valid.get(key)
+        if state is None:
+            fence = home_of(decoded)
+            fence = replace(fence, life=lives.get(fence.partition, 0))
+            expected = stored[key].fence if key in stored else Fence()
+            found[key] = NextState(fresh_state(model, n_channels, fence), expected)
+        elif key in moved:
+            there = [item for item in decoded if _is_new_at(item, moved[key], state)]
+            if there:
+                found[key] = _moved(state, home_of(there), lives)
+    return found
+
+
+def _is_new_at(item: Decoded, partition: int, state: AssetState) -> bool:
+    position = item.record.position
+    return position.partition == partition and not any(
+        at.applied(position.partition, position.offset) for at in state.former
+    )
+
+
+def _moved(state: AssetState, home: Fence, lives: Mapping[int, int]) -> NextState:
+    former = (*state.former, state.fence)[-MAX_FORMER_HOMES:]
+    fence = replace(home, life=lives.get(home.partition, 0))
+    kept = tuple(at for at in former if at.partition != fence.partition)
+    return NextState(replace(state, fence=fence, former=kept), state.fence)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sighting:
+    partition: int
+    home: Fence
+    count: int
+
+
+class Moves:
+    """Notices assets that have moved to another partition for good.
+
+    An asset is followed once ``follow_after`` of its readings have come elsewhere, all on one
+    partition, while nothing came at its home. This is remembered by a worker alone: when it ends,
+    its successor counts anew, and the asset is followed a little later.
+
+    Args:
+        follow_after: Readings elsewhere until an asset is followed; 0 never follows.
+    """
+
+    def __init__(self, follow_after: int) -> None:
+        self._follow_after = follow_after
+        self._sightings: dict[AssetRun, _Sighting] = {}
+
+    def due(self, batch: DecodedBatch) -> dict[AssetRun, int]:
+        """Return the assets of a batch that are to be followed, and to which partition."""
+        if not self._sightings or not self._follow_after:
+            return {}
+        return {
+            key: seen.partition
+            for key in batch.by_asset
+            if (seen := self._sightings.get(key)) and seen.count >= self._follow_after
+        }
+
+    def note(self, plan: Plan, states: Mapping[AssetRun, AssetState]) -> None:
+        """Take note of what a batch brought.
+
+        Args:
+            plan: The batch.
+            states: The states it was planned with.
+        """
+        for key in plan.assets.keys() & self._sightings.keys():
+            del self._sightings[key]  # it speaks at home
+        for key, items in plan.misplaced.items():
+            if key in plan.assets:
+                continue
+            home = states[key].fence
+            for item in items:
+                partition = item.record.position.partition
+                seen = self._sightings.get(key)
+                same = seen is not None and (seen.partition, seen.home) == (partition, home)
+                count = seen.count + 1 if seen is not None and same else 1
+                self._sightings[key] = _Sighting(partition, home, count)

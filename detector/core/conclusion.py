@@ -1,0 +1,196 @@
+"""From scores to what must be written: verdicts, alerts, next states."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.records import (
+    Alert,
+    ChannelShare,
+    ScoreRecord,
+    Transition,
+    Verdict,
+    derive_alarm_id,
+    renewed_run_id,
+)
+from detector.core.alerts import contributions, make_alert, model_label
+from detector.core.pipeline import AssetPlan, AssetRun, Decoded, NextState, Plan
+from detector.core.state import AssetState, Fence, Place
+from detector.core.stuck import stuck_channels, stuck_sentence
+from models.alarm import AlarmChange, AlarmPolicy, AlarmState, interrupt, level_of, step
+from models.serving import WindowScorer, WindowScores
+
+Told = tuple[AssetRun, Alert]
+"""An alert, with the key of its asset's state: there the run is called as the source calls it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a batch comes to.
+
+    Attributes:
+        verdicts: For the score store.
+        alerts: For the alerts topic, in the order of the topic per asset.
+        told: The same by partition, with the key of the asset's state.
+        states: For the state store.
+        opened: Runs that were opened by rule: whose, and the new run's id.
+    """
+
+    verdicts: list[ScoreRecord]
+    alerts: list[Alert]
+    told: dict[int, list[Told]]
+    states: dict[AssetRun, NextState]
+    opened: list[tuple[AssetRun, str]]
+
+
+def conclude(
+    plan: Plan, scores: WindowScores, policy: AlarmPolicy, scorer: WindowScorer
+) -> Outcome:
+    """Step each asset's alarm through its scores and say what must be written.
+
+    Args:
+        plan: What ``prepare`` returned.
+        scores: The scores of its windows.
+        policy: The alarm rule.
+        scorer: The model that gave the scores.
+    """
+    outcome = Outcome([], [], {}, {}, [])
+    stuck = stuck_channels(plan.windows)
+    first = 0
+    for key, asset in plan.assets.items():
+        own = slice(first, first + len(asset.assembled.windows))
+        part = WindowScores(scores.scores[own], scores.shares[own], scores.directions[own])
+        state = _conclude_asset(key, asset, part, stuck[own], policy, scorer, outcome)
+        outcome.states[key] = NextState(state, asset.before)
+        first = own.stop
+    return outcome
+
+
+@dataclass(slots=True)
+class _Watch:
+    """An asset's run and alarm while its readings are taken.
+
+    Attributes:
+        source_run: The run, as the source calls it.
+        opened: Where the run was opened by rule; none for the source's own.
+        run_id: The run's id.
+        alarm: The alarm.
+        alarm_id: Its id, while it is open.
+    """
+
+    source_run: str
+    opened: Place | None
+    run_id: str
+    alarm: AlarmState
+    alarm_id: str
+
+    def open_run(self, opened: Place) -> None:
+        """Go on with a run opened by rule: what was open belongs to the run before it."""
+        self.opened, self.run_id = opened, renewed_run_id(self.source_run, *opened)
+        self.alarm, self.alarm_id = AlarmState(), ""
+
+
+def _conclude_asset(
+    key: AssetRun,
+    asset: AssetPlan,
+    scores: WindowScores,
+    stuck: NDArray[np.bool_],
+    policy: AlarmPolicy,
+    scorer: WindowScorer,
+    outcome: Outcome,
+) -> AssetState:
+    assembled, start = asset.assembled, asset.start
+    watch = _watch(key, start)
+    label = model_label(scorer.ref)
+    any_stuck: list[bool] = np.any(stuck, axis=1).tolist()
+    position = 0
+    for item, verdict, detail, opened in zip(
+        asset.decoded, assembled.verdicts, assembled.details, assembled.opened, strict=True
+    ):
+        if opened is not None and opened != watch.opened:
+            watch.open_run(opened)
+            outcome.opened.append((key, watch.run_id))
+        plain = _verdict(item, watch.run_id, verdict, detail, label)
+        if verdict is not Verdict.SCORED:
+            outcome.verdicts.append(plain)
+            if not verdict.is_repeat:
+                watch.alarm = interrupt(watch.alarm)
+            continue
+        score, shares = float(scores.scores[position]), scores.shares[position]
+        warning = ""
+        if any_stuck[position]:
+            names = [scorer.channels[index] for index in np.flatnonzero(stuck[position])]
+            warning = stuck_sentence(names, scorer.window_length)
+            plain = replace(plain, detail="; ".join(filter(None, [detail, warning])))
+        outcome.verdicts.append(_scored(plain, score, shares, scorer))
+        watch.alarm, change = step(
+            watch.alarm, item.reading.cycle, score, scorer.thresholds, policy
+        )
+        if change is not None:
+            channels = contributions(scorer.channels, shares, scores.directions[position])
+            alert = _alert(item, watch, score, change, channels, scorer, warning)
+            outcome.alerts.append(alert)
+            outcome.told.setdefault(start.fence.partition, []).append((key, alert))
+        position += 1
+    last = asset.decoded[-1].record.position
+    fence = Fence(last.partition, last.offset + 1, start.fence.life)
+    return replace(assembled.state, alarm=watch.alarm, alarm_id=watch.alarm_id, fence=fence)
+
+
+def _watch(key: AssetRun, start: AssetState) -> _Watch:
+    run_id = key[1] if start.opened is None else renewed_run_id(key[1], *start.opened)
+    return _Watch(key[1], start.opened, run_id, start.alarm, start.alarm_id)
+
+
+def _alert(
+    item: Decoded,
+    watch: _Watch,
+    score: float,
+    change: AlarmChange,
+    channels: tuple[ChannelShare, ...],
+    scorer: WindowScorer,
+    warning: str,
+) -> Alert:
+    """Return the alert of a transition. An alarm keeps the id it was raised under to its end."""
+    if change.state is Transition.RAISED or not watch.alarm_id:
+        watch.alarm_id = derive_alarm_id(
+            item.reading.asset_id, watch.run_id, change.onset_cycle, model_label(scorer.ref)
+        )
+    alarm_id = watch.alarm_id
+    if change.state is Transition.CLEARED:
+        watch.alarm_id = ""
+    return make_alert(
+        item.reading, watch.run_id, alarm_id, score, change, channels, scorer.ref, warning
+    )
+
+
+def _verdict(item: Decoded, run_id: str, verdict: Verdict, detail: str, model: str) -> ScoreRecord:
+    reading = item.reading
+    return ScoreRecord(
+        asset_id=reading.asset_id,
+        run_id=run_id,
+        cycle=reading.cycle,
+        ts=reading.ts,
+        status=verdict,
+        model=model,
+        detail=detail,
+        source=item.record.position,
+        published_ts_ms=item.record.published_ts_ms,
+    )
+
+
+def _scored(
+    plain: ScoreRecord, score: float, shares: NDArray[np.float64], scorer: WindowScorer
+) -> ScoreRecord:
+    thresholds = scorer.thresholds
+    return replace(
+        plain,
+        score=score,
+        warning_threshold=thresholds.warning,
+        critical_threshold=thresholds.critical,
+        level=level_of(score, thresholds),
+        shares=dict(zip(scorer.channels, shares.tolist(), strict=True)),
+    )

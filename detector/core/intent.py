@@ -1,0 +1,143 @@
+"""What a worker is about to publish, written down before it does.
+
+Everything between reading a state and writing it is deterministic, so a batch that comes again
+after a crash repeats its alerts with the same ids. That holds as long as model and rules are the
+same. A successor with another model or other settings may raise elsewhere, or not at all, and the
+alarm its predecessor had raised would stay open for ever. So the alerts of a batch are noted in the
+state store first; a successor with other rules publishes them as they are, and goes on from the
+alarms they left.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+
+from pydantic import ValidationError
+
+from common.records import Alert, Level, ModelRef, Transition
+from detector.core.conclusion import Told
+from detector.core.pipeline import AssetRun
+from detector.core.policy import InputPolicy
+from detector.core.progress import Progress
+from detector.core.state import AssetState
+from models.alarm import AlarmPolicy, AlarmState
+from models.serving import WindowScorer
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """The alerts of one partition's part of a batch.
+
+    Attributes:
+        rules: Digest of model and settings under which they came about (:func:`rules_digest`).
+        life: The partition's life.
+        end: The offset after the batch: once the partition's progress has come there, all is done.
+        adopted: Alerts of a worker with other rules, taken over before the batch was begun.
+        alerts: Alerts of the batch, in the order of the topic.
+    """
+
+    rules: str
+    life: int
+    end: int
+    adopted: Sequence[Told]
+    alerts: Sequence[Told]
+
+    def pack(self) -> bytes:
+        """Return it as JSON."""
+        parts = {
+            "rules": self.rules,
+            "life": self.life,
+            "end": self.end,
+            "adopted": [_told(item) for item in self.adopted],
+            "alerts": [_told(item) for item in self.alerts],
+        }
+        return json.dumps(parts).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class NextIntent:
+    """An intent to write, if the partition's stored progress is still what it was made from.
+
+    Attributes:
+        intent: What is about to be published; none when nothing is, and only the progress counts.
+        expected: What must be stored; none for nothing.
+    """
+
+    intent: Intent | None
+    expected: Progress | None
+
+
+def unpack_intent(value: bytes) -> Intent:
+    """Return the intent a value holds.
+
+    Raises:
+        ValueError: If it was not written by this program.
+    """
+    try:
+        parts = json.loads(value)
+        adopted, alerts = ([_heard(item) for item in parts[name]] for name in ("adopted", "alerts"))
+        return Intent(str(parts["rules"]), int(parts["life"]), int(parts["end"]), adopted, alerts)
+    except (KeyError, TypeError, RecursionError, ValidationError) as exc:
+        raise ValueError(f"not an intent: {exc}") from exc
+
+
+def _told(item: Told) -> list[str]:
+    key, alert = item
+    return [*key, alert.to_json().decode()]
+
+
+def _heard(item: Sequence[str]) -> Told:
+    asset_id, run_id, text = item
+    return (asset_id, run_id), Alert.model_validate_json(text)
+
+
+def rules_digest(scorer: WindowScorer, alarm: AlarmPolicy, inputs: InputPolicy) -> str:
+    """Return what tells two workers' rules apart."""
+    model: ModelRef = scorer.ref
+    parts = [model.model_dump(), asdict(scorer.thresholds), asdict(alarm), asdict(inputs)]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def to_adopt(
+    intents: Mapping[int, Intent], progress: Mapping[int, Progress], rules: str
+) -> dict[int, Sequence[Told]]:
+    """Return, by partition, the alerts of intents not carried out that our rules may not repeat.
+
+    Args:
+        intents: What is stored.
+        progress: How far the partitions have come.
+        rules: Our own.
+    """
+    found: dict[int, Sequence[Told]] = {}
+    for partition, intent in intents.items():
+        known = progress.get(partition, Progress(0))
+        if intent.life != known.life or intent.end <= known.next_offset:
+            continue
+        alerts = [*intent.adopted, *(intent.alerts if intent.rules != rules else ())]
+        if alerts:
+            found[partition] = alerts
+    return found
+
+
+def adopted(
+    states: Mapping[AssetRun, AssetState], alerts: Iterable[Told]
+) -> dict[AssetRun, AssetState]:
+    """Return states whose alarms stand as the alerts say they do.
+
+    An alert of a run without a state is of no account: its readings do not come again.
+    """
+    found = dict(states)
+    for key, alert in alerts:
+        if key in found:
+            found[key] = _after(found[key], alert)
+    return found
+
+
+def _after(state: AssetState, alert: Alert) -> AssetState:
+    if alert.state is Transition.CLEARED:
+        return replace(state, alarm=AlarmState(), alarm_id="")
+    alarm = AlarmState(Level(alert.level), alert.onset_cycle)
+    return replace(state, alarm=alarm, alarm_id=alert.alarm_id)

@@ -1,0 +1,108 @@
+"""What becomes of a message that cannot be used: a dead letter, and a verdict if it says whose."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from common.errors import InvalidRecordError, RejectReason
+from common.records import (
+    MAX_MESSAGE_CHARS,
+    MAX_ORIGINAL_BYTES,
+    MAX_ORIGINAL_KEY_BYTES,
+    DeadLetter,
+    ModelRef,
+    ScoreRecord,
+    Verdict,
+)
+from detector.core.alerts import model_label
+from detector.core.decoding import identify
+from detector.core.source import SourceRecord, UnreadableBatch
+
+if TYPE_CHECKING:
+    from detector.core.pipeline import Decoded
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+MAX_DETAIL_CHARS: Final = 500
+
+
+def dead_letter(record: SourceRecord, error: InvalidRecordError) -> DeadLetter:
+    """Return the dead letter of a record; the same on every redelivery."""
+    value = record.value or b""
+    return DeadLetter(
+        reason=error.reason.value,
+        message=_clean(str(error))[:MAX_MESSAGE_CHARS],
+        original_key=None if record.key is None else _base64(record.key[:MAX_ORIGINAL_KEY_BYTES]),
+        original=_base64(value[:MAX_ORIGINAL_BYTES]),
+        original_size=len(value),
+        original_sha256=hashlib.sha256(value).hexdigest(),
+        topic=record.position.topic,
+        partition=record.position.partition,
+        offset=record.position.offset,
+        received_at=(
+            EPOCH + timedelta(milliseconds=record.published_ts_ms)
+            if record.published_ts_ms
+            else None
+        ),
+    )
+
+
+def unreadable_letter(batch: UnreadableBatch) -> DeadLetter:
+    """Return the dead letter of a batch of records nobody can read."""
+    return DeadLetter(
+        reason=batch.reason.value,
+        message=_clean(batch.message)[:MAX_MESSAGE_CHARS],
+        original_key=None,
+        original=_base64(batch.original[:MAX_ORIGINAL_BYTES]),
+        original_size=batch.original_size,
+        original_sha256=batch.original_sha256,
+        topic=batch.position.topic,
+        partition=batch.position.partition,
+        offset=batch.position.offset,
+        last_offset=batch.last_offset,
+        received_at=None,
+    )
+
+
+def rejected_verdict(
+    record: SourceRecord, error: InvalidRecordError, model: ModelRef
+) -> Sequence[ScoreRecord]:
+    """Return the verdict of a message that cannot be used; none if it does not say whose it is."""
+    identity = identify(record)
+    if identity is None:
+        return []
+    return [
+        ScoreRecord(
+            asset_id=identity.asset_id,
+            run_id=identity.run_id,
+            cycle=identity.cycle,
+            ts=identity.ts,
+            status=Verdict.REJECTED,
+            model=model_label(model),
+            detail=_clean(f"{error.reason.value}: {error}")[:MAX_DETAIL_CHARS],
+            source=record.position,
+            published_ts_ms=record.published_ts_ms,
+        )
+    ]
+
+
+def wrong_partition(item: Decoded, home: int) -> InvalidRecordError:
+    """Return why a reading on another partition than its asset's own is set aside."""
+    return InvalidRecordError(
+        RejectReason.WRONG_PARTITION,
+        f"{item.reading.asset_id} comes on partition {item.record.position.partition}, and on "
+        f"{home} already: the order of its readings is lost. All its producers must use the same "
+        "partitioner.",
+    )
+
+
+def _clean(text: str) -> str:
+    """Return text that can be written as UTF-8: a key may hold half a character."""
+    return text.encode(errors="backslashreplace").decode()
+
+
+def _base64(value: bytes) -> str:
+    return base64.b64encode(value).decode()

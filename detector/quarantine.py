@@ -17,7 +17,8 @@ from detector.core.source import FailedRecord, SourceBatch
 logger = get_logger(__name__)
 
 MAX_IN_A_ROW: Final = 20
-"""More records than this, one after the other, are not at fault: the program is, and it ends."""
+"""More records than this, without a single score between them, are not at fault: the program is,
+and it ends."""
 
 NOT_A_RECORDS_FAULT: Final = (SurgelineError, MemoryError, OSError)
 
@@ -26,11 +27,11 @@ class Quarantine:
     """Processes batches; sets aside the records that make it raise.
 
     Args:
-        process: Processes a batch. What it puts out may be repeated; nothing may be assumed of a
-            batch for which it raised.
+        process: Processes a batch, and returns whether any reading of it got a score. What it puts
+            out may be repeated; nothing may be assumed of a batch for which it raised.
     """
 
-    def __init__(self, process: Callable[[SourceBatch], Awaitable[None]]) -> None:
+    def __init__(self, process: Callable[[SourceBatch], Awaitable[bool]]) -> None:
         self._process = process
         self._in_a_row = 0
 
@@ -42,7 +43,8 @@ class Quarantine:
             Exception: What it raised, if one record after the other does it.
         """
         try:
-            await self._process(source)
+            if await self._process(source):
+                self._in_a_row = 0
         except NOT_A_RECORDS_FAULT:
             raise
         except Exception as exc:
@@ -58,9 +60,6 @@ class Quarantine:
             )
             for half in source.halves():
                 await self.take(half)
-        else:
-            if source.records:
-                self._in_a_row = 0
 
     async def _set_aside(self, source: SourceBatch, exc: Exception) -> None:
         self._in_a_row += 1

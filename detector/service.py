@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from common.clock import Clock
 from common.errors import BackendError, InvalidRecordError, RejectReason
@@ -22,8 +22,8 @@ from common.records import Alert, DeadLetter, ScoreRecord
 from common.retry import Backoff, retrying
 from common.scorestore.port import ScoreStore
 from detector.core.claims import Moves
-from detector.core.conclusion import Outcome, Told, conclude
-from detector.core.intent import Intent, NextIntent, adopted, rules_digest, to_adopt
+from detector.core.conclusion import Outcome, conclude
+from detector.core.intent import Intent, NextIntent, TakenOver, by_asset, rules_digest, to_adopt
 from detector.core.letters import (
     dead_letter,
     rejected_verdict,
@@ -47,6 +47,8 @@ from models.serving import WindowScorer
 
 T = TypeVar("T")
 logger = get_logger(__name__)
+
+NOTHING_TAKEN_OVER: Final = TakenOver((), 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,25 +146,32 @@ class DetectorService:
         with self._metrics.in_hand.track_inprogress():
             await self._quarantine.take(source)
 
-    async def _process(self, source: SourceBatch) -> None:
+    async def _process(self, source: SourceBatch) -> bool:
+        """Carry out the protocol for a batch; return whether any of its readings got a score."""
         self._metrics.batch_rows.observe(len(source.records))
         self._at(Point.RECEIVED)
         with self._timed("decode"):
             batch = decode_batch(source.records, self._scorer, self._policy.input)
             failed = [self._refused(item.record, _failure(item)) for item in source.failed]
         self._at(Point.DECODED)
-        while not await self._carry_out(source, batch, failed):
+        while (scored := await self._carry_out(source, batch, failed)) is None:
             logger.warning("another worker has gone on with these partitions: looking again")
         self._at(Point.STATES_WRITTEN)
+        return scored > 0
 
     async def _carry_out(
         self, source: SourceBatch, batch: DecodedBatch, failed: Sequence[Refused]
-    ) -> bool:
-        """Do steps 2 to 7; false if another worker did them meanwhile, and nothing was put out."""
+    ) -> int | None:
+        """Do steps 2 to 7.
+
+        Returns:
+            How many windows were scored; none if another worker has gone on with the partitions,
+            and nothing was put out.
+        """
         footing = await self._keeper.footing(batch, source)
         taken_over = to_adopt(footing.stored.intents, footing.stored.progress, self._rules)
-        told = [alert for alerts in taken_over.values() for alert in alerts]
-        states = adopted(footing.states, told)
+        told = by_asset(taken_over.values())
+        states = footing.states
         self._at(Point.CLAIMED)
         with self._timed("assemble"):
             plan = prepare(batch, states, self._scorer, self._policy.input)
@@ -171,15 +180,15 @@ class DetectorService:
             scores = await asyncio.to_thread(self._scorer.score, plan.windows)
         self._at(Point.SCORED)
         with self._timed("conclude"):
-            outcome = conclude(plan, scores, self._policy.alarm, self._scorer)
+            outcome = conclude(plan, scores, self._policy.alarm, self._scorer, told)
             refused = [*failed, *self._misplaced(plan, states)]
         self._at(Point.CONCLUDED)
         progress = next_progress(source, footing.stored.progress)
         intents = self._intents(outcome, taken_over, progress)
         if await self._try("intend", lambda: self._ports.states.intend(intents)):
-            return False
+            return None
         self._at(Point.INTENDED)
-        output = self._output(source, batch, outcome, refused, [alert for _, alert in told])
+        output = self._output(source, batch, outcome, refused, told)
         # Scores first: whoever receives an alert can already look up the score behind it.
         await self._try("write_scores", lambda: self._ports.scores.write(output.verdicts))
         self._at(Point.SCORES_WRITTEN)
@@ -194,9 +203,9 @@ class DetectorService:
             self._metrics.stale_states.inc(len(stale))
             logger.warning("another worker has gone on with these assets", assets=list(stale)[:5])
         self._moves.note(plan, states)
-        self._tell(outcome, len(told))
+        self._tell(outcome, sum(map(len, told.values())))
         self._count(source, output)
-        return True
+        return len(plan.windows)
 
     def _output(
         self,
@@ -204,7 +213,7 @@ class DetectorService:
         batch: DecodedBatch,
         outcome: Outcome,
         refused: Sequence[Refused],
-        taken_over: Sequence[Alert],
+        told: Mapping[AssetRun, Sequence[Alert]],
     ) -> Output:
         return Output(
             verdicts=[
@@ -212,7 +221,7 @@ class DetectorService:
                 *batch.rejected,
                 *(verdict for item in refused for verdict in item.verdicts),
             ],
-            alerts=[*taken_over, *outcome.alerts],
+            alerts=[*(alert for alerts in told.values() for alert in alerts), *outcome.alerts],
             dead_letters=[
                 *batch.dead_letters,
                 *(item.letter for item in refused),
@@ -233,17 +242,19 @@ class DetectorService:
     def _intents(
         self,
         outcome: Outcome,
-        taken_over: Mapping[int, Sequence[Told]],
+        taken_over: Mapping[int, TakenOver],
         progress: Mapping[int, NextProgress],
     ) -> dict[int, NextIntent]:
         """Return what is about to be published of each partition, if anything."""
         found: dict[int, NextIntent] = {}
         for partition, step in progress.items():
             alerts = outcome.told.get(partition, ())
-            before = taken_over.get(partition, ())
+            before = taken_over.get(partition, NOTHING_TAKEN_OVER)
             after = step.progress
-            intent = Intent(self._rules, after.life, after.next_offset, before, alerts)
-            found[partition] = NextIntent(intent if alerts or before else None, step.expected)
+            end = max(after.next_offset, before.end)
+            intent = Intent(self._rules, after.life, end, before.alerts, alerts)
+            is_needed = bool(alerts or before.alerts)
+            found[partition] = NextIntent(intent if is_needed else None, step.expected)
         return found
 
     def _tell(self, outcome: Outcome, taken_over: int) -> None:

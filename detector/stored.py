@@ -72,7 +72,7 @@ class StateKeeper:
         rebuilder: StateRebuilder,
         moves: Moves,
         attempt: Try,
-        catch_up: Callable[[SourceBatch], Awaitable[None]],
+        catch_up: Callable[[SourceBatch], Awaitable[object]],
         metrics: DetectorMetrics,
         at: PointListener,
     ) -> None:

@@ -8,12 +8,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from common.settings import KafkaSettings, RedisSettings
 from deploy.local.programs import broker_command, free_port, valkey_command
 from tests.support.backends import build, require, server
 from tests.support.detector import DetectorBench
 from tests.support.postgres import postgres_server
+
+# where no composition root has set up logs, structlog would draw tracebacks with all variables,
+# which takes seconds
+structlog.configure(
+    processors=[
+        structlog.processors.add_log_level,
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 @pytest.fixture(scope="session")

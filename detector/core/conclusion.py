@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +13,7 @@ from numpy.typing import NDArray
 from common.records import (
     Alert,
     ChannelShare,
+    Level,
     ScoreRecord,
     Transition,
     Verdict,
@@ -25,6 +29,9 @@ from models.serving import WindowScorer, WindowScores
 
 Told = tuple[AssetRun, Alert]
 """An alert, with the key of its asset's state: there the run is called as the source calls it."""
+
+
+NOTHING_TOLD: Final[Mapping[AssetRun, Sequence[Alert]]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +54,11 @@ class Outcome:
 
 
 def conclude(
-    plan: Plan, scores: WindowScores, policy: AlarmPolicy, scorer: WindowScorer
+    plan: Plan,
+    scores: WindowScores,
+    policy: AlarmPolicy,
+    scorer: WindowScorer,
+    told: Mapping[AssetRun, Sequence[Alert]] = NOTHING_TOLD,
 ) -> Outcome:
     """Step each asset's alarm through its scores and say what must be written.
 
@@ -56,6 +67,8 @@ def conclude(
         scores: The scores of its windows.
         policy: The alarm rule.
         scorer: The model that gave the scores.
+        told: Alerts of these readings that were published under other rules. They stand: up to the
+            last of them an asset's alarm goes as they say, and nothing else is said of it.
     """
     outcome = Outcome([], [], {}, {}, [])
     stuck = stuck_channels(plan.windows)
@@ -63,7 +76,9 @@ def conclude(
     for key, asset in plan.assets.items():
         own = slice(first, first + len(asset.assembled.windows))
         part = WindowScores(scores.scores[own], scores.shares[own], scores.directions[own])
-        state = _conclude_asset(key, asset, part, stuck[own], policy, scorer, outcome)
+        state = _conclude_asset(
+            key, asset, part, stuck[own], policy, scorer, told.get(key, ()), outcome
+        )
         outcome.states[key] = NextState(state, asset.before)
         first = own.stop
     return outcome
@@ -79,6 +94,7 @@ class _Watch:
         run_id: The run's id.
         alarm: The alarm.
         alarm_id: Its id, while it is open.
+        told: Alerts that stand, in order; none once the last of them has been reached.
     """
 
     source_run: str
@@ -86,6 +102,19 @@ class _Watch:
     run_id: str
     alarm: AlarmState
     alarm_id: str
+    told: Sequence[Alert]
+
+    def follow_told(self, cycle: int) -> None:
+        """Go on as published alerts say, until the reading of the last one has come."""
+        last = self.told[-1]
+        if (last.run_id, last.cycle) != (self.run_id, cycle):
+            return
+        self.told = ()
+        if last.state is Transition.CLEARED:
+            self.alarm, self.alarm_id = AlarmState(), ""
+        else:
+            self.alarm = AlarmState(Level(last.level), last.onset_cycle)
+            self.alarm_id = last.alarm_id
 
     def open_run(self, opened: Place) -> None:
         """Go on with a run opened by rule: what was open belongs to the run before it."""
@@ -100,10 +129,11 @@ def _conclude_asset(
     stuck: NDArray[np.bool_],
     policy: AlarmPolicy,
     scorer: WindowScorer,
+    told: Sequence[Alert],
     outcome: Outcome,
 ) -> AssetState:
     assembled, start = asset.assembled, asset.start
-    watch = _watch(key, start)
+    watch = _watch(key, start, told)
     label = model_label(scorer.ref)
     any_stuck: list[bool] = np.any(stuck, axis=1).tolist()
     position = 0
@@ -126,23 +156,28 @@ def _conclude_asset(
             warning = stuck_sentence(names, scorer.window_length)
             plain = replace(plain, detail="; ".join(filter(None, [detail, warning])))
         outcome.verdicts.append(_scored(plain, score, shares, scorer))
+        position += 1
+        if watch.told:
+            watch.follow_told(item.reading.cycle)
+            continue
         watch.alarm, change = step(
             watch.alarm, item.reading.cycle, score, scorer.thresholds, policy
         )
         if change is not None:
-            channels = contributions(scorer.channels, shares, scores.directions[position])
+            channels = contributions(scorer.channels, shares, scores.directions[position - 1])
             alert = _alert(item, watch, score, change, channels, scorer, warning)
             outcome.alerts.append(alert)
             outcome.told.setdefault(start.fence.partition, []).append((key, alert))
-        position += 1
     last = asset.decoded[-1].record.position
     fence = Fence(last.partition, last.offset + 1, start.fence.life)
     return replace(assembled.state, alarm=watch.alarm, alarm_id=watch.alarm_id, fence=fence)
 
 
-def _watch(key: AssetRun, start: AssetState) -> _Watch:
+def _watch(key: AssetRun, start: AssetState, told: Sequence[Alert]) -> _Watch:
     run_id = key[1] if start.opened is None else renewed_run_id(key[1], *start.opened)
-    return _Watch(key[1], start.opened, run_id, start.alarm, start.alarm_id)
+    to_come = [alert for alert in told if alert.run_id != run_id or alert.cycle > start.last_cycle]
+    alarm = interrupt(start.alarm) if to_come else start.alarm
+    return _Watch(key[1], start.opened, run_id, alarm, start.alarm_id, to_come)
 
 
 def _alert(

@@ -13,17 +13,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
 from pydantic import ValidationError
 
-from common.records import Alert, Level, ModelRef, Transition
+from common.records import Alert, ModelRef
 from detector.core.conclusion import Told
 from detector.core.pipeline import AssetRun
 from detector.core.policy import InputPolicy
 from detector.core.progress import Progress
-from detector.core.state import AssetState
-from models.alarm import AlarmPolicy, AlarmState
+from models.alarm import AlarmPolicy
 from models.serving import WindowScorer
 
 
@@ -101,43 +100,44 @@ def rules_digest(scorer: WindowScorer, alarm: AlarmPolicy, inputs: InputPolicy) 
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 
+@dataclass(frozen=True, slots=True)
+class TakenOver:
+    """Alerts of a batch not carried out to the end that our rules may not repeat.
+
+    Attributes:
+        alerts: The alerts.
+        end: The offset up to which they hold.
+    """
+
+    alerts: Sequence[Told]
+    end: int
+
+
 def to_adopt(
     intents: Mapping[int, Intent], progress: Mapping[int, Progress], rules: str
-) -> dict[int, Sequence[Told]]:
-    """Return, by partition, the alerts of intents not carried out that our rules may not repeat.
+) -> dict[int, TakenOver]:
+    """Return, by partition, what must be taken over.
 
     Args:
         intents: What is stored.
         progress: How far the partitions have come.
         rules: Our own.
     """
-    found: dict[int, Sequence[Told]] = {}
+    found: dict[int, TakenOver] = {}
     for partition, intent in intents.items():
         known = progress.get(partition, Progress(0))
         if intent.life != known.life or intent.end <= known.next_offset:
             continue
         alerts = [*intent.adopted, *(intent.alerts if intent.rules != rules else ())]
         if alerts:
-            found[partition] = alerts
+            found[partition] = TakenOver(alerts, intent.end)
     return found
 
 
-def adopted(
-    states: Mapping[AssetRun, AssetState], alerts: Iterable[Told]
-) -> dict[AssetRun, AssetState]:
-    """Return states whose alarms stand as the alerts say they do.
-
-    An alert of a run without a state is of no account: its readings do not come again.
-    """
-    found = dict(states)
-    for key, alert in alerts:
-        if key in found:
-            found[key] = _after(found[key], alert)
+def by_asset(taken_over: Iterable[TakenOver]) -> dict[AssetRun, list[Alert]]:
+    """Return the alerts of each asset."""
+    found: dict[AssetRun, list[Alert]] = {}
+    for part in taken_over:
+        for key, alert in part.alerts:
+            found.setdefault(key, []).append(alert)
     return found
-
-
-def _after(state: AssetState, alert: Alert) -> AssetState:
-    if alert.state is Transition.CLEARED:
-        return replace(state, alarm=AlarmState(), alarm_id="")
-    alarm = AlarmState(Level(alert.level), alert.onset_cycle)
-    return replace(state, alarm=alarm, alarm_id=alert.alarm_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,8 +17,9 @@ from common.topics import StateKeys
 from deploy.local.programs import free_port, valkey_command
 from detector.adapters.memory import MemoryStateStore
 from detector.adapters.redis_state_store import RedisStateStore
+from detector.core.intent import Intent, NextIntent
 from detector.core.pipeline import NextState
-from detector.core.progress import NextProgress, Progress
+from detector.core.progress import Mark, NextProgress, Progress
 from detector.core.state import AssetState, Fence, fresh_state, model_digest
 from detector.ports import StateStore, Stored
 from tests.support.backends import build, server
@@ -34,6 +35,33 @@ async def store(request: pytest.FixtureRequest) -> AsyncIterator[StateStore]:
         return
     async with RedisStateStore(request.getfixturevalue("redis_settings"), MODEL, 3) as real:
         yield real
+
+
+Plant = Callable[[str, bytes], Awaitable[None]]
+
+
+@pytest.fixture
+def plant(store: StateStore, request: pytest.FixtureRequest) -> Plant:
+    """Put a value under a name of ours, as somebody else would."""
+
+    async def into(what: str, value: bytes) -> None:
+        if isinstance(store, MemoryStateStore):
+            if what == "state":
+                store.values[KEY] = value
+            else:
+                {"progress": store.progress, "intent": store.intents}[what][0] = value
+            return
+        settings: RedisSettings = request.getfixturevalue("redis_settings")
+        keys = StateKeys(settings.key_prefix)
+        name = {
+            "state": keys.asset_state(*KEY),
+            "progress": keys.progress(0),
+            "intent": keys.intent(0),
+        }[what]
+        async with Redis.from_url(settings.url.get_secret_value()) as redis:
+            await redis.set(name, value)
+
+    return into
 
 
 def state(next_offset: int, last_cycle: int = 1, partition: int = 0) -> AssetState:
@@ -133,6 +161,93 @@ async def test_a_store_that_lost_its_data_keeps_no_progress(store: StateStore) -
 
     assert stored.progress == {}
     assert stored.states[KEY].fence == Fence(0, 10)
+
+
+PROGRESS = Progress(10, 2, Mark(9, 1_767_225_600_000, 0xBEEF), 40)
+
+
+async def test_progress_is_stored_whole(store: StateStore) -> None:
+    await store.write({}, {0: NextProgress(PROGRESS, None)})
+
+    assert (await store.read([], [0])).progress == {0: PROGRESS}
+
+
+async def test_what_is_about_to_be_published_is_noted_while_the_progress_is_as_expected(
+    store: StateStore,
+) -> None:
+    first, second = Intent("rules", 2, 20, [], []), Intent("others", 2, 30, [], [])
+    await store.write({}, {0: NextProgress(PROGRESS, None)})
+
+    assert (
+        list(await store.intend({0: NextIntent(first, PROGRESS), 1: NextIntent(first, None)})) == []
+    )
+    assert list(await store.intend({0: NextIntent(second, None)})) == [0]
+    assert list(await store.intend({0: NextIntent(None, PROGRESS)})) == []
+    assert list(await store.intend({0: NextIntent(None, Progress(11))})) == [0]
+
+    assert (await store.read([], [0, 1])).intents == {0: first, 1: first}
+
+
+async def test_nothing_is_noted_for_nothing(store: StateStore) -> None:
+    assert list(await store.intend({})) == []
+
+
+@pytest.mark.parametrize(
+    "value", [b"", b"x", b"foreign value that is long enough for a fence", state(10).pack() + b"!"]
+)
+async def test_a_foreign_value_is_told_apart_and_can_be_replaced(
+    store: StateStore, plant: Plant, value: bytes
+) -> None:
+    other = ("engine-2", "run-1")
+    await store.write({other: NextState(state(5, 4), Fence())}, {0: NextProgress(PROGRESS, None)})
+    await plant("state", value)
+
+    stored = await store.read([KEY, other], [0])
+
+    assert stored.states.keys() == {other}
+    assert stored.progress == {0: PROGRESS}
+    assert stored.unreadable.keys() == {KEY}
+    assert await store.write({KEY: NextState(state(10, 7), stored.unreadable[KEY])}, {}) == []
+    assert (await store.read([KEY], [])).states[KEY].last_cycle == 7
+
+
+@pytest.mark.parametrize("value", [b"x", b"-5", b"7 0 - x", b"1 2 3:4 0", b"\xff"])
+@pytest.mark.parametrize("what", ["progress", "intent"])
+async def test_foreign_progress_is_as_good_as_none(
+    store: StateStore, plant: Plant, what: str, value: bytes
+) -> None:
+    await plant(what, value)
+
+    assert await store.read([], [0]) == Stored({}, {})
+
+    await store.write({}, {0: NextProgress(PROGRESS, None)})
+    intent = Intent("rules", 2, 20, [], [])
+    assert list(await store.intend({0: NextIntent(intent, PROGRESS)})) == []
+    assert (await store.read([], [0])).intents == {0: intent}
+
+
+async def test_a_value_of_another_type_is_replaced(redis_settings: RedisSettings) -> None:
+    keys = StateKeys(redis_settings.key_prefix)
+    async with (
+        Redis.from_url(redis_settings.url.get_secret_value()) as redis,
+        RedisStateStore(redis_settings, MODEL, 3) as store,
+    ):
+        for name in (keys.asset_state(*KEY), keys.progress(0), keys.intent(0)):
+            await redis.rpush(name, "a", "list")
+        assert await store.read([KEY], [0]) == Stored({}, {})
+
+        assert (
+            await store.write(
+                {KEY: NextState(state(10, 7), Fence())}, {0: NextProgress(PROGRESS, None)}
+            )
+            == []
+        )
+        intent = Intent("rules", 2, 20, [], [])
+        assert list(await store.intend({0: NextIntent(intent, PROGRESS)})) == []
+
+        stored = await store.read([KEY], [0])
+        assert stored.states[KEY].last_cycle == 7
+        assert (stored.progress, stored.intents) == ({0: PROGRESS}, {0: intent})
 
 
 async def test_it_answers_a_ping(store: StateStore) -> None:

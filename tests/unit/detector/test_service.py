@@ -333,3 +333,43 @@ async def test_a_batch_at_the_start_of_the_topic_reads_no_history() -> None:
     await stage.service.process(dense(FLIGHT))
 
     assert stage.history.reads == []
+
+
+@pytest.mark.parametrize("value", [b"", b"somebody else's", b"\xff" * 200])
+async def test_one_foreign_state_is_rebuilt_from_the_topic_and_the_others_go_on(
+    value: bytes,
+) -> None:
+    stage, undisturbed = Stage(), Stage()
+    await undisturbed.service.process(dense(FLIGHT))
+    await stage.service.process(dense(FLIGHT[:5]))
+    stage.states.values["engine-1", "run-1"] = value
+
+    await stage.service.process(dense(FLIGHT[5:]))
+
+    assert stage.states.values == undisturbed.states.values
+    assert stage.publisher.alerts == undisturbed.publisher.alerts
+    assert await stage.scores.verdict_counts() == await undisturbed.scores.verdict_counts()
+    assert stage.metric("surgeline_unreadable_states_total") == 1
+
+
+async def test_a_foreign_state_whose_past_is_gone_warms_up_again() -> None:
+    stage = Stage()
+    await stage.service.process(dense(FLIGHT[:5]))
+    stage.states.values["engine-1", "run-1"] = b"somebody else's"
+    stage.history.records = FLIGHT[5:]
+
+    await stage.service.process(dense(FLIGHT[5:]))
+
+    assert (await stage.scores.verdict_counts())[Verdict.WARMING_UP] == 3 + 2
+
+
+async def test_foreign_progress_is_rebuilt() -> None:
+    stage, undisturbed = Stage(), Stage()
+    await undisturbed.service.process(dense(FLIGHT))
+    await stage.service.process(dense(FLIGHT[:5]))
+    stage.states.progress[0] = b"somebody else's"
+
+    await stage.service.process(dense(FLIGHT[5:]))
+
+    assert stage.states.values == undisturbed.states.values
+    assert stage.states.progress == undisturbed.states.progress

@@ -1,0 +1,141 @@
+"""A readings topic that was deleted and made anew is noticed, and nothing after it is lost."""
+
+from __future__ import annotations
+
+import pytest
+
+from common.records import SensorReading
+from detector.core.progress import unpack_progress
+from detector.core.source import Span
+from detector.protocol import Point
+from tests.support.builders import reading
+from tests.support.world import Killed, World, dies_at
+
+
+def flight(run: str, count: int, value: float = 2.5) -> list[SensorReading]:
+    return [reading(cycle, value, run_id=run) for cycle in range(1, count + 1)]
+
+
+async def used(count: int = 25) -> World:
+    """A world whose topic has been taken in."""
+    world = World()
+    world.send(flight("old", count))
+    await world.worker().service.process(world.everything())
+    world.make_anew()
+    return world
+
+
+async def test_a_topic_made_anew_starts_at_offset_0_again() -> None:
+    world = await used()
+    world.send(flight("new", 10))
+    worker = world.worker()
+
+    await worker.service.process(world.everything())
+
+    rows = [row for row in await world.rows() if row.run_id == "new"]
+    assert [row.cycle for row in rows] == list(range(1, 11))
+    assert {alert.run_id for alert in world.publisher.alerts} == {"old", "new"}
+    assert worker.metric("surgeline_topics_made_anew_total") == 1
+    assert unpack_progress(world.states.progress[0]).life == 1
+
+
+async def test_the_same_run_on_a_topic_made_anew_starts_over() -> None:
+    world = await used()
+    world.send(flight("old", 25))
+
+    await world.worker().service.process(world.everything())
+
+    assert await world.counts() == {"warming_up": 3, "scored": 22}
+
+
+@pytest.mark.parametrize("count", [26, 40])
+async def test_its_beginning_is_read_when_it_has_grown_past_what_was_applied(count: int) -> None:
+    world = await used()
+    world.send(flight("new", count))
+
+    # the group's committed offset is one of the old topic, so the fetch begins there
+    await world.worker().service.process(world.fetch({0: (25, count)}))
+
+    rows = [row for row in await world.rows() if row.run_id == "new"]
+    assert [row.cycle for row in rows] == list(range(1, count + 1))
+
+
+@pytest.mark.parametrize("point", list(Point))
+async def test_a_worker_that_dies_over_it_leaves_nothing_out(point: Point) -> None:
+    world = await used()
+    world.send(flight("new", 40))
+    for count in (1, 2):
+        try:
+            await world.worker(dies_at(point, count)).service.process(world.fetch({0: (25, 40)}))
+        except Killed:
+            continue
+
+    await world.worker().service.process(world.fetch({0: (25, 40)}))
+
+    rows = [row for row in await world.rows() if row.run_id == "new"]
+    assert [row.cycle for row in rows] == list(range(1, 41))
+    assert len({alert.alert_id for alert in world.publisher.alerts}) == 2  # one of each run
+
+
+async def test_a_commit_that_never_came_does_not_hide_the_beginning() -> None:
+    """The new topic was read to offset 10; the group still stands at 25 of the old one."""
+    world = await used()
+    world.send(flight("new", 10))
+    await world.worker().service.process(world.everything())
+    world.send([reading(cycle, 2.5, run_id="new") for cycle in range(11, 31)])
+
+    await world.worker().service.process(world.fetch({0: (25, 30)}))
+
+    rows = [row for row in await world.rows() if row.run_id == "new"]
+    assert [row.cycle for row in rows] == list(range(1, 31))
+
+
+async def test_a_redelivery_is_no_new_life() -> None:
+    world = World()
+    world.send(flight("old", 25))
+    worker = world.worker()
+    await worker.service.process(world.everything())
+    before = await world.counts()
+
+    await worker.service.process(world.fetch({0: (10, 25)}))
+    await world.worker().service.process(world.fetch({0: (0, 25)}))
+
+    assert await world.counts() == before
+    assert worker.metric("surgeline_topics_made_anew_total") == 0
+    assert unpack_progress(world.states.progress[0]).life == 0
+
+
+async def test_a_steady_stream_never_asks() -> None:
+    world = World()
+    world.send(flight("old", 25))
+    worker = world.worker()
+    asked: list[object] = []
+    gone = world.history.gone
+
+    async def counted(progress):  # type: ignore[no-untyped-def]
+        asked.append(progress)
+        return await gone(progress)
+
+    world.history.gone = counted  # type: ignore[method-assign]
+    for begin in range(0, 25, 5):
+        await worker.service.process(world.fetch({0: (begin, begin + 5)}))
+
+    assert asked == []
+    worker.service.reassigned()
+    await worker.service.process(world.fetch({0: (20, 25)}))
+    assert len(asked) == 1
+
+
+async def test_gaps_in_the_offsets_are_no_lost_states() -> None:
+    """Transaction markers and compaction: forty batches, and not one rebuild."""
+    world = World()
+    world.send(flight("run", 80))
+    worker = world.worker()
+    for begin in range(0, 80, 2):
+        batch = world.fetch({0: (begin, begin + 2)})
+        marked = type(batch)(batch.records[:1], {0: Span(begin, begin + 2)})  # one is a marker
+
+        await worker.service.process(marked)
+
+    assert worker.metric("surgeline_rebuilds_total") == 0
+    assert world.history.reads == []

@@ -15,21 +15,19 @@ from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
 from api.ports import FeedBatch, Resume, WireAlert
 from common.errors import BackendError, BackendMissingError, BackendUnavailableError
-from common.kafka import ensure_topics, started
+from common.intake.consumer import log_set_aside
+from common.kafka import ensure_topics, make_consumer, started
 from common.logs import get_logger
 from common.records import Alert
 from common.settings import KafkaSettings
 from common.topics import Topics
-
-FETCH_WAIT_MS: Final = 100
-"""How long the broker may hold a fetch back; half of it is the idle latency of the local broker."""
 
 IDLE_CHECK_MS: Final = 2000
 """Silence after which we ask whether it is still the same broker."""
@@ -58,7 +56,9 @@ class KafkaAlertFeed:
                 async with AsyncExitStack() as stack:
                     await ensure_topics(self._settings)
                     admin = await self._start_admin(stack)
-                    consumer = await stack.enter_async_context(started(self._consumer()))
+                    consumer = await stack.enter_async_context(
+                        started(make_consumer(self._settings))
+                    )
                     source = await self._source(admin)
                     partitions = await self._assign(consumer, await resume(source))
                     self._admin = admin
@@ -81,15 +81,6 @@ class KafkaAlertFeed:
             )
         with _our_errors(self._settings):
             await self._source(self._admin)
-
-    def _consumer(self) -> AIOKafkaConsumer:
-        return AIOKafkaConsumer(
-            bootstrap_servers=self._settings.bootstrap_servers,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",  # an offset the broker no longer has, or never had
-            fetch_max_wait_ms=FETCH_WAIT_MS,
-            request_timeout_ms=int(self._settings.op_timeout_s * 1000),
-        )
 
     async def _start_admin(self, stack: AsyncExitStack) -> AIOKafkaAdminClient:
         admin = AIOKafkaAdminClient(
@@ -120,10 +111,11 @@ class KafkaAlertFeed:
         the offset is noted under the old source, where it does no harm.
         """
         while True:
-            fetched = await consumer.getmany(timeout_ms=IDLE_CHECK_MS, max_records=MAX_RECORDS)
-            for partition, records in fetched.items():
-                alerts = [alert for record in records if (alert := _decoded(record))]
-                yield FeedBatch(source, partition.partition, records[-1].offset + 1, alerts)
+            parts = await consumer.parts(timeout_ms=IDLE_CHECK_MS, max_records=MAX_RECORDS)
+            log_set_aside(parts)
+            for partition, part in parts.items():
+                alerts = [alert for record in part.records if (alert := _decoded(record))]
+                yield FeedBatch(source, partition.partition, part.end, alerts)
             for partition in partitions:
                 highwater = consumer.highwater(partition)
                 if highwater is not None and highwater < await consumer.position(partition):

@@ -1,0 +1,84 @@
+"""The intake on the real broker, and the private names of aiokafka that it needs."""
+
+from __future__ import annotations
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.consumer import fetcher
+
+from common.intake.consumer import Fetcher, IntakeConsumer
+from common.intake.response import PartitionRecords
+from common.kafka import ensure_topics, make_consumer, read_to_end, started
+from common.settings import KafkaSettings
+from common.topics import Topics
+from tests.support.batches import SPOILT, batch, marker, produce_raw, with_header
+
+CODECS = ("gzip", "snappy", "lz4", "zstd")
+
+
+def test_the_names_that_are_given_another_meaning_are_still_in_use() -> None:
+    assert "Fetcher" in AIOKafkaConsumer.start.__code__.co_names
+    names = fetcher.Fetcher._proc_fetch_request.__code__.co_names
+    assert {"MemoryRecords", "PartitionRecords", "FetchResult", "has_next"} <= set(names)
+    assert "_unpack_records" in fetcher.PartitionRecords.__init__.__code__.co_names
+    for name in ("_consume_aborted_up_to", "_consumer_record", "__next__"):
+        assert hasattr(PartitionRecords, name)
+    for name in ("check_assignment", "has_more", "_update_position"):
+        assert hasattr(fetcher.FetchResult, name)
+    for name in ("_create_fetch_waiter", "_notify", "next_record"):
+        assert hasattr(Fetcher, name)
+
+
+async def test_a_consumer_of_ours_has_our_fetcher(kafka_settings: KafkaSettings) -> None:
+    async with started(make_consumer(kafka_settings)) as consumer:
+        await consumer.topics()
+        assert isinstance(consumer, IntakeConsumer)
+        assert type(consumer._fetcher) is Fetcher
+        assert consumer._fetcher._isolation_level == fetcher.READ_COMMITTED
+
+
+async def send(kafka: KafkaSettings, topic: str, codec: str, values: list[bytes]) -> None:
+    producer = AIOKafkaProducer(
+        bootstrap_servers=kafka.bootstrap_servers, compression_type=codec, linger_ms=50
+    )
+    async with started(producer):
+        for value in values:
+            await producer.send(topic, value, key=b"key", partition=0)
+        await producer.flush()
+
+
+async def test_every_codec_of_a_real_producer_is_read_to_the_end(
+    kafka_settings: KafkaSettings,
+) -> None:
+    await ensure_topics(kafka_settings)
+    topic = Topics(kafka_settings.topic_prefix).readings
+    sent = []
+    for codec in CODECS:
+        values = [b'{"codec": "%s", "number": %d}' % (codec.encode(), n) for n in range(200)]
+        await send(kafka_settings, topic, codec, values)
+        sent += values
+
+    assert [record.value async for record in read_to_end(kafka_settings, topic)] == sent
+
+
+async def test_reading_to_the_end_passes_damage_markers_and_gaps(
+    kafka_settings: KafkaSettings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await ensure_topics(kafka_settings)
+    topic = Topics(kafka_settings.topic_prefix).readings
+    sound = batch([b"a", b"b"])
+    await produce_raw(
+        kafka_settings.bootstrap_servers,
+        topic,
+        sound,
+        *(spoil(batch([b"x", b"y", b"z"])) for spoil in SPOILT.values()),
+        with_header(sound, delta=9),
+        marker(0, 1, committed=True),
+        sound,
+        marker(0, 1, committed=True),
+        SPOILT["checksum"](sound),
+    )
+
+    values = [record.value async for record in read_to_end(kafka_settings, topic)]
+
+    assert values == [b"a", b"b"] * 3

@@ -11,7 +11,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExistsError
 
 from common.errors import BackendMissingError, BackendUnavailableError
-from common.intake.consumer import IntakeConsumer, log_set_aside
+from common.intake.consumer import IntakeConsumer
+from common.intake.fetcher import log_set_aside
 from common.settings import KafkaSettings
 from common.topics import Topics
 

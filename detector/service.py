@@ -37,6 +37,7 @@ from detector.metrics import DetectorMetrics
 from detector.ports import OutputPublisher, StateStore, Stored, TopicHistory
 from detector.protocol import Point, PointListener, ignore_points
 from detector.recovery import StateRebuilder, behind, next_progress
+from detector.slices import slices
 from models.alarm import AlarmPolicy
 from models.serving import WindowScorer
 
@@ -132,9 +133,9 @@ class DetectorService:
         # Scores first: whoever receives an alert can already look up the score behind it.
         await self._try("write_scores", lambda: self._ports.scores.write(verdicts))
         self._at(Point.SCORES_WRITTEN)
-        await self._try(
-            "publish", lambda: self._ports.publisher.publish(outcome.alerts, dead_letters)
-        )
+        for part in slices(outcome.alerts, dead_letters):
+            publish = partial(self._ports.publisher.publish, part.alerts, part.dead_letters)
+            await self._try("publish", publish)
         self._at(Point.PUBLISHED)
         progress = next_progress(source.spans, stored.progress)
         stale = await self._try(

@@ -22,7 +22,7 @@ from pydantic import ValidationError
 
 from api.ports import FeedBatch, Resume, WireAlert
 from common.errors import BackendError, BackendMissingError, BackendUnavailableError
-from common.intake.consumer import log_set_aside
+from common.intake.fetcher import log_set_aside
 from common.kafka import ensure_topics, make_consumer, started
 from common.logs import get_logger
 from common.records import Alert

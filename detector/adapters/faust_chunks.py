@@ -32,7 +32,8 @@ from aiokafka.errors import ConsumerStoppedError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage, Message
 
-from common.intake.consumer import IntakeConsumer, Parts
+from common.intake.consumer import IntakeConsumer
+from common.intake.fetcher import Parts
 from common.kafka import FETCH_MAX_BYTES, FETCH_MAX_WAIT_MS
 
 MAX_CHUNKS_IN_FLIGHT: Final = 2

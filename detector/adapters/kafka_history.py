@@ -10,7 +10,8 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from common.errors import BackendUnavailableError
-from common.intake.consumer import IntakeConsumer, log_set_aside
+from common.intake.consumer import IntakeConsumer
+from common.intake.fetcher import log_set_aside
 from common.kafka import make_consumer, started
 from common.logs import get_logger
 from common.settings import KafkaSettings

@@ -7,7 +7,7 @@ from typing import Final
 
 from aiokafka.structs import ConsumerRecord
 
-from common.intake.consumer import Parts
+from common.intake.fetcher import Parts
 from common.records import EARLIEST, LATEST, SourcePosition
 from detector.core.source import SourceBatch, SourceRecord, Span, UnreadableBatch
 

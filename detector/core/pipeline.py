@@ -23,7 +23,9 @@ from numpy.typing import NDArray
 from common.channels import SETTING_NAMES
 from common.errors import InvalidRecordError
 from common.records import (
+    MAX_MESSAGE_CHARS,
     MAX_ORIGINAL_BYTES,
+    MAX_ORIGINAL_KEY_BYTES,
     Alert,
     DeadLetter,
     ScoreRecord,
@@ -251,8 +253,8 @@ def dead_letter(record: SourceRecord, error: InvalidRecordError) -> DeadLetter:
     value = record.value or b""
     return DeadLetter(
         reason=error.reason.value,
-        message=str(error),
-        original_key=None if record.key is None else _base64(record.key[:MAX_ORIGINAL_BYTES]),
+        message=str(error)[:MAX_MESSAGE_CHARS],
+        original_key=None if record.key is None else _base64(record.key[:MAX_ORIGINAL_KEY_BYTES]),
         original=_base64(value[:MAX_ORIGINAL_BYTES]),
         original_size=len(value),
         original_sha256=hashlib.sha256(value).hexdigest(),

@@ -13,7 +13,6 @@ from itertools import pairwise
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from common.kafka import ensure_topics, make_producer, started
 from common.settings import DetectorSettings, KafkaSettings
@@ -21,6 +20,7 @@ from common.topics import Topics
 from detector.adapters.faust_stream import add_agent, build_faust_app
 from detector.core.source import SourceBatch, SourceRecord, UnreadableBatch
 from tests.support.batches import SPOILT, batch, marker, produce_raw, with_header
+from tests.support.topics import make_anew
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -315,21 +315,6 @@ async def test_a_chunk_is_closed_at_so_many_bytes(kafka_settings: KafkaSettings)
     assert recorder.reached() == 120
 
 
-async def make_anew(kafka: KafkaSettings) -> None:
-    """Delete the readings topic and create it again."""
-    topic = Topics(kafka.topic_prefix).readings
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap_servers)
-    await admin.start()
-    try:
-        await admin.delete_topics([topic])
-        async with asyncio.timeout(20):
-            while topic in await admin.list_topics():  # noqa: ASYNC110 - the broker's own pace
-                await asyncio.sleep(0.05)
-        await admin.create_topics([NewTopic(topic, kafka.partitions, 1)])
-    finally:
-        await admin.close()
-
-
 async def test_a_topic_made_anew_under_a_running_worker_is_delivered_whole(
     kafka_settings: KafkaSettings,
 ) -> None:
@@ -349,6 +334,25 @@ async def test_a_topic_made_anew_under_a_running_worker_is_delivered_whole(
     new = [value for value in recorder.values if (value or b"").startswith(b"new")]
     assert new == [b"new-%02d" % number for number in range(20)]
     assert await committed(kafka_settings) == 20
+
+
+async def test_a_topic_made_anew_that_has_outgrown_the_old_one_is_delivered_whole(
+    kafka_settings: KafkaSettings,
+) -> None:
+    await ensure_topics(kafka_settings)
+    topic = Topics(kafka_settings.topic_prefix).readings
+    server = kafka_settings.bootstrap_servers
+    recorder = Recorder()
+
+    async with worker(kafka_settings, recorder):
+        await produce_raw(server, topic, batch([b"old"] * 5))
+        await until(lambda: len(recorder.values) == 5)
+        await make_anew(kafka_settings)
+        sent = [b"new-%02d" % number for number in range(40)]
+        await produce_raw(server, topic, batch(sent))
+        await until(lambda: set(recorder.values) >= set(sent))
+
+    assert await committed(kafka_settings) == 40
 
 
 async def test_a_topic_made_anew_between_two_workers_is_delivered_whole(

@@ -6,12 +6,14 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.consumer import fetcher
 
-from common.intake.consumer import Fetcher, IntakeConsumer
+from common.intake.consumer import IntakeConsumer
+from common.intake.fetcher import Fetcher
 from common.intake.response import PartitionRecords
 from common.kafka import ensure_topics, make_consumer, read_to_end, started
 from common.settings import KafkaSettings
 from common.topics import Topics
 from tests.support.batches import SPOILT, batch, marker, produce_raw, with_header
+from tests.support.topics import make_anew
 
 CODECS = ("gzip", "snappy", "lz4", "zstd")
 
@@ -82,3 +84,19 @@ async def test_reading_to_the_end_passes_damage_markers_and_gaps(
     values = [record.value async for record in read_to_end(kafka_settings, topic)]
 
     assert values == [b"a", b"b"] * 3
+
+
+async def test_a_topics_id_changes_when_it_is_made_anew(kafka_settings: KafkaSettings) -> None:
+    await ensure_topics(kafka_settings)
+    topic = Topics(kafka_settings.topic_prefix).readings
+    async with started(make_consumer(kafka_settings)) as consumer:
+        first = await consumer.topic_id(topic)
+        again = await consumer.topic_id(topic)
+        nobodys = await consumer.topic_id("no-such-topic")
+        await make_anew(kafka_settings)
+        second = await consumer.topic_id(topic)
+
+    assert first is not None
+    assert first == again != second
+    assert second is not None
+    assert nobodys is None

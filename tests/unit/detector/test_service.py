@@ -159,6 +159,24 @@ async def test_a_backend_that_is_down_is_waited_for_and_nothing_is_lost(step: st
     assert stage.metric("surgeline_retries_total", step=step) == 4
 
 
+async def test_what_was_acknowledged_is_not_published_again_when_a_later_slice_fails() -> None:
+    stage = Stage()
+    spoilt = [record(b"x", offset) for offset in range(3000)]
+    publish, calls = stage.publisher.publish, 0
+
+    async def every_second_fails(alerts: Sequence[Alert], letters: Sequence[DeadLetter]) -> None:
+        nonlocal calls
+        calls += 1
+        if calls % 2:
+            raise BackendUnavailableError("no acknowledgement in time")
+        await publish(alerts, letters)
+
+    stage.publisher.publish = every_second_fails  # type: ignore[method-assign]
+    await stage.service.process(dense(spoilt))
+
+    assert [letter.offset for letter in stage.publisher.dead_letters] == list(range(3000))
+
+
 async def test_health_says_why_while_it_waits_and_recovers() -> None:
     stage = Stage(write_scores=1)
     seen: list[dict[str, str]] = []

@@ -18,7 +18,7 @@ MAX_SLICE_BYTES: Final = 4 * 1024 * 1024
 """About ten dead letters of the largest kind."""
 
 FIXED_BYTES: Final = 2048
-"""Counted for a message beside what it carries of the original: names, ids, reason, contributions."""
+"""Counted for a message beside what it carries of the original: ids, reason, contributions."""
 
 
 @dataclass(slots=True)

@@ -44,7 +44,8 @@ def slices(alerts: Sequence[Alert], dead_letters: Sequence[DeadLetter]) -> Itera
         []
     """
     part, messages, size = Slice(), 0, 0
-    for message in [*alerts, *dead_letters]:
+    everything: list[Alert | DeadLetter] = [*alerts, *dead_letters]
+    for message in everything:
         grown = size + carried_bytes(message)
         if messages and (messages == MAX_SLICE_MESSAGES or grown > MAX_SLICE_BYTES):
             yield part

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from aiokafka.record.default_records import DefaultRecordBatch
 from aiokafka.record.util import calc_crc32c, decode_varint
@@ -39,7 +39,7 @@ class Header(NamedTuple):
         producer_id: -1 for none.
         producer_epoch: -1 for none.
         sequence: -1 for none.
-        count: Records in it; compaction leaves fewer than offsets.
+        records: Records in it; compaction leaves fewer than offsets.
     """
 
     base: int
@@ -54,7 +54,7 @@ class Header(NamedTuple):
     producer_id: int
     producer_epoch: int
     sequence: int
-    count: int
+    records: int
 
 
 HEADER: Final = struct.Struct(">qiibIhiqqqhii")
@@ -78,13 +78,13 @@ ABORT: Final = 0
 class Record(Protocol):
     """A record, as aiokafka's decoders and ours give it."""
 
-    offset: int
-    timestamp: int | None
-    timestamp_type: int | None
-    key: bytes | None
-    value: bytes | None
-    headers: Any
-    checksum: int | None
+    @property
+    def offset(self) -> int:
+        """Its offset."""
+
+    @property
+    def key(self) -> bytes | None:
+        """Its key."""
 
 
 Decode = Callable[[], Iterable[Record]]
@@ -175,8 +175,10 @@ def _current(data: memoryview) -> Batch:
     found = calc_crc32c(data[AFTER_CHECKSUM:])
     if found != header.checksum:
         raise damaged(f"its checksum is {found:08x}; its header says {header.checksum:08x}")
-    if header.base < 0 or header.delta < 0 or header.count < 0:
-        raise damaged(f"{header.count} records from {header.base} over {header.delta} more offsets")
+    if header.base < 0 or header.delta < 0 or header.records < 0:
+        raise damaged(
+            f"{header.records} records from {header.base} over {header.delta} more offsets"
+        )
     return Batch(
         header.base,
         header.base + header.delta,
@@ -188,10 +190,10 @@ def _current(data: memoryview) -> Batch:
 
 
 def _open(data: memoryview, header: Header) -> Sequence[Decode]:
-    if header.count > MAX_BATCH_RECORDS:
+    if header.records > MAX_BATCH_RECORDS:
         raise UnreadableBatchError(
             RejectReason.BATCH_TOO_LARGE,
-            f"{header.count:,} records in one batch; at most {MAX_BATCH_RECORDS:,} are read",
+            f"{header.records:,} records in one batch; at most {MAX_BATCH_RECORDS:,} are read",
         )
     if codec := header.attributes & CODEC_BITS:
         plain = header._replace(attributes=header.attributes & ~CODEC_BITS)
@@ -207,7 +209,7 @@ def _without_headers(data: memoryview, header: Header) -> Iterator[Record]:
     buffer = bytearray(data)  # what aiokafka's number decoder takes
     by_broker = bool(header.attributes & LOG_APPEND_BIT)
     position = HEADER.size
-    for _ in range(header.count):
+    for _ in range(header.records):
         size, position = decode_varint(buffer, position)
         end = position + size
         if not position < end <= len(buffer):
@@ -220,7 +222,7 @@ def _without_headers(data: memoryview, header: Header) -> Iterator[Record]:
         yield PlainRecord(header.base + offset_delta, stamp, int(by_broker), key, value)
         position = end
     if position != len(buffer):
-        raise damaged(f"{len(buffer) - position} bytes behind its {header.count} records")
+        raise damaged(f"{len(buffer) - position} bytes behind its {header.records} records")
 
 
 def _field(buffer: bytearray, position: int, end: int) -> tuple[bytes | None, int]:

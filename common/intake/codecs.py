@@ -13,7 +13,6 @@ from typing import Any, Final
 
 import cramjam
 import numpy as np
-from numpy.typing import NDArray
 
 from common.errors import RejectReason
 from common.intake.errors import UnreadableBatchError, damaged
@@ -35,8 +34,6 @@ FIRST_GUESS: Final = 16
 XERIAL_HEADER: Final = b"\x82SNAPPY\x00"
 XERIAL_HEADER_BYTES: Final = 16
 """Java's snappy: this header with two version numbers, then blocks, each after its size."""
-
-Buffer = NDArray[np.uint8]
 
 
 class _FullError(Exception):
@@ -62,7 +59,7 @@ def decompress(codec: int, data: memoryview, prefix: bytes, limit: int) -> memor
         )
     room = min(limit, max(64 * 1024, FIRST_GUESS * len(data)))
     while True:
-        buffer: Buffer = np.empty(len(prefix) + room, np.uint8)  # not touched, so not in memory
+        buffer = np.empty(len(prefix) + room, np.uint8).data  # not touched, so not in memory
         try:
             size = _into(codec, data, buffer[len(prefix) :])
         except _FullError:
@@ -75,11 +72,11 @@ def decompress(codec: int, data: memoryview, prefix: bytes, limit: int) -> memor
         except (cramjam.DecompressionError, OSError, ValueError, struct.error) as exc:
             raise damaged(f"{NAMES[codec]} cannot be decompressed: {exc}") from exc
         else:
-            buffer[: len(prefix)] = np.frombuffer(prefix, np.uint8)
-            return memoryview(buffer)[: len(prefix) + size]
+            buffer[: len(prefix)] = prefix
+            return buffer[: len(prefix) + size]
 
 
-def _into(codec: int, data: memoryview, out: Buffer) -> int:
+def _into(codec: int, data: memoryview, out: memoryview) -> int:
     if codec == SNAPPY:
         return _snappy_into(data, out)
     return _stream_into(_STREAMS[codec], data, out)
@@ -92,7 +89,7 @@ _STREAMS: Final[dict[int, Callable[[Any, Any], int]]] = {
 }
 
 
-def _stream_into(codec: Callable[[Any, Any], int], data: memoryview, out: Buffer) -> int:
+def _stream_into(codec: Callable[[Any, Any], int], data: memoryview, out: memoryview) -> int:
     try:
         return codec(data, out)
     except cramjam.DecompressionError as exc:
@@ -101,7 +98,7 @@ def _stream_into(codec: Callable[[Any, Any], int], data: memoryview, out: Buffer
         raise
 
 
-def _snappy_into(data: memoryview, out: Buffer) -> int:
+def _snappy_into(data: memoryview, out: memoryview) -> int:
     """Decompress the blocks one behind the other; snappy checks each against its stated size."""
     size = 0
     for block in _snappy_blocks(data):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import ConsumerStoppedError
 
@@ -41,10 +39,9 @@ class IntakeConsumer(AIOKafkaConsumer):  # type: ignore[misc]
 
         Transactions that are still open begin there.
         """
-        end, stable = self.highwater(where), self.last_stable_offset(where)
-        if end is None or stable is None or stable < 0:
-            return cast("int | None", end)
-        return min(end, cast(int, stable))
+        end: int | None = self.highwater(where)
+        stable: int | None = self.last_stable_offset(where)
+        return end if end is None or stable is None or stable < 0 else min(end, stable)
 
     async def topic_id(self, topic: str) -> str | None:
         """Return the broker's id of a topic: another one when it was deleted and made anew.

@@ -254,9 +254,9 @@ def _claimed_end(frame: Frame, expected: int, bound: int, known: bool) -> int:
     if not _is_current(frame.data):
         return bound - 1 if known else expected
     header = Header(*HEADER.unpack_from(frame.data))
-    if known and header.delta != header.count - 1:
+    if known and header.delta != header.records - 1:
         return bound - 1
     credible = 0 <= header.base < bound if bounded else 0 <= header.base <= expected
     base = header.base if credible else expected
-    end = base + max(0, min(header.delta, header.count - 1))
+    end = base + max(0, min(header.delta, header.records - 1))
     return min(end, bound - 1) if bounded else end

@@ -136,8 +136,8 @@ SPOILT: dict[str, Callable[[bytes], bytes]] = {
     ),
     "cut records": lambda data: with_body(data, data[HEADER.size : -7]),
     "bytes behind the records": lambda data: sealed(data + b"behind"),
-    "two thousand million records": lambda data: with_header(data, count=2**31 - 1),
-    "too few records": lambda data: with_header(data, count=1),
+    "two thousand million records": lambda data: with_header(data, records=2**31 - 1),
+    "too few records": lambda data: with_header(data, records=1),
     "a negative length in a record": lambda data: with_body(
         data, b"\x07" + data[HEADER.size + 1 :]
     ),

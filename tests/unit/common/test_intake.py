@@ -217,7 +217,7 @@ def test_ends_of_transactions_gaps_and_aborted_records_are_passed() -> None:
         + transactional([b"d"], 9, producer_id=2)
         + marker(10, 2, committed=True)
         + with_header(batch([b"e"], 20), delta=9)
-        + with_header(with_body(batch([b"gone"], 30), b""), count=0, delta=4)
+        + with_header(with_body(batch([b"gone"], 30), b""), records=0, delta=4)
     )
 
     found = records_of(body, aborted=[(2, 3)])
@@ -271,7 +271,7 @@ def test_a_batch_that_is_sent_several_times_is_read_once() -> None:
         pytest.param(batch([b"a"], 3), id="from before the position"),
         pytest.param(with_header(batch([b"a"]), base=-(2**63)), id="negative offset"),
         pytest.param(with_header(batch([b"a"], 40), delta=-1), id="negative span"),
-        pytest.param(with_header(batch([b"a"], 40), count=-1), id="negative count"),
+        pytest.param(with_header(batch([b"a"], 40), records=-1), id="negative count"),
     ],
 )
 def test_what_is_no_batch_at_all_is_passed_too(body: bytes | None) -> None:

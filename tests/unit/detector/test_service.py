@@ -165,11 +165,11 @@ async def test_a_broker_too_slow_for_all_dead_letters_at_once_gets_each_of_them_
     publish = stage.publisher.publish
 
     async def as_many_as_the_timeout_allows(
-        alerts: Sequence[Alert], letters: Sequence[DeadLetter]
+        alerts: Sequence[Alert], dead_letters: Sequence[DeadLetter]
     ) -> None:
         assert len(stage.publisher.dead_letters) <= 3000, "it never ends"
-        await publish(alerts, letters[:500])
-        if len(letters) > 500:
+        await publish(alerts, dead_letters[:500])
+        if len(dead_letters) > 500:
             raise BackendUnavailableError("no acknowledgement in time")
 
     stage.publisher.publish = as_many_as_the_timeout_allows  # type: ignore[method-assign]

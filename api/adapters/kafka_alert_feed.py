@@ -5,8 +5,8 @@ and what is stored cannot disagree. A group's committed offset could.
 
 Offsets mean something only within one life of the topic. The local broker keeps everything in
 memory, so every start of it is a new life; its cluster id tells. A topic deleted and made anew on
-the same cluster shows itself by a high watermark below our position. In both cases reading starts
-over: alerts carry derived ids, so reading them again is harmless.
+the same cluster shows itself by a high watermark below our position, or by the consumer's beginning
+anew. In all cases reading starts over: alerts carry derived ids, so reading them again is harmless.
 """
 
 from __future__ import annotations
@@ -60,10 +60,10 @@ class KafkaAlertFeed:
                         started(make_consumer(self._settings))
                     )
                     source = await self._source(admin)
-                    partitions = await self._assign(consumer, await resume(source))
+                    reached = await self._assign(consumer, await resume(source))
                     self._admin = admin
-                    _log.info("reading alerts", topic=self._topic, partitions=len(partitions))
-                    async for batch in self._read(consumer, source, partitions):
+                    _log.info("reading alerts", topic=self._topic, partitions=len(reached))
+                    async for batch in self._read(consumer, source, reached):
                         yield batch
                     _log.warning("the alerts topic is another one now", topic=self._topic)
         except BackendError as exc:
@@ -91,19 +91,20 @@ class KafkaAlertFeed:
         await admin.start()
         return admin
 
-    async def _assign(self, consumer: Any, offsets: Mapping[int, int]) -> list[TopicPartition]:
+    async def _assign(self, consumer: Any, offsets: Mapping[int, int]) -> dict[TopicPartition, int]:
+        """Begin where reading ended; return that by partition."""
         await consumer.topics()  # brings the metadata that the next line needs
         numbers = consumer.partitions_for_topic(self._topic)
         if not numbers:
             raise BackendUnavailableError(f"The broker has no topic {self._topic} yet.")
-        partitions = [TopicPartition(self._topic, number) for number in sorted(numbers)]
-        consumer.assign(partitions)
-        for partition in partitions:
-            consumer.seek(partition, offsets.get(partition.partition, 0))
-        return partitions
+        reached = {TopicPartition(self._topic, n): offsets.get(n, 0) for n in sorted(numbers)}
+        consumer.assign(list(reached))
+        for partition, offset in reached.items():
+            consumer.seek(partition, offset)
+        return reached
 
     async def _read(
-        self, consumer: Any, source: str, partitions: list[TopicPartition]
+        self, consumer: Any, source: str, reached: dict[TopicPartition, int]
     ) -> AsyncGenerator[FeedBatch, None]:
         """Yield what arrives until the topic is another one.
 
@@ -114,14 +115,18 @@ class KafkaAlertFeed:
             parts = await consumer.parts(timeout_ms=IDLE_CHECK_MS, max_records=MAX_RECORDS)
             log_set_aside(parts)
             for partition, part in parts.items():
+                if part.begin < reached[partition]:
+                    yield FeedBatch(source, partition.partition, 0, [])
+                    return
+                reached[partition] = part.end
                 alerts = [alert for record in part.records if (alert := _decoded(record))]
                 yield FeedBatch(source, partition.partition, part.end, alerts)
-            for partition in partitions:
+            for partition in reached:
                 highwater = consumer.highwater(partition)
                 if highwater is not None and highwater < await consumer.position(partition):
                     yield FeedBatch(source, partition.partition, 0, [])
                     return
-            numbers = {partition.partition for partition in partitions}
+            numbers = {partition.partition for partition in reached}
             if consumer.partitions_for_topic(self._topic) != numbers:
                 return
             if await self._source(self._admin) != source:

@@ -194,7 +194,7 @@ class Fetcher(fetcher.Fetcher):  # type: ignore[misc]
             taken[where] = part
             max_records -= len(part.records)
             max_bytes -= sum(map(record_bytes, part.records))
-            if max_records <= 0 or max_bytes <= 0:
+            if max_records <= 0 or max_bytes <= 0 or part.set_aside:
                 break
         return taken
 

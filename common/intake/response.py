@@ -28,6 +28,10 @@ from common.records import MAX_ORIGINAL_BYTES
 LEADING: Final = struct.Struct(">qi")
 """Offset and length: the same in all formats."""
 
+MAX_SET_ASIDE: Final = 4
+"""Most batches set aside at one go. Each may have cost a fifth of a second to find out about, and
+heartbeats wait meanwhile."""
+
 RECORD_OVERHEAD_BYTES: Final = 100
 """Counted for each record beside its key and value: a record of nothing takes memory too."""
 
@@ -115,12 +119,17 @@ class PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         self.set_aside: list[SetAside] = []
         self.highwater = -1
+        self._steps = self._walk()
 
     def take(self, max_records: int, max_bytes: int) -> tuple[list[ConsumerRecord], bool]:
-        """Return some records, at least one if there is any, and whether there may be more."""
+        """Return some records, and whether there may be more; none, too, after much damage."""
         records: list[ConsumerRecord] = []
         size = 0
-        for record in self:
+        for record in self._steps:
+            if record is None:
+                if len(self.set_aside) >= MAX_SET_ASIDE:
+                    return records, True
+                continue
             records.append(record)
             size += record_bytes(record)
             if len(records) >= max_records or size >= max_bytes:
@@ -128,6 +137,10 @@ class PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]
         return records, False
 
     def _unpack_records(self) -> Iterator[ConsumerRecord]:
+        return (record for record in self._walk() if record is not None)
+
+    def _walk(self) -> Iterator[ConsumerRecord | None]:
+        """Yield records, and none after each batch that was set aside."""
         began_at = self.next_fetch_offset
         frames = _frames(self._records.data)
         for number, frame in enumerate(frames):
@@ -139,7 +152,9 @@ class PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]
             batch = frame.look()
             if batch is None or (misplaced := self._misplaced(batch, number, following)):
                 error = misplaced if batch else frame.error
-                if not self._skip_frame(frame, following, error or damaged("it is no batch")):
+                goes_on = self._skip_frame(frame, following, error or damaged("it is no batch"))
+                yield None
+                if not goes_on:
                     break
                 continue
             if batch.last_offset < self.next_fetch_offset:
@@ -152,11 +167,12 @@ class PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]
                 frames[0], began_at, damaged(f"nothing in it is at or behind offset {began_at}")
             )
 
-    def _records_of(self, frame: Frame, batch: Batch) -> Iterator[ConsumerRecord]:
+    def _records_of(self, frame: Frame, batch: Batch) -> Iterator[ConsumerRecord | None]:
         try:
             records = batch.records()
         except UnreadableBatchError as exc:
             self._set_aside(frame, batch.last_offset, exc)
+            yield None
             return
         for record in records:
             if record.offset >= self.next_fetch_offset:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Sequence
+from contextlib import aclosing
 from pathlib import Path
 
+import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from api.adapters.kafka_alert_feed import KafkaAlertFeed
 from common.errors import RejectReason
 from common.kafka import started
-from common.records import Verdict
+from common.records import Alert, Verdict
 from producer.adapters.kafka_history import KafkaRunHistory
 from tests.support.alerts import make_alert
 from tests.support.batches import SPOILT, batch, marker, produce_raw
@@ -20,6 +23,7 @@ from tests.support.builders import sound_reading
 from tests.support.detector import DetectorBench
 from tests.support.lost_states import forget_everything
 from tests.support.tools import surgeline
+from tests.support.topics import make_anew
 
 CODECS = ("gzip", "snappy", "lz4", "zstd")
 KEY = b"engine-1"
@@ -112,6 +116,40 @@ async def test_the_alert_feed_passes_damage_and_reports_how_far_it_came(
     await batches.aclose()
 
     assert found == alerts
+
+
+@pytest.mark.parametrize("new_alerts", [3, 15], ids=["shorter", "longer"])
+async def test_an_alerts_topic_made_anew_is_read_from_its_beginning(
+    bench: DetectorBench, new_alerts: int
+) -> None:
+    server, topic = bench.kafka.bootstrap_servers, bench.topics.alerts
+    old = [make_alert(cycle) for cycle in range(1, 11)]
+    new = [make_alert(cycle) for cycle in range(100, 100 + new_alerts)]
+    stored: dict[int, int] = {}
+    found: list[Alert] = []
+
+    async def resume(source: str) -> dict[int, int]:
+        return stored
+
+    async def read_on() -> None:
+        """Store what comes until the feed ends, as the api does."""
+        batches = KafkaAlertFeed(bench.kafka).batches(resume)
+        async with asyncio.timeout(40), aclosing(batches):
+            async for part in batches:
+                found.extend(item.alert for item in part.alerts)
+                stored[part.partition] = part.next_offset
+                if found == old:
+                    await make_anew(bench.kafka, topic, partitions=1)
+                    await produce_raw(server, topic, batch([alert.to_json() for alert in new]))
+                if found[-len(new) :] == new:
+                    return
+
+    await bench.send([])
+    await produce_raw(server, topic, batch([alert.to_json() for alert in old]))
+    while found[-len(new) :] != new:
+        await read_on()
+
+    assert {alert.alert_id for alert in found} == {alert.alert_id for alert in old + new}
 
 
 def peak_rss_bytes(pid: int) -> int:

@@ -207,6 +207,20 @@ def test_records_are_taken_up_to_so_many_or_so_many_bytes_and_the_rest_later() -
     assert (len(rest), more, found.next_fetch_offset) == (4, False, 10)
 
 
+def test_after_some_damage_others_get_their_turn() -> None:
+    spoilt = [SPOILT["cut records"](batch([b"x", b"y"], 2 * number)) for number in range(10)]
+    found = records_of(b"".join(spoilt) + batch([b"a"], 20))
+    met = []
+
+    more = True
+    while more:
+        records, more = found.take(100, 1_000_000)
+        met.append((len(records), len(found.set_aside)))
+        found.set_aside.clear()
+
+    assert met == [(0, 4), (0, 4), (1, 2)]
+
+
 def test_ends_of_transactions_gaps_and_aborted_records_are_passed() -> None:
     body = (
         transactional([b"a", b"b"], 0, producer_id=1)

@@ -51,14 +51,14 @@ class KafkaHistory:
                     await consumer.seek_to_beginning(where)
                 else:
                     consumer.seek(where, start)
-                async with aclosing(self._until(consumer, where, end)) as past:
+                async with aclosing(self._until(consumer, where, start or 0, end)) as past:
                     async for records in past:
                         yield records
         except KafkaError as exc:
             raise BackendUnavailableError(f"The topic's past cannot be read: {exc!r}") from exc
 
     async def _until(
-        self, consumer: IntakeConsumer, where: TopicPartition, end: int
+        self, consumer: IntakeConsumer, where: TopicPartition, start: int, end: int
     ) -> AsyncGenerator[Sequence[SourceRecord], None]:
         silent, limit = 0, max(4, int(self._settings.op_timeout_s * 1000 / FETCH_WAIT_MS))
         while await consumer.position(where) < end:
@@ -82,6 +82,6 @@ class KafkaHistory:
                     f"The broker sent nothing of {where.topic}[{where.partition}] before {end}."
                 )
             for part in parts.values():
-                records = [record for record in part.records if record.offset < end]
+                records = [record for record in part.records if start <= record.offset < end]
                 if records:
                     yield source_records(records)

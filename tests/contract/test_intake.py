@@ -12,6 +12,7 @@ from common.intake.response import PartitionRecords
 from common.kafka import ensure_topics, make_consumer, read_to_end, started
 from common.settings import KafkaSettings
 from common.topics import Topics
+from detector.adapters.kafka_history import KafkaHistory
 from tests.support.batches import SPOILT, batch, marker, produce_raw, with_header
 from tests.support.topics import make_anew
 
@@ -100,3 +101,40 @@ async def test_a_topics_id_changes_when_it_is_made_anew(kafka_settings: KafkaSet
     assert first == again != second
     assert second is not None
     assert nobodys is None
+
+
+async def past(kafka: KafkaSettings, start: int | None, end: int) -> list[bytes | None]:
+    """What the detector reads again of partition 0."""
+    history = KafkaHistory(kafka, batch_rows=4)
+    return [record.value async for part in history.read(0, start, end) for record in part]
+
+
+async def test_the_past_is_read_past_damage_markers_and_gaps(
+    kafka_settings: KafkaSettings,
+) -> None:
+    await ensure_topics(kafka_settings)
+    await produce_raw(
+        kafka_settings.bootstrap_servers,
+        Topics(kafka_settings.topic_prefix).readings,
+        batch([b"a", b"b"], codec=4),
+        *(spoil(batch([b"x"] * 3)) for spoil in SPOILT.values()),
+        with_header(batch([b"c"]), delta=9),
+        marker(0, 1, committed=True),
+        batch([b"d", b"e"]),
+    )
+    end = 2 + 3 * len(SPOILT) + 10 + 1
+
+    assert await past(kafka_settings, None, end) == [b"a", b"b", b"c"]
+    assert await past(kafka_settings, 1, end + 1) == [b"b", b"c", b"d"]
+
+
+async def test_the_past_of_a_topic_that_has_become_shorter_ends_with_it(
+    kafka_settings: KafkaSettings,
+) -> None:
+    kafka = kafka_settings.model_copy(update={"op_timeout_s": 2.0})
+    await ensure_topics(kafka)
+    topic = Topics(kafka.topic_prefix).readings
+    await produce_raw(kafka.bootstrap_servers, topic, batch([b"a"] * 5))
+
+    assert await past(kafka, 20, 30) == []
+    assert await past(kafka, 3, 30) == [b"a", b"a"]

@@ -6,16 +6,25 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExistsError
 
 from common.errors import BackendMissingError, BackendUnavailableError
+from common.intake.consumer import IntakeConsumer
+from common.intake.fetcher import log_set_aside
 from common.settings import KafkaSettings
 from common.topics import Topics
 
 MAX_REQUEST_BYTES = 1024 * 1024
 """Largest message we send; brokers refuse more than 1 MiB unless told otherwise."""
+
+FETCH_MAX_WAIT_MS = 100
+"""How long the broker may hold a fetch back; half of it is the idle latency of the local broker."""
+
+FETCH_MAX_BYTES = 8 * 1024 * 1024
+"""What one fetch may bring, as sent, and so what is held ahead. The driver's 50 MiB are no faster.
+One batch of records that is larger comes whole all the same."""
 
 
 async def ensure_topics(settings: KafkaSettings) -> None:
@@ -66,6 +75,28 @@ def make_producer(settings: KafkaSettings) -> AIOKafkaProducer:
     )
 
 
+def make_consumer(
+    settings: KafkaSettings, fetch_max_bytes: int = FETCH_MAX_BYTES
+) -> IntakeConsumer:
+    """Return an unstarted consumer of committed data, outside all groups.
+
+    Told to begin at an offset the broker no longer has, or never had, it begins at the oldest.
+
+    Args:
+        settings: Which broker.
+        fetch_max_bytes: What one fetch may bring, as sent.
+    """
+    return IntakeConsumer(
+        bootstrap_servers=settings.bootstrap_servers,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        isolation_level="read_committed",
+        fetch_max_wait_ms=FETCH_MAX_WAIT_MS,
+        fetch_max_bytes=fetch_max_bytes,
+        request_timeout_ms=int(settings.op_timeout_s * 1000),
+    )
+
+
 @asynccontextmanager
 async def started(client: Any) -> AsyncIterator[Any]:
     """Start a producer or consumer, and stop it whatever happens.
@@ -87,21 +118,16 @@ async def started(client: Any) -> AsyncIterator[Any]:
 
 
 async def read_to_end(settings: KafkaSettings, topic: str) -> AsyncIterator[Any]:
-    """Yield every record that is on ``topic`` now, from the beginning, and stop.
+    """Yield every committed record that is on ``topic`` now, from the beginning, and stop.
 
-    The end is each partition's high watermark as its fetches report it; the local broker's
-    end offsets are wrong after batches of several records, so they are not asked for.
+    The end is where each partition's committed data end as its fetches report it; the local
+    broker's end offsets are wrong after batches of several records, so they are not asked for. A
+    batch that nobody can read is skipped with a line in the log.
 
     Raises:
-        BackendUnavailableError: If a partition's watermark is not learnt within the timeout.
+        BackendUnavailableError: If a partition does not reach its end within the timeout.
     """
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.bootstrap_servers,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        fetch_max_wait_ms=100,
-        request_timeout_ms=int(settings.op_timeout_s * 1000),
-    )
+    consumer = make_consumer(settings)
     async with started(consumer):
         partitions = [
             TopicPartition(topic, number)
@@ -114,12 +140,13 @@ async def read_to_end(settings: KafkaSettings, topic: str) -> AsyncIterator[Any]
         silent_fetches = 0
         limit = max(10, int(settings.op_timeout_s / 0.2))
         while not await _at_end(consumer, partitions):
-            batches = await consumer.getmany(timeout_ms=200, max_records=5000)
-            silent_fetches = 0 if batches else silent_fetches + 1
+            parts = await consumer.parts(timeout_ms=200, max_records=5000)
+            silent_fetches = 0 if parts else silent_fetches + 1
             if silent_fetches > limit:
                 raise BackendUnavailableError(f"The broker sent nothing of {topic} for too long.")
-            for records in batches.values():
-                for record in records:
+            log_set_aside(parts)
+            for part in parts.values():
+                for record in part.records:
                     yield record
 
 
@@ -128,9 +155,9 @@ async def _all(consumer: Any, topic: str) -> set[int]:
     return set(consumer.partitions_for_topic(topic) or ())
 
 
-async def _at_end(consumer: Any, partitions: list[TopicPartition]) -> bool:
+async def _at_end(consumer: IntakeConsumer, partitions: list[TopicPartition]) -> bool:
     for partition in partitions:
-        highwater = consumer.highwater(partition)
-        if highwater is None or await consumer.position(partition) < highwater:
+        end = consumer.end_of_committed(partition)
+        if end is None or await consumer.position(partition) < end:
             return False
     return True

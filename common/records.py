@@ -257,9 +257,9 @@ class DeadLetter(WireRecord):
     Attributes:
         schema_version: Version of this layout.
         reason: Reason code (``common.errors.RejectReason``).
-        message: What came, what was expected.
+        message: What came, what was expected; at most ``MAX_MESSAGE_CHARS``.
         original_key: The message's key, base64, cut to ``MAX_ORIGINAL_KEY_BYTES``; none if it had
-            none.
+            none. A key of that length may have been longer.
         original: The message's bytes, base64; cut to ``MAX_ORIGINAL_BYTES``.
         original_size: Size of the message before cutting, bytes.
         original_sha256: Digest of the whole message.
@@ -289,8 +289,9 @@ MAX_ORIGINAL_BYTES: Final = 256 * 1024
 """A dead letter keeps this much of its message; base64 of it fits any broker's default limit."""
 
 MAX_ORIGINAL_KEY_BYTES: Final = 1024
+"""And this much of its key: no asset id is a quarter as long."""
+
 MAX_MESSAGE_CHARS: Final = 1000
-"""A dead letter keeps this much of the key and of the reason."""
 
 
 @dataclass(frozen=True, slots=True)

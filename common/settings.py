@@ -184,6 +184,13 @@ class DetectorSettings(Group):
     max_batch_rows: int = Field(
         4000, ge=1, le=100_000, description="Most readings in one micro-batch, rows."
     )
+    max_batch_bytes: int = Field(
+        32 * 1024 * 1024,
+        ge=64 * 1024,
+        le=1024**3,
+        description="Most bytes of keys and values in one micro-batch, decompressed; at least one "
+        "reading is in it however large. A worker holds two at a time.",
+    )
     batch_wait_ms: int = Field(
         10, ge=0, le=5000, description="How long a micro-batch waits to fill, ms."
     )

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, TypeVar
 
 from common.clock import Clock
@@ -41,6 +42,7 @@ from detector.ports import OutputPublisher, StateStore, TopicHistory
 from detector.protocol import Point, PointListener, ignore_points
 from detector.quarantine import Quarantine
 from detector.recovery import StateRebuilder
+from detector.slices import slices
 from detector.stored import StateKeeper
 from models.alarm import AlarmPolicy
 from models.serving import WindowScorer
@@ -192,9 +194,9 @@ class DetectorService:
         # Scores first: whoever receives an alert can already look up the score behind it.
         await self._try("write_scores", lambda: self._ports.scores.write(output.verdicts))
         self._at(Point.SCORES_WRITTEN)
-        await self._try(
-            "publish", lambda: self._ports.publisher.publish(output.alerts, output.dead_letters)
-        )
+        for part in slices(output.alerts, output.dead_letters):
+            publish = partial(self._ports.publisher.publish, part.alerts, part.dead_letters)
+            await self._try("publish", publish)
         self._at(Point.PUBLISHED)
         stale = await self._try(
             "write_states", lambda: self._ports.states.write(outcome.states, progress)

@@ -5,8 +5,8 @@ and what is stored cannot disagree. A group's committed offset could.
 
 Offsets mean something only within one life of the topic. The local broker keeps everything in
 memory, so every start of it is a new life; its cluster id tells. A topic deleted and made anew on
-the same cluster shows itself by a high watermark below our position. In both cases reading starts
-over: alerts carry derived ids, so reading them again is harmless.
+the same cluster shows itself by a high watermark below our position, or by the consumer's beginning
+anew. In all cases reading starts over: alerts carry derived ids, so reading them again is harmless.
 """
 
 from __future__ import annotations
@@ -15,21 +15,19 @@ from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
 from api.ports import FeedBatch, Resume, WireAlert
 from common.errors import BackendError, BackendMissingError, BackendUnavailableError
-from common.kafka import ensure_topics, started
+from common.intake.fetcher import log_set_aside
+from common.kafka import ensure_topics, make_consumer, started
 from common.logs import get_logger
 from common.records import Alert
 from common.settings import KafkaSettings
 from common.topics import Topics
-
-FETCH_WAIT_MS: Final = 100
-"""How long the broker may hold a fetch back; half of it is the idle latency of the local broker."""
 
 IDLE_CHECK_MS: Final = 2000
 """Silence after which we ask whether it is still the same broker."""
@@ -58,12 +56,14 @@ class KafkaAlertFeed:
                 async with AsyncExitStack() as stack:
                     await ensure_topics(self._settings)
                     admin = await self._start_admin(stack)
-                    consumer = await stack.enter_async_context(started(self._consumer()))
+                    consumer = await stack.enter_async_context(
+                        started(make_consumer(self._settings))
+                    )
                     source = await self._source(admin)
-                    partitions = await self._assign(consumer, await resume(source))
+                    reached = await self._assign(consumer, await resume(source))
                     self._admin = admin
-                    _log.info("reading alerts", topic=self._topic, partitions=len(partitions))
-                    async for batch in self._read(consumer, source, partitions):
+                    _log.info("reading alerts", topic=self._topic, partitions=len(reached))
+                    async for batch in self._read(consumer, source, reached):
                         yield batch
                     _log.warning("the alerts topic is another one now", topic=self._topic)
         except BackendError as exc:
@@ -82,15 +82,6 @@ class KafkaAlertFeed:
         with _our_errors(self._settings):
             await self._source(self._admin)
 
-    def _consumer(self) -> AIOKafkaConsumer:
-        return AIOKafkaConsumer(
-            bootstrap_servers=self._settings.bootstrap_servers,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",  # an offset the broker no longer has, or never had
-            fetch_max_wait_ms=FETCH_WAIT_MS,
-            request_timeout_ms=int(self._settings.op_timeout_s * 1000),
-        )
-
     async def _start_admin(self, stack: AsyncExitStack) -> AIOKafkaAdminClient:
         admin = AIOKafkaAdminClient(
             bootstrap_servers=self._settings.bootstrap_servers,
@@ -100,19 +91,20 @@ class KafkaAlertFeed:
         await admin.start()
         return admin
 
-    async def _assign(self, consumer: Any, offsets: Mapping[int, int]) -> list[TopicPartition]:
+    async def _assign(self, consumer: Any, offsets: Mapping[int, int]) -> dict[TopicPartition, int]:
+        """Begin where reading ended; return that by partition."""
         await consumer.topics()  # brings the metadata that the next line needs
         numbers = consumer.partitions_for_topic(self._topic)
         if not numbers:
             raise BackendUnavailableError(f"The broker has no topic {self._topic} yet.")
-        partitions = [TopicPartition(self._topic, number) for number in sorted(numbers)]
-        consumer.assign(partitions)
-        for partition in partitions:
-            consumer.seek(partition, offsets.get(partition.partition, 0))
-        return partitions
+        reached = {TopicPartition(self._topic, n): offsets.get(n, 0) for n in sorted(numbers)}
+        consumer.assign(list(reached))
+        for partition, offset in reached.items():
+            consumer.seek(partition, offset)
+        return reached
 
     async def _read(
-        self, consumer: Any, source: str, partitions: list[TopicPartition]
+        self, consumer: Any, source: str, reached: dict[TopicPartition, int]
     ) -> AsyncGenerator[FeedBatch, None]:
         """Yield what arrives until the topic is another one.
 
@@ -120,16 +112,21 @@ class KafkaAlertFeed:
         the offset is noted under the old source, where it does no harm.
         """
         while True:
-            fetched = await consumer.getmany(timeout_ms=IDLE_CHECK_MS, max_records=MAX_RECORDS)
-            for partition, records in fetched.items():
-                alerts = [alert for record in records if (alert := _decoded(record))]
-                yield FeedBatch(source, partition.partition, records[-1].offset + 1, alerts)
-            for partition in partitions:
+            parts = await consumer.parts(timeout_ms=IDLE_CHECK_MS, max_records=MAX_RECORDS)
+            log_set_aside(parts)
+            for partition, part in parts.items():
+                if part.begin < reached[partition]:
+                    yield FeedBatch(source, partition.partition, 0, [])
+                    return
+                reached[partition] = part.end
+                alerts = [alert for record in part.records if (alert := _decoded(record))]
+                yield FeedBatch(source, partition.partition, part.end, alerts)
+            for partition in reached:
                 highwater = consumer.highwater(partition)
                 if highwater is not None and highwater < await consumer.position(partition):
                     yield FeedBatch(source, partition.partition, 0, [])
                     return
-            numbers = {partition.partition for partition in partitions}
+            numbers = {partition.partition for partition in reached}
             if consumer.partitions_for_topic(self._topic) != numbers:
                 return
             if await self._source(self._admin) != source:

@@ -2,15 +2,18 @@
 
 Stock Faust spends two tasks and a wait on every record, which caps a worker at a few thousand
 records a second. Here the consumer hands over everything one fetch brought as a single event whose
-value is a :class:`Chunk`, and commits what the detector says it has processed, nothing else:
+value is a :class:`Chunk`, and commits what the detector says it has processed, nothing else. It
+reads through :mod:`common.intake`: committed data only, and past whatever cannot be decoded.
 
 * a chunk's offsets become committable by :meth:`ChunkConsumer.mark_processed` alone. Faust's own
   acknowledgements also fire for events it skips during a rebalance, which would commit records
   that nobody has seen;
 * a chunk fetched under an older group generation is never committed: its partitions may have been
   somebody else's in between;
-* at most ``MAX_CHUNKS_IN_FLIGHT`` chunks wait unprocessed, so memory is bounded and a slow detector
-  makes larger chunks, not longer queues.
+* what aiokafka delivers is handed over, also below what was delivered before: the core knows a
+  record that comes again by its offset, and a topic that was made anew begins at its own offset 0;
+* a chunk is closed at so many records or bytes, and at most ``MAX_CHUNKS_IN_FLIGHT`` chunks wait
+  unprocessed: memory is bounded, and a slow detector makes larger chunks, not longer queues.
 
 This needs private names of Faust and aiokafka. Both are pinned exactly in ``pyproject.toml``, and
 ``tests/contract/test_faust_chunks.py`` fails loudly when an upgrade moves one of them.
@@ -19,34 +22,35 @@ This needs private names of Faust and aiokafka. Both are pinned exactly in ``pyp
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 import faust
-from aiokafka.structs import ConsumerRecord
+from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
+from aiokafka.errors import ConsumerStoppedError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage, Message
+
+from common.intake.consumer import IntakeConsumer
+from common.intake.fetcher import Parts
+from common.kafka import FETCH_MAX_BYTES, FETCH_MAX_WAIT_MS
 
 MAX_CHUNKS_IN_FLIGHT: Final = 2
 """One being processed, one fetched meanwhile."""
 
-FETCH_MAX_WAIT_MS: Final = 100
-"""Faust fixes this at 1500 ms; half of it is the latency of a quiet stream on the local broker."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chunk:
-    """All records of one fetch, in offset order within each partition.
+    """What one fetch brought, up to the limits of a chunk.
 
     Attributes:
-        records: The records, partition by partition.
-        next_offsets: For each partition, the offset after its last record here.
+        parts: By partition: records, how far the fetch reached, what cannot be read. A part may
+            hold no record; its offsets count as processed all the same.
         generation: The group generation under which they were fetched.
     """
 
-    records: Sequence[ConsumerRecord]
-    next_offsets: Mapping[TP, int]
+    parts: Parts
     generation: int
 
 
@@ -63,14 +67,53 @@ class RawSchema(faust.Schema):  # type: ignore[misc]
 
 
 class ChunkConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
-    """Faust's consumer thread with a short fetch wait."""
+    """Faust's consumer thread on a consumer of ours."""
 
     logger = driver.logger
 
-    def _create_worker_consumer(self, transport: Any) -> Any:
-        consumer = super()._create_worker_consumer(transport)
-        consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS  # read when the consumer starts
-        return consumer
+    def _create_worker_consumer(self, transport: Any) -> IntakeConsumer:
+        conf = self.app.conf
+        self._assignor = RoundRobinPartitionAssignor
+        return IntakeConsumer(
+            client_id=conf.broker_client_id,
+            group_id=conf.id,
+            bootstrap_servers=driver.server_list(transport.url, transport.default_port),
+            partition_assignment_strategy=[self._assignor],
+            enable_auto_commit=False,
+            auto_offset_reset=conf.consumer_auto_offset_reset,
+            isolation_level="read_committed",
+            max_poll_records=conf.broker_max_poll_records,
+            max_poll_interval_ms=int(conf.broker_max_poll_interval * 1000),
+            max_partition_fetch_bytes=conf.consumer_max_fetch_size,
+            fetch_max_bytes=FETCH_MAX_BYTES,
+            fetch_max_wait_ms=FETCH_MAX_WAIT_MS,
+            request_timeout_ms=int(conf.broker_request_timeout * 1000),
+            session_timeout_ms=int(conf.broker_session_timeout * 1000),
+            rebalance_timeout_ms=int(conf.broker_rebalance_timeout * 1000),
+            heartbeat_interval_ms=int(conf.broker_heartbeat_interval * 1000),
+            metadata_max_age_ms=conf.consumer_metadata_max_age_ms,
+            connections_max_idle_ms=conf.consumer_connections_max_idle_ms,
+        )
+
+    async def _fetch_records(
+        self,
+        consumer: IntakeConsumer,
+        active_partitions: set[TP],
+        timeout: float | None = None,
+        max_records: int | None = None,
+    ) -> Parts:
+        if not self.consumer.flow_active:
+            return {}
+        if consumer._closed or consumer._fetcher._closed:
+            raise ConsumerStoppedError
+        with consumer._subscription.fetch_context():
+            parts: Parts = await consumer._fetcher.parts(
+                active_partitions,
+                timeout or 0.0,
+                max_records or consumer._max_poll_records,
+                self.transport.max_chunk_bytes,
+            )
+            return parts
 
 
 class ChunkConsumer(driver.Consumer):  # type: ignore[misc]
@@ -91,7 +134,7 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]
     def mark_processed(self, chunk: Chunk) -> None:
         """Make the chunk's offsets committable: its outputs and states are stored."""
         if chunk.generation == self.app.consumer_generation_id:
-            self._processed.update(chunk.next_offsets)
+            self._processed.update({TP(*tp): part.end for tp, part in chunk.parts.items()})
         self._leave(chunk)
 
     def ack(self, message: Message) -> bool:
@@ -117,6 +160,9 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]
     def _new_offset(self, tp: TP) -> int | None:
         return self._processed.get(tp)
 
+    def _should_commit(self, tp: TP, offset: int) -> bool:
+        return bool(self._committed_offset[tp] != offset)  # lower too: a topic made anew
+
     async def _drain_messages(self, fetcher: Any) -> None:
         try:
             while not (self.should_stop or fetcher.should_stop):
@@ -134,52 +180,37 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]
 
     async def _next_chunk(self) -> Chunk | None:
         generation = self.app.consumer_generation_id
-        fetched, _ = await self._wait_next_records(timeout=1.0)
-        if not fetched or self.should_stop:
+        parts, _ = await self._wait_next_records(timeout=1.0)
+        if not parts or self.should_stop:
             return None
         if not self.flow_active or self.app.consumer_generation_id != generation:
             # The fetch straddled a rebalance: whose records these are is unknown. Start again
             # from what is committed; whatever was processed already is recognised by its offset.
             await self._seek_to_committed()
             return None
-        return self._chunk(fetched, generation)
-
-    def _chunk(
-        self, fetched: Mapping[TP, Sequence[ConsumerRecord]], generation: int
-    ) -> Chunk | None:
-        records: list[ConsumerRecord] = []
-        next_offsets: dict[TP, int] = {}
-        for tp, batch in fetched.items():
-            expected = self._read_offset[tp] or 0
-            fresh = [record for record in batch if record.offset >= expected]
-            if fresh:
-                records.extend(fresh)
-                next_offsets[tp] = fresh[-1].offset + 1
-        return Chunk(records, next_offsets, generation) if records else None
+        return Chunk(parts, generation)
 
     async def _deliver(self, chunk: Chunk) -> None:
         self._in_flight.add(chunk)
         if len(self._in_flight) >= MAX_CHUNKS_IN_FLIGHT:
             self._room.clear()
         await self.wait_first(self.callback(self._message(chunk)), self.suspend_flow.wait())
-        self._read_offset.update(chunk.next_offsets)
 
     def _message(self, chunk: Chunk) -> ConsumerMessage:
-        last = chunk.records[-1]
-        tp = TP(last.topic, last.partition)
+        where, part = next(iter(chunk.parts.items()))  # any: Faust routes by the topic
         return ConsumerMessage(
-            last.topic,
-            last.partition,
-            last.offset,
-            (last.timestamp or 0) / 1000.0,
-            last.timestamp_type,
+            where.topic,
+            where.partition,
+            part.end - 1,
+            0.0,
+            0,
             (),
             None,
             chunk,
             None,
             0,
             0,
-            tp,
+            TP(where.topic, where.partition),
             generation_id=chunk.generation,
         )
 
@@ -197,6 +228,14 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]
 
 
 class ChunkTransport(driver.Transport):  # type: ignore[misc]
-    """Faust's aiokafka transport with the consumer above."""
+    """Faust's aiokafka transport with the consumer above.
+
+    Attributes:
+        max_chunk_bytes: A chunk is closed when its keys and values are this large.
+    """
 
     Consumer: ClassVar[type] = ChunkConsumer
+
+    def __init__(self, *args: Any, max_chunk_bytes: int, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.max_chunk_bytes = max_chunk_bytes

@@ -13,8 +13,8 @@ from faust.types import TP
 from common.logs import get_logger
 from common.settings import DetectorSettings, KafkaSettings
 from detector.adapters.faust_chunks import ChunkTransport, RawSchema
-from detector.adapters.source_records import source_records
-from detector.core.source import SourceBatch, dense
+from detector.adapters.source_records import source_batch
+from detector.core.source import SourceBatch
 
 logger = get_logger(__name__)
 
@@ -54,7 +54,9 @@ def build_faust_app(kafka: KafkaSettings, detector: DetectorSettings) -> faust.A
         consumer_auto_offset_reset="earliest",
         stream_wait_empty=True,
     )
-    app.transport = ChunkTransport(app.conf.broker_consumer, app)
+    app.transport = ChunkTransport(
+        app.conf.broker_consumer, app, max_chunk_bytes=detector.max_batch_bytes
+    )
     return app
 
 
@@ -97,7 +99,7 @@ def add_agent(
         async for event in stream.noack().events():
             if not (fatal.done() or abandon.is_set()):
                 try:
-                    work = process(dense(source_records(event.value.records)))
+                    work = process(source_batch(event.value.parts))
                     if await finished(work, abandon):
                         app.consumer.mark_processed(event.value)
                 except Exception as exc:  # noqa: BLE001 - whatever it is, nothing may follow it

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from contextlib import aclosing
+from typing import Final
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from common.errors import BackendUnavailableError
-from common.kafka import started
+from common.intake.consumer import IntakeConsumer
+from common.intake.fetcher import log_set_aside
+from common.kafka import make_consumer, started
+from common.logs import get_logger
 from common.settings import KafkaSettings
 from common.topics import Topics
 from detector.adapters.kafka_topic_life import partitions_made_anew
@@ -16,11 +21,12 @@ from detector.adapters.source_records import source_records
 from detector.core.progress import Progress
 from detector.core.source import SourceRecord
 
-FETCH_WAIT_MS = 500
+FETCH_WAIT_MS: Final = 500
 
-FETCH_MAX_BYTES = 1024 * 1024
-"""What is fetched ahead. The driver's 50 MiB would be held in full, and are no faster. One batch of
-records that is larger comes whole all the same."""
+FETCH_MAX_BYTES: Final = 1024 * 1024
+"""What is fetched ahead: more would be held beside the past that is being rebuilt, to no use."""
+
+logger = get_logger(__name__)
 
 
 class KafkaHistory:
@@ -34,39 +40,54 @@ class KafkaHistory:
     async def read(
         self, partition: int, start: int | None, end: int
     ) -> AsyncGenerator[Sequence[SourceRecord], None]:
-        """Yield what the topic still holds of the range, in order."""
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._settings.bootstrap_servers,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",  # retention may have eaten the start
-            fetch_max_wait_ms=100,
-            fetch_max_bytes=FETCH_MAX_BYTES,
-            request_timeout_ms=int(self._settings.op_timeout_s * 1000),
-        )
+        """Yield what the topic still holds of the range, in order; batches nobody can read do not.
+
+        Where retention has removed the start, or the topic has become shorter than the range, that
+        is what there is of it.
+        """
         where = TopicPartition(self._topic, partition)
-        silent, limit = 0, max(4, int(self._settings.op_timeout_s * 1000 / FETCH_WAIT_MS))
         try:
-            async with started(consumer):
+            async with started(make_consumer(self._settings, FETCH_MAX_BYTES)) as consumer:
                 consumer.assign([where])
                 if start is None:
                     await consumer.seek_to_beginning(where)
                 else:
                     consumer.seek(where, start)
-                while await consumer.position(where) < end:
-                    fetched = await consumer.getmany(
-                        where, timeout_ms=FETCH_WAIT_MS, max_records=self._batch_rows
-                    )
-                    records = [record for record in fetched.get(where, ()) if record.offset < end]
-                    silent = 0 if records else silent + 1
-                    if silent > limit:
-                        raise BackendUnavailableError(
-                            f"The broker sent nothing of {self._topic}[{partition}] before {end}."
-                        )
-                    if records:
-                        yield source_records(records)
+                async with aclosing(self._until(consumer, where, start or 0, end)) as past:
+                    async for records in past:
+                        yield records
         except KafkaError as exc:
             raise BackendUnavailableError(f"The topic's past cannot be read: {exc!r}") from exc
 
     async def gone(self, progress: Mapping[int, Progress]) -> Collection[int]:
         """Return the partitions that are certainly not those the progress speaks of."""
         return await partitions_made_anew(self._settings, self._topic, progress)
+
+    async def _until(
+        self, consumer: IntakeConsumer, where: TopicPartition, start: int, end: int
+    ) -> AsyncGenerator[Sequence[SourceRecord], None]:
+        silent, limit = 0, max(4, int(self._settings.op_timeout_s * 1000 / FETCH_WAIT_MS))
+        while await consumer.position(where) < end:
+            parts = await consumer.parts(
+                where, timeout_ms=FETCH_WAIT_MS, max_records=self._batch_rows
+            )
+            log_set_aside(parts)
+            silent = 0 if parts else silent + 1
+            if silent > limit:
+                reaches = consumer.end_of_committed(where)
+                if reaches is not None and reaches <= await consumer.position(where):
+                    logger.warning(
+                        "the topic is shorter than what was read of it before",
+                        topic=where.topic,
+                        partition=where.partition,
+                        reaches=reaches,
+                        expected=end,
+                    )
+                    return
+                raise BackendUnavailableError(
+                    f"The broker sent nothing of {where.topic}[{where.partition}] before {end}."
+                )
+            for part in parts.values():
+                records = [record for record in part.records if start <= record.offset < end]
+                if records:
+                    yield source_records(records)

@@ -1,27 +1,28 @@
 """Whether a topic is still the one we know: asked of the broker, now.
 
-Kafka answers a fetch beyond the end of a partition with an error, the local broker with nothing;
-the high watermark tells in both cases how far the partition reaches.
+Told to begin at an offset that is not there, a consumer of ours begins at the oldest; the high
+watermark tells how far a partition reaches.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
 from aiokafka.structs import ConsumerRecord
 
 from common.errors import BackendUnavailableError
-from common.kafka import started
+from common.kafka import make_consumer, started
 from common.settings import KafkaSettings
 from detector.adapters.source_records import source_records
 from detector.core.progress import Progress, mark_of
 
-FETCH_WAIT_MS = 500
+FETCH_WAIT_MS: Final = 500
+FETCH_MAX_BYTES: Final = 256 * 1024
 
-ENOUGH_SILENCE = 2
+ENOUGH_SILENCE: Final = 2
 """Fetches without a record, by a broker that has told the high watermark: there is none to come."""
 
 
@@ -38,16 +39,8 @@ async def partitions_made_anew(
     Raises:
         BackendUnavailableError: If the broker does not tell.
     """
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.bootstrap_servers,
-        enable_auto_commit=False,
-        auto_offset_reset="none",
-        isolation_level="read_committed",
-        fetch_max_wait_ms=100,
-        request_timeout_ms=int(settings.op_timeout_s * 1000),
-    )
     try:
-        async with started(consumer):
+        async with started(make_consumer(settings, FETCH_MAX_BYTES)) as consumer:
             search = _Search(consumer, topic, progress)
             limit = max(4, int(settings.op_timeout_s * 1000 / FETCH_WAIT_MS))
             for _ in range(limit):
@@ -78,11 +71,7 @@ class _Search:
 
     async def look(self) -> None:
         """Fetch once, and decide what can be decided."""
-        try:
-            fetched = await self._consumer.getmany(timeout_ms=FETCH_WAIT_MS)
-        except OffsetOutOfRangeError as exc:
-            await self._beyond([partition.partition for partition in exc.args[0]])
-            return
+        fetched = await self._consumer.getmany(timeout_ms=FETCH_WAIT_MS)
         for number in list(self.undecided):
             partition = self._partitions[number]
             self._decide(number, fetched.get(partition, ()), self._consumer.highwater(partition))
@@ -109,13 +98,3 @@ class _Search:
             and record.offset == known.mark.offset
             and mark_of(found) != known.mark
         )
-
-    async def _beyond(self, numbers: Sequence[int]) -> None:
-        """Tell partitions that do not reach that far from those whose past retention removed."""
-        partitions = [self._partitions[number] for number in numbers]
-        beginnings = await self._consumer.beginning_offsets(partitions)
-        for number, partition in zip(numbers, partitions, strict=True):
-            if beginnings[partition] < self._progress[number].next_offset:
-                self.gone.add(number)
-            self.undecided.discard(number)
-            self._consumer.pause(partition)

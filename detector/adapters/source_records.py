@@ -7,11 +7,34 @@ from typing import Final
 
 from aiokafka.structs import ConsumerRecord
 
+from common.intake.fetcher import Parts
 from common.records import EARLIEST, LATEST, SourcePosition
-from detector.core.source import SourceRecord
+from detector.core.source import SourceBatch, SourceRecord, Span, UnreadableBatch
 
 EARLIEST_MS: Final = int(EARLIEST.timestamp() * 1000)
 LATEST_MS: Final = int(LATEST.timestamp() * 1000)
+
+
+def source_batch(parts: Parts) -> SourceBatch:
+    """Return what was taken of one topic's partitions as the core takes it."""
+    records: list[SourceRecord] = []
+    unreadable: list[UnreadableBatch] = []
+    for where, part in parts.items():
+        records += source_records(part.records)
+        unreadable += [
+            UnreadableBatch(
+                SourcePosition(where.topic, where.partition, item.first_offset),
+                item.last_offset,
+                item.reason,
+                item.message,
+                item.original,
+                item.size,
+                item.sha256,
+            )
+            for item in part.set_aside
+        ]
+    spans = {where.partition: Span(part.begin, part.end) for where, part in parts.items()}
+    return SourceBatch(records, spans, unreadable)
 
 
 def source_records(records: Sequence[ConsumerRecord]) -> list[SourceRecord]:

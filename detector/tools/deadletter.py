@@ -22,7 +22,7 @@ from pydantic import ValidationError
 
 from common.errors import BackendUnavailableError, RejectReason, UserError
 from common.kafka import make_producer, started
-from common.records import MAX_ORIGINAL_BYTES, DeadLetter, SourcePosition
+from common.records import MAX_ORIGINAL_BYTES, MAX_ORIGINAL_KEY_BYTES, DeadLetter, SourcePosition
 from common.settings import KafkaSettings
 from common.topics import Topics
 from detector.core.decoding import ReadingIdentity, identify
@@ -185,6 +185,11 @@ def refusal(item: Letter, topic: str) -> str | None:
     letter = item.letter
     if letter.topic != topic:
         return f"it was read from {letter.topic}, and this installation reads {topic}"
+    if letter.last_offset is not None:
+        return (
+            f"it is a batch of records, {letter.offset} to {letter.last_offset}, that cannot be "
+            "decoded; send them again from their source"
+        )
     if letter.original_size > len(item.value):
         return (
             f"it is cut: a dead letter keeps {MAX_ORIGINAL_BYTES:,} bytes and the message had "
@@ -192,7 +197,7 @@ def refusal(item: Letter, topic: str) -> str | None:
         )
     if hashlib.sha256(item.value).hexdigest() != letter.original_sha256:
         return "its bytes do not match their sha256; the letter was changed"
-    if item.key is not None and len(item.key) >= MAX_ORIGINAL_BYTES:
+    if item.key is not None and len(item.key) >= MAX_ORIGINAL_KEY_BYTES:
         return "its key is cut; send it again from its source"
     if letter.reason == RejectReason.EMPTY.value:
         return "it is empty: nothing could come of it but the same dead letter"

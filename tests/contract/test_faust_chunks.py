@@ -9,14 +9,18 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from itertools import pairwise
 
 import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from common.kafka import ensure_topics, make_producer, started
 from common.settings import DetectorSettings, KafkaSettings
 from common.topics import Topics
 from detector.adapters.faust_stream import add_agent, build_faust_app
-from detector.core.source import SourceBatch, SourceRecord
+from detector.core.source import SourceBatch, SourceRecord, UnreadableBatch
+from tests.support.batches import SPOILT, batch, marker, produce_raw, with_header
+from tests.support.topics import make_anew
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -26,10 +30,22 @@ class Recorder:
 
     def __init__(self) -> None:
         self.batches: list[list[SourceRecord]] = []
+        self.sources: list[SourceBatch] = []
         self.may_go_on = asyncio.Event()
         self.may_go_on.set()
         self.fails = False
         self.started = False
+
+    @property
+    def unreadable(self) -> list[UnreadableBatch]:
+        return [item for source in self.sources for item in source.unreadable]
+
+    def reached(self, partition: int = 0) -> int:
+        """How far the spans of a partition reach, each beginning where the one before ended."""
+        spans = [s.spans[partition] for s in self.sources if partition in s.spans]
+        for before, after in pairwise(spans):
+            assert after.begin == before.end
+        return spans[-1].end if spans else 0
 
     @property
     def values(self) -> list[bytes | None]:
@@ -41,6 +57,7 @@ class Recorder:
         if self.fails:
             raise RuntimeError("the service gave up")
         self.batches.append(list(source.records))
+        self.sources.append(source)
 
 
 async def until(condition: Callable[[], bool], timeout_s: float = 40.0) -> None:
@@ -51,7 +68,7 @@ async def until(condition: Callable[[], bool], timeout_s: float = 40.0) -> None:
 
 @asynccontextmanager
 async def worker(
-    kafka: KafkaSettings, recorder: Recorder, grace_s: float = 5.0
+    kafka: KafkaSettings, recorder: Recorder, grace_s: float = 5.0, max_batch_bytes: int = 2**25
 ) -> AsyncIterator[asyncio.Future[None]]:
     joined = asyncio.Event()
     fatal = asyncio.get_running_loop().create_future()
@@ -59,7 +76,10 @@ async def worker(
     app = build_faust_app(
         kafka,
         DetectorSettings(
-            group_id=f"{kafka.topic_prefix}-group", max_batch_rows=500, session_timeout_s=2
+            group_id=f"{kafka.topic_prefix}-group",
+            max_batch_rows=500,
+            max_batch_bytes=max_batch_bytes,
+            session_timeout_s=2,
         ),
     )
     add_agent(
@@ -190,3 +210,166 @@ async def test_a_batch_that_cannot_end_is_given_up_at_a_stop_and_comes_again(
 
     assert stuck.batches == []
     assert len(set(healthy.values)) == 100
+
+
+async def committed(kafka: KafkaSettings, partition: int = 0) -> int | None:
+    """What the group has committed."""
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=kafka.bootstrap_servers,
+        group_id=f"{kafka.topic_prefix}-group",
+        enable_auto_commit=False,
+    )
+    async with started(consumer):
+        where = TopicPartition(Topics(kafka.topic_prefix).readings, partition)
+        consumer.assign([where])
+        found: int | None = await consumer.committed(where)
+        return found
+
+
+@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
+async def test_compressed_records_arrive(kafka_settings: KafkaSettings, codec: str) -> None:
+    await ensure_topics(kafka_settings)
+    recorder = Recorder()
+    sent = [b"value %05d of a compressed producer" % number for number in range(500)]
+    producer = AIOKafkaProducer(
+        bootstrap_servers=kafka_settings.bootstrap_servers, compression_type=codec, linger_ms=50
+    )
+
+    async with worker(kafka_settings, recorder):
+        async with started(producer):
+            for value in sent:
+                await producer.send(Topics(kafka_settings.topic_prefix).readings, value)
+            await producer.flush()
+        await until(lambda: len(recorder.values) >= len(sent))
+
+    assert sorted(value or b"" for value in recorder.values) == sent
+
+
+@pytest.mark.parametrize("how", list(SPOILT))
+async def test_a_damaged_batch_is_handed_over_once_and_the_stream_goes_on(
+    kafka_settings: KafkaSettings, how: str
+) -> None:
+    await ensure_topics(kafka_settings)
+    topic = Topics(kafka_settings.topic_prefix).readings
+    recorder, successor = Recorder(), Recorder()
+    damaged = SPOILT[how](batch([b"x", b"y", b"z"]))
+
+    async with worker(kafka_settings, recorder):
+        await produce_raw(
+            kafka_settings.bootstrap_servers, topic, batch([b"a", b"b"]), damaged, batch([b"c"])
+        )
+        await until(lambda: recorder.reached() == 6)
+    async with worker(kafka_settings, successor):
+        await produce_raw(kafka_settings.bootstrap_servers, topic, batch([b"d"]))
+        await until(lambda: successor.values != [])
+
+    assert recorder.values == [b"a", b"b", b"c"]
+    [item] = recorder.unreadable
+    assert (item.position.partition, item.position.offset, item.last_offset) == (0, 2, 4)
+    assert item.original[12:] == damaged[12:]
+    assert (successor.values, successor.unreadable) == ([b"d"], [])
+
+
+async def test_ends_of_transactions_and_gaps_lie_within_spans_and_are_committed(
+    kafka_settings: KafkaSettings,
+) -> None:
+    await ensure_topics(kafka_settings)
+    topic = Topics(kafka_settings.topic_prefix).readings
+    recorder = Recorder()
+
+    async with worker(kafka_settings, recorder):
+        for number in range(5):
+            await produce_raw(
+                kafka_settings.bootstrap_servers,
+                topic,
+                batch([b"a", b"b"]),
+                marker(0, 1, committed=True),
+                with_header(batch([b"c"]), delta=6),
+            )
+            end = (number + 1) * 10
+            await until(lambda end=end: recorder.reached() == end)  # type: ignore[misc]
+        await produce_raw(kafka_settings.bootstrap_servers, topic, marker(0, 1, committed=True))
+        await until(lambda: recorder.reached() == 51)
+
+    assert recorder.values == [b"a", b"b", b"c"] * 5
+    assert recorder.unreadable == []
+    assert await committed(kafka_settings) == 51
+
+
+async def test_a_chunk_is_closed_at_so_many_bytes(kafka_settings: KafkaSettings) -> None:
+    await ensure_topics(kafka_settings)
+    topic = Topics(kafka_settings.topic_prefix).readings
+    recorder = Recorder()
+    recorder.may_go_on.clear()
+    for _ in range(3):
+        await produce_raw(
+            kafka_settings.bootstrap_servers, topic, batch([bytes(100_000)] * 40, codec=1)
+        )
+
+    async with worker(kafka_settings, recorder, max_batch_bytes=1_000_000):
+        recorder.may_go_on.set()
+        await until(lambda: len(recorder.values) >= 120)
+
+    assert len(recorder.values) == 120
+    assert max(len(found) for found in recorder.batches) == 10
+    assert recorder.reached() == 120
+
+
+async def test_a_topic_made_anew_under_a_running_worker_is_delivered_whole(
+    kafka_settings: KafkaSettings,
+) -> None:
+    await ensure_topics(kafka_settings)
+    topic = Topics(kafka_settings.topic_prefix).readings
+    server = kafka_settings.bootstrap_servers
+    recorder = Recorder()
+
+    async with worker(kafka_settings, recorder):
+        await produce_raw(server, topic, *(batch([b"old-%02d" % n]) for n in range(25)))
+        await until(lambda: len(recorder.values) == 25)
+        await make_anew(kafka_settings)
+        for number in range(20):
+            await produce_raw(server, topic, batch([b"new-%02d" % number]))
+        await until(lambda: len(recorder.values) >= 45)
+
+    new = [value for value in recorder.values if (value or b"").startswith(b"new")]
+    assert new == [b"new-%02d" % number for number in range(20)]
+    assert await committed(kafka_settings) == 20
+
+
+async def test_a_topic_made_anew_that_has_outgrown_the_old_one_is_delivered_whole(
+    kafka_settings: KafkaSettings,
+) -> None:
+    await ensure_topics(kafka_settings)
+    topic = Topics(kafka_settings.topic_prefix).readings
+    server = kafka_settings.bootstrap_servers
+    recorder = Recorder()
+
+    async with worker(kafka_settings, recorder):
+        await produce_raw(server, topic, batch([b"old"] * 5))
+        await until(lambda: len(recorder.values) == 5)
+        await make_anew(kafka_settings)
+        sent = [b"new-%02d" % number for number in range(40)]
+        await produce_raw(server, topic, batch(sent))
+        await until(lambda: set(recorder.values) >= set(sent))
+
+    assert await committed(kafka_settings) == 40
+
+
+async def test_a_topic_made_anew_between_two_workers_is_delivered_whole(
+    kafka_settings: KafkaSettings,
+) -> None:
+    await ensure_topics(kafka_settings)
+    topic = Topics(kafka_settings.topic_prefix).readings
+    server = kafka_settings.bootstrap_servers
+    first, second = Recorder(), Recorder()
+
+    async with worker(kafka_settings, first):
+        await produce_raw(server, topic, *(batch([b"old-%02d" % n]) for n in range(25)))
+        await until(lambda: len(first.values) == 25)
+    await make_anew(kafka_settings)
+    await produce_raw(server, topic, *(batch([b"new-%02d" % n]) for n in range(10)))
+    async with worker(kafka_settings, second):
+        await until(lambda: len(second.values) >= 10)
+
+    assert second.values == [b"new-%02d" % number for number in range(10)]
+    assert await committed(kafka_settings) == 10

@@ -160,6 +160,20 @@ class DetectorBench:
             came = await self.verdict_total()
             raise TimeoutError(f"{came} of {count} verdicts; {self.log()[-3000:]}") from exc
 
+    async def wait_for_dead_letters(self, count: int, timeout_s: float = 60.0) -> None:
+        """Return when that many dead letters are on the topic.
+
+        Raises:
+            TimeoutError: With how far it came, and what the worker said last.
+        """
+        came = 0
+        try:
+            async with asyncio.timeout(timeout_s):
+                while (came := len(await self.dead_letters())) < count:  # noqa: ASYNC110
+                    await asyncio.sleep(0.1)
+        except TimeoutError as exc:
+            raise TimeoutError(f"{came} of {count} letters; {self.log()[-3000:]}") from exc
+
     async def verdicts(self) -> list[ScoreRecord]:
         """All verdicts on cycles, by time and asset."""
         found: list[ScoreRecord] = []

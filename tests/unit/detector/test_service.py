@@ -176,6 +176,25 @@ async def test_a_backend_that_is_down_is_waited_for_and_nothing_is_lost(step: st
     assert stage.metric("surgeline_retries_total", step=step) == 4
 
 
+async def test_a_broker_too_slow_for_all_dead_letters_at_once_gets_each_of_them_once() -> None:
+    stage = Stage(publish=1)
+    spoilt = [record(b"x", offset) for offset in range(3000)]
+    publish = stage.publisher.publish
+
+    async def as_many_as_the_timeout_allows(
+        alerts: Sequence[Alert], dead_letters: Sequence[DeadLetter]
+    ) -> None:
+        assert len(stage.publisher.dead_letters) <= 3000, "it never ends"
+        await publish(alerts, dead_letters[:500])
+        if len(dead_letters) > 500:
+            raise BackendUnavailableError("no acknowledgement in time")
+
+    stage.publisher.publish = as_many_as_the_timeout_allows  # type: ignore[method-assign]
+    await stage.service.process(dense(spoilt))
+
+    assert [letter.offset for letter in stage.publisher.dead_letters] == list(range(3000))
+
+
 async def test_health_says_why_while_it_waits_and_recovers() -> None:
     stage = Stage(write_scores=1)
     seen: list[dict[str, str]] = []

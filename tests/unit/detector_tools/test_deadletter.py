@@ -61,6 +61,21 @@ def test_a_letter_of_just_the_kept_size_is_whole() -> None:
     assert refusal(letter(b"x" * MAX_ORIGINAL_BYTES), TOPIC) is None
 
 
+def test_a_letter_that_is_a_batch_of_records_is_refused() -> None:
+    item = letter(b"x")
+    item = replace(item, letter=item.letter.model_copy(update={"last_offset": 9}))
+
+    why = refusal(item, TOPIC)
+
+    assert why is not None
+    assert "batch of records" in why
+
+
+def test_a_letter_whose_key_may_be_cut_is_refused() -> None:
+    assert refusal(letter(b"x", key=b"k" * 1023), TOPIC) is None
+    assert "key is cut" in (refusal(letter(b"x", key=b"k" * 1024), TOPIC) or "")
+
+
 def test_a_changed_letter_is_refused() -> None:
     item = letter(b"garbage")
 

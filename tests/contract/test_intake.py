@@ -1,0 +1,140 @@
+"""The intake on the real broker, and the private names of aiokafka that it needs."""
+
+from __future__ import annotations
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.consumer import fetcher
+
+from common.intake.consumer import IntakeConsumer
+from common.intake.fetcher import Fetcher
+from common.intake.response import PartitionRecords
+from common.kafka import ensure_topics, make_consumer, read_to_end, started
+from common.settings import KafkaSettings
+from common.topics import Topics
+from detector.adapters.kafka_history import KafkaHistory
+from tests.support.batches import SPOILT, batch, marker, produce_raw, with_header
+from tests.support.topics import make_anew
+
+CODECS = ("gzip", "snappy", "lz4", "zstd")
+
+
+def test_the_names_that_are_given_another_meaning_are_still_in_use() -> None:
+    assert "Fetcher" in AIOKafkaConsumer.start.__code__.co_names
+    names = fetcher.Fetcher._proc_fetch_request.__code__.co_names
+    assert {"MemoryRecords", "PartitionRecords", "FetchResult", "has_next"} <= set(names)
+    assert "_unpack_records" in fetcher.PartitionRecords.__init__.__code__.co_names
+    for name in ("_consume_aborted_up_to", "_consumer_record", "__next__"):
+        assert hasattr(PartitionRecords, name)
+    for name in ("check_assignment", "has_more", "_update_position"):
+        assert hasattr(fetcher.FetchResult, name)
+    for name in ("_create_fetch_waiter", "_notify", "next_record"):
+        assert hasattr(Fetcher, name)
+
+
+async def test_a_consumer_of_ours_has_our_fetcher(kafka_settings: KafkaSettings) -> None:
+    async with started(make_consumer(kafka_settings)) as consumer:
+        await consumer.topics()
+        assert isinstance(consumer, IntakeConsumer)
+        assert type(consumer._fetcher) is Fetcher
+        assert consumer._fetcher._isolation_level == fetcher.READ_COMMITTED
+
+
+async def send(kafka: KafkaSettings, topic: str, codec: str, values: list[bytes]) -> None:
+    producer = AIOKafkaProducer(
+        bootstrap_servers=kafka.bootstrap_servers, compression_type=codec, linger_ms=50
+    )
+    async with started(producer):
+        for value in values:
+            await producer.send(topic, value, key=b"key", partition=0)
+        await producer.flush()
+
+
+async def test_every_codec_of_a_real_producer_is_read_to_the_end(
+    kafka_settings: KafkaSettings,
+) -> None:
+    await ensure_topics(kafka_settings)
+    topic = Topics(kafka_settings.topic_prefix).readings
+    sent = []
+    for codec in CODECS:
+        values = [b'{"codec": "%s", "number": %d}' % (codec.encode(), n) for n in range(200)]
+        await send(kafka_settings, topic, codec, values)
+        sent += values
+
+    assert [record.value async for record in read_to_end(kafka_settings, topic)] == sent
+
+
+async def test_reading_to_the_end_passes_damage_markers_and_gaps(
+    kafka_settings: KafkaSettings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await ensure_topics(kafka_settings)
+    topic = Topics(kafka_settings.topic_prefix).readings
+    sound = batch([b"a", b"b"])
+    await produce_raw(
+        kafka_settings.bootstrap_servers,
+        topic,
+        sound,
+        *(spoil(batch([b"x", b"y", b"z"])) for spoil in SPOILT.values()),
+        with_header(sound, delta=9),
+        marker(0, 1, committed=True),
+        sound,
+        marker(0, 1, committed=True),
+        SPOILT["checksum"](sound),
+    )
+
+    values = [record.value async for record in read_to_end(kafka_settings, topic)]
+
+    assert values == [b"a", b"b"] * 3
+
+
+async def test_a_topics_id_changes_when_it_is_made_anew(kafka_settings: KafkaSettings) -> None:
+    await ensure_topics(kafka_settings)
+    topic = Topics(kafka_settings.topic_prefix).readings
+    async with started(make_consumer(kafka_settings)) as consumer:
+        first = await consumer.topic_id(topic)
+        again = await consumer.topic_id(topic)
+        nobodys = await consumer.topic_id("no-such-topic")
+        await make_anew(kafka_settings)
+        second = await consumer.topic_id(topic)
+
+    assert first is not None
+    assert first == again != second
+    assert second is not None
+    assert nobodys is None
+
+
+async def past(kafka: KafkaSettings, start: int | None, end: int) -> list[bytes | None]:
+    """What the detector reads again of partition 0."""
+    history = KafkaHistory(kafka, batch_rows=4)
+    return [record.value async for part in history.read(0, start, end) for record in part]
+
+
+async def test_the_past_is_read_past_damage_markers_and_gaps(
+    kafka_settings: KafkaSettings,
+) -> None:
+    await ensure_topics(kafka_settings)
+    await produce_raw(
+        kafka_settings.bootstrap_servers,
+        Topics(kafka_settings.topic_prefix).readings,
+        batch([b"a", b"b"], codec=4),
+        *(spoil(batch([b"x"] * 3)) for spoil in SPOILT.values()),
+        with_header(batch([b"c"]), delta=9),
+        marker(0, 1, committed=True),
+        batch([b"d", b"e"]),
+    )
+    end = 2 + 3 * len(SPOILT) + 10 + 1
+
+    assert await past(kafka_settings, None, end) == [b"a", b"b", b"c"]
+    assert await past(kafka_settings, 1, end + 1) == [b"b", b"c", b"d"]
+
+
+async def test_the_past_of_a_topic_that_has_become_shorter_ends_with_it(
+    kafka_settings: KafkaSettings,
+) -> None:
+    kafka = kafka_settings.model_copy(update={"op_timeout_s": 2.0})
+    await ensure_topics(kafka)
+    topic = Topics(kafka.topic_prefix).readings
+    await produce_raw(kafka.bootstrap_servers, topic, batch([b"a"] * 5))
+
+    assert await past(kafka, 20, 30) == []
+    assert await past(kafka, 3, 30) == [b"a", b"a"]

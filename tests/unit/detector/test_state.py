@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import struct
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,7 +13,8 @@ from hypothesis.extra import numpy as hnp
 
 from common.records import Level
 from detector.core.state import AssetState, Fence, fresh_state, model_digest, unpack
-from models.alarm import AlarmState
+from models.alarm import AlarmPolicy, AlarmState, step
+from models.serving import Thresholds
 
 MODEL = model_digest("ab" * 32)
 OTHER = model_digest("cd" * 32)
@@ -50,6 +54,27 @@ def test_a_row_stored_without_its_onset_by_an_earlier_version_gets_it_back() -> 
     old = AssetState(MODEL, np.empty((0, 3), np.float32), 40, 1, AlarmState(warning_row=2))
 
     assert unpack(old.pack(), MODEL, 3).alarm == AlarmState(onset_cycle=39, warning_row=2)
+
+
+def test_an_alarm_that_has_stood_for_ever_is_packed_as_it_is() -> None:
+    thresholds, policy = Thresholds(1.0, 2.0), AlarmPolicy(3, 5, 0.0)
+    alarm = AlarmState()
+    for cycle in range(1, 65_540):  # longer than two bytes can count
+        alarm, _ = step(alarm, cycle, 2.5, thresholds, policy)
+    state = AssetState(MODEL, np.empty((0, 3), np.float32), 65_539, 1, alarm)
+
+    read = unpack(state.pack(), MODEL, 3).alarm
+
+    assert read == AlarmState(Level.CRITICAL, 1, 65_535, 65_535, 0)
+
+
+@pytest.mark.parametrize("field", ["warning_row", "critical_row", "quiet_row"])
+def test_a_row_longer_than_two_bytes_hold_is_never_cut(field: str) -> None:
+    """The alarm never counts so far; a defect there must not turn into a short row here."""
+    alarm = replace(AlarmState(onset_cycle=1), **{field: 65_536})
+
+    with pytest.raises(struct.error):
+        AssetState(MODEL, np.empty((0, 3), np.float32), alarm=alarm).pack()
 
 
 @given(states)

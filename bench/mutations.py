@@ -1,0 +1,254 @@
+"""Small defects that can be planted in a source file: what `bench/mutants.py` plants.
+
+A mutation changes one place of the syntax tree. Not touched: docstrings, annotations, lines for the
+log, ``assert`` (which here tells the type checker something), and text with blanks in it, which is
+for people. Text without blanks is a name on the wire, in a file or in a query.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+COMPARISONS: Final[dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]]] = {
+    ast.Lt: (ast.LtE, ast.Gt),
+    ast.LtE: (ast.Lt,),
+    ast.Gt: (ast.GtE, ast.Lt),
+    ast.GtE: (ast.Gt,),
+    ast.Eq: (ast.NotEq,),
+    ast.NotEq: (ast.Eq,),
+    ast.Is: (ast.IsNot,),
+    ast.IsNot: (ast.Is,),
+    ast.In: (ast.NotIn,),
+    ast.NotIn: (ast.In,),
+}
+ARITHMETIC: Final[dict[type[ast.operator], type[ast.operator]]] = {
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Div,
+    ast.Div: ast.Mult,
+    ast.FloorDiv: ast.Mult,
+    ast.Mod: ast.Mult,
+    ast.Pow: ast.Mult,
+    ast.BitAnd: ast.BitOr,
+    ast.BitOr: ast.BitAnd,
+}
+NAMES: Final = {"min": "max", "max": "min", "any": "all", "all": "any"}
+WIRE_TEXT: Final = re.compile(r"[^\s]+")
+LOGGERS: Final = ("logger", "log")
+
+Change = tuple[str, Callable[[ast.AST], ast.AST]]
+"""What kind of defect, and what makes the node that stands in place of a copy of the old one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """One planted defect.
+
+    Attributes:
+        line: Of the statement it is in.
+        kind: Which defect.
+        was: That statement's first line, as the syntax tree prints it.
+        becomes: Likewise, after the change.
+        source: The whole file after the change.
+    """
+
+    line: int
+    kind: str
+    was: str
+    becomes: str
+    source: str
+
+
+def mutations_of(source: str) -> list[Mutation]:
+    """Return every mutation of a file, in the order of the file."""
+    tree = ast.parse(source)
+    found = []
+    for path in _places(tree):
+        for kind, change in _changes(_at(tree, path)):
+            mutant = copy.deepcopy(tree)
+            statement = _statement(mutant, path)
+            was = _head(statement)
+            line = statement.lineno
+            mutant = _replaced(mutant, path, change)
+            becomes = _head(_statement(mutant, path))
+            if was != becomes:
+                text = ast.unparse(ast.fix_missing_locations(mutant)) + "\n"
+                found.append(Mutation(line, kind, was, becomes, text))
+    return found
+
+
+Path = tuple[tuple[str, int | None], ...]
+"""The way to a node: names of fields, with an index in those that are lists."""
+
+
+def _places(node: ast.AST, path: Path = ()) -> Iterator[Path]:
+    """Yield the way to every node that may be changed."""
+    if _is_left_alone(node):
+        return
+    if path:
+        yield path
+    for name, value in ast.iter_fields(node):
+        if name in ("annotation", "returns", "decorator_list", "bases"):
+            continue
+        if isinstance(value, ast.AST):
+            yield from _places(value, (*path, (name, None)))
+        elif isinstance(value, list):
+            for index, item in enumerate(value):
+                if isinstance(item, ast.AST) and not _is_docstring(node, name, index):
+                    yield from _places(item, (*path, (name, index)))
+
+
+def _is_left_alone(node: ast.AST) -> bool:
+    match node:
+        case ast.Assert() | ast.Import() | ast.ImportFrom():
+            return True
+        case ast.AnnAssign(annotation=ast.Name(id="TypeAlias")):
+            return True
+        case ast.Call(func=ast.Name(id="TypeVar")):
+            return True
+        case ast.Call(func=ast.Attribute(value=ast.Name(id=name))) if name in LOGGERS:
+            return True
+    return False
+
+
+def _is_docstring(parent: ast.AST, name: str, index: int) -> bool:
+    if name != "body" or not isinstance(parent, ast.Module | ast.ClassDef | ast.FunctionDef
+                                        | ast.AsyncFunctionDef):  # fmt: skip
+        return False
+    match parent.body[index]:
+        case ast.Expr(value=ast.Constant(value=str())):
+            return True  # a docstring, or the sentence after a constant
+    return False
+
+
+def _changes(node: ast.AST) -> Iterator[Change]:
+    match node:
+        case ast.Compare(ops=[op]):
+            for other in COMPARISONS[type(op)]:
+                yield "comparison", lambda n, other=other: _set(n, "ops", [other()])
+        case ast.Compare(ops=ops):
+            for index, op in enumerate(ops):
+                other = COMPARISONS[type(op)][0]
+                changed = [*ops[:index], other(), *ops[index + 1 :]]
+                yield "comparison", lambda n, changed=changed: _set(n, "ops", changed)
+        case ast.Constant():
+            yield from _constants(node)
+        case ast.BoolOp():
+            other_op = ast.Or if isinstance(node.op, ast.And) else ast.And
+            yield "and, or", lambda n: _set(n, "op", other_op())
+        case ast.UnaryOp(op=ast.Not() | ast.USub() | ast.Invert()):
+            yield "sign", lambda n: n.operand  # type: ignore[attr-defined]
+        case ast.BinOp() | ast.AugAssign() if type(node.op) in ARITHMETIC:
+            swapped = ARITHMETIC[type(node.op)]
+            yield "arithmetic", lambda n: _set(n, "op", swapped())
+        case ast.Name(id=name, ctx=ast.Load()) if name in NAMES:
+            yield "min, max, any, all", lambda n: _set(n, "id", NAMES[name])
+        case ast.Call():
+            yield from _swapped_arguments(node)
+    yield from _statements(node)
+
+
+def _constants(node: ast.Constant) -> Iterator[Change]:
+    value = node.value
+    match value:
+        case bool():
+            yield "truth", lambda n: _set(n, "value", not value)
+        case int():
+            yield "off by one", lambda n: _set(n, "value", value + 1)
+            if value > 0:
+                yield "off by one", lambda n: _set(n, "value", value - 1)
+        case float():
+            yield "number", lambda n: _set(n, "value", value + 1.0)
+        case str() if WIRE_TEXT.fullmatch(value):
+            yield "wire text", lambda n: _set(n, "value", value + "x")
+
+
+def _swapped_arguments(node: ast.Call) -> Iterator[Change]:
+    """Swap neighbours that could be taken for each other: of the same form."""
+    for index, (one, two) in enumerate(zip(node.keywords, node.keywords[1:], strict=False)):
+        if one.arg and two.arg and type(one.value) is type(two.value):
+            yield "swapped arguments", lambda n, at=index: _swap_keywords(n, at)
+    for index, (first, second) in enumerate(zip(node.args, node.args[1:], strict=False)):
+        if type(first) is type(second) and isinstance(first, ast.Name | ast.Attribute):
+            yield "swapped arguments", lambda n, at=index: _swap_positional(n, at)
+
+
+def _statements(node: ast.AST) -> Iterator[Change]:
+    match node:
+        case ast.Return(value=ast.expr() as value) if not _is_none(value):
+            yield "returns nothing", lambda n: _set(n, "value", ast.Constant(None))
+        case ast.If() | ast.While() | ast.IfExp():
+            yield "condition", lambda n: _set(n, "test", ast.UnaryOp(ast.Not(), n.test))  # type: ignore[attr-defined]
+        case ast.comprehension(ifs=[_, *_]):
+            yield "condition", lambda n: _set(n, "ifs", [])
+        case ast.Assign(targets=[ast.Attribute() | ast.Subscript()]):
+            yield "left out", lambda n: ast.Pass()
+        case ast.Expr(value=ast.Call() | ast.Await()) | ast.AugAssign() | ast.Raise():
+            yield "left out", lambda n: ast.Pass()
+        case ast.Continue() | ast.Break():
+            yield "left out", lambda n: ast.Pass()
+
+
+def _is_none(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
+
+
+def _set(node: ast.AST, name: str, value: object) -> ast.AST:
+    setattr(node, name, value)
+    return node
+
+
+def _swap_keywords(node: ast.AST, at: int) -> ast.AST:
+    assert isinstance(node, ast.Call)
+    one, two = node.keywords[at : at + 2]
+    one.value, two.value = two.value, one.value
+    return node
+
+
+def _swap_positional(node: ast.AST, at: int) -> ast.AST:
+    assert isinstance(node, ast.Call)
+    node.args[at : at + 2] = node.args[at : at + 2][::-1]
+    return node
+
+
+def _at(tree: ast.AST, path: Path) -> ast.AST:
+    node = tree
+    for name, index in path:
+        value = getattr(node, name)
+        node = value if index is None else value[index]
+    return node
+
+
+def _statement(tree: ast.AST, path: Path) -> ast.stmt:
+    """Return the innermost statement on the way."""
+    found, node = None, tree
+    for name, index in path:
+        value = getattr(node, name)
+        node = value if index is None else value[index]
+        if isinstance(node, ast.stmt):
+            found = node
+    assert found is not None
+    return found
+
+
+def _head(statement: ast.stmt) -> str:
+    """Return a statement in one line; of one that holds others, what comes before them."""
+    lines = ast.unparse(ast.fix_missing_locations(copy.deepcopy(statement))).splitlines()
+    decorators = len(getattr(statement, "decorator_list", ()))
+    return lines[decorators] if hasattr(statement, "body") else " ".join(lines)
+
+
+def _replaced(tree: ast.Module, path: Path, change: Callable[[ast.AST], ast.AST]) -> ast.Module:
+    *way, (name, index) = path
+    parent = _at(tree, tuple(way))
+    node = _at(parent, ((name, index),))
+    if index is None:
+        setattr(parent, name, change(node))
+    else:
+        getattr(parent, name)[index] = change(node)
+    return tree

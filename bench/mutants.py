@@ -105,7 +105,7 @@ class Result:
 
 
 class TestsFailError(Exception):
-    """The tests fail without a defect, or there are none: nothing can be said."""
+    """The tests fail without a defect, or there are none: nothing can be learnt from a defect."""
 
 
 class Trees:
@@ -146,21 +146,16 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copy(source, target)
 
 
-def passes(tree: Path, tests: Sequence[str], seed: int, timeout_s: float) -> bool:
-    """Return whether the tests pass in a tree; not, when they never end.
-
-    Raises:
-        TestsFailError: If pytest could not be asked.
-    """
+def run_tests(tree: Path, tests: Sequence[str], seed: int, timeout_s: float) -> str:
+    """Run tests in a tree, and return what they said if they fail, or do not end; else nothing."""
     command = [
         sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider",
         f"--hypothesis-seed={seed}", *tests,
     ]  # fmt: skip
-    environment = os.environ | {"PYTHONPATH": str(tree), "PYTHONHASHSEED": "0"}
     process = subprocess.Popen(
         command,
         cwd=tree,
-        env=environment,
+        env=os.environ | {"PYTHONPATH": str(tree), "PYTHONHASHSEED": "0"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,  # so that servers of a test that hangs end with it
@@ -168,14 +163,12 @@ def passes(tree: Path, tests: Sequence[str], seed: int, timeout_s: float) -> boo
     try:
         said, _ = process.communicate(timeout=timeout_s)
     except subprocess.TimeoutExpired:
-        return False
+        return f"not done after {timeout_s:.0f} s"
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-    if process.returncode in (0, 1, 2):  # passed, failed, could not even be collected
-        return process.returncode == 0
-    raise TestsFailError(f"pytest ended with {process.returncode}: {said.decode()[-2000:]}")
+            process.communicate()
+    return "" if process.returncode == 0 else said.decode(errors="replace")[-2000:] or "failed"
 
 
 class Campaign:
@@ -210,14 +203,14 @@ class Campaign:
         began = time.monotonic()
         text = (ROOT / subject.file).read_text(encoding="utf-8")
         with self._trees.with_text(subject.file, text) as tree:
-            if not passes(tree, subject.tests, self._seed, 10 * LEAST_TIMEOUT_S):
-                raise TestsFailError(f"{subject.file}: its tests fail without a defect.")
+            if said := run_tests(tree, subject.tests, self._seed, 10 * LEAST_TIMEOUT_S):
+                raise TestsFailError(f"{subject.file}: its tests fail without a defect: {said}")
         return max(LEAST_TIMEOUT_S, PATIENCE * (time.monotonic() - began))
 
     def survives(self, subject: Subject, mutation: Mutation, timeout_s: float) -> bool:
         """Return whether no test notices a mutation."""
         with self._trees.with_text(subject.file, mutation.source) as tree:
-            return passes(tree, subject.tests, self._seed, timeout_s)
+            return not run_tests(tree, subject.tests, self._seed, timeout_s)
 
 
 def subjects(patterns: Sequence[str]) -> list[Subject]:

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Sequence
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from common.errors import BackendUnavailableError
+from common.errors import BackendMissingError, BackendUnavailableError
 from common.kafka import started
 from common.settings import KafkaSettings
 from common.topics import Topics
@@ -62,5 +62,5 @@ class KafkaHistory:
                         )
                     if records:
                         yield source_records(records)
-        except KafkaError as exc:
+        except (KafkaError, BackendMissingError) as exc:  # it was there when the worker started
             raise BackendUnavailableError(f"The topic's past cannot be read: {exc!r}") from exc

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
-from common.errors import BackendUnavailableError
+from common.errors import BackendRefusedError, BackendUnavailableError
 from common.settings import RedisSettings
 from common.topics import StateKeys
 from deploy.local.programs import free_port, valkey_command
@@ -142,6 +143,70 @@ async def test_no_server_is_an_error_that_may_pass() -> None:
     async with RedisStateStore(settings, MODEL, 3) as store:
         with pytest.raises(BackendUnavailableError, match="could not read states"):
             await store.read([KEY], [])
+
+
+@pytest.fixture
+def replica(tmp_path: Path) -> Iterator[RedisSettings]:
+    """A server that was made the replica of one that is gone, with a state in it."""
+    port = free_port()
+    with server(build(lambda: valkey_command(port, tmp_path)), port, tmp_path / "log"):
+        with SyncRedis(port=port) as admin:
+            key = StateKeys("surgeline").asset_state(*KEY)
+            admin.set(key, state(10, 7).pack())
+            admin.replicaof("127.0.0.1", str(free_port()))
+        yield RedisSettings.model_validate({"url": f"redis://127.0.0.1:{port}/0"})
+
+
+async def test_a_read_only_replica_is_read_and_its_refusal_to_write_may_pass(
+    replica: RedisSettings,
+) -> None:
+    async with RedisStateStore(replica, MODEL, 3) as store:
+        assert (await store.read([KEY], [])).states[KEY].last_cycle == 7
+        for changes in (
+            ({KEY: NextState(state(20), Fence(0, 10))}, {}),
+            ({}, {0: NextProgress(1, None)}),
+        ):
+            with pytest.raises(BackendUnavailableError, match=r"could not write states.*read only"):
+                await store.write(*changes)
+        with pytest.raises(BackendUnavailableError, match="Redis is a read-only replica"):
+            await store.ping()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        pytest.param("state", b"", id="an empty state"),
+        pytest.param("state", b"somebody else's", id="a foreign state"),
+        pytest.param("state", b"\xff" * 70, id="a foreign state of the right size"),
+        pytest.param("progress", b"soon", id="a foreign progress"),
+        pytest.param("progress", b"1.5", id="a fraction for a progress"),
+    ],
+)
+async def test_a_foreign_value_is_refused_with_what_to_do(
+    redis_settings: RedisSettings, name: str, value: bytes
+) -> None:
+    keys = StateKeys(redis_settings.key_prefix)
+    key = keys.asset_state(*KEY) if name == "state" else keys.progress(0)
+    async with Redis.from_url(redis_settings.url.get_secret_value()) as redis:
+        await redis.set(key, value)
+
+    async with RedisStateStore(redis_settings, MODEL, 3) as store:
+        with pytest.raises(BackendRefusedError, match="SURGELINE_REDIS__KEY_PREFIX") as caught:
+            await store.read([KEY], [0])
+
+    assert repr(redis_settings.key_prefix) in str(caught.value)
+
+
+async def test_keys_are_of_the_prefix_and_expire(redis_settings: RedisSettings) -> None:
+    async with RedisStateStore(redis_settings, MODEL, 3) as store:
+        await store.write({KEY: NextState(state(10), Fence())}, {3: NextProgress(10, None)})
+
+    async with Redis.from_url(redis_settings.url.get_secret_value()) as redis:
+        found = {key async for key in redis.scan_iter(f"{redis_settings.key_prefix}:*")}
+    assert found == {
+        f"{redis_settings.key_prefix}:state:{{8:engine-1}}:run-1".encode(),
+        f"{redis_settings.key_prefix}:progress:3".encode(),
+    }
 
 
 async def test_progress_expires_long_before_the_states_it_speaks_of(

@@ -11,6 +11,8 @@ from pydantic import ValidationError
 
 from common.errors import RejectReason
 from common.records import (
+    SCHEMA_VERSION,
+    SIMULATED_PREFIX,
     Alert,
     ChannelShare,
     DeadLetter,
@@ -238,6 +240,20 @@ def test_a_verdict_without_a_score_says_nothing_of_one() -> None:
     assert (plain.score, plain.warning_threshold, plain.critical_threshold) == (None, None, None)
     assert (plain.level, plain.shares, plain.detail) == (Level.NONE, {}, "")
     assert (plain.source, plain.published_ts_ms) == (SourcePosition("", 0, 0), 0)
+
+
+def test_the_version_that_documents_name_is_the_messages_own() -> None:
+    assert SCHEMA_VERSION == 1
+    assert SensorReading.model_fields["schema_version"].default == SCHEMA_VERSION
+
+
+def test_a_run_is_known_to_be_simulated_by_its_first_word() -> None:
+    assert SIMULATED_PREFIX == "simulated"
+
+
+def test_a_time_out_of_bounds_is_told_with_the_bounds() -> None:
+    with pytest.raises(ValidationError, match="a time from 1970 to 2262 is expected"):
+        SensorReading.model_validate_json(json.dumps(READING | {"ts": "1969-01-01T00:00:00Z"}))
 
 
 def test_a_model_is_told_by_name_version_and_digest() -> None:

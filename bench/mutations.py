@@ -12,6 +12,7 @@ import copy
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 COMPARISONS: Final[dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]]] = {
@@ -130,24 +131,23 @@ def _changes(node: ast.AST) -> Iterator[Change]:
     match node:
         case ast.Compare(ops=[op]):
             for other in COMPARISONS[type(op)]:
-                yield "comparison", lambda n, other=other: _set(n, "ops", [other()])
+                yield "comparison", _setting("ops", [other()])
         case ast.Compare(ops=ops):
             for index, op in enumerate(ops):
                 other = COMPARISONS[type(op)][0]
                 changed = [*ops[:index], other(), *ops[index + 1 :]]
-                yield "comparison", lambda n, changed=changed: _set(n, "ops", changed)
+                yield "comparison", _setting("ops", changed)
         case ast.Constant():
             yield from _constants(node)
         case ast.BoolOp():
             other_op = ast.Or if isinstance(node.op, ast.And) else ast.And
-            yield "and, or", lambda n: _set(n, "op", other_op())
+            yield "and, or", _setting("op", other_op())
         case ast.UnaryOp(op=ast.Not() | ast.USub() | ast.Invert()):
-            yield "sign", lambda n: n.operand  # type: ignore[attr-defined]
+            yield "sign", _operand
         case ast.BinOp() | ast.AugAssign() if type(node.op) in ARITHMETIC:
-            swapped = ARITHMETIC[type(node.op)]
-            yield "arithmetic", lambda n: _set(n, "op", swapped())
+            yield "arithmetic", _setting("op", ARITHMETIC[type(node.op)]())
         case ast.Name(id=name, ctx=ast.Load()) if name in NAMES:
-            yield "min, max, any, all", lambda n: _set(n, "id", NAMES[name])
+            yield "min, max, any, all", _setting("id", NAMES[name])
         case ast.Call():
             yield from _swapped_arguments(node)
     yield from _statements(node)
@@ -157,50 +157,68 @@ def _constants(node: ast.Constant) -> Iterator[Change]:
     value = node.value
     match value:
         case bool():
-            yield "truth", lambda n: _set(n, "value", not value)
+            yield "truth", _setting("value", not value)
         case int():
-            yield "off by one", lambda n: _set(n, "value", value + 1)
+            yield "off by one", _setting("value", value + 1)
             if value > 0:
-                yield "off by one", lambda n: _set(n, "value", value - 1)
+                yield "off by one", _setting("value", value - 1)
         case float():
-            yield "number", lambda n: _set(n, "value", value + 1.0)
+            yield "number", _setting("value", value + 1.0)
         case str() if WIRE_TEXT.fullmatch(value):
-            yield "wire text", lambda n: _set(n, "value", value + "x")
+            yield "wire text", _setting("value", value + "x")
 
 
 def _swapped_arguments(node: ast.Call) -> Iterator[Change]:
     """Swap neighbours that could be taken for each other: of the same form."""
     for index, (one, two) in enumerate(zip(node.keywords, node.keywords[1:], strict=False)):
         if one.arg and two.arg and type(one.value) is type(two.value):
-            yield "swapped arguments", lambda n, at=index: _swap_keywords(n, at)
+            yield "swapped arguments", partial(_swap_keywords, at=index)
     for index, (first, second) in enumerate(zip(node.args, node.args[1:], strict=False)):
         if type(first) is type(second) and isinstance(first, ast.Name | ast.Attribute):
-            yield "swapped arguments", lambda n, at=index: _swap_positional(n, at)
+            yield "swapped arguments", partial(_swap_positional, at=index)
 
 
 def _statements(node: ast.AST) -> Iterator[Change]:
     match node:
         case ast.Return(value=ast.expr() as value) if not _is_none(value):
-            yield "returns nothing", lambda n: _set(n, "value", ast.Constant(None))
+            yield "returns nothing", _setting("value", ast.Constant(None))
         case ast.If() | ast.While() | ast.IfExp():
-            yield "condition", lambda n: _set(n, "test", ast.UnaryOp(ast.Not(), n.test))  # type: ignore[attr-defined]
+            yield "condition", _negated
         case ast.comprehension(ifs=[_, *_]):
-            yield "condition", lambda n: _set(n, "ifs", [])
+            yield "condition", _setting("ifs", [])
         case ast.Assign(targets=[ast.Attribute() | ast.Subscript()]):
-            yield "left out", lambda n: ast.Pass()
+            yield "left out", _nothing
         case ast.Expr(value=ast.Call() | ast.Await()) | ast.AugAssign() | ast.Raise():
-            yield "left out", lambda n: ast.Pass()
+            yield "left out", _nothing
         case ast.Continue() | ast.Break():
-            yield "left out", lambda n: ast.Pass()
+            yield "left out", _nothing
 
 
 def _is_none(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and node.value is None
 
 
-def _set(node: ast.AST, name: str, value: object) -> ast.AST:
-    setattr(node, name, value)
+def _setting(name: str, value: object) -> Callable[[ast.AST], ast.AST]:
+    def change(node: ast.AST) -> ast.AST:
+        setattr(node, name, value)
+        return node
+
+    return change
+
+
+def _operand(node: ast.AST) -> ast.AST:
+    assert isinstance(node, ast.UnaryOp)
+    return node.operand
+
+
+def _negated(node: ast.AST) -> ast.AST:
+    assert isinstance(node, ast.If | ast.While | ast.IfExp)
+    node.test = ast.UnaryOp(ast.Not(), node.test)
     return node
+
+
+def _nothing(node: ast.AST) -> ast.AST:
+    return ast.Pass()
 
 
 def _swap_keywords(node: ast.AST, at: int) -> ast.AST:

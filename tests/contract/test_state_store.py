@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,6 +34,13 @@ async def store(request: pytest.FixtureRequest) -> AsyncIterator[StateStore]:
         return
     async with RedisStateStore(request.getfixturevalue("redis_settings"), MODEL, 3) as real:
         yield real
+
+
+def _raising(error: Exception) -> Callable[..., Awaitable[None]]:
+    async def call(*_: object, **__: object) -> None:
+        raise error
+
+    return call
 
 
 def state(next_offset: int, last_cycle: int = 1, partition: int = 0) -> AssetState:
@@ -145,6 +152,15 @@ async def test_no_server_is_an_error_that_may_pass() -> None:
             await store.read([KEY], [])
 
 
+async def test_an_error_of_the_network_itself_may_pass(
+    redis_settings: RedisSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with RedisStateStore(redis_settings, MODEL, 3) as store:
+        monkeypatch.setattr(Redis, "execute_command", _raising(OSError("no route to host")))
+        with pytest.raises(BackendUnavailableError, match="could not read states: no route"):
+            await store.read([KEY], [])
+
+
 @pytest.fixture
 def replica(tmp_path: Path) -> Iterator[RedisSettings]:
     """A server that was made the replica of one that is gone, with a state in it."""
@@ -162,12 +178,10 @@ async def test_a_read_only_replica_is_read_and_its_refusal_to_write_may_pass(
 ) -> None:
     async with RedisStateStore(replica, MODEL, 3) as store:
         assert (await store.read([KEY], [])).states[KEY].last_cycle == 7
-        for changes in (
-            ({KEY: NextState(state(20), Fence(0, 10))}, {}),
-            ({}, {0: NextProgress(1, None)}),
-        ):
-            with pytest.raises(BackendUnavailableError, match=r"could not write states.*read only"):
-                await store.write(*changes)
+        with pytest.raises(BackendUnavailableError, match=r"could not write states.*read only"):
+            await store.write({KEY: NextState(state(20), Fence(0, 10))}, {})
+        with pytest.raises(BackendUnavailableError, match=r"could not write states.*read only"):
+            await store.write({}, {0: NextProgress(1, None)})
         with pytest.raises(BackendUnavailableError, match="Redis is a read-only replica"):
             await store.ping()
 

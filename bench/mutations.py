@@ -112,8 +112,8 @@ def _is_left_alone(node: ast.AST) -> bool:
             return True
         case ast.Call(func=ast.Name(id="TypeVar")):
             return True
-        case ast.Call(func=ast.Attribute(value=ast.Name(id=name))) if name in LOGGERS:
-            return True
+        case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id=name)))):
+            return name in LOGGERS
     return False
 
 

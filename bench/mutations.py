@@ -2,7 +2,7 @@
 
 A mutation changes one place of the syntax tree. Not touched: docstrings, annotations, lines for the
 log, ``assert`` (which here tells the type checker something), and text with blanks in it, which is
-for people. Text without blanks is a name on the wire, in a file or in a query.
+for people, or SQL, which the tests of the stores run. Text without blanks is a name on the wire, in a file or in a query.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def _places(node: ast.AST, path: Path = ()) -> Iterator[Path]:
         return
     if path:
         yield path
-    for name, value in ast.iter_fields(node):
+    for name, value in _fields(node):
         if name in ("annotation", "returns", "decorator_list", "bases"):
             continue
         if isinstance(value, ast.AST):
@@ -104,13 +104,34 @@ def _places(node: ast.AST, path: Path = ()) -> Iterator[Path]:
                     yield from _places(item, (*path, (name, index)))
 
 
+def _fields(node: ast.AST) -> Iterator[tuple[str, object]]:
+    """Yield a node's fields; of a sentence with values in it, and of a value there, the values."""
+    match node:
+        case ast.JoinedStr(values=values) if any(map(_has_blank, values)):
+            places = [item if isinstance(item, ast.FormattedValue) else None for item in values]
+            yield "values", places
+        case ast.FormattedValue(value=value):
+            yield "value", value
+        case _:
+            yield from ast.iter_fields(node)
+
+
+def _has_blank(node: ast.expr) -> bool:
+    match node:
+        case ast.Constant(value=str(text)):
+            return not WIRE_TEXT.fullmatch(text)
+    return False
+
+
 def _is_left_alone(node: ast.AST) -> bool:
     match node:
         case ast.Assert() | ast.Import() | ast.ImportFrom():
             return True
         case ast.AnnAssign(annotation=ast.Name(id="TypeAlias")):
             return True
-        case ast.Call(func=ast.Name(id="TypeVar")):
+        case ast.Call(func=ast.Name(id="TypeVar" | "assert_never")):
+            return True
+        case ast.Expr(value=ast.Call(func=ast.Name(id="assert_never"))):
             return True
         case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id=name)))):
             return name in LOGGERS

@@ -8,7 +8,7 @@ The real engine, whose answers decide what is right, is asked in ``test_score_st
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +17,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from httpx import AsyncClient
+from influxdb_client import InfluxDBClient
 from pydantic import SecretStr
 
 from common.errors import BackendRefusedError, BackendUnavailableError
@@ -536,6 +538,24 @@ async def test_of_several_statements_that_fail_the_first_is_asked_again_for_its_
 
     assert len(influx.heard[0].statements) == 5
     assert influx.heard[1].statements == influx.heard[0].statements[:1]
+
+
+async def test_leaving_closes_both_clients(influx: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[object] = []
+    monkeypatch.setattr(InfluxDBClient, "close", closed.append)
+    monkeypatch.setattr(AsyncClient, "aclose", _noting(closed))
+
+    async with influx.store():
+        assert closed == []
+
+    assert {type(client) for client in closed} == {InfluxDBClient, AsyncClient}
+
+
+def _noting(closed: list[object]) -> Callable[[object], Awaitable[None]]:
+    async def close(client: object) -> None:
+        closed.append(client)
+
+    return close
 
 
 async def test_whatever_else_answers_is_told_apart(influx: Script) -> None:

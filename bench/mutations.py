@@ -2,7 +2,7 @@
 
 A mutation changes one place of the syntax tree. Not touched: docstrings, annotations, lines for the
 log, ``assert`` (which here tells the type checker something), and text with blanks in it, which is
-for people, or SQL, which the tests of the stores run. Text without blanks is a name on the wire, in a file or in a query.
+for people. Text without blanks is a name on the wire, in a file or in a query.
 """
 
 from __future__ import annotations

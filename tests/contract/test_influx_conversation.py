@@ -542,7 +542,7 @@ async def test_of_several_statements_that_fail_the_first_is_asked_again_for_its_
 
 async def test_leaving_closes_both_clients(influx: Script, monkeypatch: pytest.MonkeyPatch) -> None:
     closed: list[object] = []
-    monkeypatch.setattr(InfluxDBClient, "close", closed.append)
+    monkeypatch.setattr(InfluxDBClient, "close", lambda client: closed.append(client))
     monkeypatch.setattr(AsyncClient, "aclose", _noting(closed))
 
     async with influx.store():

@@ -62,6 +62,7 @@ async def run_cell(cell: Cell) -> tuple[ParityReport, float]:
             began = time.perf_counter()
             await bench.wait_for_verdicts(len(messages), timeout_s=1800)
             speed = len(messages) / (time.perf_counter() - began)
+            await bench.settled()
         return await parity_report(RUN, load_settings(bench.environment(**extra))), speed
 
 

@@ -157,7 +157,7 @@ async def soak_for(soak: Soak, minutes: float, rate: int) -> dict[str, object]:
     watching.cancel()
     done = await soak.target.bench.verdict_total()
     end_mb = resident_mb(soak.witness.pid)
-    await asyncio.sleep(5)  # the last batch's alerts follow its verdicts
+    await soak.target.bench.settled()  # the last batch's alerts follow its verdicts
     runs = await compare(soak)
     print(f"faults: {dict(soak.met)}")
     marks = [(f"{minute} min", mb) for minute, mb in soak.memory_mb.items()]

@@ -17,7 +17,7 @@ from functools import partial
 from typing import Final, TypeVar
 
 from common.clock import Clock
-from common.errors import BackendError, InvalidRecordError, RejectReason
+from common.errors import BackendError, InvalidRecordError
 from common.logs import get_logger
 from common.records import Alert, DeadLetter, ScoreRecord
 from common.retry import Backoff, retrying
@@ -27,6 +27,7 @@ from detector.core.conclusion import Outcome, conclude
 from detector.core.intent import Intent, NextIntent, TakenOver, by_asset, rules_digest, to_adopt
 from detector.core.letters import (
     dead_letter,
+    failure,
     rejected_verdict,
     unreadable_letter,
     wrong_partition,
@@ -34,7 +35,7 @@ from detector.core.letters import (
 from detector.core.pipeline import AssetRun, DecodedBatch, Plan, decode_batch, prepare
 from detector.core.policy import InputPolicy
 from detector.core.progress import NextProgress, next_progress
-from detector.core.source import FailedRecord, SourceBatch, SourceRecord
+from detector.core.source import SourceBatch, SourceRecord
 from detector.core.state import AssetState, model_digest
 from detector.health import Health
 from detector.metrics import DetectorMetrics
@@ -154,7 +155,7 @@ class DetectorService:
         self._at(Point.RECEIVED)
         with self._timed("decode"):
             batch = decode_batch(source.records, self._scorer, self._policy.input)
-            failed = [self._refused(item.record, _failure(item)) for item in source.failed]
+            failed = [self._refused(item.record, failure(item)) for item in source.failed]
         self._at(Point.DECODED)
         while (scored := await self._carry_out(source, batch, failed)) is None:
             logger.warning("another worker has gone on with these partitions: looking again")
@@ -314,10 +315,3 @@ class DetectorService:
         for record in source.records:
             if record.published_ts_ms:
                 metrics.latency.observe(max(0.0, now_ms - record.published_ts_ms) / 1000)
-
-
-def _failure(item: FailedRecord) -> InvalidRecordError:
-    return InvalidRecordError(
-        RejectReason.INTERNAL_ERROR,
-        f"Processing this record failed, which is a defect of Surgeline: {item.message}",
-    )

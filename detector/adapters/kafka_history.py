@@ -9,7 +9,7 @@ from typing import Final
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from common.errors import BackendUnavailableError
+from common.errors import BackendMissingError, BackendUnavailableError
 from common.intake.consumer import IntakeConsumer
 from common.intake.fetcher import log_set_aside
 from common.kafka import make_consumer, started
@@ -56,7 +56,7 @@ class KafkaHistory:
                 async with aclosing(self._until(consumer, where, start or 0, end)) as past:
                     async for records in past:
                         yield records
-        except KafkaError as exc:
+        except (KafkaError, BackendMissingError) as exc:  # it was there when the worker started
             raise BackendUnavailableError(f"The topic's past cannot be read: {exc!r}") from exc
 
     async def gone(self, progress: Mapping[int, Progress]) -> Collection[int]:

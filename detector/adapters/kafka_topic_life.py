@@ -13,7 +13,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from aiokafka.structs import ConsumerRecord
 
-from common.errors import BackendUnavailableError
+from common.errors import BackendMissingError, BackendUnavailableError
 from common.kafka import make_consumer, started
 from common.settings import KafkaSettings
 from detector.adapters.source_records import source_records
@@ -47,7 +47,7 @@ async def partitions_made_anew(
                 if not search.undecided:
                     return search.gone
                 await search.look()
-    except KafkaError as exc:
+    except (KafkaError, BackendMissingError) as exc:  # it was there when the worker started
         raise BackendUnavailableError(f"{topic} cannot be looked at: {exc!r}") from exc
     raise BackendUnavailableError(
         f"The broker does not say how far {topic} reaches in partitions {sorted(search.undecided)}."

@@ -20,7 +20,7 @@ from common.records import (
 )
 from detector.core.alerts import model_label
 from detector.core.decoding import identify
-from detector.core.source import SourceRecord, UnreadableBatch
+from detector.core.source import FailedRecord, SourceRecord, UnreadableBatch
 
 if TYPE_CHECKING:
     from detector.core.pipeline import Decoded
@@ -96,6 +96,14 @@ def wrong_partition(item: Decoded, home: int) -> InvalidRecordError:
         f"{item.reading.asset_id} comes on partition {item.record.position.partition}, and on "
         f"{home} already: the order of its readings is lost. All its producers must use the same "
         "partitioner.",
+    )
+
+
+def failure(item: FailedRecord) -> InvalidRecordError:
+    """Return why a record that nothing is known to be wrong with is set aside."""
+    return InvalidRecordError(
+        RejectReason.INTERNAL_ERROR,
+        f"Processing this record failed, which is a defect of Surgeline: {item.message}",
     )
 
 

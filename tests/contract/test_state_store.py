@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
@@ -62,6 +63,13 @@ def plant(store: StateStore, request: pytest.FixtureRequest) -> Plant:
             await redis.set(name, value)
 
     return into
+
+
+def _raising(error: Exception) -> Callable[..., Awaitable[None]]:
+    async def call(*_: object, **__: object) -> None:
+        raise error
+
+    return call
 
 
 def state(next_offset: int, last_cycle: int = 1, partition: int = 0) -> AssetState:
@@ -262,6 +270,54 @@ async def test_no_server_is_an_error_that_may_pass() -> None:
     async with RedisStateStore(settings, MODEL, 3) as store:
         with pytest.raises(BackendUnavailableError, match="could not read states"):
             await store.read([KEY], [])
+
+
+async def test_an_error_of_the_network_itself_may_pass(
+    redis_settings: RedisSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with RedisStateStore(redis_settings, MODEL, 3) as store:
+        monkeypatch.setattr(Redis, "execute_command", _raising(OSError("no route to host")))
+        with pytest.raises(BackendUnavailableError, match="could not read states: no route"):
+            await store.read([KEY], [])
+
+
+@pytest.fixture
+def replica(tmp_path: Path) -> Iterator[RedisSettings]:
+    """A server that was made the replica of one that is gone, with a state in it."""
+    port = free_port()
+    with server(build(lambda: valkey_command(port, tmp_path)), port, tmp_path / "log"):
+        with SyncRedis(port=port) as admin:
+            key = StateKeys("surgeline").asset_state(*KEY)
+            admin.set(key, state(10, 7).pack())
+            admin.replicaof("127.0.0.1", str(free_port()))
+        yield RedisSettings.model_validate({"url": f"redis://127.0.0.1:{port}/0"})
+
+
+async def test_a_read_only_replica_is_read_and_its_refusal_to_write_may_pass(
+    replica: RedisSettings,
+) -> None:
+    async with RedisStateStore(replica, MODEL, 3) as store:
+        assert (await store.read([KEY], [])).states[KEY].last_cycle == 7
+        with pytest.raises(BackendUnavailableError, match=r"could not write states.*read only"):
+            await store.write({KEY: NextState(state(20), Fence(0, 10))}, {})
+        with pytest.raises(BackendUnavailableError, match=r"could not write states.*read only"):
+            await store.write({}, {0: NextProgress(Progress(1), None)})
+        with pytest.raises(BackendUnavailableError, match="Redis is a read-only replica"):
+            await store.ping()
+
+
+async def test_keys_are_of_the_prefix_and_expire(redis_settings: RedisSettings) -> None:
+    async with RedisStateStore(redis_settings, MODEL, 3) as store:
+        await store.write(
+            {KEY: NextState(state(10), Fence())}, {3: NextProgress(Progress(10), None)}
+        )
+
+    async with Redis.from_url(redis_settings.url.get_secret_value()) as redis:
+        found = {key async for key in redis.scan_iter(f"{redis_settings.key_prefix}:*")}
+    assert found == {
+        f"{redis_settings.key_prefix}:state:{{8:engine-1}}:run-1".encode(),
+        f"{redis_settings.key_prefix}:progress:3".encode(),
+    }
 
 
 async def test_progress_expires_long_before_the_states_it_speaks_of(

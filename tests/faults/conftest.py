@@ -12,7 +12,7 @@ import pytest
 from common.settings import KafkaSettings, RedisSettings
 from producer.simulator import simulate
 from tests.support.detector import DetectorBench
-from tests.support.fleet_messages import fleet_messages
+from tests.support.fleet_messages import fleet_messages, untidy
 from tests.support.influx import InfluxServer, influx_server
 from tests.support.outages import Replay
 from tests.support.outcomes import ReplayOutcome, outcome_of
@@ -23,8 +23,11 @@ NewBench = Callable[[], DetectorBench]
 
 @pytest.fixture(scope="session")
 def messages() -> Messages:
-    """A small fleet's readings, run to failure, so that there are alerts."""
-    return fleet_messages(simulate(12, seed=11, split="train"), "run-1")
+    """A small fleet's readings, run to failure, so that there are alerts, and bad ones among them.
+
+    Each of them gets a verdict.
+    """
+    return untidy(fleet_messages(simulate(12, seed=11, split="train"), "run-1"))
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +53,7 @@ def undisturbed(new_bench: NewBench, messages: Messages) -> ReplayOutcome:
         bench = new_bench()
         with bench.running():
             await bench.send(messages)
-            await bench.wait_for_verdicts(len(messages))
+            await bench.settled()
         return await outcome_of(bench)
 
     return asyncio.run(replay())

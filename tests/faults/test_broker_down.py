@@ -34,7 +34,7 @@ async def test_a_broker_frozen_past_the_session_is_waited_for(
                     "the worker misses the broker",
                 )
             await bench.send(replay.messages[half:])
-            await bench.wait_for_verdicts(len(replay.messages))
+            await bench.settled()
         outcome = await outcome_of(bench)
 
     assert_same_outcome(outcome, replay.undisturbed)
@@ -64,8 +64,7 @@ async def test_a_broker_connection_that_is_slow_and_cut_again_and_again_changes_
                 await asyncio.sleep(0.5)  # the line stays dead for a moment
                 proxy.refuses = False
                 proxy.delay_s, proxy.bytes_per_s = 0.0, None
-                await bench.wait_for_verdicts(begin + part)
-            await bench.wait_for_verdicts(len(replay.messages))
+                await bench.settled()
         outcome = await outcome_of(bench)
 
     assert proxy.cuts >= parts

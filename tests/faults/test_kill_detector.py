@@ -83,14 +83,14 @@ async def test_kills_at_every_named_point_leave_the_outcome_as_if_undisturbed(
     for number, point in enumerate(POINTS):
         if point in WHEN_REBUILDING:  # there has to be a past: offsets that are committed
             with bench.running(**SMALL_BATCHES):
-                await bench.wait_for_verdicts(number * part)
+                await bench.settled()
             await forget_everything(bench)
         await bench.send(messages[number * part : (number + 1) * part])
         die_at(bench, point, chance.randint(1, 3) if point in REPEATED else 1)
 
     await bench.send(messages[len(POINTS) * part :])
     with bench.running():
-        await bench.wait_for_verdicts(len(messages))
+        await bench.settled()
     assert_same_outcome(await outcome_of(bench), undisturbed)
 
 
@@ -109,7 +109,7 @@ async def test_kills_between_two_alerts_of_one_publish_leave_the_outcome_as_if_u
     published = await bench.alerts()
     await bench.send(messages[part:])
     with bench.running():
-        await bench.wait_for_verdicts(len(messages))
+        await bench.settled()
 
     assert 0 < len(published) < len(undisturbed.alerts)
     assert_same_outcome(await outcome_of(bench), undisturbed)
@@ -137,5 +137,5 @@ async def test_kills_at_random_times_leave_the_outcome_as_if_undisturbed(
     assert disturbed, "every kill came too late to disturb"
     await bench.send(messages[RANDOM_KILLS * part :])
     with bench.running():
-        await bench.wait_for_verdicts(len(messages))
+        await bench.settled()
     assert_same_outcome(await outcome_of(bench), undisturbed)

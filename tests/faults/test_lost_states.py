@@ -20,7 +20,7 @@ async def test_states_lost_while_the_worker_runs_are_rebuilt(
             await bench.send(messages[begin:end])
             await bench.wait_for_verdicts(begin + (end - begin) // 2)
             assert await forget_everything(bench) > 0
-        await bench.wait_for_verdicts(len(messages))
+        await bench.settled()
 
     assert "states are rebuilt from the topic" in bench.log()
     assert_same_outcome(await outcome_of(bench), undisturbed)
@@ -32,11 +32,11 @@ async def test_states_lost_while_no_worker_runs_are_rebuilt(
     half = len(messages) // 2
     with bench.running():
         await bench.send(messages[:half])
-        await bench.wait_for_verdicts(half)
+        await bench.settled()
     await forget_everything(bench)
 
     with bench.running():
         await bench.send(messages[half:])
-        await bench.wait_for_verdicts(len(messages))
+        await bench.settled()
 
     assert_same_outcome(await outcome_of(bench), undisturbed)

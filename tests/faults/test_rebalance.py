@@ -32,6 +32,13 @@ def workers(bench: DetectorBench) -> Iterator[list[subprocess.Popen[bytes]]]:
             process.wait()
 
 
+def stop_politely(*processes: subprocess.Popen[bytes]) -> None:
+    """Tell workers to stop, and wait until they have; each must say that it went well."""
+    for process in processes:
+        process.send_signal(signal.SIGTERM)
+    assert [process.wait(30) for process in processes] == [0] * len(processes)
+
+
 def another(bench: DetectorBench) -> subprocess.Popen[bytes]:
     """Start a worker more; its status page gets a free port."""
     return bench.start(SURGELINE_DETECTOR__HTTP_PORT="0", **SMALL_BATCHES)
@@ -76,7 +83,8 @@ async def test_workers_join_leave_and_die_and_the_outcome_is_the_same(
 
         running[1].kill()  # the second is killed; the third goes on alone
         await bench.send(messages[3 * quarter :])
-        await bench.wait_for_verdicts(len(messages))
+        await bench.settled()
+        stop_politely(running[2])
 
     assert_same_outcome(await outcome_of(bench), undisturbed)
 
@@ -94,11 +102,10 @@ async def test_a_worker_frozen_past_its_session_cannot_overwrite_its_successor(
         file = bench.scores.sqlite_path
         wait_until(lambda: frozen_outside_a_write(running[0], file), "a worker is frozen")
         running.append(another(bench))
-        await bench.wait_for_verdicts(half)  # the successor has taken over and finished
+        await bench.settled()  # the successor has taken over and finished
         running[0].send_signal(signal.SIGCONT)
         await bench.send(messages[half:])
-        await bench.wait_for_verdicts(len(messages))
-
-        assert running[1].poll() is None
+        await bench.settled()
+        stop_politely(*running)
 
     assert_same_outcome(await outcome_of(bench), undisturbed)

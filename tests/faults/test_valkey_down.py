@@ -76,6 +76,6 @@ async def test_a_worker_that_waits_for_a_backend_can_still_be_stopped(
         await bench.send(replay.messages[half:])
         wait_until(lambda: bool(bench.problems()), "the worker waits")
     with bench.running(**IMPATIENT):
-        await bench.wait_for_verdicts(len(replay.messages))
+        await bench.settled()
 
     assert_same_outcome(await outcome_of(bench), replay.undisturbed)

@@ -32,7 +32,7 @@ async def test_readings_over_the_limit_get_their_verdicts_once_it_is_raised(
     fat, total = len(FLEET.engines[0]), len(messages)
     with bench.running(SURGELINE_DETECTOR__INPUT__MAX_READING_BYTES="2048"):
         await bench.send(messages)
-        await bench.wait_for_verdicts(total)
+        await bench.settled()
     listed = await surgeline(bench, "deadletter", "list", "--asset", FAT, "--latest", "3")
     dry = await surgeline(bench, "deadletter", "retry", "--reason", "too_large")
     sent_by_dry = sum([1 async for _ in read_to_end(bench.kafka, bench.topics.readings)]) - total
@@ -41,7 +41,7 @@ async def test_readings_over_the_limit_get_their_verdicts_once_it_is_raised(
         sent = await surgeline(
             bench, "deadletter", "retry", "--reason", "too_large", "--asset", FAT, "--yes"
         )
-        await bench.wait_for_verdicts(total + fat)
+        await bench.settled()
 
     assert ["too_large", str(fat)] in [line.split() for line in listed.stdout.splitlines()]
     assert f"The latest 3 of {fat}" in listed.stdout
@@ -49,6 +49,7 @@ async def test_readings_over_the_limit_get_their_verdicts_once_it_is_raised(
     assert sent_by_dry == 0
     assert sent.returncode == 0, sent.stderr
     assert f"{fat} sent" in sent.stdout
+    assert await bench.verdict_total() == total + fat
     verdicts = [row for row in await bench.verdicts() if row.asset_id == FAT]
     assert [row.cycle for row in verdicts] == list(range(1, fat + 1))
     assert sum(row.status is Verdict.SCORED for row in verdicts) == fat - 29
@@ -66,14 +67,14 @@ async def test_a_message_bad_only_in_its_key_is_rekeyed(bench: DetectorBench) ->
         await bench.send(
             [(key, good[0].to_json()), (key, good[1].to_json()), (None, good[2].to_json())]
         )
-        await bench.wait_for_verdicts(3)
+        await bench.settled()
         [letter] = await bench.dead_letters()
         position = f"{letter.partition}-{letter.offset}"
         shown = await surgeline(bench, "deadletter", "show", position)
         same = await surgeline(bench, "deadletter", "retry", position)
-        await bench.wait_for_verdicts(4)
+        await bench.settled()
         mended = await surgeline(bench, "deadletter", "retry", position, "--rekey")
-        await bench.wait_for_verdicts(5)
+        await bench.settled()
 
     assert "key_mismatch" in shown.stdout
     assert '"cycle": 3' in shown.stdout
@@ -81,6 +82,7 @@ async def test_a_message_bad_only_in_its_key_is_rekeyed(bench: DetectorBench) ->
     assert same.returncode == mended.returncode == 0, same.stderr + mended.stderr
     assert [row.cycle for row in await bench.verdicts()] == [1, 2, 3]
     # sent under the same wrong key it became a dead letter anew, at another place
+    assert await bench.verdict_total() == 5
     letters = await bench.dead_letters()
     assert len(letters) == 2
     assert len({(item.partition, item.offset) for item in letters}) == 2
@@ -99,7 +101,7 @@ async def test_cut_and_empty_messages_are_refused_and_binary_is_shown_in_hex(
                 (b"engine-1", sound_reading(1).to_json()),
             ]
         )
-        await bench.wait_for_verdicts(1)
+        await bench.settled()
         letters = await bench.dead_letters()
         before = [r async for r in read_to_end(bench.kafka, bench.topics.readings)]
         refused = await surgeline(
@@ -111,6 +113,7 @@ async def test_cut_and_empty_messages_are_refused_and_binary_is_shown_in_hex(
         bench, "deadletter", "show", f"{letters[2].partition}-{letters[2].offset}"
     )
 
+    assert await bench.verdict_total() == 1
     assert [item.reason for item in letters] == ["too_large", "empty", "not_utf8"]
     assert refused.returncode == 1
     assert "it is cut" in refused.stderr

@@ -24,7 +24,7 @@ async def replayed(bench: DetectorBench, dataset: Dataset) -> int:
     """Send a whole fleet through the running detector; return how many readings that was."""
     messages = fleet_messages(dataset, "run-1")
     await bench.send(messages)
-    await bench.wait_for_verdicts(len(messages))
+    await bench.settled()
     return len(messages)
 
 
@@ -110,8 +110,9 @@ async def test_bad_messages_get_their_reason_and_the_stream_goes_on(bench: Detec
 
     with bench.running():
         await bench.send(messages)
-        await bench.wait_for_verdicts(10)
+        await bench.settled()
 
+    assert await bench.verdict_total() == 10
     assert sorted(letter.reason for letter in await bench.dead_letters()) == sorted(
         [
             "malformed_json",
@@ -156,7 +157,7 @@ async def test_a_stuck_sensor_is_named_beside_the_scores_and_in_the_alert(
 
     with bench.running():
         await bench.send(messages)
-        await bench.wait_for_verdicts(len(messages))
+        await bench.settled()
 
     said = "T50 has not moved for 30 readings: stuck?"
     details = {verdict.cycle: verdict.detail for verdict in await bench.verdicts()}

@@ -210,7 +210,7 @@ async def test_the_detector_scores_with_what_is_in_production(
         SURGELINE_TRACKING__CACHE_DIR=str(tracking),
     ):
         await bench.send(messages)
-        await bench.wait_for_verdicts(len(messages))
+        await bench.settled()
 
     promoted = load_artifact("./mine")
     scored = [verdict for verdict in await bench.verdicts() if verdict.status is Verdict.SCORED]

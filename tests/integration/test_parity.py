@@ -52,7 +52,7 @@ def finished(broker: str, valkey: str, tmp_path_factory: pytest.TempPathFactory)
     async def replay() -> None:
         with bench.running():
             await bench.send(messages)
-            await bench.wait_for_verdicts(len(messages) - 1)
+            await bench.settled()
 
     asyncio.run(replay())
     return bench
@@ -200,7 +200,7 @@ async def test_neither_batch_size_nor_partitions_change_anything(
 
     with bench.running(SURGELINE_DETECTOR__MAX_BATCH_ROWS=str(batch_rows)):
         await bench.send(messages)
-        await bench.wait_for_verdicts(len(messages))
+        await bench.settled()
     report = await report_of(bench)
 
     assert report.readings == len(messages)
@@ -219,7 +219,7 @@ async def test_a_run_with_bridged_gaps_is_equal_under_the_same_setting_only(
 
     with bench.running(**bridging):
         await bench.send(holey)
-        await bench.wait_for_verdicts(len(holey))
+        await bench.settled()
     report = await parity_report(RUN, load_settings(bench.environment(**bridging)))
     refusing = await report_of(bench)
 
@@ -234,7 +234,7 @@ async def replayed(bench: DetectorBench, dataset: Dataset) -> int:
     messages = fleet_messages(dataset, RUN)
     with bench.running(SURGELINE_DETECTOR__ARTIFACT=dataset.name.lower()):
         await bench.send(messages)
-        await bench.wait_for_verdicts(len(messages))
+        await bench.settled()
     return len(messages)
 
 

@@ -11,11 +11,12 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaError
 
 from common.kafka import ensure_topics, read_to_end, started
 from common.records import Alert, DeadLetter, ScoreRecord
@@ -54,6 +55,11 @@ class DetectorBench:
         """Its topics."""
         return Topics(self.kafka.topic_prefix)
 
+    @property
+    def group_id(self) -> str:
+        """The consumer group of its workers."""
+        return f"{self.kafka.topic_prefix}-detector"
+
     def environment(self, **extra: str) -> dict[str, str]:
         """Environment of a worker."""
         kept = {name: value for name, value in os.environ.items() if "SURGELINE_" not in name}
@@ -68,7 +74,7 @@ class DetectorBench:
             "SURGELINE_SCORES__INFLUX_URL": self.scores.influx_url,
             "SURGELINE_SCORES__INFLUX_BUCKET": self.scores.influx_bucket,
             "SURGELINE_SCORES__INFLUX_TOKEN": self.scores.influx_token.get_secret_value(),
-            "SURGELINE_DETECTOR__GROUP_ID": f"{self.kafka.topic_prefix}-detector",
+            "SURGELINE_DETECTOR__GROUP_ID": self.group_id,
             "SURGELINE_DETECTOR__SESSION_TIMEOUT_S": "2",
             "SURGELINE_DETECTOR__HTTP_PORT": str(self.http_port),
             **extra,
@@ -147,7 +153,10 @@ class DetectorBench:
             return sum((await store.verdict_counts()).values())
 
     async def wait_for_verdicts(self, count: int, timeout_s: float = 60.0) -> None:
-        """Return when that many readings have their verdict.
+        """Return when that many readings have their verdict: in the middle of the work.
+
+        Verdicts come first. What follows them (alerts, dead letters, states, offsets) may still be
+        on its way: whoever looks at those, or ends a worker for good, waits with :meth:`settled`.
 
         Raises:
             TimeoutError: With how far it came, and what the worker said last.
@@ -174,6 +183,41 @@ class DetectorBench:
         except TimeoutError as exc:
             raise TimeoutError(f"{came} of {count} letters; {self.log()[-3000:]}") from exc
 
+    async def settled(self, timeout_s: float = 90.0) -> None:
+        """Return when all that is on the readings topic now is done, and nothing is to follow.
+
+        Its offsets are committed, which comes last: after verdicts, alerts, dead letters and
+        states. Nothing changes any more unless another message is sent.
+
+        Raises:
+            TimeoutError: With how far the group came, and what the worker said last.
+        """
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self.kafka.bootstrap_servers,
+            group_id=self.group_id,  # whose commits it reads; a client with partitions of its own
+            enable_auto_commit=False,  # never joins
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=100,
+        )
+        partitions = [
+            TopicPartition(self.topics.readings, number) for number in range(self.kafka.partitions)
+        ]
+        ends: dict[int, int] = {}
+        committed: dict[int, int] = {}
+        try:
+            async with asyncio.timeout(timeout_s), started(consumer):
+                consumer.assign(partitions)
+                ends = await _ends(consumer, partitions)
+                while any(committed.get(number, 0) < end for number, end in ends.items()):
+                    await asyncio.sleep(0.1)
+                    with suppress(KafkaError):  # the line may be bad: asked again
+                        committed = {
+                            partition.partition: await consumer.committed(partition) or 0
+                            for partition in partitions
+                        }
+        except TimeoutError as exc:
+            raise TimeoutError(f"{committed} of {ends}; {self.log()[-3000:]}") from exc
+
     async def verdicts(self) -> list[ScoreRecord]:
         """All verdicts on cycles, by time and asset."""
         found: list[ScoreRecord] = []
@@ -199,3 +243,14 @@ class DetectorBench:
             DeadLetter.model_validate_json(record.value)
             async for record in read_to_end(self.kafka, self.topics.dead_letter)
         ]
+
+
+async def _ends(consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]) -> dict[int, int]:
+    """Return the offset after each partition's last message, as fetches tell it.
+
+    The local broker's answer to the question itself is wrong after batches of several records.
+    """
+    await consumer.seek_to_beginning(*partitions)
+    while any(consumer.highwater(partition) is None for partition in partitions):
+        await consumer.getmany(timeout_ms=100)
+    return {partition.partition: consumer.highwater(partition) for partition in partitions}

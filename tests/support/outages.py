@@ -72,7 +72,7 @@ class Replay:
                 with outage.breaks:
                     await bench.send(self.messages[number * part : end])
                     _wait_until_said(bench, outage)
-            await bench.wait_for_verdicts(len(self.messages))
+            await bench.settled()
             wait_until(lambda: not bench.problems(), "the worker is ready again")
         assert_same_outcome(await outcome_of(bench), self.undisturbed)
 

@@ -12,7 +12,8 @@ from hypothesis.extra import numpy as hnp
 
 from common.records import Level
 from detector.core.state import AssetState, Fence, fresh_state, model_digest, unpack
-from models.alarm import AlarmState
+from models.alarm import AlarmPolicy, AlarmState, step
+from models.serving import Thresholds
 
 MODEL = model_digest("ab" * 32)
 OTHER = model_digest("cd" * 32)
@@ -58,6 +59,32 @@ def test_a_row_stored_without_its_onset_by_an_earlier_version_gets_it_back() -> 
     assert state.alarm == AlarmState(onset_cycle=39, warning_row=2)
     assert (state.last_cycle, state.seen_from, state.fence) == (40, 1, Fence(5, 77, 0))
     np.testing.assert_array_equal(state.ring, ring)
+
+
+def test_an_alarm_that_has_stood_for_ever_is_packed_as_it_is() -> None:
+    thresholds, policy = Thresholds(1.0, 2.0), AlarmPolicy(3, 5, 0.0)
+    alarm = AlarmState()
+    for cycle in range(1, 65_540):  # longer than two bytes can count
+        alarm, _ = step(alarm, cycle, 2.5, thresholds, policy)
+    state = AssetState(MODEL, np.empty((0, 3), np.float32), 65_539, 1, alarm)
+
+    read = unpack(state.pack(), MODEL, 3).alarm
+
+    assert read == AlarmState(Level.CRITICAL, 1, 65_535, 65_535, 0)
+
+
+@pytest.mark.parametrize(
+    "alarm",
+    [
+        pytest.param(AlarmState(onset_cycle=1, warning_row=65_536), id="warning"),
+        pytest.param(AlarmState(critical_row=65_536), id="critical"),
+        pytest.param(AlarmState(quiet_row=65_536), id="quiet"),
+    ],
+)
+def test_a_row_longer_than_two_bytes_hold_is_never_cut(alarm: AlarmState) -> None:
+    """The alarm never counts so far; a defect there must not turn into a short row here."""
+    with pytest.raises(struct.error):
+        AssetState(MODEL, np.empty((0, 3), np.float32), alarm=alarm).pack()
 
 
 @given(states)

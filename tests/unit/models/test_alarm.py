@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from models.alarm import (
     AlarmPolicy,
     AlarmState,
     interrupt,
+    is_quiet,
     level_of,
     step,
 )
@@ -114,6 +116,81 @@ def test_a_broken_stretch_leaves_no_onset_behind() -> None:
     assert state.onset_cycle == 1
     assert interrupt(state).onset_cycle == 0
     assert step(state, 3, 0.5, THRESHOLDS, POLICY)[0].onset_cycle == 0
+
+
+MOST = 65_535
+"""What two bytes of the stored state can hold."""
+
+
+def steps(state: AlarmState, score: float, count: int, policy: AlarmPolicy = POLICY) -> AlarmState:
+    for cycle in range(1, count + 1):
+        state, _ = step(state, cycle, score, THRESHOLDS, policy)
+    return state
+
+
+@pytest.mark.parametrize(
+    ("score", "rows"),
+    [
+        pytest.param(2.5, (1, 1, 0), id="critical"),
+        pytest.param(1.5, (1, 0, 0), id="warning"),
+        pytest.param(0.5, (0, 0, 1), id="quiet"),
+    ],
+)
+def test_rows_are_counted_up_to_what_the_stored_state_holds_and_no_further(
+    score: float, rows: tuple[int, int, int]
+) -> None:
+    below = steps(AlarmState(), score, MOST - 1)
+    at = steps(below, score, 1)
+    beyond = steps(at, score, 3)
+
+    for state, count in [(below, MOST - 1), (at, MOST), (beyond, MOST)]:
+        counted = (state.warning_row, state.critical_row, state.quiet_row)
+        assert counted == tuple(count * row for row in rows)
+
+
+def test_a_row_at_its_limit_still_raises_escalates_clears_and_breaks() -> None:
+    patient = AlarmPolicy(on_delay_cycles=MOST, off_delay_cycles=MOST, deadband=0.0)
+    almost = AlarmState(onset_cycle=7, warning_row=MOST - 1, critical_row=MOST - 2)
+
+    raised, first = step(almost, 70_000, 2.5, THRESHOLDS, patient)
+    escalated, second = step(raised, 70_001, 2.5, THRESHOLDS, patient)
+    held, none = step(escalated, 70_002, 2.5, THRESHOLDS, patient)
+    quiet, _ = step(replace(held, quiet_row=MOST - 2), 70_003, 0.5, THRESHOLDS, patient)
+    cleared, none_yet = step(replace(quiet, quiet_row=MOST - 1), 70_004, 0.5, THRESHOLDS, patient)
+
+    assert first == AlarmChange(Transition.RAISED, Level.WARNING, 7, 1.0, MOST)
+    assert second == AlarmChange(Transition.ESCALATED, Level.CRITICAL, 7, 2.0, MOST)
+    assert none is None
+    assert (held.onset_cycle, held.warning_row, held.critical_row) == (7, MOST, MOST)
+    assert (quiet.warning_row, quiet.critical_row) == (0, 0)
+    assert none_yet == AlarmChange(Transition.CLEARED, Level.CRITICAL, 7, 1.0, MOST)
+    assert cleared == AlarmState(quiet_row=MOST)
+
+
+def test_every_threshold_itself_counts() -> None:
+    once = AlarmPolicy(on_delay_cycles=1, off_delay_cycles=1, deadband=0.5)
+    state, warning = step(AlarmState(), 1, 1.0, THRESHOLDS, once)
+    state, critical = step(state, 2, 2.0, THRESHOLDS, once)
+    state, nothing = step(state, 3, 0.5, THRESHOLDS, once)  # quiet is below the deadband, not at it
+    state, cleared = step(state, 4, 0.4999, THRESHOLDS, once)
+
+    assert warning == AlarmChange(Transition.RAISED, Level.WARNING, 1, 1.0, 1)
+    assert critical == AlarmChange(Transition.ESCALATED, Level.CRITICAL, 1, 2.0, 1)
+    assert nothing is None
+    assert cleared == AlarmChange(Transition.CLEARED, Level.CRITICAL, 1, 0.5, 1)
+
+
+def test_the_deadband_lies_below_a_negative_threshold_too() -> None:
+    below_zero = Thresholds(warning=-4.0, critical=-1.0)
+    policy = AlarmPolicy(on_delay_cycles=1, off_delay_cycles=1, deadband=0.25)
+
+    assert not is_quiet(-5.0, below_zero, policy)
+    assert is_quiet(-5.001, below_zero, policy)
+    assert [level_of(score, below_zero) for score in (-4.001, -4.0, -1.0)] == [
+        Level.NONE,
+        Level.WARNING,
+        Level.CRITICAL,
+    ]
 
 
 @given(

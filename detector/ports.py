@@ -36,6 +36,19 @@ class Stored:
     unreadable: Mapping[AssetRun, Fence] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class TopicLook:
+    """What a look at the readings topic has shown.
+
+    Attributes:
+        gone: Partitions that are not those that were known: the topic was made anew.
+        topic_id: The topic's id; empty where the broker has none.
+    """
+
+    gone: Collection[int]
+    topic_id: str
+
+
 class TopicHistory(Protocol):
     """The past of the readings topic."""
 
@@ -53,11 +66,12 @@ class TopicHistory(Protocol):
             BackendUnavailableError: If the broker does not deliver.
         """
 
-    async def gone(self, progress: Mapping[int, Progress]) -> Collection[int]:
-        """Return the partitions that are certainly not those the progress speaks of.
+    async def look_back(self, progress: Mapping[int, Progress]) -> TopicLook:
+        """Look whether partitions are still those the progress speaks of, asked now.
 
-        The topic was deleted and made anew: another record stands where the mark was, or the topic
-        does not reach that far, asked now. A record that retention has removed is not gone.
+        They are certainly not when the topic has another id, when another record stands where the
+        mark was, or when the topic does not reach that far. A record that retention has removed
+        says nothing.
 
         Args:
             progress: What is known of partitions of which something has been applied.

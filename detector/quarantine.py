@@ -8,6 +8,7 @@ a dead letter, ``internal_error``, with the traceback in the log.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Final
 
 from common.errors import SurgelineError
@@ -73,6 +74,4 @@ class Quarantine:
             exc_info=exc,
         )
         failed = FailedRecord(record, f"{type(exc).__name__}: {exc}")
-        await self._process(
-            SourceBatch([], source.spans, source.unreadable, (*source.failed, failed))
-        )
+        await self._process(replace(source, records=[], failed=(*source.failed, failed)))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
 
+from common.errors import BackendUnavailableError
 from common.logs import get_logger
 from detector.core.claims import Moves, claims, of_this_life
 from detector.core.pipeline import AssetRun, DecodedBatch
@@ -20,7 +21,7 @@ from detector.core.progress import NextProgress, Progress, behind
 from detector.core.source import SourceBatch, Span
 from detector.core.state import AssetState
 from detector.metrics import DetectorMetrics
-from detector.ports import StateStore, Stored, TopicHistory
+from detector.ports import StateStore, Stored, TopicHistory, TopicLook
 from detector.protocol import Point, PointListener
 from detector.recovery import StateRebuilder
 
@@ -109,17 +110,24 @@ class StateKeeper:
     async def _notices_new_life(self, source: SourceBatch, stored: Stored) -> bool:
         """Look whether the topic is still the one the states speak of; if not, say so in the store.
 
-        It is asked once after each assignment, and whenever a batch begins behind what is applied:
-        a redelivery, or offsets that began anew.
+        It is asked once after each assignment, and whenever there is doubt: a batch begins behind
+        what is applied (a redelivery, or offsets that began anew), or the topic has another id.
         """
         doubtful = {
             partition: known
             for partition, known in stored.progress.items()
             if known.next_offset
-            and (partition not in self._known or source.spans[partition].begin < known.next_offset)
+            and (
+                partition not in self._known
+                or source.spans[partition].begin < known.next_offset
+                or (source.topic_id and known.topic_id and source.topic_id != known.topic_id)
+            )
         }
-        gone = await self._try("look_back", partial(self._gone, doubtful)) if doubtful else ()
-        for partition in gone:
+        self._known.update(source.spans)
+        if not doubtful:
+            return False
+        look: TopicLook = await self._try("look_back", partial(self._history.look_back, doubtful))
+        for partition in look.gone:
             known = stored.progress[partition]
             logger.error(
                 "the readings topic was deleted and made anew: its states start over, and it is "
@@ -129,16 +137,12 @@ class StateKeeper:
             )
             self._metrics.topics_made_anew.inc()
             unread_before = max(known.next_offset, known.unread_before)
-            anew = Progress(0, known.life + 1, None, unread_before)
+            anew = Progress(0, known.life + 1, None, unread_before, look.topic_id)
             await self._try(
                 "write_states",
                 partial(self._states.write, {}, {partition: NextProgress(anew, known)}),
             )
-        self._known.update(source.spans)
-        return bool(gone)
-
-    async def _gone(self, doubtful: Mapping[int, Progress]) -> list[int]:
-        return list(await self._history.gone(doubtful))
+        return bool(look.gone)
 
     async def _replaces_unreadable(self, batch: DecodedBatch, stored: Stored) -> bool:
         by_partition: dict[int, dict[AssetRun, Any]] = {}
@@ -158,17 +162,41 @@ class StateKeeper:
         """Bring states up to the batch where they do not reach it; false if any did not."""
         lost = behind(source.spans, stored.progress)
         for partition in lost:
-            end, known = source.spans[partition].begin, stored.progress.get(partition)
+            known = stored.progress.get(partition)
             if known is not None and known.catching_up:
-                await self._try("catch_up", partial(self._catches_up, partition, known, end))
+                await self._try("catch_up", partial(self._catches_up, source, partition, known))
                 continue
-            await self._try("rebuild", partial(self._rebuilder.rebuild, partition, known, end))
+            await self._try("rebuild", partial(self._rebuilds, source, partition, known))
             self._metrics.rebuilds.inc()
             self._at(Point.REBUILT)
         return not lost
 
-    async def _catches_up(self, partition: int, known: Progress, end: int) -> None:
+    async def _rebuilds(self, source: SourceBatch, partition: int, known: Progress | None) -> None:
+        """Rebuild a partition's states, unless the topic was made anew meanwhile.
+
+        Raises:
+            BackendUnavailableError: If the past cannot be read although it should be there.
+        """
+        end = source.spans[partition].begin
+        try:
+            await self._rebuilder.rebuild(partition, known, end)
+        except BackendUnavailableError:
+            expected = known or Progress(end, topic_id=source.topic_id)
+            look = await self._history.look_back({partition: expected})
+            if partition not in look.gone:
+                raise
+            if known is not None:
+                self._known.discard(partition)  # it is noticed when the store is read next
+            else:
+                logger.exception("the past was deleted: assets warm up again", partition=partition)
+                beginning = Progress(end, topic_id=look.topic_id)
+                stored = await self._states.read([], [partition])
+                before = stored.progress.get(partition)
+                await self._states.write({}, {partition: NextProgress(beginning, before)})
+
+    async def _catches_up(self, source: SourceBatch, partition: int, known: Progress) -> None:
         """Give readings of a topic made anew their outputs, up to where the batch begins."""
+        end = source.spans[partition].begin
         logger.warning(
             "the beginning of the topic made anew is read",
             partition=partition,
@@ -179,10 +207,14 @@ class StateKeeper:
         async with aclosing(self._history.read(partition, begin, end)) as history:
             async for records in history:
                 after = records[-1].position.offset + 1
-                await self._catch_up(SourceBatch(records, {partition: Span(begin, after)}))
+                await self._catch_up(
+                    SourceBatch(records, {partition: Span(begin, after)}, topic_id=source.topic_id)
+                )
                 begin = after
         if begin < end:
-            await self._catch_up(SourceBatch([], {partition: Span(begin, end)}))
+            await self._catch_up(
+                SourceBatch([], {partition: Span(begin, end)}, topic_id=source.topic_id)
+            )
 
     async def _settled(self, batch: DecodedBatch, stored: Stored) -> Footing:
         """Write down where new and moved assets are at home, and return all states."""

@@ -49,12 +49,15 @@ class Part:
         begin: The offset it was fetched from.
         end: The offset the next part begins at; all between them was seen.
         set_aside: The batches between them that nobody can read.
+        topic_id: The topic's id as last heard of the broker, which may be some seconds ago; empty
+            before the first time, and where the broker has none.
     """
 
     records: Sequence[ConsumerRecord]
     begin: int
     end: int
     set_aside: Sequence[SetAside]
+    topic_id: str = ""
 
 
 Parts = Mapping[TopicPartition, Part]
@@ -215,7 +218,8 @@ class Fetcher(fetcher.Fetcher):  # type: ignore[misc]
             self._forget(where)
         set_aside = self._new_ones(where, source)
         end = source.next_fetch_offset
-        return Part(records, begin, end, set_aside) if end != begin else None
+        topic_id = self._topic_ids.get(where.topic, "")
+        return Part(records, begin, end, set_aside, topic_id) if end != begin else None
 
     def _forget(self, where: TopicPartition) -> None:
         del self._records[where]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Final
 
@@ -13,20 +13,18 @@ from common.errors import BackendMissingError, BackendUnavailableError
 from common.intake.consumer import IntakeConsumer
 from common.intake.fetcher import log_set_aside
 from common.kafka import make_consumer, started
-from common.logs import get_logger
 from common.settings import KafkaSettings
 from common.topics import Topics
-from detector.adapters.kafka_topic_life import partitions_made_anew
+from detector.adapters.kafka_topic_life import look_back
 from detector.adapters.source_records import source_records
 from detector.core.progress import Progress
 from detector.core.source import SourceRecord
+from detector.ports import TopicLook
 
 FETCH_WAIT_MS: Final = 500
 
 FETCH_MAX_BYTES: Final = 1024 * 1024
 """What is fetched ahead: more would be held beside the past that is being rebuilt, to no use."""
-
-logger = get_logger(__name__)
 
 
 class KafkaHistory:
@@ -42,8 +40,7 @@ class KafkaHistory:
     ) -> AsyncGenerator[Sequence[SourceRecord], None]:
         """Yield what the topic still holds of the range, in order; batches nobody can read do not.
 
-        Where retention has removed the start, or the topic has become shorter than the range, that
-        is what there is of it.
+        Where retention has removed the start, that is what there is of it.
         """
         where = TopicPartition(self._topic, partition)
         try:
@@ -59,9 +56,9 @@ class KafkaHistory:
         except (KafkaError, BackendMissingError) as exc:  # it was there when the worker started
             raise BackendUnavailableError(f"The topic's past cannot be read: {exc!r}") from exc
 
-    async def gone(self, progress: Mapping[int, Progress]) -> Collection[int]:
-        """Return the partitions that are certainly not those the progress speaks of."""
-        return await partitions_made_anew(self._settings, self._topic, progress)
+    async def look_back(self, progress: Mapping[int, Progress]) -> TopicLook:
+        """Look whether partitions are still those the progress speaks of, asked now."""
+        return await look_back(self._settings, self._topic, progress)
 
     async def _until(
         self, consumer: IntakeConsumer, where: TopicPartition, start: int, end: int
@@ -74,16 +71,6 @@ class KafkaHistory:
             log_set_aside(parts)
             silent = 0 if parts else silent + 1
             if silent > limit:
-                reaches = consumer.end_of_committed(where)
-                if reaches is not None and reaches <= await consumer.position(where):
-                    logger.warning(
-                        "the topic is shorter than what was read of it before",
-                        topic=where.topic,
-                        partition=where.partition,
-                        reaches=reaches,
-                        expected=end,
-                    )
-                    return
                 raise BackendUnavailableError(
                     f"The broker sent nothing of {where.topic}[{where.partition}] before {end}."
                 )

@@ -6,7 +6,7 @@ watermark tells how far a partition reaches.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from aiokafka import TopicPartition
@@ -18,6 +18,7 @@ from common.kafka import make_consumer, started
 from common.settings import KafkaSettings
 from detector.adapters.source_records import source_records
 from detector.core.progress import Progress, mark_of
+from detector.ports import TopicLook
 
 FETCH_WAIT_MS: Final = 500
 FETCH_MAX_BYTES: Final = 256 * 1024
@@ -26,10 +27,10 @@ ENOUGH_SILENCE: Final = 2
 """Fetches without a record, by a broker that has told the high watermark: there is none to come."""
 
 
-async def partitions_made_anew(
+async def look_back(
     settings: KafkaSettings, topic: str, progress: Mapping[int, Progress]
-) -> Collection[int]:
-    """Return the partitions of a topic that are certainly not those the progress speaks of.
+) -> TopicLook:
+    """Look whether partitions of a topic are still those the progress speaks of.
 
     Args:
         settings: Which broker.
@@ -41,11 +42,15 @@ async def partitions_made_anew(
     """
     try:
         async with started(make_consumer(settings, FETCH_MAX_BYTES)) as consumer:
-            search = _Search(consumer, topic, progress)
+            topic_id = await consumer.topic_id(topic) or ""
+            told = {n for n, known in progress.items() if topic_id and known.topic_id}
+            gone = {number for number in told if progress[number].topic_id != topic_id}
+            unsure = {n: known for n, known in progress.items() if n not in told}
+            search = _Search(consumer, topic, unsure)
             limit = max(4, int(settings.op_timeout_s * 1000 / FETCH_WAIT_MS))
             for _ in range(limit):
                 if not search.undecided:
-                    return search.gone
+                    return TopicLook(gone | search.gone, topic_id)
                 await search.look()
     except (KafkaError, BackendMissingError) as exc:  # it was there when the worker started
         raise BackendUnavailableError(f"{topic} cannot be looked at: {exc!r}") from exc

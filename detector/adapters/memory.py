@@ -13,7 +13,7 @@ from detector.core.pipeline import AssetRun, NextState
 from detector.core.progress import Mark, NextProgress, Progress, mark_of
 from detector.core.source import SourceRecord
 from detector.core.state import FENCE
-from detector.ports import Stored
+from detector.ports import Stored, TopicLook
 
 
 class MemoryStateStore:
@@ -90,6 +90,7 @@ class MemoryHistory:
     def __init__(self, records: Sequence[SourceRecord] = (), batch: int = 100) -> None:
         self.records = list(records)
         self.reads: list[tuple[int, int | None, int]] = []
+        self.topic_id = ""
         self._batch = batch
 
     async def read(
@@ -106,13 +107,18 @@ class MemoryHistory:
         for first in range(0, len(found), self._batch):
             yield found[first : first + self._batch]
 
-    async def gone(self, progress: Mapping[int, Progress]) -> Collection[int]:
-        """Return the partitions that do not reach that far, or whose marked record is another."""
-        return [
+    async def look_back(self, progress: Mapping[int, Progress]) -> TopicLook:
+        """Return what partitions have another id, do not reach that far, or have another mark."""
+        gone = [
             partition
             for partition, known in progress.items()
-            if self._is_gone(partition, known, known.mark)
+            if (
+                known.topic_id != self.topic_id
+                if known.topic_id and self.topic_id
+                else self._is_gone(partition, known, known.mark)
+            )
         ]
+        return TopicLook(gone, self.topic_id)
 
     def _is_gone(self, partition: int, known: Progress, mark: Mark | None) -> bool:
         there = {

@@ -34,7 +34,8 @@ def source_batch(parts: Parts) -> SourceBatch:
             for item in part.set_aside
         ]
     spans = {where.partition: Span(part.begin, part.end) for where, part in parts.items()}
-    return SourceBatch(records, spans, unreadable)
+    topic_id = next((part.topic_id for part in parts.values() if part.topic_id), "")
+    return SourceBatch(records, spans, unreadable, topic_id=topic_id)
 
 
 def source_records(records: Sequence[ConsumerRecord]) -> list[SourceRecord]:

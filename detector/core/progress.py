@@ -40,18 +40,21 @@ class Progress:
         unread_before: Below this offset, readings behind ``next_offset`` have had no outputs: a new
             life is read from its beginning, while the group's committed offset may still be one of
             the old life.
+        topic_id: The broker's id of the topic; empty where it has none.
     """
 
     next_offset: int
     life: int = 0
     mark: Mark | None = None
     unread_before: int = 0
+    topic_id: str = ""
 
     def pack(self) -> bytes:
         """Return it as one short text, as the store holds and compares it."""
         mark = self.mark
         told = f"{mark.offset}:{mark.published_ts_ms}:{mark.checksum:08x}" if mark else "-"
-        return f"{self.next_offset} {self.life} {told} {self.unread_before}".encode()
+        topic_id = self.topic_id or "-"
+        return f"{self.next_offset} {self.life} {told} {self.unread_before} {topic_id}".encode()
 
     @property
     def catching_up(self) -> bool:
@@ -66,19 +69,22 @@ def unpack_progress(value: bytes) -> Progress:
         ValueError: If it was not written by this program.
 
     Example:
-        >>> unpack_progress(Progress(7, 1, Mark(6, 1_767_225_600_000, 255), 40).pack())
+        >>> unpack_progress(Progress(7, 1, Mark(6, 1_767_225_600_000, 255), 40, "id-1").pack())
         Progress(next_offset=7, life=1, mark=Mark(offset=6, published_ts_ms=1767225600000, \
-checksum=255), unread_before=40)
+checksum=255), unread_before=40, topic_id='id-1')
     """
     first, *rest = value.decode("ascii").split(" ")
     if not rest:  # by an earlier version
         return Progress(_natural(first))
-    life, told, unread_before = rest
+    life, told, unread_before, topic_id = rest
+    if not topic_id:
+        raise ValueError("a topic's id is expected")
     mark = None
     if told != "-":
         offset, published_ts_ms, checksum = told.split(":")
         mark = Mark(_natural(offset), _natural(published_ts_ms), int(checksum, 16))
-    return Progress(_natural(first), _natural(life), mark, _natural(unread_before))
+    known_id = "" if topic_id == "-" else topic_id
+    return Progress(_natural(first), _natural(life), mark, _natural(unread_before), known_id)
 
 
 def mark_of(record: SourceRecord) -> Mark:
@@ -126,7 +132,8 @@ def next_progress(source: SourceBatch, progress: Mapping[int, Progress]) -> dict
             record = last.get(partition)
             mark = known.mark if record is None else mark_of(record)
             unread_before = known.unread_before if span.end < known.unread_before else 0
-            after = Progress(span.end, known.life, mark, unread_before)
+            topic_id = known.topic_id or source.topic_id
+            after = Progress(span.end, known.life, mark, unread_before, topic_id)
         found[partition] = NextProgress(after, before)
     return found
 

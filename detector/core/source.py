@@ -90,12 +90,15 @@ class SourceBatch:
         spans: By partition, what the fetch covered; every record lies in its partition's span.
         unreadable: Batches within the spans that cannot be decoded.
         failed: Records that have been tried alone and failed: they are set aside.
+        topic_id: The broker's id of the topic, another one when it was made anew; empty where it
+            has none, or is not known yet. It may lag behind by a few seconds.
     """
 
     records: Sequence[SourceRecord]
     spans: Mapping[int, Span]
     unreadable: Sequence[UnreadableBatch] = ()
     failed: Sequence[FailedRecord] = ()
+    topic_id: str = ""
 
     def halves(self) -> tuple[SourceBatch, SourceBatch]:
         """Return the batch cut in two, each half with its part of the spans."""
@@ -114,8 +117,8 @@ class SourceBatch:
             else:
                 del before[partition]
         return (
-            SourceBatch(first, before, self.unreadable, self.failed),
-            SourceBatch(second, after),
+            SourceBatch(first, before, self.unreadable, self.failed, self.topic_id),
+            SourceBatch(second, after, topic_id=self.topic_id),
         )
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
+
 import pytest
 
-from common.records import SensorReading
+from common.errors import BackendUnavailableError
+from common.records import SensorReading, Verdict
 from detector.core.progress import unpack_progress
 from detector.core.source import Span
 from detector.protocol import Point
@@ -110,13 +114,13 @@ async def test_a_steady_stream_never_asks() -> None:
     world.send(flight("old", 25))
     worker = world.worker()
     asked: list[object] = []
-    gone = world.history.gone
+    look_back = world.history.look_back
 
     async def counted(progress):  # type: ignore[no-untyped-def]
         asked.append(progress)
-        return await gone(progress)
+        return await look_back(progress)
 
-    world.history.gone = counted  # type: ignore[method-assign]
+    world.history.look_back = counted  # type: ignore[method-assign]
     for begin in range(0, 25, 5):
         await worker.service.process(world.fetch({0: (begin, begin + 5)}))
 
@@ -139,3 +143,86 @@ async def test_gaps_in_the_offsets_are_no_lost_states() -> None:
 
     assert worker.metric("surgeline_rebuilds_total") == 0
     assert world.history.reads == []
+
+
+async def test_what_came_before_anybody_noticed_is_done_again() -> None:
+    """The new topic outgrew the old one at once: its tail comes first, then all of it."""
+    world = World()
+    world.history.topic_id = "old"
+    world.send(flight("old", 25))
+    worker = world.worker()
+    await worker.service.process(replace(world.everything(), topic_id="old"))
+    world.make_anew()
+    world.send(flight("new", 40))
+    world.history.topic_id = "new"
+
+    await worker.service.process(replace(world.fetch({0: (25, 40)}), topic_id="old"))
+    await worker.service.process(replace(world.everything(), topic_id="new"))
+
+    rows = [row for row in await world.rows() if row.run_id == "new"]
+    assert [row.cycle for row in rows] == list(range(1, 41))
+    assert rows[30].status is Verdict.SCORED
+    assert worker.metric("surgeline_topics_made_anew_total") == 1
+
+
+async def test_a_worker_that_has_not_heard_of_the_new_topic_is_not_believed() -> None:
+    world = World()
+    world.history.topic_id = "new"
+    world.send(flight("new", 40))
+    await world.worker().service.process(replace(world.fetch({0: (0, 20)}), topic_id="new"))
+    late = world.worker()
+
+    await late.service.process(replace(world.fetch({0: (20, 40)}), topic_id="old"))
+
+    assert late.metric("surgeline_topics_made_anew_total") == 0
+    assert await world.counts() == {"warming_up": 3, "scored": 37}
+
+
+async def test_an_id_tells_two_topics_apart_that_hold_the_same() -> None:
+    world = World()
+    world.history.topic_id = "old"
+    world.send(flight("same", 25))
+    await world.worker().service.process(replace(world.everything(), topic_id="old"))
+    world.history.topic_id = "new"
+    worker = world.worker()
+
+    await worker.service.process(replace(world.everything(), topic_id="new"))
+
+    assert worker.metric("surgeline_topics_made_anew_total") == 1
+    assert await world.counts() == {"warming_up": 3, "scored": 22}
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["progress is there", "all was lost"])
+async def test_a_rebuild_over_a_topic_made_anew_meanwhile_comes_to_an_end(known: bool) -> None:
+    world = World()
+    world.send(flight("old", 30))
+    if known:
+        await world.worker().service.process(world.fetch({0: (0, 20)}))
+    in_hand = world.fetch({0: (25, 30)})
+    world.make_anew()
+    world.send(flight("new", 3))
+    tries: list[int] = []
+    read = world.history.read
+
+    async def unreachable(partition: int, start: int | None, end: int):  # type: ignore[no-untyped-def]
+        if end > 3:
+            tries.append(end)
+            raise BackendUnavailableError("nothing before 25")
+        async for records in read(partition, start, end):
+            yield records
+
+    world.history.read = unreachable  # type: ignore[method-assign]
+    worker = world.worker()
+    if known:
+        # what is in hand is of a topic that is gone: it is held until its partition is fetched anew
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.5):
+                await worker.service.process(in_hand)
+        assert worker.metric("surgeline_topics_made_anew_total") == 1
+    else:
+        await worker.service.process(in_hand)
+        assert len(tries) == 1
+    await world.worker().service.process(world.everything())
+
+    rows = [row for row in await world.rows() if row.run_id == "new"]
+    assert [row.cycle for row in rows] == [1, 2, 3]

@@ -17,7 +17,7 @@ from common.cli import friendly_errors
 from common.errors import BackendMissingError, SettingsError
 from common.settings import Settings, load_settings
 from deploy import settings_docs
-from deploy.local.statefile import running_stack
+from deploy.local.statefile import look
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -67,13 +67,13 @@ def env(
         eval "$(surgeline env)"
     """
     var_dir = var or load_settings().var_dir
-    state = running_stack(var_dir)
-    if state is None:
+    found = look(var_dir)
+    if found.state is None:
         raise BackendMissingError(
-            f"No stack runs in {var_dir}. Start one with `surgeline up`, or name its folder: "
-            "--var DIR."
+            (found.trouble or f"No stack runs in {var_dir}.")
+            + " Start one with `surgeline up`, or name its folder: --var DIR."
         )
-    for name, value in state.environment.items():
+    for name, value in found.state.environment.items():
         typer.echo(f"export {name}={shlex.quote(value)}")
 
 

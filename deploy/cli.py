@@ -96,17 +96,23 @@ def adopt_running_stack(environ: MutableMapping[str, str]) -> None:
     Does nothing if the user has named servers of their own: half of one stack and half of another
     would be worse than none.
     """
-    from deploy.local.statefile import leads_elsewhere, running_stack
+    from deploy.local.statefile import leads_elsewhere, look
 
     if leads_elsewhere(environ):
         return
     var_dir = Path(environ.get("SURGELINE_VAR_DIR", "var"))
-    state = running_stack(var_dir)
-    if state is None:
+    found = look(var_dir)
+    if found.trouble:
+        error_console().print(found.trouble, style="yellow", markup=False)
+    if found.state is None:
         return
-    for name, value in state.environment.items():
+    for name, value in found.state.environment.items():
         environ.setdefault(name, value)
-    error_console().print(f"[dim]using the running stack of {var_dir} (process {state.pid})[/]")
+    error_console().print(
+        f"using the running stack of {var_dir} (process {found.state.pid})",
+        style="dim",
+        markup=False,
+    )
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from common.atomic_file import write_text
 from common.cli import friendly_errors
 from common.errors import ArtifactError, UserError
 from models.cli_support import (
@@ -139,10 +140,7 @@ def card(
     name = model.manifest.training.dataset
     text = write_card(model, _training_file(model, None, data_dir), _test_file(name, data_dir))
     path = out or artifact_folder(artifact) / "CARD.md"
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as exc:
-        raise UserError(f"{path} cannot be written: {exc.strerror}.") from exc
+    write_text(path, text)
     _written(path)
 
 

@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from common.atomic_file import write_report
 from common.cli import error_console, friendly_errors
 from common.errors import DatasetError, UserError
 from models.artifact_cli import calibrate, card, export
@@ -30,7 +31,6 @@ from models.cli_support import (
     prepare,
     require,
     show_artifact,
-    write_json,
 )
 from models.tracking.command import open_tracker, promote
 
@@ -233,7 +233,7 @@ def evaluate(
         console.print(tables.UNPUBLISHED_NOTE, style="bold")
     if json_path:
         report = tables.report_json(model, comparison, numbers, spreads)
-        write_json(json_path, report | ci95(uncertainty))
+        write_report(json_path, report | ci95(uncertainty))
     if html_path:
         arguments = ["evaluate", "--dataset", dataset, "--split", split.value]
         arguments += ["--bootstrap", str(bootstrap), "--html", html_path.name]

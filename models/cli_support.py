@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -85,14 +84,6 @@ def check_folder(folder: Path) -> None:
         raise ArtifactError(
             f"{folder} cannot be made: {exc.strerror}. Choose another folder with --out."
         ) from exc
-
-
-def write_json(path: Path, report: object) -> None:
-    """Write a report."""
-    try:
-        path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    except OSError as exc:
-        raise UserError(f"{path} cannot be written: {exc.strerror}.") from exc
 
 
 def parse_rule_option(option: str, text: str) -> Rule:

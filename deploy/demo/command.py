@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -86,10 +87,9 @@ def demo(
         error_console().print(source.notice, style="yellow", markup=False)
     with _folder(var) as var_dir:
         report = _run(source, var_dir, workers, speed)
-        if json_path is not None:
-            write_json(report, json_path)
-    console = Console(highlight=False)
-    show(report, console)
+    show(report, Console(highlight=False))
+    if json_path is not None:
+        write_json(report, json_path)
     if report.mismatch:
         raise StackError(f"The counts do not add up: {report.mismatch}.")
 
@@ -97,6 +97,7 @@ def demo(
 def _run(source: DemoSource, var_dir: Path, workers: int, speed: str) -> DemoReport:
     from deploy.demo.run import DemoRun
     from deploy.demo.view import DemoView
+    from deploy.local.screen import UnfailingStream
     from deploy.local.stack import StackPlan, choose_addresses, empty_logs
     from deploy.local.statefile import claimed
 
@@ -107,7 +108,9 @@ def _run(source: DemoSource, var_dir: Path, workers: int, speed: str) -> DemoRep
             asyncio.get_running_loop().add_signal_handler(number, work.cancel)
         return await DemoRun(plan, source, speed, view).run()
 
-    with claimed(var_dir), DemoView(error_console()) as view:
+    # a closed terminal does not end the stack half-way
+    console = Console(file=UnfailingStream(sys.stderr), highlight=False, soft_wrap=True)
+    with claimed(var_dir), DemoView(console) as view:
         empty_logs(var_dir)
         plan = StackPlan.of(var_dir, choose_addresses(workers, free_port()), os.environ)
         try:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import io
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, TextIO
 
 from rich.console import Console
 from rich.table import Table
@@ -15,6 +17,42 @@ from deploy.local.logtail import LogTail
 SUPERVISOR: Final = "surgeline"
 COLOURS: Final = ("cyan", "magenta", "green", "yellow", "blue", "bright_cyan", "bright_magenta")
 POLL_S: Final = 0.15
+
+
+class UnfailingStream(io.TextIOBase):
+    """A stream whose writes never raise: what cannot be written is lost.
+
+    Args:
+        stream: Where to; it may be closed, full or without a reader at any time.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self._stream = stream
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override] # an attribute there, read-only here
+        """The stream's."""
+        return self._stream.encoding
+
+    def isatty(self) -> bool:
+        """Whether it is a terminal."""
+        return self._stream.isatty()
+
+    def fileno(self) -> int:
+        """The stream's descriptor."""
+        return self._stream.fileno()
+
+    def write(self, text: str) -> int:
+        """Write what can be written."""
+        # ValueError: the stream was closed; UnicodeError is one, too
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.write(text)
+            self._stream.flush()
+        return len(text)
+
+    def flush(self) -> None:
+        """Do nothing: every write is flushed."""
 
 
 class Screen:

@@ -89,7 +89,8 @@ def parity(
     - `surgeline parity --run-id night --dataset FD001 --split test` reads the data set, which also
       works where the topic has forgotten; add `--no-alerts` where it has forgotten those, too
     """
-    from detector.tools.output import show_parity, write_json
+    from common.atomic_file import write_report
+    from detector.tools.output import show_parity
     from detector.tools.progress import progress_bars
 
     settings = _settings()
@@ -98,9 +99,9 @@ def parity(
         report = asyncio.run(
             _parity(settings, run_id, recording, artifact, tolerance, alerts, progress)
         )
-    if json_path is not None:
-        write_json(report.as_json(), json_path)
     show_parity(report, Console(highlight=False))
+    if json_path is not None:
+        write_report(json_path, report.as_json())
     if not report.equal:
         raise typer.Exit(FAILURE_EXIT)
 
@@ -160,7 +161,8 @@ def whatif(
     - `surgeline whatif --run-id night --dataset FD001 --model ./my-model` needs no broker and
       knows the lead times
     """
-    from detector.tools.output import show_what_if, write_json
+    from common.atomic_file import write_report
+    from detector.tools.output import show_what_if
     from detector.tools.progress import progress_bars
 
     if not (threshold or model or alarm or bridge is not None):
@@ -179,9 +181,9 @@ def whatif(
             settings, found, run_id, artifact, (threshold or [], model, alarm or [], bridge),
             window, progress,
         )  # fmt: skip
-    if json_path is not None:
-        write_json(report.as_json(), json_path)
     show_what_if(report, Console(highlight=False))
+    if json_path is not None:
+        write_report(json_path, report.as_json())
 
 
 async def _parity(

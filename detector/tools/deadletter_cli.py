@@ -62,14 +62,14 @@ def list_letters(
 
     - `surgeline deadletter list --reason missing_channel --since 2h --asset pump-7`
     """
-    from detector.tools.output import show_letters, write_json
+    from common.atomic_file import write_report
+    from detector.tools.output import show_letters
 
     letters = _read(_settings(), reason, asset, since)
-    if json_path is not None:
-        write_json(
-            {"letters": [item.letter.model_dump(mode="json") for item in letters]}, json_path
-        )
     show_letters(letters, latest, Console(highlight=False))
+    if json_path is not None:
+        found = [item.letter.model_dump(mode="json") for item in letters]
+        write_report(json_path, {"letters": found})
 
 
 @deadletter_app.command("show")

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from common.errors import UserError
 from common.records import Alert, DeadLetter
 from detector.tools.deadletter import Letter, count_reasons, decoded_original
 from detector.tools.matching import MovedAlert
@@ -20,21 +17,6 @@ from detector.tools.whatif import AssetChange, WhatIfReport
 
 SHOWN: Final = 5
 """How many of many differences are spelled out; ``--json`` has all."""
-
-
-def write_json(values: Mapping[str, object], path: Path) -> None:
-    """Write a report to a file, whole or not at all.
-
-    Raises:
-        UserError: If it cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_name(path.name + ".tmp")
-        fresh.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
-        fresh.replace(path)
-    except OSError as exc:
-        raise UserError(f"{path} cannot be written: {exc.strerror}.") from exc
 
 
 def show_parity(report: ParityReport, console: Console) -> None:

@@ -91,12 +91,12 @@ def environment() -> dict[str, str]:
 
 
 @contextmanager
-def surgeline_up(folder: Path, *arguments: str) -> Iterator[Up]:
+def surgeline_up(folder: Path, *arguments: str, var: Path | None = None) -> Iterator[Up]:
     """Run ``surgeline up``; it is ready when the block begins, and gone when it ends."""
     require_proc()
     build(lambda: broker_command(1))
     build(lambda: valkey_command(1, folder))
-    var_dir, output = folder / "var", folder / "output"
+    var_dir, output = var or folder / "var", folder / "output"
     with output.open("wb") as sink:
         process = subprocess.Popen(
             [sys.executable, "-m", "deploy.cli", "up", "--var", str(var_dir), *arguments],

@@ -100,7 +100,7 @@ def test_env_without_a_stack_says_what_to_do(tmp_path: Path) -> None:
 @pytest.fixture
 def stack_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stack is found in any var folder."""
-    monkeypatch.setattr(statefile, "running_stack", lambda _var_dir: STATE)
+    monkeypatch.setattr(statefile, "look", lambda _var_dir: statefile.Sighting(STATE))
 
 
 @pytest.mark.usefixtures("stack_runs")

@@ -17,7 +17,7 @@ from rich.console import Console
 from common.cli import friendly_errors
 from common.settings import PREFIX, load_settings
 from deploy.local.logtail import LogTail
-from deploy.local.screen import SUPERVISOR, Screen, UnfailingStream, url_table
+from deploy.local.screen import SUPERVISOR, Screen, unfailing, url_table
 from deploy.local.stack import StackPlan, choose_addresses, empty_logs, forget
 from deploy.local.statefile import OWN_SERVERS, Claim, StackState, claimed
 from deploy.local.statekeeper import StateKeeper
@@ -61,7 +61,7 @@ def up(
     settings = load_settings()
     var_dir = (var or settings.var_dir).absolute()
     # a closed terminal, a full disk behind a redirection: neither may end the stack
-    console = Console(file=UnfailingStream(sys.stdout), highlight=False, soft_wrap=True)
+    console = Console(file=unfailing(sys.stdout), highlight=False, soft_wrap=True)
     with claimed(var_dir) as claim:
         if fresh:
             forget(var_dir)

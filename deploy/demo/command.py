@@ -97,7 +97,7 @@ def demo(
 def _run(source: DemoSource, var_dir: Path, workers: int, speed: str) -> DemoReport:
     from deploy.demo.run import DemoRun
     from deploy.demo.view import DemoView
-    from deploy.local.screen import UnfailingStream
+    from deploy.local.screen import unfailing
     from deploy.local.stack import StackPlan, choose_addresses, empty_logs
     from deploy.local.statefile import claimed
 
@@ -109,7 +109,7 @@ def _run(source: DemoSource, var_dir: Path, workers: int, speed: str) -> DemoRep
         return await DemoRun(plan, source, speed, view).run()
 
     # a closed terminal does not end the stack half-way
-    console = Console(file=UnfailingStream(sys.stderr), highlight=False, soft_wrap=True)
+    console = Console(file=unfailing(sys.stderr), highlight=False, soft_wrap=True)
     with claimed(var_dir), DemoView(console) as view:
         empty_logs(var_dir)
         plan = StackPlan.of(var_dir, choose_addresses(workers, free_port()), os.environ)

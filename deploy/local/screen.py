@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import io
 from collections.abc import Mapping
-from typing import Final, TextIO
+from typing import Final, TextIO, cast
 
 from rich.console import Console
 from rich.table import Table
@@ -19,7 +19,12 @@ COLOURS: Final = ("cyan", "magenta", "green", "yellow", "blue", "bright_cyan", "
 POLL_S: Final = 0.15
 
 
-class UnfailingStream(io.TextIOBase):
+def unfailing(stream: TextIO) -> TextIO:
+    """Return a stream whose writes never raise: what cannot be written is lost."""
+    return cast("TextIO", _UnfailingStream(stream))
+
+
+class _UnfailingStream(io.TextIOBase):
     """A stream whose writes never raise: what cannot be written is lost.
 
     Args:

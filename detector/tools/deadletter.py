@@ -168,11 +168,12 @@ def parse_since(text: str, now: datetime) -> datetime:
         if age is not None:
             return now - timedelta(**{AGE_UNITS[age[2]]: int(age[1])})
         moment = datetime.fromisoformat(text.strip())
+        utc = moment.astimezone(UTC)
     except (ValueError, OverflowError) as exc:
         raise mistake from exc
     if moment.tzinfo is None:
         raise mistake
-    return moment.astimezone(UTC)
+    return utc
 
 
 def refusal(item: Letter, topic: str) -> str | None:

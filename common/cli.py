@@ -11,14 +11,13 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from common.entry import FAILURE_EXIT, INTERRUPTED_EXIT, ready_for_ctrl_c, system_refusal
 from common.errors import SurgelineError, UserError
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 USER_ERROR_EXIT = 2
-FAILURE_EXIT = 1
-INTERRUPTED_EXIT = 130
 
 
 def error_console() -> Console:
@@ -29,19 +28,27 @@ def error_console() -> Console:
 def friendly_errors(command: Callable[P, R]) -> Callable[P, R]:
     """Turn our errors into one red line and an exit code.
 
-    Exit codes: 2 for what the user can mend (:class:`UserError`), 1 for a failed backend, 130 for
-    Ctrl-C. Anything else is a defect and keeps its traceback.
+    Exit codes: 2 for what the user can mend (:class:`UserError`), 1 for a failed backend or what
+    the system refused (a full disk, say), 130 for Ctrl-C. Anything else is a defect and keeps its
+    traceback.
     """
 
     @wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
+            ready_for_ctrl_c()
             return command(*args, **kwargs)
         except UserError as exc:
             error_console().print(f"[bold red]error:[/] {escape(str(exc))}")
             raise typer.Exit(USER_ERROR_EXIT) from exc
         except SurgelineError as exc:
             error_console().print(f"[bold red]failed:[/] {escape(str(exc))}")
+            raise typer.Exit(FAILURE_EXIT) from exc
+        except OSError as exc:
+            refused = system_refusal(exc)
+            if refused is None:
+                raise
+            error_console().print(f"[bold red]failed:[/] {escape(refused)}")
             raise typer.Exit(FAILURE_EXIT) from exc
         except KeyboardInterrupt as exc:
             error_console().print("stopped.")

@@ -10,7 +10,7 @@ MOST: Final = 3
 
 
 def nearest(name: str, known: Iterable[str], most: int = MOST) -> list[str]:
-    """Return the known names most like one that is not among them, the best first.
+    """Return the known names most like one that is not among them, the best first; none if it is.
 
     Upper and lower case count as alike.
 
@@ -21,8 +21,9 @@ def nearest(name: str, known: Iterable[str], most: int = MOST) -> list[str]:
         ['FD001']
     """
     by_folded = {each.casefold(): each for each in known}
-    near = difflib.get_close_matches(name.casefold(), by_folded, n=most)
-    return [by_folded[each] for each in near if by_folded[each] != name]
+    if by_folded.get(name.casefold()) == name:
+        return []
+    return [by_folded[each] for each in difflib.get_close_matches(name.casefold(), by_folded, most)]
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

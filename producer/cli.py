@@ -1,6 +1,6 @@
 """The producer's commands: ``replay`` and ``simulate`` here, ``data`` in ``data_cli.py``.
 
-Plain functions for Typer, mounted by ``producer/__main__.py`` and by ``surgeline``. What they need
+Plain functions for Typer, mounted by ``producer/programs.py`` and by ``surgeline``. What they need
 beyond Typer is imported when they run, so that ``--help`` stays quick.
 """
 

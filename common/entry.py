@@ -34,7 +34,7 @@ def run_program(load: Callable[[], Callable[[], object]]) -> None:
         del os.environ["COLUMNS"]  # no column at all: everything would be cut away
     for stream in (sys.stdout, sys.stderr):
         _show_anything(stream)
-    code: object = 0
+    code: str | int | None = 0
     try:
         load()()
     except BrokenPipeError:
@@ -87,7 +87,7 @@ def _show_anything(stream: TextIO | None) -> None:
         reconfigure(errors="backslashreplace")
 
 
-def _flushed(code: object) -> object:
+def _flushed(code: str | int | None) -> str | int | None:
     """Write out what is left of the output; return the exit code, which tells if that failed."""
     try:
         if sys.stdout is not None:

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from common.errors import SettingsError
+from common.redaction import without_credentials
 
 PREFIX: Final = "SURGELINE_"
 TEST_PREFIX: Final = "SURGELINE_TEST_"
@@ -336,7 +337,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     except ValidationError as exc:
         problems = "; ".join(
             f"{variable_name(tuple(str(part) for part in error['loc']))}: {error['msg']}"
-            f" (got {error['input']!r})"
+            f" (got {without_credentials(repr(error['input']))})"
             for error in exc.errors()
         )
         raise SettingsError(f"A setting is out of bounds. {problems}") from exc

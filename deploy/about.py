@@ -10,11 +10,11 @@ from typing import Annotated
 
 import typer
 from pydantic import BaseModel, SecretStr
-from rich.console import Console
 from rich.text import Text
 
-from common.cli import friendly_errors
+from common.cli import friendly_errors, output_console
 from common.errors import BackendMissingError, SettingsError
+from common.redaction import without_credentials
 from common.settings import Settings, load_settings
 from deploy import settings_docs
 from deploy.local.statefile import look
@@ -42,7 +42,7 @@ def settings(
 
         SURGELINE_LOG__LEVEL=DEBUG surgeline settings
     """
-    console = Console(highlight=False)
+    console = output_console()
     if write:
         changed = settings_docs.write(REPOSITORY)
         console.print("wrote " + ", ".join(map(str, changed)) if changed else "already up to date")
@@ -62,7 +62,8 @@ def env(
 ) -> None:
     """Print `export` lines that lead any program to the running stack.
 
-    Commands of `surgeline` in the stack's own folder find it by themselves. For others:
+    Commands of `surgeline` in the stack's own folder find it by themselves. Secrets are not
+    printed. For others:
 
         eval "$(surgeline env)"
     """
@@ -74,7 +75,10 @@ def env(
             + " Start one with `surgeline up`, or name its folder: --var DIR."
         )
     for name, value in found.state.environment.items():
-        typer.echo(f"export {name}={shlex.quote(value)}")
+        if without_credentials(value) == value:
+            typer.echo(f"export {name}={shlex.quote(value)}")
+        else:
+            typer.echo(f"# {name} holds a password, which is not printed: export it yourself")
 
 
 def _listing(values: Settings) -> Iterator[Text]:
@@ -96,4 +100,4 @@ def _value(values: BaseModel, path: tuple[str, ...]) -> str:
         value, default = getattr(value, part), getattr(default, part)
     if isinstance(value, SecretStr) and value != default:
         return "(set)"
-    return settings_docs.as_text(value)
+    return without_credentials(settings_docs.as_text(value))

@@ -117,7 +117,7 @@ def adopt_running_stack(environ: MutableMapping[str, str]) -> None:
     var_dir = Path(environ.get("SURGELINE_VAR_DIR", "var"))
     found = look(var_dir)
     if found.trouble:
-        error_console().print(found.trouble, style="yellow", markup=False)
+        error_console().print(found.trouble, style="yellow")
     if found.state is None:
         return
     for name, value in found.state.environment.items():
@@ -125,7 +125,6 @@ def adopt_running_stack(environ: MutableMapping[str, str]) -> None:
     error_console().print(
         f"using the running stack of {var_dir} (process {found.state.pid})",
         style="dim",
-        markup=False,
     )
 
 

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from common.cli import friendly_errors
+from common.cli import friendly_errors, output_console
 from common.settings import PREFIX, load_settings
 from deploy.local.logtail import LogTail
 from deploy.local.screen import SUPERVISOR, Screen, unfailing, url_table
@@ -61,7 +61,7 @@ def up(
     settings = load_settings()
     var_dir = (var or settings.var_dir).absolute()
     # a closed terminal, a full disk behind a redirection: neither may end the stack
-    console = Console(file=unfailing(sys.stdout), highlight=False, soft_wrap=True)
+    console = output_console(unfailing(sys.stdout), soft_wrap=True)
     with claimed(var_dir) as claim:
         if fresh:
             forget(var_dir)

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from common.atomic_file import write_text
-from common.cli import friendly_errors
+from common.cli import friendly_errors, output_console
 from common.errors import ArtifactError, UserError
 from models.cli_support import (
     RULE_HELP,
@@ -113,7 +112,7 @@ def export(
         small = quantise(model, prepared)
         save_artifact(small, out / small.manifest.name)
         _written(out / small.manifest.name)
-        Console(highlight=False).print(precision_table(compare_precisions(model, small, prepared)))
+        output_console().print(precision_table(compare_precisions(model, small, prepared)))
 
 
 @friendly_errors
@@ -158,4 +157,4 @@ def _test_file(name: str, data_dir: Path | None) -> Dataset | None:
 
 
 def _written(path: Path) -> None:
-    Console().print(f"written to  {path}", highlight=False, soft_wrap=True, markup=False)
+    output_console().print(f"written to  {path}", soft_wrap=True)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
+from common.cli import output_console
 from common.errors import ArtifactError, UserError
 from common.extras import how_to_install
 from common.settings import load_settings
@@ -53,7 +53,7 @@ def show_artifact(artifact: Artifact) -> None:
     from models.tables import artifact_lines
 
     for line in artifact_lines(artifact):
-        Console().print(line, highlight=False, soft_wrap=True, markup=False)
+        output_console().print(line, soft_wrap=True)
 
 
 def require(command: str, *modules: str) -> None:

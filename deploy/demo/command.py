@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
-from common.cli import error_console, friendly_errors
+from common.cli import error_console, friendly_errors, output_console
 from common.errors import StackError
 from common.settings import load_settings
 from deploy.local.programs import free_port
@@ -84,10 +83,10 @@ def demo(
         now=datetime.now(tz=UTC),
     )
     if source.notice:
-        error_console().print(source.notice, style="yellow", markup=False)
+        error_console().print(source.notice, style="yellow")
     with _folder(var) as var_dir:
         report = _run(source, var_dir, workers, speed)
-    show(report, Console(highlight=False))
+    show(report, output_console())
     if json_path is not None:
         write_json(report, json_path)
     if report.mismatch:
@@ -109,7 +108,7 @@ def _run(source: DemoSource, var_dir: Path, workers: int, speed: str) -> DemoRep
         return await DemoRun(plan, source, speed, view).run()
 
     # a closed terminal does not end the stack half-way
-    console = Console(file=unfailing(sys.stderr), highlight=False, soft_wrap=True)
+    console = output_console(unfailing(sys.stderr), soft_wrap=True)
     with claimed(var_dir), DemoView(console) as view:
         empty_logs(var_dir)
         plan = StackPlan.of(var_dir, choose_addresses(workers, free_port()), os.environ)

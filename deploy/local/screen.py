@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from typing import Final, TextIO, cast
 
 from rich.console import Console
+from rich.style import Style
 from rich.table import Table
-from rich.text import Text
+from rich.text import Span, Text
 
+from common.redaction import without_credentials
 from deploy.local.logtail import LogTail
 
 SUPERVISOR: Final = "surgeline"
@@ -87,7 +89,7 @@ class Screen:
         """Print what was logged since the last call."""
         for name, tail in self._tails.items():
             for line in tail.new_lines():
-                self._line(name, Text.from_ansi(line))
+                self._line(name, _log_text(line))
             tail.bound()
 
     async def follow(self) -> None:
@@ -102,6 +104,17 @@ class Screen:
     def _line(self, name: str, text: Text) -> None:
         prefix = Text(f"{name:<{self._width}} | ", style=self._colours.get(name, "bold white"))
         self._console.print(prefix + text)
+
+
+def _log_text(line: str) -> Text:
+    """Return a line of a log with its own colours, without passwords and without links."""
+    text = Text.from_ansi(without_credentials(line))
+    text.spans = [
+        Span(span.start, span.end, span.style.update_link(None))
+        for span in text.spans
+        if isinstance(span.style, Style)
+    ]
+    return text
 
 
 def url_table(urls: Mapping[str, str]) -> Table:

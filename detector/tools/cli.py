@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import Console
 
-from common.cli import FAILURE_EXIT, friendly_errors
+from common.cli import FAILURE_EXIT, friendly_errors, output_console
 from common.errors import UserError
 from common.settings import Settings, load_settings
 from detector.tools.deadletter_cli import deadletter_app
@@ -99,7 +98,7 @@ def parity(
         report = asyncio.run(
             _parity(settings, run_id, recording, artifact, tolerance, alerts, progress)
         )
-    show_parity(report, Console(highlight=False))
+    show_parity(report, output_console())
     if json_path is not None:
         write_report(json_path, report.as_json())
     if not report.equal:
@@ -181,7 +180,7 @@ def whatif(
             settings, found, run_id, artifact, (threshold or [], model, alarm or [], bridge),
             window, progress,
         )  # fmt: skip
-    show_what_if(report, Console(highlight=False))
+    show_what_if(report, output_console())
     if json_path is not None:
         write_report(json_path, report.as_json())
 

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
-from common.cli import FAILURE_EXIT, error_console, friendly_errors
+from common.cli import FAILURE_EXIT, error_console, friendly_errors, output_console
 from common.errors import RejectReason, UserError
 from common.settings import Settings, load_settings
 from common.topics import Topics
@@ -67,11 +66,11 @@ def list_letters(
     from detector.tools.output import show_letters
 
     everything, letters = _read_and_select(_settings(), reason, asset, since)
-    console = Console(highlight=False)
+    console = output_console()
     if letters:
         show_letters(letters, latest, console)
     else:
-        console.print(none_found(everything, asset), soft_wrap=True, markup=False)
+        console.print(none_found(everything, asset), soft_wrap=True)
     if json_path is not None:
         found = [item.letter.model_dump(mode="json") for item in letters]
         write_report(json_path, {"letters": found})
@@ -95,7 +94,7 @@ def show(
     settings = _settings()
     item = by_position(_read_and_select(settings)[0], position)
     refused = refusal(item, Topics(settings.kafka.topic_prefix).readings)
-    show_letter(item, max_bytes, refused, Console(highlight=False))
+    show_letter(item, max_bytes, refused, output_console())
 
 
 @deadletter_app.command("retry")
@@ -153,7 +152,7 @@ def retry(
     sendable, refused = _sort_out(chosen, Topics(settings.kafka.topic_prefix).readings)
     for item, why in refused:
         error_console().print(Text(f"refused {item.position}: {why}", style="yellow"))
-    console = Console(highlight=False, soft_wrap=True)
+    console = output_console(soft_wrap=True)
     if len(chosen) > 1 and not yes:
         for item in sendable:
             console.print(Text(f"would send {_told(item)}"))

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from common.printable import one_line
 from common.records import Alert, DeadLetter
 from detector.tools.deadletter import Letter, count_reasons, decoded_original
 from detector.tools.matching import MovedAlert
@@ -130,7 +131,7 @@ def show_letters(letters: Sequence[Letter], latest: int, console: Console) -> No
     reasons.add_column("reason")
     reasons.add_column("letters", justify="right")
     for reason, count in count_reasons(letters).items():
-        reasons.add_row(reason, f"{count:,}")
+        reasons.add_row(Text(one_line(reason)), f"{count:,}")
     console.print(reasons)
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("position", "received", "reason", "asset"):
@@ -138,11 +139,11 @@ def show_letters(letters: Sequence[Letter], latest: int, console: Console) -> No
     table.add_column("message")
     for item in letters[-latest:]:
         table.add_row(
-            Text(item.position),
+            Text(one_line(item.position)),
             _received(item.letter, "%Y-%m-%d %H:%M:%S"),
-            item.letter.reason,
-            Text(item.asset_id),
-            Text(item.letter.message),
+            Text(one_line(item.letter.reason)),
+            Text(one_line(item.asset_id)),
+            Text(one_line(item.letter.message)),
         )
     console.print()
     console.print(table)
@@ -168,7 +169,7 @@ def show_letter(item: Letter, max_bytes: int, refused: str | None, console: Cons
     }
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     for name, value in facts.items():
-        table.add_row(Text(name, style="bold"), Text(value))
+        table.add_row(Text(name, style="bold"), Text(one_line(value)))
     console.print(table)
     console.print()
     shown = item.value[:max_bytes] if max_bytes else item.value

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from common.cmapss import load_dataset
 from common.cmapss_files import PUBLISHED, PublishedFile
-from producer.__main__ import app
+from producer.programs import app
 from tests.support.cmapss import text, write_set
 
 runner = CliRunner()

@@ -49,7 +49,7 @@ def test_any_request_is_a_plan_that_can_be_sent_or_a_users_mistake(
     request: ReplayRequest, good: set[str], simulated: bool
 ) -> None:
     """Some fields are made good, so that the others are reached."""
-    request = replace(request, **{name: GOOD[name] for name in good})
+    request = replace(request, **{name: GOOD[name] for name in good})  # type: ignore[arg-type] # a table
     if simulated:
         request = replace(request, dataset="SIM", engines="1")
     mistake = None

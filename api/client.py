@@ -121,7 +121,9 @@ def _check(answer: httpx.Response) -> None:
         return
     try:
         detail = str(answer.json()["detail"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError) as exc:
+        if not answer.is_server_error:  # ours always gives a reason
+            raise stranger(f"{answer.url}") from exc
         detail = f"status {answer.status_code}, and no reason"
     if answer.is_server_error:
         raise BackendUnavailableError(f"The api at {answer.url} cannot answer: {detail}")

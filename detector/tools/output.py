@@ -134,9 +134,11 @@ def show_letters(letters: Sequence[Letter], latest: int, console: Console) -> No
         reasons.add_row(Text(one_line(reason)), f"{count:,}")
     console.print(reasons)
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("position", "received", "reason", "asset"):
+    # what names a letter stays whole, however long a key somebody sent
+    for heading in ("position", "received", "reason"):
         table.add_column(heading, no_wrap=True)
-    table.add_column("message")
+    for heading in ("asset", "message"):
+        table.add_column(heading, overflow="fold")
     for item in letters[-latest:]:
         table.add_row(
             Text(one_line(item.position)),

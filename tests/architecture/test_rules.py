@@ -219,6 +219,19 @@ def test_no_text_names_surgeline_as_if_a_package_index_had_it() -> None:
     assert wrong == []
 
 
+def test_nothing_prints_past_our_consoles() -> None:
+    """All print through ``common/console.py``, so that no foreign text can command a terminal."""
+    made = re.compile(r"(?<![\w.])Console\(")
+
+    makers = {
+        str(file.relative_to(REPOSITORY))
+        for file in modules()
+        if made.search(file.read_text(encoding="utf-8"))
+    }
+
+    assert makers == set()
+
+
 def test_no_module_is_named_after_the_standard_library_or_a_dependency() -> None:
     dependencies = set(metadata.packages_distributions()) - set(PACKAGES)
     top_level = {file.relative_to(REPOSITORY).parts[0].removesuffix(".py") for file in modules()}

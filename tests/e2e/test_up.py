@@ -91,7 +91,9 @@ def environment() -> dict[str, str]:
 
 
 @contextmanager
-def surgeline_up(folder: Path, *arguments: str, var: Path | None = None) -> Iterator[Up]:
+def surgeline_up(
+    folder: Path, *arguments: str, var: Path | None = None, **variables: str
+) -> Iterator[Up]:
     """Run ``surgeline up``; it is ready when the block begins, and gone when it ends."""
     require_proc()
     build(lambda: broker_command(1))
@@ -100,7 +102,7 @@ def surgeline_up(folder: Path, *arguments: str, var: Path | None = None) -> Iter
     with output.open("wb") as sink:
         process = subprocess.Popen(
             [sys.executable, "-m", "deploy.cli", "up", "--var", str(var_dir), *arguments],
-            env=environment(),
+            env=environment() | variables,
             stdout=sink,
             stderr=subprocess.STDOUT,
         )

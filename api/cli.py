@@ -204,7 +204,8 @@ def _number(value: float | None) -> str:
 
 def _own_url() -> str:
     settings = load_settings().api
-    return f"http://{settings.host}:{settings.port}"
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"http://{host}:{settings.port}"
 
 
 def _as(page_type: type[BaseModel], answer: object, address: str) -> dict[str, Any]:

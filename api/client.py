@@ -40,7 +40,7 @@ class ApiClient:
             BackendMissingError: If no api answers.
             BackendUnavailableError: If it answers that it cannot now.
         """
-        with self._client(TIMEOUT) as client, _clear_errors(self._url):
+        with _clear_errors(self._url), self._client(TIMEOUT) as client:
             answer = client.get(path, params=_given(query))
             _check(answer)
             try:
@@ -72,7 +72,7 @@ class ApiClient:
         while True:
             headers = {} if last_id is None else {"Last-Event-ID": last_id}
             try:
-                with self._client(STREAM_TIMEOUT) as client, _clear_errors(self._url):
+                with _clear_errors(self._url), self._client(STREAM_TIMEOUT) as client:
                     request = client.build_request(
                         "GET", path, params=_given(query), headers=headers
                     )

@@ -163,6 +163,7 @@ def whatif(
     from common.atomic_file import write_report
     from detector.tools.output import show_what_if
     from detector.tools.progress import progress_bars
+    from detector.tools.rule import check_thresholds, parse_alarm
 
     if not (threshold or model or alarm or bridge is not None):
         raise UserError(
@@ -170,6 +171,8 @@ def whatif(
             "--alarm on_delay=5 or --bridge 2."
         )
     settings = _settings()
+    check_thresholds(threshold or [])
+    parse_alarm(alarm or [], settings.detector.alarm)
     with progress_bars() as progress:
         recording = _dataset_recording(settings, run_id, source, dataset, split, engines)
         if recording is None:

@@ -102,7 +102,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
         "HOME": "/proc/none",
         "SURGELINE_SCORES__INFLUX_URL": "http://me:hush@db.example:8086",
     }
-    with surgeline_up(folder, "--api-port", str(free_port()), **variables) as up:
+    with surgeline_up(folder, "--api-port", str(free_port()), variables=variables) as up:
         replayed = up.command(
             *("replay", "--dataset", "SIM", "--engines", "1-8", "--speed", "max"),
             *("--run-id", "simulated-night"),

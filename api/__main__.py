@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from api.serve import app
+from collections.abc import Callable
+
+from common.entry import run_program
+
+
+def load() -> Callable[[], object]:
+    """Import the program."""
+    from api.serve import app
+
+    return app
+
 
 if __name__ == "__main__":
-    app()
+    run_program(load)

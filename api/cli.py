@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import itertools
+import json
 from typing import Annotated, Any, Final, Literal
 
 import typer
-from rich.console import Console
+from pydantic import BaseModel, ValidationError
 from rich.table import Table
 from rich.text import Text
 
-from api.client import ApiClient
-from common.cli import error_console, friendly_errors
+from api.client import ApiClient, stranger
+from api.nothing_found import no_alerts, no_verdicts
+from api.schemas import AlertPage, ScorePage
+from common.cli import error_console, friendly_errors, output_console
+from common.printable import one_line
 from common.records import Alert, Level, Verdict
+from common.redaction import without_credentials
 from common.settings import load_settings
 
 STYLES: Final = {"critical": "bold red", "warning": "yellow", "none": ""}
@@ -58,22 +63,23 @@ def alerts(
     - `surgeline alerts --asset FD001-test-031` lists those of one engine
     - `surgeline alerts --follow --min-level critical` waits for critical ones
     """
-    client = ApiClient(url or _own_url())
+    address = url or _own_url()
+    client = ApiClient(address)
     query = {"asset_id": asset, "run_id": run, "min_level": min_level}
     if follow:
-        _follow(client, query)
+        _follow(client, query, address)
         return
-    page = client.get("/api/v1/alerts", query | {"limit": limit})
+    page = _as(AlertPage, client.get("/api/v1/alerts", query | {"limit": limit}), address)
     rows = page["items"][::-1]
     if not rows:
-        Console().print("No alerts. Start a replay with `surgeline replay`, then look again.")
+        _say(no_alerts(client, query))
         return
     table = _Table(rows, "time", "asset", "run", "cycle", "state", "level", "score", "channels")
     for row in rows:
         table.add(_cells(row))
     table.show()
     if page["next_cursor"]:
-        Console().print(f"The latest {len(rows)}; there are more, see --limit.", style="dim")
+        output_console().print(f"The latest {len(rows)}; there are more, see --limit.", style="dim")
 
 
 @friendly_errors
@@ -96,12 +102,12 @@ def scores(
     - `surgeline scores --asset FD001-test-031` lists the latest 20 cycles
     - `surgeline scores --asset FD001-test-031 --status scored --limit 100` leaves the warm-up out
     """
-    page = ApiClient(url or _own_url()).get(
-        "/api/v1/scores",
-        {"asset_id": asset, "run_id": run, "status": status, "limit": limit},
-    )
+    address = url or _own_url()
+    client = ApiClient(address)
+    query = {"asset_id": asset, "run_id": run, "status": status, "limit": limit}
+    page = _as(ScorePage, client.get("/api/v1/scores", query), address)
     if not page["items"]:
-        Console().print(f"No verdicts on {asset}. `surgeline alerts` shows assets that have some.")
+        _say(no_verdicts(client, asset, run, status))
         return
     rows = page["items"][::-1]
     names = ("time", "run", "cycle", "verdict", "score", "warning at", "critical at", "why")
@@ -110,13 +116,13 @@ def scores(
         table.add(
             [
                 _short_time(row["ts"]),
-                row["run_id"],
+                one_line(row["run_id"]),
                 str(row["cycle"]),
-                row["status"],
+                one_line(row["status"]),
                 Text(_number(row["score"]), style=STYLES[row["level"]]),
                 _number(row["warning_threshold"]),
                 _number(row["critical_threshold"]),
-                row["detail"]
+                one_line(row["detail"])
                 or _channels(sorted(row["shares"].items(), key=lambda item: -item[1])),
             ]
         )
@@ -129,7 +135,7 @@ class _Table:
     def __init__(self, rows: list[dict[str, Any]], *names: str) -> None:
         runs = {row["run_id"] for row in rows}
         self._run_column = names.index("run") if len(runs) == 1 else None
-        caption = None if self._run_column is None else f"run {runs.pop()}"
+        caption = None if self._run_column is None else f"run {one_line(runs.pop())}"
         self._table = Table(caption=caption, caption_justify="left", box=None, padding=(0, 2, 0, 0))
         for position, name in enumerate(names):
             if position != self._run_column:
@@ -143,7 +149,7 @@ class _Table:
 
     def show(self) -> None:
         """Print the table."""
-        Console().print(self._table)
+        output_console().print(self._table)
 
 
 def _short_time(ts: str) -> str:
@@ -151,17 +157,20 @@ def _short_time(ts: str) -> str:
     return ts[5:19].replace("T", " ")
 
 
-def _follow(client: ApiClient, query: dict[str, str | None]) -> None:
-    console = Console(highlight=False, soft_wrap=True)
+def _follow(client: ApiClient, query: dict[str, str | None], address: str) -> None:
+    console = output_console(soft_wrap=True)
 
     def on_cut(why: str, wait_s: float) -> None:
         error_console().print(
-            f"{why.rstrip('.')}; going on in {wait_s:g} s", style="dim", markup=False
+            f"{without_credentials(why).rstrip('.')}; going on in {wait_s:g} s", style="dim"
         )
 
     console.print("Following alerts; Ctrl-C ends.", style="dim")
     for data in client.follow("/api/v1/alerts/stream", query, on_cut):
-        alert = Alert.model_validate_json(data)
+        try:
+            alert = Alert.model_validate_json(data)
+        except ValidationError as exc:
+            raise stranger(address) from exc
         console.print(Text("  ").join(Text.assemble(cell) for cell in _line(alert)))
 
 
@@ -174,8 +183,8 @@ def _cells(alert: dict[str, Any]) -> list[Any]:
     shares = [(item["name"], item["share"]) for item in alert["channels"]]
     return [
         _short_time(alert["ts"]),
-        alert["asset_id"],
-        alert["run_id"],
+        one_line(alert["asset_id"]),
+        one_line(alert["run_id"]),
         str(alert["cycle"]),
         alert["state"],
         Text(alert["level"], style=STYLES[Level(alert["level"])]),
@@ -186,7 +195,7 @@ def _cells(alert: dict[str, Any]) -> list[Any]:
 
 def _channels(shares: list[tuple[str, float]]) -> str:
     top = itertools.islice(shares, TOP_CHANNELS)
-    return ", ".join(f"{name} {share:.0%}" for name, share in top)
+    return ", ".join(f"{one_line(name)} {share:.0%}" for name, share in top)
 
 
 def _number(value: float | None) -> str:
@@ -195,4 +204,21 @@ def _number(value: float | None) -> str:
 
 def _own_url() -> str:
     settings = load_settings().api
-    return f"http://{settings.host}:{settings.port}"
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"http://{host}:{settings.port}"
+
+
+def _as(page_type: type[BaseModel], answer: object, address: str) -> dict[str, Any]:
+    """Return a page that has all we show of it.
+
+    Raises:
+        UserError: If it has not: some other server has answered.
+    """
+    try:
+        return page_type.model_validate_json(json.dumps(answer)).model_dump(mode="json")
+    except ValidationError as exc:
+        raise stranger(address) from exc
+
+
+def _say(sentence: str) -> None:
+    output_console(soft_wrap=True).print(sentence)

@@ -36,14 +36,17 @@ class ApiClient:
         """Return the JSON body of a GET; parameters that are none are left out.
 
         Raises:
-            UserError: If the api refuses the question.
+            UserError: If the api refuses the question, or what answers is none.
             BackendMissingError: If no api answers.
             BackendUnavailableError: If it answers that it cannot now.
         """
-        with self._client(TIMEOUT) as client, _clear_errors(self._url):
+        with _clear_errors(self._url), self._client(TIMEOUT) as client:
             answer = client.get(path, params=_given(query))
             _check(answer)
-            return answer.json()
+            try:
+                return answer.json()
+            except ValueError as exc:
+                raise stranger(self._url) from exc
 
     def follow(
         self,
@@ -69,7 +72,7 @@ class ApiClient:
         while True:
             headers = {} if last_id is None else {"Last-Event-ID": last_id}
             try:
-                with self._client(STREAM_TIMEOUT) as client, _clear_errors(self._url):
+                with _clear_errors(self._url), self._client(STREAM_TIMEOUT) as client:
                     request = client.build_request(
                         "GET", path, params=_given(query), headers=headers
                     )
@@ -101,6 +104,14 @@ class ApiClient:
         )
 
 
+def stranger(url: str) -> UserError:
+    """Return the error for a server that answers, but not as our api does."""
+    return UserError(
+        f"What answers at {url} is no api of Surgeline, or one of another version. Give the "
+        "address of one with --url; `surgeline up` prints its own."
+    )
+
+
 def _given(query: Mapping[str, str | int | None]) -> dict[str, str | int]:
     return {name: value for name, value in query.items() if value is not None}
 
@@ -110,7 +121,9 @@ def _check(answer: httpx.Response) -> None:
         return
     try:
         detail = str(answer.json()["detail"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError) as exc:
+        if not answer.is_server_error:  # ours always gives a reason
+            raise stranger(f"{answer.url}") from exc
         detail = f"status {answer.status_code}, and no reason"
     if answer.is_server_error:
         raise BackendUnavailableError(f"The api at {answer.url} cannot answer: {detail}")

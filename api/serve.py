@@ -11,10 +11,9 @@ from collections.abc import Callable
 import typer
 import uvicorn
 from fastapi import FastAPI
-from rich.console import Console
 
 from api.app import create_app
-from common.cli import friendly_errors
+from common.cli import friendly_errors, output_console
 from common.errors import BackendMissingError
 from common.logs import configure_logging
 from common.settings import ApiSettings, Settings, load_settings
@@ -71,7 +70,7 @@ class _Server(uvicorn.Server):
         if self.started and sockets:
             host, port = sockets[0].getsockname()[:2]
             shown = f"[{host}]" if ":" in host else host
-            console = Console(highlight=False, soft_wrap=True, markup=False)
+            console = output_console(soft_wrap=True)
             console.print(f"api listening on http://{shown}:{port}")
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

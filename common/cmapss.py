@@ -19,8 +19,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.channels import SENSORS, SETTINGS
-from common.cmapss_files import Split, file_name, find_file, read_bytes
+from common.cmapss_files import (
+    PUBLISHED_SETS,
+    Split,
+    file_name,
+    find_file,
+    read_bytes,
+    sets_in,
+)
 from common.errors import DatasetError
+from common.nearest import suggestion
 
 N_SETTINGS: Final = len(SETTINGS)
 N_SENSORS: Final = len(SENSORS)
@@ -92,7 +100,7 @@ def load_dataset(data_dir: Path, name: str, split: Split) -> Dataset:
     """
     path = find_file(data_dir, file_name(name, split))
     if path is None:
-        raise _missing(data_dir, file_name(name, split))
+        raise _missing(data_dir, name, split)
     text = read_bytes(path)
     engines = parse_engines(text, str(path))
     rul_path = find_file(data_dir, file_name(name, "RUL")) if split == "test" else None
@@ -239,9 +247,13 @@ def _shown(field: bytes) -> str:
     return repr(field[:40].decode("ascii", errors="replace"))
 
 
-def _missing(data_dir: Path, file: str) -> DatasetError:
+def _missing(data_dir: Path, name: str, split: Split) -> DatasetError:
+    file = file_name(name, split)
     where = f"in {data_dir}" if data_dir.is_dir() else f"because {data_dir} is not a folder"
+    there = sets_in(data_dir, split)
+    near = suggestion(name, (*there, *PUBLISHED_SETS))
+    holds = f" It holds {', '.join(there)}." if there else ""
     return DatasetError(
-        f"{file} (or {file}.gz) was not found {where}. Fetch the data with `surgeline data fetch`, "
-        "or set SURGELINE_DATA_DIR to the folder that holds them."
+        f"{file} (or {file}.gz) was not found {where}.{near}{holds} Fetch the data with "
+        "`surgeline data fetch`, or set SURGELINE_DATA_DIR to the folder that holds them."
     )

@@ -103,6 +103,8 @@ PUBLISHED: Final[dict[str, PublishedFile]] = {
 }
 """The archive's twelve data files by name. Digests were compared across three public copies."""
 
+PUBLISHED_SETS: Final = ("FD001", "FD002", "FD003", "FD004")
+
 
 def file_name(name: str, kind: Literal["train", "test", "RUL"]) -> str:
     """Return the published name of a file.
@@ -116,9 +118,23 @@ def file_name(name: str, kind: Literal["train", "test", "RUL"]) -> str:
     """
     if not NAME_PATTERN.fullmatch(name):
         raise DatasetError(
-            f"{name!r} is not the name of a data set. Expected letters and digits, such as FD001."
+            f"{name!r} is not the name of a data set. Expected letters and digits: "
+            f"{', '.join(PUBLISHED_SETS)}, or that of your own. The path of a file is none: for a "
+            "set of your own put train_NAME.txt and test_NAME.txt into the folder of "
+            "SURGELINE_DATA_DIR, and give NAME."
         )
     return f"{kind}_{name}.txt"
+
+
+def sets_in(data_dir: Path, kind: Literal["train", "test"]) -> tuple[str, ...]:
+    """Return the names of the data sets that have such a file in a folder, sorted."""
+    found = set()
+    for folder in (data_dir, data_dir / SUBFOLDER):
+        for path in folder.glob(f"{kind}_*.txt*"):
+            name = path.name.removesuffix(".gz").removesuffix(".txt").removeprefix(f"{kind}_")
+            if NAME_PATTERN.fullmatch(name):
+                found.add(name)
+    return tuple(sorted(found))
 
 
 def find_file(data_dir: Path, file: str) -> Path | None:

@@ -11,7 +11,7 @@ import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
 
@@ -51,6 +51,36 @@ def utc_text(moment: datetime) -> str:
 EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(2262, 1, 1, tzinfo=UTC)
 """What InfluxDB can keep: nanoseconds since 1970 in 64 bits."""
+
+
+def require_wire_times(first: datetime, interval: timedelta, count: int) -> None:
+    """Refuse a series of timestamps that readings may not have.
+
+    Args:
+        first: The first one.
+        interval: Between two of them.
+        count: How many.
+
+    Raises:
+        ValueError: If one of them is none a message may have (``EARLIEST`` to ``LATEST``), or they
+            do not rise; a sentence for whoever gave them.
+    """
+    if first.tzinfo is None:
+        raise ValueError(f"The time {first.isoformat()} came; expected one with its zone.")
+    if not EARLIEST <= first < LATEST:
+        raise ValueError(
+            f"The start {first.isoformat()} came; expected a time from {EARLIEST:%Y} to "
+            f"{LATEST:%Y}."
+        )
+    if interval <= timedelta(0):
+        raise ValueError(f"The interval {interval} came; expected one above 0.")
+    most = -((first - LATEST) // interval)
+    if count > most:
+        raise ValueError(
+            f"{count} cycles, one every {interval}, from {utc_text(first)} run past the year "
+            f"{LATEST:%Y}, the last that a message may have. Choose an earlier start, a shorter "
+            f"interval, or at most {most} cycles."
+        )
 
 
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)

@@ -10,18 +10,27 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from common.errors import SettingsError
+from common.redaction import without_credentials
 
 PREFIX: Final = "SURGELINE_"
 TEST_PREFIX: Final = "SURGELINE_TEST_"
 """Read by the test suite alone (servers to test against); not settings, and not refused."""
+
+
+SERVER: Final = re.compile(
+    r"(?:[^\s:/@\[\]]+|\[[\da-f:.]+\])(?::(?P<port>\d{1,5}))?|[\da-f]*:[\da-f:.]*:[\da-f:.]*",
+    re.ASCII | re.IGNORECASE,
+)
+"""``host:port``, ``host``, ``[IPv6]:port`` or ``IPv6``, as the Kafka driver reads them."""
 
 
 class Group(BaseModel):
@@ -58,6 +67,15 @@ class KafkaSettings(Group):
     op_timeout_s: float = Field(
         30.0, gt=0, le=600, description="Longest wait for one broker request, s."
     )
+
+    @field_validator("bootstrap_servers")
+    @classmethod
+    def _are_addresses(cls, servers: str) -> str:
+        for server in servers.split(","):
+            match = SERVER.fullmatch(server.strip())
+            if match is None or not 0 < int(match["port"] or 9092) < 65536:
+                raise ValueError("host:port is expected, or several separated by commas")
+        return servers
 
 
 class RedisSettings(Group):
@@ -350,8 +368,9 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         return Settings.model_validate(values)
     except ValidationError as exc:
         problems = "; ".join(
-            f"{variable_name(tuple(str(part) for part in error['loc']))}: {error['msg']}"
-            f" (got {error['input']!r})"
+            f"{variable_name(tuple(str(part) for part in error['loc']))}: "
+            f"{error['msg'].removeprefix('Value error, ')}"
+            f" (got {without_credentials(repr(error['input']))})"
             for error in exc.errors()
         )
         raise SettingsError(f"A setting is out of bounds. {problems}") from exc

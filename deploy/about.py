@@ -10,14 +10,14 @@ from typing import Annotated
 
 import typer
 from pydantic import BaseModel, SecretStr
-from rich.console import Console
 from rich.text import Text
 
-from common.cli import friendly_errors
+from common.cli import friendly_errors, output_console
 from common.errors import BackendMissingError, SettingsError
+from common.redaction import without_credentials
 from common.settings import Settings, load_settings
 from deploy import settings_docs
-from deploy.local.statefile import running_stack
+from deploy.local.statefile import look
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -42,7 +42,7 @@ def settings(
 
         SURGELINE_LOG__LEVEL=DEBUG surgeline settings
     """
-    console = Console(highlight=False)
+    console = output_console()
     if write:
         changed = settings_docs.write(REPOSITORY)
         console.print("wrote " + ", ".join(map(str, changed)) if changed else "already up to date")
@@ -62,19 +62,23 @@ def env(
 ) -> None:
     """Print `export` lines that lead any program to the running stack.
 
-    Commands of `surgeline` in the stack's own folder find it by themselves. For others:
+    Commands of `surgeline` in the stack's own folder find it by themselves. Secrets are not
+    printed. For others:
 
         eval "$(surgeline env)"
     """
     var_dir = var or load_settings().var_dir
-    state = running_stack(var_dir)
-    if state is None:
+    found = look(var_dir)
+    if found.state is None:
         raise BackendMissingError(
-            f"No stack runs in {var_dir}. Start one with `surgeline up`, or name its folder: "
-            "--var DIR."
+            (found.trouble or f"No stack runs in {var_dir}.")
+            + " Start one with `surgeline up`, or name its folder: --var DIR."
         )
-    for name, value in state.environment.items():
-        typer.echo(f"export {name}={shlex.quote(value)}")
+    for name, value in found.state.environment.items():
+        if without_credentials(value) == value:
+            typer.echo(f"export {name}={shlex.quote(value)}")
+        else:
+            typer.echo(f"# {name} holds a password, which is not printed: export it yourself")
 
 
 def _listing(values: Settings) -> Iterator[Text]:
@@ -96,4 +100,4 @@ def _value(values: BaseModel, path: tuple[str, ...]) -> str:
         value, default = getattr(value, part), getattr(default, part)
     if isinstance(value, SecretStr) and value != default:
         return "(set)"
-    return settings_docs.as_text(value)
+    return without_credentials(settings_docs.as_text(value))

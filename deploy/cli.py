@@ -1,122 +1,25 @@
-"""The ``surgeline`` command: one table of commands, each imported only when called."""
+"""``surgeline``: hands over to ``commands.py``, and has Ctrl-C in hand while that is imported."""
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import MutableMapping, Sequence
-from pathlib import Path
-from typing import ClassVar, Final
-
-import typer
-
-from common.cli import error_console
-from deploy.lazy import CommandEntry, LazyGroup
-
-TRY, ASK, LEARN, DATA = "Try it", "Ask it", "Models", "Data"
-PROVE = "Check and mend it"
-KNOW = "About this installation"
-
-COMMANDS: Final = (
-    CommandEntry(
-        "demo", "deploy.demo.command:demo", "Run everything once and show what it found.", TRY
-    ),
-    CommandEntry("up", "deploy.up:up", "Run broker, Valkey, detector and api until Ctrl-C.", TRY),
-    CommandEntry(
-        "replay", "producer.cli:replay", "Send recorded engines as a live fleet.", TRY, True
-    ),
-    CommandEntry("alerts", "api.cli:alerts", "List alerts, or follow them.", ASK, True),
-    CommandEntry("scores", "api.cli:scores", "List scores.", ASK, True),
-    CommandEntry(
-        "parity", "detector.tools.cli:parity", "Prove that live equals batch.", PROVE, True
-    ),
-    CommandEntry(
-        "whatif", "detector.tools.cli:whatif", "Replay under another rule or model.", PROVE, True
-    ),
-    CommandEntry(
-        "deadletter",
-        "detector.tools.cli:deadletter_app",
-        "List, show and retry unusable messages.",
-        PROVE,
-        True,
-    ),
-    CommandEntry("train", "models.cli:train", "Train a model and write its artifact.", LEARN),
-    CommandEntry(
-        "evaluate", "models.cli:evaluate", "Measure a model on engines it never saw.", LEARN
-    ),
-    CommandEntry("calibrate", "models.cli:calibrate", "Choose a model's thresholds anew.", LEARN),
-    CommandEntry("export", "models.cli:export", "Write a model's network, also in int8.", LEARN),
-    CommandEntry("card", "models.cli:card", "Write a model's card.", LEARN),
-    CommandEntry(
-        "promote", "models.cli:promote", "Put a model into production, if it is no worse.", LEARN
-    ),
-    CommandEntry("data", "producer.cli:data_app", "Fetch and check the C-MAPSS files.", DATA),
-    CommandEntry("simulate", "producer.cli:simulate", "Write simulated engines as files.", DATA),
-    CommandEntry("settings", "deploy.about:settings", "Show every setting and its value.", KNOW),
-    CommandEntry(
-        "env", "deploy.about:env", "Print how to reach the running stack, for `eval`.", KNOW
-    ),
-    CommandEntry("version", "deploy.about:version", "Print the version.", KNOW),
-)
-
-
-class SurgelineGroup(LazyGroup):
-    """All commands."""
-
-    entries: ClassVar[Sequence[CommandEntry]] = COMMANDS
-
-    @classmethod
-    def before(cls, entry: CommandEntry) -> None:
-        """Lead commands that talk to servers to the stack of ``surgeline up``, if one runs."""
-        if entry.uses_stack:
-            adopt_running_stack(os.environ)
-
-
-app = typer.Typer(
-    cls=SurgelineGroup,
-    add_completion=False,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-)
-
-
-@app.callback()
-def surgeline() -> None:
-    """Streaming anomaly detection for fleets of machines.
-
-    Start with [bold]surgeline demo[/]; then [bold]surgeline up[/] in one terminal and
-    [bold]surgeline replay[/] in another.
-    """
-
-
-def adopt_running_stack(environ: MutableMapping[str, str]) -> None:
-    """Fill in the addresses of the stack that runs in the var folder; what is set stays.
-
-    Does nothing if the user has named servers of their own: half of one stack and half of another
-    would be worse than none.
-    """
-    from deploy.local.statefile import leads_elsewhere, running_stack
-
-    if leads_elsewhere(environ):
-        return
-    var_dir = Path(environ.get("SURGELINE_VAR_DIR", "var"))
-    state = running_stack(var_dir)
-    if state is None:
-        return
-    for name, value in state.environment.items():
-        environ.setdefault(name, value)
-    error_console().print(f"[dim]using the running stack of {var_dir} (process {state.pid})[/]")
+from collections.abc import Callable
 
 
 def main() -> None:
     """Run the command line."""
-    # a reader that has seen enough (`surgeline scores | head`) is no error
     try:
-        app(prog_name="surgeline")
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        from common.entry import run_program
+    except KeyboardInterrupt:  # not even that was imported
+        sys.stderr.write("stopped.\n")
+        sys.exit(130)
+    run_program(_load)
+
+
+def _load() -> Callable[[], object]:
+    from deploy.commands import run
+
+    return run
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from common.nearest import suggestion
+
 
 @dataclass(frozen=True, slots=True)
 class CommandEntry:
@@ -64,6 +66,13 @@ class LazyGroup(TyperGroup):
     def list_commands(self, ctx: object) -> list[str]:
         """Return the names, in the order of the table."""
         return [entry.name for entry in self.entries]
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command; where there is none, name those most like what was typed."""
+        if self.get_command(ctx, args[0]) is None:
+            near = suggestion(args[0], self.list_commands(ctx))
+            ctx.fail(f"No such command {args[0]!r}.{near}")
+        return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: object, cmd_name: str) -> DeferredCommand | None:
         """Return a stand-in for the command."""

@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from common.cli import friendly_errors
+from common.cli import friendly_errors, output_console
 from common.settings import PREFIX, load_settings
 from deploy.local.logtail import LogTail
-from deploy.local.screen import SUPERVISOR, Screen, url_table
+from deploy.local.screen import SUPERVISOR, Screen, unfailing, url_table
 from deploy.local.stack import StackPlan, choose_addresses, empty_logs, forget
-from deploy.local.statefile import OWN_SERVERS, StackState, claimed, publish
+from deploy.local.statefile import OWN_SERVERS, Claim, StackState, claimed
+from deploy.local.statekeeper import StateKeeper
 from deploy.local.supervisor import Supervisor
 
 MAX_WORKERS = 16
@@ -57,8 +60,9 @@ def up(
     """
     settings = load_settings()
     var_dir = (var or settings.var_dir).absolute()
-    console = Console(highlight=False, soft_wrap=True)
-    with claimed(var_dir):
+    # a closed terminal, a full disk behind a redirection: neither may end the stack
+    console = output_console(unfailing(sys.stdout), soft_wrap=True)
+    with claimed(var_dir) as claim:
         if fresh:
             forget(var_dir)
         empty_logs(var_dir)
@@ -66,18 +70,26 @@ def up(
         for name in OWN_SERVERS:
             if name in plan.environ:
                 console.print(f"{name} is set; `surgeline up` starts a server of its own instead.")
-        asyncio.run(run_stack(plan, console))
+        asyncio.run(run_stack(plan, claim, console))
 
 
-async def run_stack(plan: StackPlan, console: Console) -> None:
+async def run_stack(plan: StackPlan, claim: Claim, console: Console) -> None:
     """Run a stack in the foreground until SIGINT, SIGTERM or SIGHUP.
+
+    Under ``nohup``, which has SIGHUP ignored, it goes on when its terminal closes.
 
     Raises:
         StackError: If it cannot be kept running. Nothing is left behind then either.
     """
     names = [spec.name for stage in plan.stages(0) for spec in stage]
     screen = Screen(console, {name: LogTail(plan.log(name)) for name in names})
-    supervisor = Supervisor(plan.stages, screen.say, lambda *now: _publish(plan, *now))
+    keeper = StateKeeper(claim, lambda sentence: screen.say(SUPERVISOR, sentence))
+    started_at = datetime.now(tz=UTC).replace(microsecond=0)
+
+    def on_change(boot: int, pids: Mapping[str, int]) -> None:
+        keeper.publish(_state(plan, boot, pids, started_at))
+
+    supervisor = Supervisor(plan.stages, screen.say, on_change, room=plan.lack_of_room)
 
     def stop() -> None:
         screen.say(SUPERVISOR, "stopping; once more to stop at once")
@@ -85,15 +97,18 @@ async def run_stack(plan: StackPlan, console: Console) -> None:
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, stop)
-    following = asyncio.create_task(screen.follow())
-    announcing = asyncio.create_task(_announce(supervisor, plan, screen))
+        if number is signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN:
+            loop.add_signal_handler(number, stop)
+    beside = [
+        asyncio.create_task(work)
+        for work in (screen.follow(), keeper.keep(), _announce(supervisor, plan, screen))
+    ]
     try:
         await supervisor.run()
     finally:
-        announcing.cancel()
-        following.cancel()
-        await asyncio.gather(following, announcing, return_exceptions=True)
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
     screen.say(SUPERVISOR, "all stopped")
 
 
@@ -105,11 +120,14 @@ async def _announce(supervisor: Supervisor, plan: StackPlan, screen: Screen) -> 
     screen.say(SUPERVISOR, "Ctrl-C stops everything. Topics are in memory only.")
 
 
-def _publish(plan: StackPlan, boot: int, pids: Mapping[str, int]) -> None:
-    state = StackState(
-        pid=os.getpid(), urls=plan.urls, environment=plan.environment(boot), processes=dict(pids)
+def _state(plan: StackPlan, boot: int, pids: Mapping[str, int], started_at: datetime) -> StackState:
+    return StackState(
+        pid=os.getpid(),
+        urls=plan.urls,
+        environment=plan.environment(boot),
+        processes=dict(pids),
+        started_at=started_at,
     )
-    publish(plan.var_dir, state)
 
 
 def _port(option: int | None) -> int | None:

@@ -110,18 +110,13 @@ class StateKeeper:
     async def _notices_new_life(self, source: SourceBatch, stored: Stored) -> bool:
         """Look whether the topic is still the one the states speak of; if not, say so in the store.
 
-        It is asked once after each assignment, and whenever there is doubt: a batch begins behind
-        what is applied (a redelivery, or offsets that began anew), or the topic has another id.
+        Its id tells, where the broker has one. Else it is looked at once after each assignment, and
+        whenever a batch begins behind what is applied: a redelivery, or offsets that began anew.
         """
         doubtful = {
             partition: known
             for partition, known in stored.progress.items()
-            if known.next_offset
-            and (
-                partition not in self._known
-                or source.spans[partition].begin < known.next_offset
-                or (source.topic_id and known.topic_id and source.topic_id != known.topic_id)
-            )
+            if known.next_offset and self._doubts(source, partition, known)
         }
         self._known.update(source.spans)
         if not doubtful:
@@ -143,6 +138,11 @@ class StateKeeper:
                 partial(self._states.write, {}, {partition: NextProgress(anew, known)}),
             )
         return bool(look.gone)
+
+    def _doubts(self, source: SourceBatch, partition: int, known: Progress) -> bool:
+        if source.topic_id and known.topic_id:
+            return source.topic_id != known.topic_id
+        return partition not in self._known or source.spans[partition].begin < known.next_offset
 
     async def _replaces_unreadable(self, batch: DecodedBatch, stored: Stored) -> bool:
         by_partition: dict[int, dict[AssetRun, Any]] = {}
@@ -189,10 +189,7 @@ class StateKeeper:
                 self._known.discard(partition)  # it is noticed when the store is read next
             else:
                 logger.exception("the past was deleted: assets warm up again", partition=partition)
-                beginning = Progress(end, topic_id=look.topic_id)
-                stored = await self._states.read([], [partition])
-                before = stored.progress.get(partition)
-                await self._states.write({}, {partition: NextProgress(beginning, before)})
+                await self._stand_at(partition, Progress(end, topic_id=source.topic_id))
 
     async def _catches_up(self, source: SourceBatch, partition: int, known: Progress) -> None:
         """Give readings of a topic made anew their outputs, up to where the batch begins."""
@@ -204,6 +201,22 @@ class StateKeeper:
             end=end,
         )
         begin = known.next_offset
+        try:
+            await self._read_anew(source, partition, begin, end)
+        except BackendUnavailableError:
+            look = await self._history.look_back({partition: Progress(end)})
+            if partition not in look.gone:
+                raise
+            # what is in hand is of the topic that is gone: it is not waited for
+            await self._stand_at(partition, Progress(end, known.life))
+
+    async def _stand_at(self, partition: int, progress: Progress) -> None:
+        """Let a partition's states count as reaching so far, whatever they are."""
+        stored = await self._states.read([], [partition])
+        before = stored.progress.get(partition)
+        await self._states.write({}, {partition: NextProgress(progress, before)})
+
+    async def _read_anew(self, source: SourceBatch, partition: int, begin: int, end: int) -> None:
         async with aclosing(self._history.read(partition, begin, end)) as history:
             async for records in history:
                 after = records[-1].position.offset + 1

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
-from common.cli import friendly_errors
+from common.atomic_file import write_text
+from common.cli import friendly_errors, output_console
 from common.errors import ArtifactError, UserError
 from models.cli_support import (
     RULE_HELP,
@@ -112,7 +112,7 @@ def export(
         small = quantise(model, prepared)
         save_artifact(small, out / small.manifest.name)
         _written(out / small.manifest.name)
-        Console(highlight=False).print(precision_table(compare_precisions(model, small, prepared)))
+        output_console().print(precision_table(compare_precisions(model, small, prepared)))
 
 
 @friendly_errors
@@ -139,10 +139,7 @@ def card(
     name = model.manifest.training.dataset
     text = write_card(model, _training_file(model, None, data_dir), _test_file(name, data_dir))
     path = out or artifact_folder(artifact) / "CARD.md"
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as exc:
-        raise UserError(f"{path} cannot be written: {exc.strerror}.") from exc
+    write_text(path, text)
     _written(path)
 
 
@@ -160,4 +157,4 @@ def _test_file(name: str, data_dir: Path | None) -> Dataset | None:
 
 
 def _written(path: Path) -> None:
-    Console().print(f"written to  {path}", highlight=False, soft_wrap=True, markup=False)
+    output_console().print(f"written to  {path}", soft_wrap=True)

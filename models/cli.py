@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from common.cli import error_console, friendly_errors
+from common.atomic_file import write_report
+from common.cli import error_console, friendly_errors, output_console
 from common.errors import DatasetError, UserError
 from models.artifact_cli import calibrate, card, export
 from models.cli_support import (
@@ -30,7 +30,6 @@ from models.cli_support import (
     prepare,
     require,
     show_artifact,
-    write_json,
 )
 from models.tracking.command import open_tracker, promote
 
@@ -135,11 +134,11 @@ def train(
     save_artifact(artifact, folder)
     show_artifact(artifact)
     if not is_published(training_data):
-        Console().print(tables.UNPUBLISHED_NOTE, style="bold")
-    Console().print(f"written to  {folder}", highlight=False, soft_wrap=True, markup=False)
+        output_console().print(tables.UNPUBLISHED_NOTE, style="bold")
+    output_console().print(f"written to  {folder}", soft_wrap=True)
     if tracker:
         run_id = tracker.keep(artifact, training_data)
-        Console().print(f"tracked as  {run_id}", highlight=False, soft_wrap=True, markup=False)
+        output_console().print(f"tracked as  {run_id}", soft_wrap=True)
 
 
 @app.command()
@@ -209,7 +208,7 @@ def evaluate(
     others = [*(load_artifact(other) for other in also or []), *companions(model)]
     prepared = prepare(training_data) if training_data else None
     comparison = compare(model, prepared, measured, others)
-    console = Console(highlight=False)
+    console = output_console()
     show_artifact(model)
     if prepared and model.manifest.training.data_sha256 != prepared.sha256:
         console.print(
@@ -233,14 +232,14 @@ def evaluate(
         console.print(tables.UNPUBLISHED_NOTE, style="bold")
     if json_path:
         report = tables.report_json(model, comparison, numbers, spreads)
-        write_json(json_path, report | ci95(uncertainty))
+        write_report(json_path, report | ci95(uncertainty))
     if html_path:
         arguments = ["evaluate", "--dataset", dataset, "--split", split.value]
         arguments += ["--bootstrap", str(bootstrap), "--html", html_path.name]
         arguments += ["--artifact", artifact] if artifact else []
         arguments += [part for other in also or [] for part in ("--also", other)]
         write_html(html_path, model, prepared, comparison, uncertainty, arguments)
-        console.print(f"report: {html_path}", soft_wrap=True, markup=False)
+        console.print(f"report: {html_path}", soft_wrap=True)
 
 
 def _seed_spreads(
@@ -298,7 +297,7 @@ def _engines(
     try:
         return load(name, "train", data_dir), measured
     except DatasetError as exc:
-        error_console().print(f"No baselines: {exc}", style="yellow", highlight=False)
+        error_console().print(f"No baselines: {exc}", style="yellow")
         return None, measured
 
 

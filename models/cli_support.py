@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
+from common.cli import output_console
 from common.errors import ArtifactError, UserError
+from common.extras import how_to_install
 from common.settings import load_settings
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def show_artifact(artifact: Artifact) -> None:
     from models.tables import artifact_lines
 
     for line in artifact_lines(artifact):
-        Console().print(line, highlight=False, soft_wrap=True, markup=False)
+        output_console().print(line, soft_wrap=True)
 
 
 def require(command: str, *modules: str) -> None:
@@ -61,8 +61,8 @@ def require(command: str, *modules: str) -> None:
     missing = [module for module in modules if importlib.util.find_spec(module) is None]
     if missing:
         raise UserError(
-            f"`surgeline {command}` needs {', '.join(missing)}, not installed here. Install with "
-            "pip install 'surgeline[train]'"
+            f"`surgeline {command}` needs {', '.join(missing)}, not installed here. "
+            + how_to_install("train")
         )
 
 
@@ -85,14 +85,6 @@ def check_folder(folder: Path) -> None:
         raise ArtifactError(
             f"{folder} cannot be made: {exc.strerror}. Choose another folder with --out."
         ) from exc
-
-
-def write_json(path: Path, report: object) -> None:
-    """Write a report."""
-    try:
-        path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    except OSError as exc:
-        raise UserError(f"{path} cannot be written: {exc.strerror}.") from exc
 
 
 def parse_rule_option(option: str, text: str) -> Rule:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import typer
+from collections.abc import Callable
 
-from producer.cli import data_app, replay, simulate
+from common.entry import run_program
 
-app = typer.Typer(
-    help="Recorded or simulated engines to the stream.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
-)
-app.command("replay")(replay)
-app.command("simulate")(simulate)
-app.add_typer(data_app, name="data")
+
+def load() -> Callable[[], object]:
+    """Import the program."""
+    from producer.programs import app
+
+    return app
+
 
 if __name__ == "__main__":
-    app()
+    run_program(load)

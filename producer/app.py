@@ -12,16 +12,16 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Final, TypeVar
 
 from common.clock import Clock
-from common.cmapss import Dataset, load_dataset
-from common.cmapss_files import Split
+from common.cmapss import load_dataset
+from common.cmapss_files import Split, file_name
 from common.errors import UserError
 from common.kafka import ensure_topics
-from common.records import utc_text
+from common.records import require_wire_times, utc_text
 from common.settings import KafkaSettings
 from producer.adapters.kafka_history import KafkaRunHistory
 from producer.adapters.kafka_publisher import KafkaReadingPublisher
@@ -124,6 +124,7 @@ def plan_replay(request: ReplayRequest, data_dir: Path, now: datetime) -> Replay
     """
     simulated = request.dataset.upper() == SIMULATED_NAME
     name = SIMULATED_NAME if simulated else request.dataset
+    file_name(name, request.split)  # a name that is none is not the run id's fault
     pace = parse_speed(request.speed)
     start = parse_start(request.start, now)
     interval = parse_duration(request.cycle_interval)
@@ -136,7 +137,11 @@ def plan_replay(request: ReplayRequest, data_dir: Path, now: datetime) -> Replay
     else:
         dataset = load_dataset(data_dir, name, request.split)
         units = parse_engines(request.engines, len(dataset.engines))
-    _check_last_timestamp(dataset, start, interval)
+    try:
+        longest = max(len(dataset.engines[unit - 1]) for unit in units)
+        require_wire_times(start, interval, longest)
+    except ValueError as exc:
+        raise UserError(f"{exc} (--start, --cycle-interval)") from exc
     return ReplayPlan(
         fleet=Fleet(dataset, units, run_id, start, interval),
         pace=pace,
@@ -186,17 +191,6 @@ async def run_replay(
         )
     state = ReplayState.DONE if sent.finished else ReplayState.STOPPED
     return ReplayResult(replace(progress, sent=sent.rows, state=state), sent.seconds)
-
-
-def _check_last_timestamp(dataset: Dataset, start: datetime, interval: timedelta) -> None:
-    longest = max(len(engine) for engine in dataset.engines)
-    try:
-        start + (longest - 1) * interval
-    except OverflowError as exc:
-        raise UserError(
-            f"{longest} cycles of {format_duration(interval)} from {utc_text(start)} run past the "
-            "year 9999. Choose an earlier --start or a shorter --cycle-interval."
-        ) from exc
 
 
 async def _history(plan: ReplayPlan, settings: KafkaSettings) -> Mapping[str, AssetHistory]:

@@ -1,10 +1,10 @@
-"""Writes a file whole or not at all: a reader never sees half of it, whatever dies when."""
+"""Writes a data file whole or not at all, readable for everybody."""
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
+from common.atomic_file import PUBLIC, replace_file
 from common.errors import DatasetError
 
 
@@ -17,20 +17,7 @@ def write_atomically(path: Path, content: bytes) -> None:
         DatasetError: If it cannot be written; an older file of that name is then untouched.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as unfinished:
-            temporary = Path(unfinished.name)
-            try:
-                unfinished.write(content)
-                unfinished.flush()
-                # temporary files are private; what is published has the usual permissions
-                temporary.chmod(0o644)
-                temporary.replace(path)
-            except BaseException:
-                temporary.unlink(missing_ok=True)
-                raise
+        replace_file(path, content, PUBLIC)
     except OSError as exc:
         raise DatasetError(
             f"{path} cannot be written: {exc.strerror or exc}. Choose another folder."

@@ -1,6 +1,6 @@
 """The producer's commands: ``replay`` and ``simulate`` here, ``data`` in ``data_cli.py``.
 
-Plain functions for Typer, mounted by ``producer/__main__.py`` and by ``surgeline``. What they need
+Plain functions for Typer, mounted by ``producer/programs.py`` and by ``surgeline``. What they need
 beyond Typer is imported when they run, so that ``--help`` stays quick.
 """
 
@@ -13,9 +13,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from common.cli import FAILURE_EXIT, INTERRUPTED_EXIT, error_console, friendly_errors
+from common.cli import (
+    FAILURE_EXIT,
+    INTERRUPTED_EXIT,
+    error_console,
+    friendly_errors,
+    output_console,
+)
 from common.cmapss_files import Split
 from common.errors import BackendError, SurgelineError
+from common.redaction import without_credentials
 from common.settings import LogSettings, load_settings
 from producer.data_cli import data_app
 
@@ -118,8 +125,6 @@ def simulate(
 
     Example: `surgeline simulate --engines 20 --seed 0 --out data/simulated`
     """
-    from rich.console import Console
-
     from producer import simulator
 
     splits: dict[WrittenSplits, tuple[Split, ...]] = {
@@ -130,7 +135,7 @@ def simulate(
     for wanted in splits[split]:
         fleet = simulator.simulate(engines, seed, wanted)
         for path in simulator.write_dataset(fleet, out):
-            Console(soft_wrap=True, highlight=False).print(
+            output_console(soft_wrap=True).print(
                 f"{path}: {engines} simulated engines, seed {seed}", markup=False
             )
 
@@ -160,7 +165,9 @@ def _run(request: ReplayRequest, reporter: Reporter) -> tuple[ReplayResult, Repl
         result = asyncio.run(run_replay(plan, settings.kafka, clock, report))
         reporter.report(result.progress)
     except SurgelineError as exc:
-        reporter.report(replace(latest, state=ReplayState.FAILED, error=str(exc)))
+        reporter.report(
+            replace(latest, state=ReplayState.FAILED, error=without_credentials(str(exc)))
+        )
         if isinstance(exc, BackendError):
             _tell_unfinished("unfinished", plan, latest)
         raise
@@ -177,7 +184,6 @@ def _tell_unfinished(how: str, plan: ReplayPlan, progress: ReplayProgress) -> No
     error_console().print(
         f"{how}: run {progress.run_id}, {progress.sent} readings sent{there}, {left} of "
         f"{progress.total} are left. Continue with:\n{plan.command}",
-        markup=False,
     )
 
 
@@ -199,7 +205,6 @@ def _tell_result(plan: ReplayPlan, result: ReplayResult, *, quiet: bool) -> None
         console.print(
             f"run {progress.run_id}: all {progress.total} readings are on the topic, "
             "nothing to send",
-            markup=False,
         )
         return
     there = f" ({progress.skipped} were there before)" if progress.skipped else ""
@@ -207,7 +212,6 @@ def _tell_result(plan: ReplayPlan, result: ReplayResult, *, quiet: bool) -> None
     console.print(
         f"run {progress.run_id}: {progress.sent} readings sent{there}, "
         f"{len(plan.fleet.units)} engines, {result.seconds:.2f} s, {rate:,.0f} rows/s",
-        markup=False,
     )
 
 
@@ -220,7 +224,6 @@ def _warn_if_not_published(plan: ReplayPlan) -> None:
         error_console().print(
             f"warning: {published.name} is not the file NASA published (its sha256 differs); "
             "`surgeline data check` lists all files",
-            markup=False,
         )
 
 

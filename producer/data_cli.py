@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from common.cli import error_console, friendly_errors
+from common.cli import error_console, friendly_errors, output_console
 from common.errors import DatasetError
 from common.settings import load_settings
 
@@ -40,7 +40,6 @@ def fetch(
     Examples: `surgeline data fetch`, or `surgeline data fetch --dir /srv/cmapss --url
     http://mirror.example/CMAPSSData.zip`
     """
-    from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
     from producer import download
@@ -60,10 +59,9 @@ def fetch(
     finally:
         if bar.tasks:
             bar.stop()
-    Console(soft_wrap=True, highlight=False).print(
+    output_console(soft_wrap=True).print(
         f"{report.folder}: {len(report.written)} files written, {len(report.kept)} were there; "
         "all verified",
-        markup=False,
     )
 
 
@@ -81,7 +79,6 @@ def check(
 
     Example: `surgeline data check`
     """
-    from rich.console import Console
     from rich.table import Table
 
     from producer.download import FileState
@@ -92,7 +89,7 @@ def check(
     table = Table("file", "state", title=str(target), title_justify="left")
     for name, state in states.items():
         table.add_row(name, state.value)
-    Console(highlight=False).print(table)
+    output_console().print(table)
     damaged = [name for name, state in states.items() if state is FileState.DAMAGED]
     if damaged:
         raise DatasetError(

@@ -17,10 +17,9 @@ from typing import Annotated, Final
 import numpy as np
 import typer
 from numpy.typing import NDArray
-from rich.console import Console
 
 from common.channels import SENSOR_NAMES
-from common.cli import friendly_errors
+from common.cli import friendly_errors, output_console
 from common.cmapss import Dataset, load_dataset
 from common.cmapss_files import file_name, find_file, read_bytes
 from common.errors import DatasetError
@@ -217,7 +216,7 @@ def main(
     constants = estimate(dataset, decimals_of(read_bytes(path)))
     lines = (f'"{name}": {json.dumps(value)}' for name, value in constants.model_dump().items())
     write_atomically(out, ("{\n" + ",\n".join(lines) + "\n}\n").encode())
-    Console().print(
+    output_console().print(
         f"{out}: {len(constants.engine_factors)} factors from {len(dataset.engines)} engines"
     )
 

@@ -31,7 +31,7 @@ class Pace:
 
     def __str__(self) -> str:
         """Return the text a user would type: ``60x`` or ``max``."""
-        return "max" if self.factor is None else f"{self.factor:g}x"
+        return "max" if self.factor is None else f"{self.factor!r}".removesuffix(".0") + "x"
 
 
 def due_until(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +26,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from common.clock import SystemClock
 from common.errors import BackendError, BackendRefusedError, BackendUnavailableError, SettingsError
+from common.extras import how_to_install
 from common.retry import Backoff, retrying
 from common.settings import AlertHistorySettings
 
@@ -110,6 +112,11 @@ def _checked_url(settings: AlertHistorySettings) -> URL:
 
 def _engine(url: URL, timeout_s: float) -> AsyncEngine:
     if url.drivername.startswith("postgresql"):
+        if find_spec("asyncpg") is None:
+            raise SettingsError(
+                "SURGELINE_ALERTS__URL names PostgreSQL, whose driver asyncpg is not installed. "
+                + how_to_install("postgres")
+            )
         return create_async_engine(
             url,
             pool_timeout=timeout_s,

@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,9 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
-from common.cli import error_console, friendly_errors
+from common.cli import error_console, friendly_errors, output_console
 from common.errors import StackError
 from common.settings import load_settings
 from deploy.local.programs import free_port
@@ -83,13 +83,12 @@ def demo(
         now=datetime.now(tz=UTC),
     )
     if source.notice:
-        error_console().print(source.notice, style="yellow", markup=False)
+        error_console().print(source.notice, style="yellow")
     with _folder(var) as var_dir:
         report = _run(source, var_dir, workers, speed)
-        if json_path is not None:
-            write_json(report, json_path)
-    console = Console(highlight=False)
-    show(report, console)
+    show(report, output_console())
+    if json_path is not None:
+        write_json(report, json_path)
     if report.mismatch:
         raise StackError(f"The counts do not add up: {report.mismatch}.")
 
@@ -97,6 +96,7 @@ def demo(
 def _run(source: DemoSource, var_dir: Path, workers: int, speed: str) -> DemoReport:
     from deploy.demo.run import DemoRun
     from deploy.demo.view import DemoView
+    from deploy.local.screen import unfailing
     from deploy.local.stack import StackPlan, choose_addresses, empty_logs
     from deploy.local.statefile import claimed
 
@@ -107,7 +107,9 @@ def _run(source: DemoSource, var_dir: Path, workers: int, speed: str) -> DemoRep
             asyncio.get_running_loop().add_signal_handler(number, work.cancel)
         return await DemoRun(plan, source, speed, view).run()
 
-    with claimed(var_dir), DemoView(error_console()) as view:
+    # a closed terminal does not end the stack half-way
+    console = output_console(unfailing(sys.stderr), soft_wrap=True)
+    with claimed(var_dir), DemoView(console) as view:
         empty_logs(var_dir)
         plan = StackPlan.of(var_dir, choose_addresses(workers, free_port()), os.environ)
         try:

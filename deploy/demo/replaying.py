@@ -17,7 +17,7 @@ from common.errors import StackError, UserError
 from deploy.local import launch
 from deploy.local.boot import USER_ERROR_EXIT
 from deploy.local.logtail import last_lines
-from deploy.local.process import BARE_PYTHON, describe_exit
+from deploy.local.process import BARE_PYTHON, describe_exit, open_log
 
 PRODUCER: Final = (sys.executable, "-m", "producer")
 
@@ -70,8 +70,11 @@ async def run_replay(
         UserError: If it refused its arguments or settings; holds its words.
         StackError: If it failed otherwise.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as sink:
+    try:
+        sink = open_log(log)
+    except OSError as exc:
+        raise UserError(f"{log} cannot be written: {exc.strerror}.") from exc
+    try:
         process = await asyncio.create_subprocess_exec(
             *BARE_PYTHON,
             launch.__file__,
@@ -84,6 +87,8 @@ async def run_replay(
             env=dict(environment),
             start_new_session=True,
         )
+    finally:
+        os.close(sink)
     assert process.stdout is not None  # noqa: S101 - asked for as a pipe above
     try:
         async for text in process.stdout:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from common.errors import UserError
+from common.atomic_file import write_report
 from common.records import ChannelShare
 from deploy.demo.findings import EngineFinding
 from detector.tools.parity import ParityReport
@@ -76,13 +75,7 @@ def write_json(report: DemoReport, path: Path) -> None:
     entries = asdict(report) | {"parity": report.parity.as_json()}
     for entry, engine in zip(entries["engines"], report.engines, strict=True):
         entry["top_sensors"] = [share.model_dump() for share in engine.top_sensors]
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_name(path.name + ".tmp")
-        fresh.write_text(json.dumps(entries, indent=2) + "\n", encoding="utf-8")
-        fresh.replace(path)
-    except OSError as exc:
-        raise UserError(f"{path} cannot be written: {exc.strerror}.") from exc
+    write_report(path, entries)
 
 
 def show(report: DemoReport, console: Console) -> None:

@@ -21,7 +21,15 @@ USER_ERROR_EXIT: Final = 2
 
 Stages = Sequence[Sequence[ChildSpec]]
 Say = Callable[[str, str], None]
-"""Told a child's name (or ``surgeline``) and a sentence."""
+"""Told a child's name (or ``surgeline``) and a sentence. Never raises."""
+
+Room = Callable[[], str | None]
+"""Says why no child can work now; none if nothing stands in the way. Never raises."""
+
+
+def unlimited_room() -> str | None:
+    """Return none: nothing stands in the way."""
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +72,8 @@ class Boot:
         policy: How patient to be.
         say: Told what happens.
         on_change: Told the process ids by name whenever a child started or ended.
+        room: Says why no child can work now (the disk is full, say); none if nothing stands in the
+            way. While it does, a child that crashes is tried again for as long as it takes.
     """
 
     def __init__(
@@ -74,6 +84,7 @@ class Boot:
         policy: RestartPolicy,
         say: Say,
         on_change: Callable[[Mapping[str, int]], None],
+        room: Room = unlimited_room,
     ) -> None:
         self._stages = stages
         self._guardian = guardian
@@ -81,6 +92,7 @@ class Boot:
         self._policy = policy
         self._say = say
         self._on_change = on_change
+        self._room = room
         self._children: dict[str, Child] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._end: asyncio.Future[VitalLoss | StackError | None]
@@ -145,15 +157,24 @@ class Boot:
                 self._finish(VitalLoss(spec.name, ended.why, ended.lived_s))
                 return
             wait_s = crashes.next_wait_s(ended.lived_s) if ended.worth_a_retry else None
-            if wait_s is None:
+            obstacle = self._room()
+            if obstacle is None and wait_s is None:
                 self._finish(StackError(_obituary(spec, ended.why)))
                 return
-            self._say(spec.name, f"stopped ({ended.why}); starting again in {wait_s:g} s")
+            if wait_s is None:
+                crashes, wait_s = CrashCount(self._policy), self._policy.max_s
+            because = "" if obstacle is None else f" ({obstacle})"
+            self._say(spec.name, f"stopped ({ended.why}); starting again in {wait_s:g} s{because}")
             await asyncio.sleep(wait_s)
 
     async def _live_once(self, spec: ChildSpec, ready: asyncio.Event) -> _Ended:
         """Run one child to its end, or to the deadline by which it should have been ready."""
-        child = await Child.start(spec, self._guardian)
+        try:
+            child = await Child.start(spec, self._guardian)
+        except OSError as exc:
+            return _Ended(f"it cannot be started: {exc.strerror}", 0.0, worth_a_retry=True)
+        if child.unlogged:
+            self._say(spec.name, f"{spec.log} cannot be written ({child.unlogged}); output is lost")
         self._note(spec.name, child)
         obstacle = await self._obstacle(child)
         if obstacle is None:

@@ -6,6 +6,7 @@ them, and what they said last survives us.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -36,7 +37,7 @@ class LogTail:
             with self._path.open("rb") as file:
                 file.seek(self._position)
                 block = file.read(READ_BYTES)
-        except FileNotFoundError:
+        except OSError:  # not there yet, or its folder is gone or closed to us
             return []
         self._position += len(block)
         *lines, self._partial = (self._partial + block).split(b"\n")
@@ -47,15 +48,17 @@ class LogTail:
 
         The writer appends, so it goes on at the start of the emptied file.
         """
-        if self._position > MAX_LOG_BYTES and self._path.stat().st_size == self._position:
-            os.truncate(self._path, 0)
-            self._position = 0
+        # a file that cannot be emptied now is tried again at the next call
+        with contextlib.suppress(OSError):
+            if self._position > MAX_LOG_BYTES and self._path.stat().st_size == self._position:
+                os.truncate(self._path, 0)
+                self._position = 0
 
 
 def last_lines(path: Path, count: int = 20) -> list[str]:
-    """Return the last lines of a log file; none if there is no such file."""
+    """Return the last lines of a log file; none if there is no such file to read."""
     try:
         text = path.read_bytes()[-READ_BYTES:].decode(errors="replace")
-    except FileNotFoundError:
+    except OSError:
         return []
     return text.splitlines()[-count:]

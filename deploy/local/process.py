@@ -16,8 +16,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from common.atomic_file import PRIVATE
 from deploy.local import guardian, launch
 from deploy.local.health import HealthCheck
+from deploy.local.statefile import PRIVATE_FOLDER
 
 BARE_PYTHON = (sys.executable, "-I", "-S")
 """No site-packages: the two scripts need none, and start in about 15 ms."""
@@ -86,10 +88,14 @@ class Child:
     Attributes:
         spec: How.
         pid: Its id, and that of its process group and session.
+        unlogged: Why its output is lost; none if it goes to its log.
     """
 
-    def __init__(self, spec: ChildSpec, process: Process, guardian_: Guardian) -> None:
+    def __init__(
+        self, spec: ChildSpec, process: Process, guardian_: Guardian, unlogged: str | None = None
+    ) -> None:
         self.spec = spec
+        self.unlogged = unlogged
         self.pid = process.pid
         self._process = process
         self._guardian = guardian_
@@ -97,9 +103,20 @@ class Child:
 
     @classmethod
     async def start(cls, spec: ChildSpec, guardian_: Guardian) -> Self:
-        """Start ``spec``; on return it runs, which does not mean that it is ready."""
-        spec.log.parent.mkdir(parents=True, exist_ok=True)
-        with spec.log.open("ab") as log:
+        """Start ``spec``; on return it runs, which does not mean that it is ready.
+
+        A log that cannot be opened is no reason not to: its output is then lost.
+
+        Raises:
+            OSError: If the system cannot start another process now.
+        """
+        unlogged = None
+        try:
+            log = open_log(spec.log)
+        except OSError as exc:
+            unlogged = exc.strerror or str(exc)
+            log = os.open(os.devnull, os.O_WRONLY)
+        try:
             process = await asyncio.create_subprocess_exec(
                 *BARE_PYTHON,
                 launch.__file__,
@@ -111,8 +128,10 @@ class Child:
                 env=dict(spec.environment),
                 start_new_session=True,
             )
+        finally:
+            os.close(log)
         guardian_.watch(process.pid)
-        return cls(spec, process, guardian_)
+        return cls(spec, process, guardian_, unlogged)
 
     @property
     def lived_s(self) -> float:
@@ -141,6 +160,16 @@ class Child:
         # macOS answers EPERM, not ESRCH, for a group of which only a zombie is left
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signum)
+
+
+def open_log(path: Path) -> int:
+    """Open a log to append to. It may name servers with their passwords: only we may read it.
+
+    Raises:
+        OSError: If it cannot be opened.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=PRIVATE_FOLDER)
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, PRIVATE)
 
 
 def describe_exit(code: int) -> str:

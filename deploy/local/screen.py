@@ -3,18 +3,63 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import io
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, TextIO, cast
 
 from rich.console import Console
+from rich.style import Style
 from rich.table import Table
-from rich.text import Text
+from rich.text import Span, Text
 
+from common.redaction import without_credentials
 from deploy.local.logtail import LogTail
 
 SUPERVISOR: Final = "surgeline"
 COLOURS: Final = ("cyan", "magenta", "green", "yellow", "blue", "bright_cyan", "bright_magenta")
 POLL_S: Final = 0.15
+
+
+def unfailing(stream: TextIO) -> TextIO:
+    """Return a stream whose writes never raise: what cannot be written is lost."""
+    return cast("TextIO", _UnfailingStream(stream))
+
+
+class _UnfailingStream(io.TextIOBase):
+    """A stream whose writes never raise: what cannot be written is lost.
+
+    Args:
+        stream: Where to; it may be closed, full or without a reader at any time.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self._stream = stream
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override] # an attribute there, read-only here
+        """The stream's."""
+        return self._stream.encoding
+
+    def isatty(self) -> bool:
+        """Whether it is a terminal."""
+        return self._stream.isatty()
+
+    def fileno(self) -> int:
+        """The stream's descriptor."""
+        return self._stream.fileno()
+
+    def write(self, text: str) -> int:
+        """Write what can be written."""
+        # ValueError: the stream was closed; UnicodeError is one, too
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.write(text)
+            self._stream.flush()
+        return len(text)
+
+    def flush(self) -> None:
+        """Do nothing: every write is flushed."""
 
 
 class Screen:
@@ -44,7 +89,7 @@ class Screen:
         """Print what was logged since the last call."""
         for name, tail in self._tails.items():
             for line in tail.new_lines():
-                self._line(name, Text.from_ansi(line))
+                self._line(name, _log_text(line))
             tail.bound()
 
     async def follow(self) -> None:
@@ -59,6 +104,17 @@ class Screen:
     def _line(self, name: str, text: Text) -> None:
         prefix = Text(f"{name:<{self._width}} | ", style=self._colours.get(name, "bold white"))
         self._console.print(prefix + text)
+
+
+def _log_text(line: str) -> Text:
+    """Return a line of a log with its own colours, without passwords and without links."""
+    text = Text.from_ansi(without_credentials(line))
+    text.spans = [
+        Span(span.start, span.end, span.style.update_link(None))
+        for span in text.spans
+        if isinstance(span.style, Style)
+    ]
+    return text
 
 
 def url_table(urls: Mapping[str, str]) -> Table:

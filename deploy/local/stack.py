@@ -7,6 +7,7 @@ key prefix of its own: offsets in an asset's state belong to one life of the top
 from __future__ import annotations
 
 import sys
+import tempfile
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,10 +28,13 @@ from deploy.local.programs import (
     is_free,
     valkey_command,
 )
+from deploy.local.statefile import PRIVATE_FOLDER
 
 DEFAULT_API_PORT: Final = 8080
 STORE_FILES: Final = ("scores.db", "alerts.db")
 LOG_FOLDER: Final = "logs"
+PROBE_BYTES: Final = 64 * 1024
+"""A SQLite store needs about as much to open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +192,17 @@ class StackPlan:
         """Return the log file of a process."""
         return self.var_dir / LOG_FOLDER / f"{name}.log"
 
+    def lack_of_room(self) -> str | None:
+        """Return why no process can work in the folder now; none if it can be written to."""
+        try:
+            self.var_dir.mkdir(parents=True, exist_ok=True, mode=PRIVATE_FOLDER)
+            with tempfile.NamedTemporaryFile(dir=self.var_dir, prefix=".room.") as probe:
+                probe.write(bytes(PROBE_BYTES))
+                probe.flush()
+        except OSError as exc:
+            return f"{self.var_dir} cannot be written to: {exc.strerror}"
+        return None
+
     def _server_specs(self) -> list[ChildSpec]:
         environment = {name: v for name, v in self.environ.items() if not name.startswith(PREFIX)}
         commands = {
@@ -210,16 +225,34 @@ class StackPlan:
 
 
 def forget(var_dir: Path) -> None:
-    """Delete the stores that a stack made in a folder."""
+    """Delete the stores that a stack made in a folder.
+
+    Raises:
+        UserError: If one cannot be deleted.
+    """
     for name in STORE_FILES:
         for suffix in ("", "-wal", "-shm"):
-            (var_dir / f"{name}{suffix}").unlink(missing_ok=True)
+            _delete(var_dir / f"{name}{suffix}")
 
 
 def empty_logs(var_dir: Path) -> None:
-    """Delete the logs of the stack that ran before in a folder."""
+    """Delete the logs of the stack that ran before in a folder.
+
+    Raises:
+        UserError: If one cannot be deleted.
+    """
     for log in (var_dir / LOG_FOLDER).glob("*.log"):
-        log.unlink()
+        _delete(log)
+
+
+def _delete(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as exc:
+        raise UserError(
+            f"{path} cannot be deleted: {exc.strerror}. Delete it, or give another folder: "
+            "--var DIR."
+        ) from exc
 
 
 def _settings_without_secrets() -> set[str]:

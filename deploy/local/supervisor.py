@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from common.errors import StackError
-from deploy.local.boot import Boot, Orders, Say, Stages
+from deploy.local.boot import Boot, Orders, Room, Say, Stages, unlimited_room
 from deploy.local.process import Guardian
 from deploy.local.restarts import CrashCount, RestartPolicy
 
@@ -29,6 +29,7 @@ class Supervisor:
         say: Told what happens.
         on_change: Told boot and process ids by name whenever a child started or ended.
         policy: How patient to be.
+        room: Says why no child can work now; none if nothing stands in the way.
     """
 
     def __init__(
@@ -37,11 +38,13 @@ class Supervisor:
         say: Say,
         on_change: Callable[[int, Mapping[str, int]], None] = lambda _boot, _pids: None,
         policy: RestartPolicy = RestartPolicy(),  # noqa: B008 - immutable
+        room: Room = unlimited_room,
     ) -> None:
         self._plan = plan
         self._say = say
         self._on_change = on_change
         self._policy = policy
+        self._room = room
         self._orders = Orders()
 
     def stop(self) -> None:
@@ -84,4 +87,5 @@ class Supervisor:
             self._policy,
             self._say,
             lambda pids: self._on_change(number, pids),
+            self._room,
         )

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import Console
 
-from common.cli import FAILURE_EXIT, friendly_errors
+from common.cli import FAILURE_EXIT, friendly_errors, output_console
 from common.errors import UserError
 from common.settings import Settings, load_settings
 from detector.tools.deadletter_cli import deadletter_app
@@ -89,7 +88,8 @@ def parity(
     - `surgeline parity --run-id night --dataset FD001 --split test` reads the data set, which also
       works where the topic has forgotten; add `--no-alerts` where it has forgotten those, too
     """
-    from detector.tools.output import show_parity, write_json
+    from common.atomic_file import write_report
+    from detector.tools.output import show_parity
     from detector.tools.progress import progress_bars
 
     settings = _settings()
@@ -98,9 +98,9 @@ def parity(
         report = asyncio.run(
             _parity(settings, run_id, recording, artifact, tolerance, alerts, progress)
         )
+    show_parity(report, output_console())
     if json_path is not None:
-        write_json(report.as_json(), json_path)
-    show_parity(report, Console(highlight=False))
+        write_report(json_path, report.as_json())
     if not report.equal:
         raise typer.Exit(FAILURE_EXIT)
 
@@ -160,8 +160,10 @@ def whatif(
     - `surgeline whatif --run-id night --dataset FD001 --model ./my-model` needs no broker and
       knows the lead times
     """
-    from detector.tools.output import show_what_if, write_json
+    from common.atomic_file import write_report
+    from detector.tools.output import show_what_if
     from detector.tools.progress import progress_bars
+    from detector.tools.rule import check_thresholds, parse_alarm
 
     if not (threshold or model or alarm or bridge is not None):
         raise UserError(
@@ -169,6 +171,8 @@ def whatif(
             "--alarm on_delay=5 or --bridge 2."
         )
     settings = _settings()
+    check_thresholds(threshold or [])
+    parse_alarm(alarm or [], settings.detector.alarm)
     with progress_bars() as progress:
         recording = _dataset_recording(settings, run_id, source, dataset, split, engines)
         if recording is None:
@@ -179,9 +183,9 @@ def whatif(
             settings, found, run_id, artifact, (threshold or [], model, alarm or [], bridge),
             window, progress,
         )  # fmt: skip
+    show_what_if(report, output_console())
     if json_path is not None:
-        write_json(report.as_json(), json_path)
-    show_what_if(report, Console(highlight=False))
+        write_report(json_path, report.as_json())
 
 
 async def _parity(

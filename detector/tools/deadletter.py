@@ -22,6 +22,7 @@ from pydantic import ValidationError
 
 from common.errors import BackendUnavailableError, RejectReason, UserError
 from common.kafka import make_producer, started
+from common.nearest import suggestion
 from common.records import MAX_ORIGINAL_BYTES, MAX_ORIGINAL_KEY_BYTES, DeadLetter, SourcePosition
 from common.settings import KafkaSettings
 from common.topics import Topics
@@ -123,6 +124,22 @@ def select(
     ]
 
 
+def none_found(letters: Sequence[Letter], asset_id: str | None) -> str:
+    """Return the sentence for a list that came out empty.
+
+    Args:
+        letters: All there are, whatever was asked for.
+        asset_id: The asset that was asked for; none if any.
+    """
+    if not letters:
+        return "No dead letters."
+    counts = ", ".join(f"{count:,} {reason}" for reason, count in count_reasons(letters).items())
+    near = "" if asset_id is None else suggestion(asset_id, {item.asset_id for item in letters})
+    return (
+        f"No dead letter matches: there are {len(letters):,} ({counts}), none as asked for.{near}"
+    )
+
+
 def by_position(letters: Sequence[Letter], position: str) -> Letter:
     """Return the letter whose original stood there; the latest, if a topic was made anew.
 
@@ -168,11 +185,12 @@ def parse_since(text: str, now: datetime) -> datetime:
         if age is not None:
             return now - timedelta(**{AGE_UNITS[age[2]]: int(age[1])})
         moment = datetime.fromisoformat(text.strip())
+        utc = moment.astimezone(UTC)
     except (ValueError, OverflowError) as exc:
         raise mistake from exc
     if moment.tzinfo is None:
         raise mistake
-    return moment.astimezone(UTC)
+    return utc
 
 
 def refusal(item: Letter, topic: str) -> str | None:

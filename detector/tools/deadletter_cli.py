@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
-from common.cli import FAILURE_EXIT, error_console, friendly_errors
+from common.cli import FAILURE_EXIT, error_console, friendly_errors, output_console
 from common.errors import RejectReason, UserError
 from common.settings import Settings, load_settings
 from common.topics import Topics
@@ -62,14 +61,19 @@ def list_letters(
 
     - `surgeline deadletter list --reason missing_channel --since 2h --asset pump-7`
     """
-    from detector.tools.output import show_letters, write_json
+    from common.atomic_file import write_report
+    from detector.tools.deadletter import none_found
+    from detector.tools.output import show_letters
 
-    letters = _read(_settings(), reason, asset, since)
+    everything, letters = _read_and_select(_settings(), reason, asset, since)
+    console = output_console()
+    if letters:
+        show_letters(letters, latest, console)
+    else:
+        console.print(none_found(everything, asset), soft_wrap=True)
     if json_path is not None:
-        write_json(
-            {"letters": [item.letter.model_dump(mode="json") for item in letters]}, json_path
-        )
-    show_letters(letters, latest, Console(highlight=False))
+        found = [item.letter.model_dump(mode="json") for item in letters]
+        write_report(json_path, {"letters": found})
 
 
 @deadletter_app.command("show")
@@ -88,9 +92,9 @@ def show(
     from detector.tools.output import show_letter
 
     settings = _settings()
-    item = by_position(_read(settings), position)
+    item = by_position(_read_and_select(settings)[0], position)
     refused = refusal(item, Topics(settings.kafka.topic_prefix).readings)
-    show_letter(item, max_bytes, refused, Console(highlight=False))
+    show_letter(item, max_bytes, refused, output_console())
 
 
 @deadletter_app.command("retry")
@@ -148,7 +152,7 @@ def retry(
     sendable, refused = _sort_out(chosen, Topics(settings.kafka.topic_prefix).readings)
     for item, why in refused:
         error_console().print(Text(f"refused {item.position}: {why}", style="yellow"))
-    console = Console(highlight=False, soft_wrap=True)
+    console = output_console(soft_wrap=True)
     if len(chosen) > 1 and not yes:
         for item in sendable:
             console.print(Text(f"would send {_told(item)}"))
@@ -174,7 +178,7 @@ def _choose(
     since: str | None,
     everything: bool,
 ) -> list[Letter]:
-    from detector.tools.deadletter import by_position
+    from detector.tools.deadletter import by_position, none_found
 
     filtered = reason is not None or asset is not None or since is not None
     if positions and (filtered or everything):
@@ -183,10 +187,10 @@ def _choose(
         raise UserError(
             "Which letters? Give a position such as 3-17, or --reason, --asset, --since, or --all."
         )
-    letters = _read(settings, reason, asset, since)
+    known, letters = _read_and_select(settings, reason, asset, since)
     if not positions:
         if not letters:
-            raise UserError("No dead letter matches. `surgeline deadletter list` shows them.")
+            raise UserError(none_found(known, asset))
         return letters
     found = {by_position(letters, position).position: position for position in positions}
     return [by_position(letters, position) for position in found]
@@ -206,12 +210,13 @@ def _sort_out(letters: list[Letter], topic: str) -> tuple[list[Letter], list[tup
     return sendable, refused
 
 
-def _read(
+def _read_and_select(
     settings: Settings,
     reason: RejectReason | None = None,
     asset: str | None = None,
     since: str | None = None,
-) -> list[Letter]:
+) -> tuple[list[Letter], list[Letter]]:
+    """Return all dead letters, and those of them that the filters let through."""
     from common.clock import SystemClock
     from detector.tools.deadletter import parse_since, read_letters, select
     from detector.tools.progress import progress_bars
@@ -219,7 +224,7 @@ def _read(
     moment = None if since is None else parse_since(since, SystemClock().now())
     with progress_bars() as progress:
         letters = asyncio.run(read_letters(settings.kafka, progress))
-    return select(
+    return letters, select(
         letters,
         reason=None if reason is None else reason.value,
         asset_id=asset,

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from common.errors import UserError
+from common.printable import one_line
 from common.records import Alert, DeadLetter
 from detector.tools.deadletter import Letter, count_reasons, decoded_original
 from detector.tools.matching import MovedAlert
@@ -20,21 +18,6 @@ from detector.tools.whatif import AssetChange, WhatIfReport
 
 SHOWN: Final = 5
 """How many of many differences are spelled out; ``--json`` has all."""
-
-
-def write_json(values: Mapping[str, object], path: Path) -> None:
-    """Write a report to a file, whole or not at all.
-
-    Raises:
-        UserError: If it cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_name(path.name + ".tmp")
-        fresh.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
-        fresh.replace(path)
-    except OSError as exc:
-        raise UserError(f"{path} cannot be written: {exc.strerror}.") from exc
 
 
 def show_parity(report: ParityReport, console: Console) -> None:
@@ -144,26 +127,25 @@ def show_what_if(report: WhatIfReport, console: Console) -> None:
 
 def show_letters(letters: Sequence[Letter], latest: int, console: Console) -> None:
     """Print the counts by reason, and the latest letters."""
-    if not letters:
-        console.print("No dead letters.")
-        return
     reasons = Table(box=None, padding=(0, 2, 0, 0))
     reasons.add_column("reason")
     reasons.add_column("letters", justify="right")
     for reason, count in count_reasons(letters).items():
-        reasons.add_row(reason, f"{count:,}")
+        reasons.add_row(Text(one_line(reason)), f"{count:,}")
     console.print(reasons)
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("position", "received", "reason", "asset"):
+    # what names a letter stays whole, however long a key somebody sent
+    for heading in ("position", "received", "reason"):
         table.add_column(heading, no_wrap=True)
-    table.add_column("message")
+    for heading in ("asset", "message"):
+        table.add_column(heading, overflow="fold")
     for item in letters[-latest:]:
         table.add_row(
-            Text(item.position),
+            Text(one_line(item.position)),
             _received(item.letter, "%Y-%m-%d %H:%M:%S"),
-            item.letter.reason,
-            Text(item.asset_id),
-            Text(item.letter.message),
+            Text(one_line(item.letter.reason)),
+            Text(one_line(item.asset_id)),
+            Text(one_line(item.letter.message)),
         )
     console.print()
     console.print(table)
@@ -189,7 +171,7 @@ def show_letter(item: Letter, max_bytes: int, refused: str | None, console: Cons
     }
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     for name, value in facts.items():
-        table.add_row(Text(name, style="bold"), Text(value))
+        table.add_row(Text(name, style="bold"), Text(one_line(value)))
     console.print(table)
     console.print()
     shown = item.value[:max_bytes] if max_bytes else item.value

@@ -91,6 +91,15 @@ class WithThresholds:
         return self._scorer.score(windows)
 
 
+def check_thresholds(texts: Iterable[str]) -> list[tuple[str, float]]:
+    """Return names and values of texts such as ``warning=0.6``.
+
+    Raises:
+        UserError: If a text is no such thing.
+    """
+    return list(_assignments(texts, ("warning", "critical"), "threshold"))
+
+
 def parse_thresholds(texts: Iterable[str], base: Thresholds) -> Thresholds:
     """Return thresholds with some of them set, from texts such as ``warning=0.6``.
 
@@ -98,7 +107,7 @@ def parse_thresholds(texts: Iterable[str], base: Thresholds) -> Thresholds:
         UserError: If a text is no such thing, or warning would be above critical.
     """
     thresholds = base
-    for name, value in _assignments(texts, ("warning", "critical"), "threshold"):
+    for name, value in check_thresholds(texts):
         if name == "warning":
             thresholds = replace(thresholds, warning=value)
         else:

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import JsonValue
 from rich.console import Console
 
-from common.errors import UserError
+from common.atomic_file import write_text
 from models.artifact import Artifact
 from models.comparison import Comparison
 from models.preparation import Prepared
@@ -61,7 +61,4 @@ def write_html(
 
     command = shlex.join(["surgeline", *arguments])
     page = render_report(artifact, prepared, comparison, uncertainty, command)
-    try:
-        path.write_text(page, encoding="utf-8")
-    except OSError as exc:
-        raise UserError(f"{path} cannot be written: {exc.strerror}.") from exc
+    write_text(path, page)

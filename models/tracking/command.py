@@ -11,7 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from common.cli import FAILURE_EXIT, friendly_errors
+from common.cli import FAILURE_EXIT, friendly_errors, output_console
 from common.errors import UserError
 from common.settings import TrackingSettings, load_settings
 from models.cli_support import DataDir, load, prepare, require
@@ -73,7 +73,7 @@ def promote(
     model = registry.artifact_of(run_id) if run_id else load_artifact(artifact or "")
     training_data = load(dataset or model.manifest.training.dataset, "train", data_dir)
     outcome = propose(Candidate(model, run_id), training_data, registry, force_reason)
-    console = Console(highlight=False, soft_wrap=True)
+    console = output_console(soft_wrap=True)
     console.print(gate_table(outcome.judgement, model))
     _say(outcome, settings, force_reason, console)
 
@@ -111,17 +111,17 @@ def _say(
 ) -> None:
     name, before = settings.model_name, outcome.replaced
     if outcome.unchanged and before is not None:
-        console.print(f"This is version {before.version}, in production already.", markup=False)
+        console.print(f"This is version {before.version}, in production already.")
         return
     for reason in outcome.judgement.reasons:
-        console.print(f"gate: {reason}", markup=False)
+        console.print(f"gate: {reason}")
     if outcome.version is None:
         console.print("refused: production stays as it is.", style="bold")
         raise typer.Exit(FAILURE_EXIT)
     how = f" (forced: {force_reason})" if not outcome.judgement.accepted else ""
     after = f", after version {before.version}" if before else ", the first"
     line = f"promoted: models:/{name}@production is version {outcome.version}{after}{how}"
-    console.print(line, markup=False)
+    console.print(line)
 
 
 class Tracker:

@@ -23,6 +23,7 @@ from common.errors import (
     BackendUnavailableError,
     SettingsError,
 )
+from common.extras import how_to_install
 from common.settings import TrackingSettings
 from models.artifact import Artifact, load_artifact, save_artifact
 from models.tracking.registry import PRODUCTION, SHA256_TAG, Registered, RunRecord
@@ -195,8 +196,8 @@ def _import_client(timeout_s: float) -> type[MlflowClient]:
         from mlflow import MlflowClient
     except ImportError as exc:
         raise BackendMissingError(
-            "MLflow is not installed. Install it with pip install 'surgeline[mlflow]', or do "
-            "without: name the artifact by its folder, train without --track."
+            f"MLflow is not installed. {how_to_install('mlflow')} Or do without: name the artifact "
+            "by its folder, train without --track."
         ) from exc
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     client: type[MlflowClient] = MlflowClient

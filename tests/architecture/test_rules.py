@@ -135,9 +135,16 @@ def test_names_of_measurements_are_written_in_one_place() -> None:
 
 def test_the_environment_is_read_only_where_settings_are() -> None:
     """Everything else gets its settings handed over."""
-    may_read = {"common/settings.py", "deploy/cli.py", "deploy/up.py", "deploy/demo/command.py"}
+    may_read = {
+        "common/settings.py",
+        "deploy/commands.py",
+        "deploy/up.py",
+        "deploy/demo/command.py",
+    }
     # a child process inherits its environment, which is no reading of settings
     may_read |= {"api/adapters/process_replay_launcher.py"}
+    # onnxruntime is told by an environment variable alone to send no usage data
+    may_read |= {"common/entry.py"}
     # MLflow is told by environment variables alone, here, to send no usage data
     may_read |= {"models/tracking/mlflow_registry.py"}
 
@@ -196,6 +203,33 @@ def test_every_setting_that_messages_name_exists() -> None:
     }
 
     assert unknown == set()
+
+
+def test_no_text_names_surgeline_as_if_a_package_index_had_it() -> None:
+    from_an_index = re.compile(r"pip install[^\n]*[ '\"]surgeline\b")
+
+    wrong = [
+        f"{file.relative_to(REPOSITORY)}: {line.strip()}"
+        for file in tracked_files()
+        if file.suffix in {".py", ".md", ".toml", ".yml"} and file != Path(__file__)
+        for line in file.read_text(encoding="utf-8").splitlines()
+        if from_an_index.search(line)
+    ]
+
+    assert wrong == []
+
+
+def test_nothing_prints_past_our_consoles() -> None:
+    """All print through ``common/console.py``, so that no foreign text can command a terminal."""
+    made = re.compile(r"(?<![\w.])Console\(")
+
+    makers = {
+        str(file.relative_to(REPOSITORY))
+        for file in modules()
+        if made.search(file.read_text(encoding="utf-8"))
+    }
+
+    assert makers == set()
 
 
 def test_no_module_is_named_after_the_standard_library_or_a_dependency() -> None:

@@ -135,7 +135,7 @@ async def test_mistakes_are_one_line(bench: DetectorBench) -> None:
 
     assert [result.returncode for result in results] == [2, 2, 2, 2]
     assert "Which letters?" in results[0].stderr
-    assert "No dead letter matches" in results[1].stderr
+    assert results[1].stderr == "error: No dead letters.\n"
     assert "none at all" in results[2].stderr
     assert "--since 'yesterday'" in results[3].stderr
     assert (empty.returncode, empty.stdout.strip()) == (0, "No dead letters.")

@@ -39,7 +39,7 @@ def need(*modules: str) -> None:
     """Skip, or fail in CI, where a library is missing."""
     missing = [name for name in modules if importlib.util.find_spec(name) is None]
     if missing:
-        require(f"MLflow needs {', '.join(missing)} here: pip install '.[mlflow,dev]'")
+        require(f"MLflow needs {', '.join(missing)} here: make setup")
 
 
 @pytest.fixture(autouse=True, scope="module")

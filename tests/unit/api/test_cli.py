@@ -85,7 +85,7 @@ def test_scores_are_a_table_of_verdicts(run: Callable[..., Any]) -> None:
 
 def test_nothing_found_says_what_to_do(run: Callable[..., Any]) -> None:
     assert "surgeline replay" in run(cli.alerts, page()).stdout
-    assert "No verdicts on a" in run(cli.scores, page(), "--asset", "a").stdout
+    assert "surgeline replay" in run(cli.scores, page(), "--asset", "a").stdout
 
 
 def test_a_refusal_is_one_line_with_the_reason(run: Callable[..., Any]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from deploy.cli import COMMANDS, adopt_running_stack, app
+from deploy.commands import COMMANDS, adopt_running_stack, app
 from deploy.lazy import CommandEntry, load
 from deploy.local import statefile
 from tests.unit.deploy.test_statefile import STATE
@@ -40,7 +40,7 @@ def test_help_lists_every_command() -> None:
 
 def test_help_imports_nothing_heavy() -> None:
     code = (
-        "import sys; from typer.testing import CliRunner; from deploy.cli import app\n"
+        "import sys; from typer.testing import CliRunner; from deploy.commands import app\n"
         "assert CliRunner().invoke(app, ['--help']).exit_code == 0\n"
         f"print(sorted({HEAVY!r} & set(sys.modules)))"
     )
@@ -100,7 +100,7 @@ def test_env_without_a_stack_says_what_to_do(tmp_path: Path) -> None:
 @pytest.fixture
 def stack_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stack is found in any var folder."""
-    monkeypatch.setattr(statefile, "running_stack", lambda _var_dir: STATE)
+    monkeypatch.setattr(statefile, "look", lambda _var_dir: statefile.Sighting(STATE))
 
 
 @pytest.mark.usefixtures("stack_runs")

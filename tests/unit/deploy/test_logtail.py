@@ -63,3 +63,21 @@ def test_the_last_lines(tmp_path: Path) -> None:
 
     assert last_lines(log, 3) == ["47", "48", "49"]
     assert last_lines(tmp_path / "none") == []
+
+
+def test_a_log_that_cannot_be_read_or_emptied_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logtail, "MAX_LOG_BYTES", 1)
+    log = tmp_path / "logs" / "log"
+    log.parent.mkdir()
+    tail = LogTail(log)
+    append(log, b"one\n")
+    assert tail.new_lines() == ["one"]
+    log.unlink()
+    log.parent.rmdir()
+    log.parent.touch()  # a file where the folder was: NotADirectoryError for everything in it
+
+    tail.bound()
+    assert tail.new_lines() == []
+    assert last_lines(log) == []

@@ -10,6 +10,7 @@ import pytest
 from common.errors import UserError
 from common.settings import load_settings
 from deploy.local.stack import Addresses, StackPlan, choose_addresses, forget
+from tests.support.tiny_disk import tiny_disk
 
 ADDRESSES = Addresses(broker=9101, valkey=9102, detectors=(9103, 9104), api=9105)
 
@@ -119,3 +120,22 @@ def test_forgetting_deletes_the_stores_and_nothing_else(tmp_path: Path) -> None:
     forget(tmp_path)
 
     assert [path.name for path in tmp_path.iterdir()] == ["mine.db"]
+
+
+def test_a_folder_says_when_no_process_can_work_in_it(tmp_path: Path) -> None:
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    with tiny_disk(folder, megabytes=1) as disk:
+        stack = StackPlan.of(folder / "var", choose_addresses(1, None), {})
+        assert stack.lack_of_room() is None
+        with disk.full():
+            assert "cannot be written to: No space left on device" in str(stack.lack_of_room())
+        assert stack.lack_of_room() is None
+        assert list((folder / "var").iterdir()) == []
+
+
+def test_a_store_that_cannot_be_deleted_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "scores.db").mkdir()
+
+    with pytest.raises(UserError, match=r"scores.db cannot be deleted: .*--var DIR"):
+        forget(tmp_path)

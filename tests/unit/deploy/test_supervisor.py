@@ -7,13 +7,17 @@ import os
 import signal
 import subprocess
 import sys
+from asyncio.subprocess import Process
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from common.errors import StackError
-from deploy.local.boot import Stages
+from deploy.local import launch
+from deploy.local.boot import Room, Stages, unlimited_room
 from deploy.local.health import TcpCheck
 from deploy.local.process import ChildSpec
 from deploy.local.programs import answers, free_port
@@ -29,11 +33,13 @@ IMPATIENT = RestartPolicy(initial_s=0.05, max_s=0.1, give_up_after=3, grace_s=0.
 class Stack:
     """A supervisor under test, with what it said."""
 
-    def __init__(self, stages: Stages, policy: RestartPolicy = IMPATIENT) -> None:
+    def __init__(
+        self, stages: Stages, policy: RestartPolicy = IMPATIENT, room: Room = unlimited_room
+    ) -> None:
         self.said: list[tuple[str, str]] = []
         self.pids: Mapping[str, int] = {}
         self.boots = 0
-        self.supervisor = Supervisor(lambda _boot: stages, self._say, self._change, policy)
+        self.supervisor = Supervisor(lambda _boot: stages, self._say, self._change, policy, room)
         self._heard = asyncio.Event()
 
     def _change(self, boot: int, pids: Mapping[str, int]) -> None:
@@ -142,6 +148,75 @@ async def test_a_child_that_keeps_crashing_ends_the_stack_with_its_last_words(
 
     assert sum("starting again" in sentence for _, sentence in stack.said) == 2
     assert not answers(port_of(healthy))
+
+
+@pytest.mark.parametrize("code", ["1", "2"])
+async def test_while_the_disk_is_full_no_child_is_given_up(tmp_path: Path, code: str) -> None:
+    room: list[str | None] = ["the disk is full"]
+    crashing = spec(tmp_path, "worker", "die-at-once", code)
+    stack = Stack([[crashing]], room=lambda: room[0])
+    running = asyncio.create_task(stack.supervisor.run())
+
+    await stack.until("starting again in 0.1 s (the disk is full)", times=5)
+    assert not running.done()
+    room[0] = None
+
+    with pytest.raises(StackError, match=f"exit code {code}"):
+        await asyncio.wait_for(running, 10)
+
+
+@pytest.mark.parametrize("spoil", ["a file in place of its folder", "a folder in its place"])
+async def test_a_child_whose_log_cannot_be_opened_runs_without(tmp_path: Path, spoil: str) -> None:
+    child = replace(spec(tmp_path, "worker"), log=tmp_path / "logs" / "worker.log")
+    if "file" in spoil:
+        child.log.parent.touch()
+    else:
+        child.log.mkdir(parents=True)
+    stack = Stack([[child]])
+
+    running = asyncio.create_task(stack.supervisor.run())
+    await stack.until_ready()
+
+    assert any("cannot be written" in sentence for _, sentence in stack.said)
+    stack.supervisor.stop()
+    await running
+
+
+async def test_a_child_that_the_system_cannot_start_now_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = asyncio.create_subprocess_exec
+    refusals = [OSError(11, "Resource temporarily unavailable")]
+
+    async def scarce(*command: str, **options: Any) -> Process:
+        if launch.__file__ in command and refusals:
+            raise refusals.pop()
+        return await start(*command, **options)
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", scarce)
+    stack = Stack([[spec(tmp_path, "worker")]])
+
+    running = asyncio.create_task(stack.supervisor.run())
+    await stack.until_ready()
+
+    assert any("Resource temporarily unavailable" in sentence for _, sentence in stack.said)
+    stack.supervisor.stop()
+    await running
+
+
+def test_a_log_is_its_owners_alone(tmp_path: Path) -> None:
+    async def run() -> None:
+        child = replace(spec(tmp_path, "worker"), log=tmp_path / "logs" / "worker.log")
+        stack = Stack([[child]])
+        running = asyncio.create_task(stack.supervisor.run())
+        await stack.until_ready()
+        stack.supervisor.stop()
+        await running
+
+    asyncio.run(run())
+
+    for path in (tmp_path / "logs", tmp_path / "logs" / "worker.log"):
+        assert path.stat().st_mode & 0o077 == 0
 
 
 async def test_a_mistake_of_the_users_is_not_tried_again(tmp_path: Path) -> None:

@@ -131,7 +131,10 @@ def test_since_is_an_age_or_a_time(text: str, hours: float) -> None:
     assert parse_since(text, NOW) == NOW - timedelta(hours=hours)
 
 
-@pytest.mark.parametrize("text", ["", "yesterday", "2x", "2026-01-02T11:00:00", "999999999d"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "yesterday", "2x", "2026-01-02T11:00:00", "999999999d", "0001-01-01T00:00:00+14:00"],
+)
 def test_a_since_that_is_neither_is_refused(text: str) -> None:
     with pytest.raises(UserError, match="--since"):
         parse_since(text, NOW)

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from common.atomic_file import write_report
 from common.errors import UserError
 from detector.tools.differences import CycleRef, ScoreDifference, VerdictDifference
 from detector.tools.output import parity_differences, parity_facts, parity_notes, show_parity
-from detector.tools.output import write_json as write
 from tests.support.parity import EQUAL
 
 
@@ -85,7 +85,7 @@ def test_alerts_left_out_are_said_to_be() -> None:
 def test_a_report_is_whole_as_json(tmp_path: Path) -> None:
     report = replace(EQUAL, missing=(CycleRef("a", 40),))
 
-    write(report.as_json(), tmp_path / "deep" / "report.json")
+    write_report(tmp_path / "deep" / "report.json", report.as_json())
     read = json.loads((tmp_path / "deep" / "report.json").read_text())
 
     assert read["equal"] is False
@@ -98,7 +98,7 @@ def test_a_file_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
     with pytest.raises(UserError, match="cannot be written"):
-        write({}, tmp_path / "file" / "report.json")
+        write_report(tmp_path / "file" / "report.json", {})
 
 
 def test_names_from_outside_are_not_taken_for_markup() -> None:

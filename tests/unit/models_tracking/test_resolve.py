@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from common.errors import ArtifactError
+from common.extras import how_to_install
 from common.settings import TrackingSettings
 from models.artifact import Artifact, load_artifact
 from models.cli import app
@@ -129,7 +130,7 @@ def test_a_url_without_mlflow_says_what_to_install(tmp_path: Path) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
     )
 
-    assert "pip install 'surgeline[mlflow]'" in done.stdout
+    assert how_to_install("mlflow") in done.stdout
 
 
 @pytest.mark.parametrize(

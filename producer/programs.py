@@ -1,0 +1,18 @@
+"""The producer's commands as a program of their own, ``python -m producer``."""
+
+from __future__ import annotations
+
+import typer
+
+from producer.cli import data_app, replay, simulate
+
+app = typer.Typer(
+    help="Recorded or simulated engines to the stream.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+app.command("replay")(replay)
+app.command("simulate")(simulate)
+app.add_typer(data_app, name="data")

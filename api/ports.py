@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, Protocol
 
-from common.records import Alert, Level, Transition
+from common.records import Alert, Finite, Level, RunId, Transition, UtcTimestamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,13 +196,13 @@ class ReplaySpec:
         seed: The simulator's seed; none for data files.
     """
 
-    run_id: str
+    run_id: RunId
     dataset: str
     split: str
     engines: str
     speed: str
-    start: datetime
-    cycle_interval_s: float
+    start: UtcTimestamp
+    cycle_interval_s: Finite
     seed: int | None
 
 
@@ -231,8 +231,21 @@ class Replay:
 
     spec: ReplaySpec
     progress: ReplayProgress
-    started_at: datetime
-    ended_at: datetime | None = None
+    started_at: UtcTimestamp
+    ended_at: UtcTimestamp | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableReplay:
+    """A remembered replay that nobody can read any more.
+
+    Attributes:
+        run_id: Its name.
+        why: What is wrong with what is stored.
+    """
+
+    run_id: str
+    why: str
 
 
 class ReplayProcess(Protocol):
@@ -260,13 +273,24 @@ class ReplayLauncher(Protocol):
 
 
 class ReplayRecords(Protocol):
-    """Replays as they are remembered, one per run id. Raises ``BackendError``."""
+    """Replays as they are remembered, one per run id. Raises ``BackendError``.
+
+    What was put can be read back. A record that cannot be read (of another version, or damaged)
+    harms nothing but itself.
+    """
 
     async def put(self, replay: Replay) -> None:
-        """Remember the replay, in place of what was known under its run id."""
+        """Remember the replay, in place of what was known under its run id.
 
-    async def find(self, run_id: str) -> Replay | None:
+        Raises:
+            ValueError: If it could not be read back; then nothing is changed.
+        """
+
+    async def find(self, run_id: str) -> Replay | UnreadableReplay | None:
         """Return the replay, or none."""
 
-    async def all(self) -> Sequence[Replay]:
-        """Return all replays, the latest started first."""
+    async def all(self) -> Sequence[Replay | UnreadableReplay]:
+        """Return all replays, the latest started first; those that cannot be read last."""
+
+    async def forget(self, run_id: str) -> None:
+        """Remember nothing under this run id."""

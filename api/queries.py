@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
 
 from fastapi import Request
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     BeforeValidator,
@@ -40,7 +41,21 @@ def rfc3339(value: object) -> object:
     raise ValueError(f"Input should be RFC 3339 with a zone, such as 2026-01-01T00:00:00Z{hint}")
 
 
-Moment = Annotated[AwareDatetime, BeforeValidator(rfc3339)]
+def in_utc(moment: datetime) -> datetime:
+    """Return the moment in UTC; the nearest there is, where a zone leads out of the years 1-9999.
+
+    Example:
+        >>> in_utc(datetime.fromisoformat("0001-01-01T00:00:00+23:59")).isoformat()
+        '0001-01-01T00:00:00+00:00'
+    """
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        edge = datetime.min if moment.year == 1 else datetime.max
+        return edge.replace(tzinfo=UTC)
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(rfc3339), AfterValidator(in_utc)]
 AssetParam = Annotated[
     str | None,
     Field(pattern=ID_PATTERN, description="Only this asset.", examples=["FD001-test-001"]),

@@ -313,10 +313,20 @@ class ReplayView(BaseModel):
         )
 
 
+class UnreadableReplayView(BaseModel):
+    """A replay whose record cannot be read any more."""
+
+    id: str = Field(description="The run id it is stored under.", examples=["demo"])
+    why: str = Field(description="What is wrong with the record.")
+
+
 class ReplayList(BaseModel):
     """All replays, the latest started first."""
 
     items: list[ReplayView]
+    unreadable: list[UnreadableReplayView] = Field(
+        default=[], description="Records that cannot be read; DELETE forgets one."
+    )
 
 
 class Health(BaseModel):

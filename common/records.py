@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
@@ -46,6 +46,34 @@ def _as_utc(moment: datetime) -> datetime:
     if not EARLIEST <= moment < LATEST:
         raise ValueError(f"a time from {EARLIEST:%Y} to {LATEST:%Y} is expected")
     return moment.astimezone(UTC)
+
+
+def require_wire_times(first: datetime, interval: timedelta, count: int) -> None:
+    """Let a run pass whose every timestamp can stand on the wire.
+
+    Args:
+        first: Timestamp of its first cycle, with a zone.
+        interval: Time between two cycles.
+        count: How many cycles it has, or the most it may have.
+
+    Raises:
+        ValueError: If its first or last timestamp lies outside ``EARLIEST`` to ``LATEST``.
+
+    Example:
+        >>> require_wire_times(datetime(2026, 1, 1, tzinfo=UTC), timedelta(seconds=1), 543)
+    """
+    if not EARLIEST <= first < LATEST:
+        raise ValueError(
+            f"the first cycle would be at {first.isoformat()}; expected a time from "
+            f"{EARLIEST:%Y} to {LATEST:%Y}"
+        )
+    # by division, since a product of the two may be more than a timedelta can hold
+    if interval > timedelta(0) and (LATEST - first - timedelta.resolution) // interval < count - 1:
+        raise ValueError(
+            f"{count} cycles {interval} apart from {first.isoformat()} on would end beyond "
+            f"{LATEST:%Y}, the last year a reading may have; begin earlier, or choose a shorter "
+            "interval"
+        )
 
 
 UtcTimestamp = Annotated[

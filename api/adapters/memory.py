@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from typing import Final
+
+from pydantic import TypeAdapter
 
 from api.ports import (
     AlertFilter,
@@ -14,9 +17,12 @@ from api.ports import (
     ReplayState,
     Resume,
     StoredAlert,
+    UnreadableReplay,
 )
 from common.errors import BackendError
 from common.records import Transition
+
+_REPLAY: Final = TypeAdapter(Replay)
 
 
 class MemoryAlertHistory:
@@ -177,23 +183,35 @@ class MemoryProbe:
 
 
 class MemoryReplayRecords:
-    """Replays in a dictionary."""
+    """Replays in a dictionary.
+
+    Attributes:
+        unreadable: What a test wants to be there beside them, by run id.
+    """
 
     def __init__(self) -> None:
         self._replays: dict[str, Replay] = {}
+        self.unreadable: dict[str, UnreadableReplay] = {}
 
     async def put(self, replay: Replay) -> None:
         """Remember the replay."""
+        _REPLAY.validate_python(_REPLAY.dump_python(replay))
         self._replays[replay.spec.run_id] = replay
 
-    async def find(self, run_id: str) -> Replay | None:
+    async def find(self, run_id: str) -> Replay | UnreadableReplay | None:
         """Return the replay, or none."""
-        return self._replays.get(run_id)
+        return self._replays.get(run_id) or self.unreadable.get(run_id)
 
-    async def all(self) -> Sequence[Replay]:
-        """Return all replays, the latest started first."""
+    async def all(self) -> Sequence[Replay | UnreadableReplay]:
+        """Return all replays, the latest started first; those that cannot be read last."""
         by_run = sorted(self._replays.values(), key=lambda item: item.spec.run_id)
-        return sorted(by_run, key=lambda item: item.started_at, reverse=True)
+        readable = sorted(by_run, key=lambda item: item.started_at, reverse=True)
+        return [*readable, *self.unreadable.values()]
+
+    async def forget(self, run_id: str) -> None:
+        """Remember nothing under this run id."""
+        self._replays.pop(run_id, None)
+        self.unreadable.pop(run_id, None)
 
 
 class MemoryReplayProcess:

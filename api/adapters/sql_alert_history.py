@@ -10,7 +10,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from sqlalchemy import ColumnElement, Select, and_, exists, insert, not_, or_, select, text, update
+from pydantic import ValidationError
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    and_,
+    exists,
+    insert,
+    not_,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -19,12 +32,16 @@ from sqlalchemy.orm import aliased
 from api.adapters.sql_database import our_errors
 from api.adapters.sql_models import AlertRow, PositionRow, SequenceRow
 from api.ports import AlertFilter, FeedBatch, StoredAlert, WireAlert
+from common.logs import get_logger
 from common.records import Alert, Level, Transition
 
 COUNTER: Final = "alerts"
 
 CHUNK: Final = 500
 """Ids in one IN list; SQLite allows 32,766 parameters, PostgreSQL plans short lists better."""
+
+
+_log = get_logger(__name__)
 
 
 class SqlAlertHistory:
@@ -62,30 +79,31 @@ class SqlAlertHistory:
         after: int | None = None,
         newest_first: bool = False,
     ) -> Sequence[StoredAlert]:
-        """Return at most ``limit`` alerts in the order of arrival, or backwards."""
-        statement = _filtered(wanted).limit(limit)
-        if newest_first:
-            statement = statement.order_by(AlertRow.sequence.desc())
-            if after is not None:
-                statement = statement.where(AlertRow.sequence < after)
-        else:
-            statement = statement.order_by(AlertRow.sequence)
-            if after is not None:
-                statement = statement.where(AlertRow.sequence > after)
-        return await self._read(statement)
+        """Return at most ``limit`` alerts in the order of arrival, or backwards.
+
+        A row that cannot be read is left out and the page filled with the next, so that a page
+        that is not full still says that nothing follows.
+        """
+        found: list[StoredAlert] = []
+        while True:
+            rows = await self._rows(_in_order(wanted, limit - len(found), after, newest_first))
+            found.extend(_readable(rows))
+            if len(found) >= limit or not rows:
+                return found
+            after = rows[-1].sequence
 
     async def find(self, alert_id: str) -> StoredAlert | None:
         """Return the alert, or none."""
-        return _first(await self._read(_ALERTS.where(AlertRow.alert_id == alert_id)))
+        return _first(_readable(await self._rows(_ALERTS.where(AlertRow.alert_id == alert_id))))
 
     async def last(self) -> StoredAlert | None:
         """Return the alert with the highest sequence, or none."""
-        statement = _ALERTS.order_by(AlertRow.sequence.desc()).limit(1)
-        return _first(await self._read(statement))
+        return _first(await self.page(AlertFilter(), 1, newest_first=True))
 
     async def open_alarms(self) -> Sequence[StoredAlert]:
         """Return the latest alert of each alarm that was not cleared."""
-        return await self._read(_ALERTS.where(AlertRow.is_open).order_by(AlertRow.sequence))
+        statement = _ALERTS.where(AlertRow.is_open).order_by(AlertRow.sequence)
+        return _readable(await self._rows(statement))
 
     async def ping(self) -> None:
         """Return when the database answers."""
@@ -93,16 +111,25 @@ class SqlAlertHistory:
             async with self._engine.connect() as connection:
                 await connection.execute(text("SELECT 1"))
 
-    async def _read(self, statement: Select[int, str]) -> Sequence[StoredAlert]:
+    async def _rows(self, statement: Select[int, str]) -> Sequence[Row[int, str]]:
         with our_errors("read alerts"):
             async with self._engine.connect() as connection:
-                rows = (await connection.execute(statement)).all()
-        return [
-            StoredAlert(row.sequence, Alert.model_validate_json(row.body), row.body) for row in rows
-        ]
+                return (await connection.execute(statement)).all()
 
 
 _ALERTS: Final = select(AlertRow.sequence, AlertRow.body)
+
+
+def _readable(rows: Sequence[Row[int, str]]) -> list[StoredAlert]:
+    """Return the alerts of these rows; one that cannot be read harms only itself."""
+    found = []
+    for row in rows:
+        try:
+            found.append(StoredAlert(row.sequence, Alert.model_validate_json(row.body), row.body))
+        except ValidationError as exc:
+            why = str(exc).splitlines()[0]
+            _log.warning("a stored alert cannot be read", sequence=row.sequence, why=why)
+    return found
 
 
 def _first(found: Sequence[StoredAlert]) -> StoredAlert | None:
@@ -129,6 +156,17 @@ def _filtered(wanted: AlertFilter) -> Select[int, str]:
     if wanted.until is not None:
         statement = statement.where(AlertRow.ts < wanted.until)
     return statement
+
+
+def _in_order(
+    wanted: AlertFilter, limit: int, after: int | None, newest_first: bool
+) -> Select[int, str]:
+    statement = _filtered(wanted).limit(limit)
+    if newest_first:
+        statement = statement.order_by(AlertRow.sequence.desc())
+        return statement if after is None else statement.where(AlertRow.sequence < after)
+    statement = statement.order_by(AlertRow.sequence)
+    return statement if after is None else statement.where(AlertRow.sequence > after)
 
 
 async def _lock_sequence(connection: AsyncConnection) -> int:

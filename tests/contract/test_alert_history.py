@@ -6,7 +6,8 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,7 @@ from api.ports import (
     ReplaySpec,
     ReplayState,
     StoredAlert,
+    UnreadableReplay,
 )
 from common.records import Level, Transition
 from common.settings import AlertHistorySettings
@@ -351,3 +353,101 @@ async def test_replays_are_listed_latest_first(records: ReplayRecords) -> None:
         await records.put(replay(run_id, minute))
 
     assert [item.spec.run_id for item in await records.all()] == ["c", "b", "a"]
+
+
+async def test_a_replay_that_could_not_be_read_back_is_not_remembered(
+    records: ReplayRecords,
+) -> None:
+    sound = replay("a", 1)
+    spec = replace(sound.spec, start=datetime(1960, 1, 1, tzinfo=UTC))
+
+    with pytest.raises(ValueError, match="1970"):
+        await records.put(replace(sound, spec=spec))
+
+    assert await records.all() == []
+
+
+async def test_what_a_dying_producer_said_is_storable_whatever_it_was(
+    records: ReplayRecords,
+) -> None:
+    await records.put(replay("a", 1, state=ReplayState.FAILED, error="a\0b \ud800"))
+
+    found = await records.find("a")
+
+    assert isinstance(found, Replay)
+    assert found.progress.error is not None
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        pytest.param("spec", "'{'", id="spec is no JSON"),
+        pytest.param("spec", "'[]'", id="spec is no object"),
+        pytest.param("spec", "replace(spec, '2026', '1960')", id="start in 1960"),
+        pytest.param("spec", "replace(spec, '0.25', 'NaN')", id="interval NaN"),
+        pytest.param("spec", "replace(spec, 'FD001', '\\ud800')", id="lone surrogate"),
+        pytest.param("state", "'paused'", id="a state of another version"),
+        pytest.param("started_at", "'0001-01-01 00:00:00'", id="started in year 1"),
+    ],
+)
+async def test_a_replay_that_cannot_be_read_harms_only_itself(
+    database: AlertHistorySettings, column: str, value: str
+) -> None:
+    async with open_database(database) as engine:
+        records = SqlReplayRecords(engine)
+        await records.put(replay("sound", 1))
+        await records.put(replay("spoilt", 2))
+        async with engine.begin() as connection:
+            await connection.execute(
+                text(f"UPDATE replays SET {column} = {value} WHERE run_id = 'spoilt'")  # noqa: S608
+            )
+
+        first, second = await records.all()
+        assert first == replay("sound", 1)
+        assert isinstance(second, UnreadableReplay)
+        assert second == await records.find("spoilt")
+        assert (second.run_id, bool(second.why)) == ("spoilt", True)
+        await records.forget("spoilt")
+        assert await records.all() == [replay("sound", 1)]
+
+
+async def test_a_time_that_the_driver_cannot_read_harms_only_its_own_replay(
+    tmp_path: Path,
+) -> None:
+    settings = AlertHistorySettings(url=SecretStr(f"sqlite+aiosqlite:///{tmp_path}/alerts.db"))
+    async with open_database(settings) as engine:
+        records = SqlReplayRecords(engine)
+        await records.put(replay("sound", 1))
+        await records.put(replay("spoilt", 2))
+        async with engine.begin() as connection:
+            await connection.execute(
+                text("UPDATE replays SET ended_at = 'soon' WHERE run_id = 'spoilt'")
+            )
+
+        first, second = await records.all()
+        assert first == replay("sound", 1)
+        assert isinstance(second, UnreadableReplay)
+
+
+async def test_an_alert_that_cannot_be_read_harms_only_itself(
+    database: AlertHistorySettings,
+) -> None:
+    async with open_database(database) as engine:
+        history = SqlAlertHistory(engine)
+        alerts = [make_alert(cycle) for cycle in range(1, 8)]
+        await history.store(batch(alerts))
+        async with engine.begin() as connection:
+            await connection.execute(
+                text("UPDATE alerts SET body = '{}' WHERE sequence IN (2, 3, 4, 7)")
+            )
+
+        page = await history.page(ALL, 2)
+        rest = await history.page(ALL, 2, after=page[-1].sequence)
+        last = await history.last()
+
+        assert [item.sequence for item in page] == [1, 5]
+        assert [item.sequence for item in rest] == [6]
+        assert last is not None
+        assert last.sequence == 6
+        assert await history.find(alerts[1].alert_id) is None
+        assert [item.sequence for item in await history.open_alarms()] == [1, 5, 6]

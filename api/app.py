@@ -19,6 +19,9 @@ from api.adapters.process_replay_launcher import ProcessReplayLauncher
 from api.adapters.sql_alert_history import SqlAlertHistory
 from api.adapters.sql_database import open_database
 from api.adapters.sql_replay_records import SqlReplayRecords
+from api.defects import Defects
+from api.gate import Gate, ours
+from api.heads import HeadAsGet
 from api.metrics import ApiMetrics, TimedRequests
 from api.openapi import DESCRIPTION, TAGS, describe_problems
 from api.ports import AlertFeed, AlertHistory, DetectorProbe, ReplayLauncher, ReplayRecords
@@ -93,7 +96,11 @@ def create_app(settings: Settings, open_them: OpenAdapters = open_adapters) -> F
         redoc_url=None,
         lifespan=partial(_lifespan, settings=settings, open_them=open_them, metrics=metrics),
     )
+    # the last one added is the first to see a request
+    app.add_middleware(Gate, is_ours=ours(settings.api))
+    app.add_middleware(Defects)
     app.add_middleware(TimedRequests, metrics=metrics)
+    app.add_middleware(HeadAsGet)
     problems.install(app)
     app.include_router(system.router)
     for resource in (assets, scores, alerts, replay_routes):

@@ -11,6 +11,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 BUCKETS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
+METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""Methods with a count of their own; anything may be sent as a method."""
+
 
 class ApiMetrics:
     """The api's instruments.
@@ -76,9 +79,10 @@ class TimedRequests:
                 route = scope.get("route")
                 # the pattern, not the path: ids in labels would grow without end
                 path = route.path if isinstance(route, Route) else "other"
-                self._metrics.request_seconds.labels(
-                    scope["method"], path, str(message["status"])
-                ).observe(time.perf_counter() - began)
+                method = scope["method"] if scope["method"] in METHODS else "other"
+                self._metrics.request_seconds.labels(method, path, str(message["status"])).observe(
+                    time.perf_counter() - began
+                )
             await send(message)
 
         await self._app(scope, receive, timed_send)

@@ -27,6 +27,10 @@ RFC3339: Final = re.compile(
 )
 
 
+FIRST_MOMENT: Final = datetime.min.replace(tzinfo=UTC)
+LAST_MOMENT: Final = datetime.max.replace(tzinfo=UTC)
+
+
 def rfc3339(value: object) -> object:
     """Let RFC 3339 text and moments pass.
 
@@ -51,8 +55,7 @@ def in_utc(moment: datetime) -> datetime:
     try:
         return moment.astimezone(UTC)
     except OverflowError:
-        edge = datetime.min if moment.year == 1 else datetime.max
-        return edge.replace(tzinfo=UTC)
+        return FIRST_MOMENT if moment.year == 1 else LAST_MOMENT
 
 
 Moment = Annotated[AwareDatetime, BeforeValidator(rfc3339), AfterValidator(in_utc)]

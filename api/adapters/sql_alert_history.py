@@ -85,6 +85,8 @@ class SqlAlertHistory:
         that is not full still says that nothing follows.
         """
         found: list[StoredAlert] = []
+        if not all(map(_storable, (wanted.asset_id, wanted.run_id, wanted.alarm_id))):
+            return found
         while True:
             rows = await self._rows(_in_order(wanted, limit - len(found), after, newest_first))
             found.extend(_readable(rows))
@@ -94,6 +96,8 @@ class SqlAlertHistory:
 
     async def find(self, alert_id: str) -> StoredAlert | None:
         """Return the alert, or none."""
+        if not _storable(alert_id):
+            return None
         return _first(_readable(await self._rows(_ALERTS.where(AlertRow.alert_id == alert_id))))
 
     async def last(self) -> StoredAlert | None:
@@ -130,6 +134,13 @@ def _readable(rows: Sequence[Row[int, str]]) -> list[StoredAlert]:
             why = str(exc).splitlines()[0]
             _log.warning("a stored alert cannot be read", sequence=row.sequence, why=why)
     return found
+
+
+def _storable(text: str | None) -> bool:
+    """Return whether a database's text can be this; if not, no row has it and none is asked for."""
+    if text is None:
+        return True
+    return "\0" not in text and text == text.encode(errors="replace").decode()
 
 
 def _first(found: Sequence[StoredAlert]) -> StoredAlert | None:

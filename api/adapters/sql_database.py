@@ -83,11 +83,12 @@ def _no_note(_failure: BackendError, _wait_s: float) -> None:
 def _checked_url(settings: AlertHistorySettings) -> URL:
     try:
         url = make_url(settings.url.get_secret_value())
-    except ArgumentError as exc:
+    except (ArgumentError, ValueError):
         raise SettingsError(
             "SURGELINE_ALERTS__URL is not a database URL. Expected sqlite+aiosqlite:///FILE or "
-            "postgresql+asyncpg://USER:PASSWORD@HOST/DATABASE."
-        ) from exc
+            "postgresql+asyncpg://USER:PASSWORD@HOST/DATABASE, with @ : / in a password written "
+            "%40 %3A %2F."
+        ) from None  # what SQLAlchemy says shows parts of it
     if url.drivername not in ("sqlite+aiosqlite", "postgresql+asyncpg"):
         raise SettingsError(
             f"SURGELINE_ALERTS__URL begins with {url.drivername}. Expected sqlite+aiosqlite or "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from importlib.metadata import version
 from typing import Final
 
@@ -12,10 +11,10 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from api.readiness import ask
 from api.schemas import Health, Info, Landing, Readiness
 from api.services import ServicesDep
+from common.redaction import without_credentials
 from common.settings import Settings
 
 VERSION: Final = version("surgeline")
-USER_INFO: Final = re.compile(r"(?<=://)[^/@\s]+@")
 
 router = APIRouter(tags=["system"])
 
@@ -90,4 +89,4 @@ def shown_settings(settings: Settings) -> dict[str, object]:
 def _without_user_info(value: object) -> object:
     if isinstance(value, dict):
         return {name: _without_user_info(item) for name, item in value.items()}
-    return USER_INFO.sub("**********@", value) if isinstance(value, str) else value
+    return without_credentials(value) if isinstance(value, str) else value

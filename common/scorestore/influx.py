@@ -20,10 +20,11 @@ from influxdb_client.client.write_api import SYNCHRONOUS
 
 from common.errors import BackendRefusedError
 from common.records import ScoreRecord, Verdict
+from common.redaction import without_credentials
 from common.scorestore.batch import Batch, gather
 from common.scorestore.influx_errors import (
-    checked_url,
     influx_errors,
+    split_address,
     statement_error,
     status_error,
 )
@@ -59,13 +60,13 @@ class InfluxScoreStore:
     def __init__(self, settings: ScoreStoreSettings) -> None:
         """Prepare a store; the settings name the server, organisation, bucket and token."""
         self._settings = settings
-        self._url = settings.influx_url
+        self._url = without_credentials(settings.influx_url)
 
     async def __aenter__(self) -> Self:
         """Make the clients. The bucket must exist: making one needs more rights than writing."""
-        token = self._settings.influx_token.get_secret_value()
+        self._url, token = split_address(self._settings.influx_url)
+        token = self._settings.influx_token.get_secret_value() or token
         timeout_s = self._settings.op_timeout_s
-        self._url = checked_url(self._settings.influx_url)
         self._reading = httpx.AsyncClient(
             base_url=self._url,
             headers={"Authorization": f"Token {token}"} if token else {},

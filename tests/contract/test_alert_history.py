@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pydantic import SecretStr
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -33,7 +35,8 @@ from api.ports import (
     StoredAlert,
     UnreadableReplay,
 )
-from common.records import Level, Transition
+from api.queries import FIRST_MOMENT, LAST_MOMENT
+from common.records import EARLIEST, LATEST, Level, Transition
 from common.settings import AlertHistorySettings
 from tests.support.alerts import START, batch, make_alert
 
@@ -65,8 +68,8 @@ async def sql_settings(
 async def database(
     request: pytest.FixtureRequest, tmp_path: Path
 ) -> AsyncIterator[AlertHistorySettings]:
-    async with sql_settings(request, tmp_path) as settings:
-        yield settings
+    async with sql_settings(request, tmp_path) as chosen:
+        yield chosen
 
 
 @pytest.fixture(params=["memory", "sqlite", "postgres"])
@@ -74,7 +77,10 @@ async def history(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
     if request.param == "memory":
         yield MemoryAlertHistory()
         return
-    async with sql_settings(request, tmp_path) as settings, open_database(settings) as engine:
+    async with (
+        sql_settings(request, tmp_path) as chosen,
+        open_database(chosen) as engine,
+    ):
         yield SqlAlertHistory(engine)
 
 
@@ -83,7 +89,10 @@ async def records(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
     if request.param == "memory":
         yield MemoryReplayRecords()
         return
-    async with sql_settings(request, tmp_path) as settings, open_database(settings) as engine:
+    async with (
+        sql_settings(request, tmp_path) as chosen,
+        open_database(chosen) as engine,
+    ):
         yield SqlReplayRecords(engine)
 
 
@@ -414,8 +423,8 @@ async def test_a_replay_that_cannot_be_read_harms_only_itself(
 async def test_a_time_that_the_driver_cannot_read_harms_only_its_own_replay(
     tmp_path: Path,
 ) -> None:
-    settings = AlertHistorySettings(url=SecretStr(f"sqlite+aiosqlite:///{tmp_path}/alerts.db"))
-    async with open_database(settings) as engine:
+    database = AlertHistorySettings(url=SecretStr(f"sqlite+aiosqlite:///{tmp_path}/alerts.db"))
+    async with open_database(database) as engine:
         records = SqlReplayRecords(engine)
         await records.put(replay("sound", 1))
         await records.put(replay("spoilt", 2))
@@ -451,3 +460,30 @@ async def test_an_alert_that_cannot_be_read_harms_only_itself(
         assert last.sequence == 6
         assert await history.find(alerts[1].alert_id) is None
         assert [item.sequence for item in await history.open_alarms()] == [1, 5, 6]
+
+
+@given(name=st.text() | st.sampled_from(["\0", "a\0", "\ud800", "%", "'", '"', "\\", "_"]))
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50
+)
+async def test_whatever_an_id_is_it_is_looked_for(history: AlertHistory, name: str) -> None:
+    await history.store(batch([make_alert()]))
+
+    assert await history.find(name) is None
+    for wanted in (
+        AlertFilter(asset_id=name),
+        AlertFilter(run_id=name),
+        AlertFilter(alarm_id=name),
+    ):
+        assert await history.page(wanted, 10) == []
+
+
+@pytest.mark.parametrize("moment", [FIRST_MOMENT, LAST_MOMENT, EARLIEST, LATEST])
+async def test_any_moment_can_be_a_bound(history: AlertHistory, moment: datetime) -> None:
+    await history.store(batch([make_alert()]))
+
+    after = await history.page(AlertFilter(since=moment), 10)
+    before = await history.page(AlertFilter(until=moment), 10)
+
+    assert len(after) == (moment <= START)
+    assert len(before) == (moment > START)

@@ -25,6 +25,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from common.clock import SystemClock
 from common.errors import BackendError, BackendRefusedError, BackendUnavailableError, SettingsError
+from common.private_files import make_private_file, make_private_folder
 from common.retry import Backoff, retrying
 from common.settings import AlertHistorySettings
 
@@ -101,11 +102,12 @@ def _checked_url(settings: AlertHistorySettings) -> URL:
                 "expected sqlite+aiosqlite:///FILE."
             )
         try:
-            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+            make_private_folder(Path(url.database).parent)
         except OSError as exc:
             raise SettingsError(
                 f"SURGELINE_ALERTS__URL names {url.database}, whose folder cannot be made: {exc}"
             ) from exc
+        make_private_file(Path(url.database))
     return url
 
 

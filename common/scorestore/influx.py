@@ -66,6 +66,11 @@ class InfluxScoreStore:
         """Make the clients. The bucket must exist: making one needs more rights than writing."""
         self._url, token = split_address(self._settings.influx_url)
         token = self._settings.influx_token.get_secret_value() or token
+        if not (token.isascii() and token.isprintable()):
+            raise BackendRefusedError(
+                "SURGELINE_SCORES__INFLUX_TOKEN, or the password in SURGELINE_SCORES__INFLUX_URL, "
+                "has characters that no HTTP header takes; expected printable ASCII."
+            )
         timeout_s = self._settings.op_timeout_s
         self._reading = httpx.AsyncClient(
             base_url=self._url,

@@ -39,7 +39,7 @@ def decode(mark: str, cursor: str) -> str | int:
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         found, position = json.loads(raw)
         ours = type(found) is str and type(position) in (int, str)
-        if not ours or encode(found, position) != cursor:
+        if not ours or encode(found, position) != cursor or not str(position).isprintable():
             raise ValueError(NOT_OURS)  # noqa: TRY301 - one refusal for all bad cursors
     except (ValueError, TypeError, RecursionError, binascii.Error) as exc:
         raise ValueError(NOT_OURS) from exc

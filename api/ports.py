@@ -6,7 +6,7 @@ the same promises.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -129,10 +129,10 @@ class AlertHistory(Protocol):
     async def last(self) -> StoredAlert | None:
         """Return the alert with the highest sequence, or none."""
 
-    async def open_alarms(self) -> Sequence[StoredAlert]:
-        """Return the latest alert of each alarm that was not cleared, in the order of arrival.
+    async def open_alarms(self, asset_ids: Collection[str]) -> Sequence[StoredAlert]:
+        """Return the latest alert of each alarm of these assets that was not cleared.
 
-        The latest is the one of the highest cycle, whenever it arrived.
+        The latest is the one of the highest cycle, whenever it arrived. In the order of arrival.
         """
 
     async def ping(self) -> None:

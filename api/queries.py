@@ -173,6 +173,8 @@ class AssetsQuery(StrictQuery):
         str | None,
         Field(pattern=ID_PATTERN, description="This run of each asset, not its latest."),
     ] = None
+    limit: Annotated[int, Field(ge=1, le=1000, description="Most assets in the page.")] = 200
+    cursor: CursorParam = None
 
 
 def refuse_repeated(request: Request) -> None:

@@ -138,9 +138,13 @@ class Asset(BaseModel):
     run_id: str = Field(description="The latest run.", examples=["demo"])
     simulated: bool = Field(description="Whether the run came from the simulator.")
     runs: int = Field(description="How many runs of this asset are stored.")
-    first_cycle: int
-    last_cycle: int
-    last_ts: UtcTimestamp = Field(description="Timestamp of the reading at `last_cycle`.")
+    first_cycle: int | None = Field(description="None if every reading was rejected so far.")
+    last_cycle: int | None
+    last_ts: UtcTimestamp | None = Field(description="Timestamp of the reading at `last_cycle`.")
+    dated_in_future: bool = Field(
+        description="Whether `last_ts` lies more than an hour ahead. Such a run is shown only if "
+        "the asset has no other."
+    )
     verdicts: dict[Verdict, int] = Field(
         description="Readings by verdict.", examples=[{"warming_up": 29, "scored": 91}]
     )
@@ -150,7 +154,9 @@ class Asset(BaseModel):
     alarm: OpenAlarm | None = Field(description="The alarm that is open in this run, if any.")
 
     @classmethod
-    def of(cls, run: RunSummary, runs: int, alarm: StoredAlert | None) -> Self:
+    def of(
+        cls, run: RunSummary, runs: int, alarm: StoredAlert | None, *, dated_in_future: bool
+    ) -> Self:
         """Return the api's view of one asset."""
         return cls(
             asset_id=run.asset_id,
@@ -160,6 +166,7 @@ class Asset(BaseModel):
             first_cycle=run.first_cycle,
             last_cycle=run.last_cycle,
             last_ts=run.last_ts,
+            dated_in_future=dated_in_future,
             verdicts=dict(run.verdicts),
             last_score=run.last_score,
             last_level=run.last_level,
@@ -168,10 +175,11 @@ class Asset(BaseModel):
         )
 
 
-class AssetList(BaseModel):
-    """All assets with a verdict, by name."""
+class AssetPage(BaseModel):
+    """Assets with a verdict, a page at a time, by name."""
 
     items: list[Asset]
+    next_cursor: str | None = Field(description="Give it as `cursor` for the next page.")
 
 
 class ReplayRequest(BaseModel):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from typing import Final
 
 from pydantic import TypeAdapter
@@ -96,11 +96,15 @@ class MemoryAlertHistory:
         self._check()
         return self._alerts[-1] if self._alerts else None
 
-    async def open_alarms(self) -> Sequence[StoredAlert]:
-        """Return the latest alert of each alarm that was not cleared."""
+    async def open_alarms(self, asset_ids: Collection[str]) -> Sequence[StoredAlert]:
+        """Return the latest alert of each alarm of these assets that was not cleared."""
         self._check()
         latest = sorted(self._latest.values(), key=lambda item: item.sequence)
-        return [item for item in latest if item.alert.state is not Transition.CLEARED]
+        return [
+            item
+            for item in latest
+            if item.alert.state is not Transition.CLEARED and item.alert.asset_id in asset_ids
+        ]
 
     async def ping(self) -> None:
         """Return, or raise what the test asked for."""

@@ -7,7 +7,7 @@ order, whichever process wrote them; a stream that has read up to n has missed n
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from pydantic import ValidationError
@@ -104,10 +104,15 @@ class SqlAlertHistory:
         """Return the alert with the highest sequence, or none."""
         return _first(await self.page(AlertFilter(), 1, newest_first=True))
 
-    async def open_alarms(self) -> Sequence[StoredAlert]:
-        """Return the latest alert of each alarm that was not cleared."""
-        statement = _ALERTS.where(AlertRow.is_open).order_by(AlertRow.sequence)
-        return _readable(await self._rows(statement))
+    async def open_alarms(self, asset_ids: Collection[str]) -> Sequence[StoredAlert]:
+        """Return the latest alert of each alarm of these assets that was not cleared."""
+        names = sorted(filter(_storable, set(asset_ids)))
+        found: list[StoredAlert] = []
+        for start in range(0, len(names), CHUNK):
+            chunk = names[start : start + CHUNK]
+            statement = _ALERTS.where(AlertRow.is_open, AlertRow.asset_id.in_(chunk))
+            found += _readable(await self._rows(statement))
+        return sorted(found, key=lambda item: item.sequence)
 
     async def ping(self) -> None:
         """Return when the database answers."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Header, Path, Query
+from fastapi import APIRouter, Depends, Header, Path, Query, Response
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from api import cursors
 from api.alert_stream import events, follow, starting_point
+from api.answers import json_answer
 from api.ports import AlertFilter
 from api.problems import documented, invalid
 from api.queries import AlertsQuery, StreamQuery, no_query
@@ -33,8 +34,8 @@ data: {"schema_version":1,"alert_id":"0b7d5f0e-3c1c-5a5e-9f57-0a3f6a1f1c11","sta
 """
 
 
-@router.get("", summary="Alerts, in the order of arrival")
-async def list_alerts(services: ServicesDep, query: Annotated[AlertsQuery, Query()]) -> AlertPage:
+@router.get("", summary="Alerts, in the order of arrival", response_model=AlertPage)
+async def list_alerts(services: ServicesDep, query: Annotated[AlertsQuery, Query()]) -> Response:
     """An alert is published when an alarm is raised, escalated or cleared.
 
     `since` and `until` speak of the readings' time, the order is that of arrival.
@@ -58,9 +59,11 @@ async def list_alerts(services: ServicesDep, query: Annotated[AlertsQuery, Query
     )
     shown = found[: query.limit]
     more = len(found) > query.limit
-    return AlertPage(
-        items=[AlertView.of(stored) for stored in shown],
-        next_cursor=cursors.encode(mark, shown[-1].sequence) if more else None,
+    return await json_answer(
+        lambda: AlertPage(
+            items=[AlertView.of(stored) for stored in shown],
+            next_cursor=cursors.encode(mark, shown[-1].sequence) if more else None,
+        )
     )
 
 

@@ -36,9 +36,17 @@ from common.scorestore.influx_queries import (
     select_nothing,
     select_page,
 )
-from common.scorestore.influx_summaries import counts_of, select_counts, select_runs, summaries_of
+from common.scorestore.influx_summaries import (
+    counts_of,
+    in_questions,
+    names_of,
+    select_counts,
+    select_names,
+    select_runs,
+    summaries_of,
+)
 from common.scorestore.paging import Bounds, Position, check_query, page_of, position_of
-from common.scorestore.port import RunSummary, ScorePage, ScoreQuery
+from common.scorestore.port import RunPage, RunSummary, ScorePage, ScoreQuery
 from common.settings import ScoreStoreSettings
 
 LINES_PER_REQUEST: Final = 5000
@@ -138,6 +146,26 @@ class InfluxScoreStore:
     ) -> Sequence[RunSummary]:
         """Return a summary of each run, counted by the server now."""
         return summaries_of(await self._ask(select_runs(asset_id, run_id)))
+
+    async def run_page(
+        self,
+        most_assets: int,
+        *,
+        after: str | None = None,
+        asset_id: str | None = None,
+        run_id: str | None = None,
+    ) -> RunPage:
+        """Return the summaries of a few assets, counted by the server now.
+
+        InfluxQL has no "the next names": all are listed, from the index, and a page picked here.
+        """
+        (listed,) = await self._ask([select_names(asset_id, run_id)])
+        names = await asyncio.to_thread(names_of, listed, after)
+        chosen = names[:most_assets]
+        runs: list[RunSummary] = []
+        for group in in_questions(chosen):
+            runs += summaries_of(await self._ask(select_runs(asset_id, run_id, group)))
+        return RunPage(runs, chosen[-1] if len(names) > most_assets else None)
 
     async def verdict_counts(self, run_id: str | None = None) -> Mapping[Verdict, int]:
         """Return how many readings got each verdict, counted by the server now."""

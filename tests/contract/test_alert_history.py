@@ -41,6 +41,7 @@ from common.settings import AlertHistorySettings
 from tests.support.alerts import START, batch, make_alert
 
 ALL = AlertFilter()
+NAMES = {"a", "b", make_alert().asset_id}
 
 
 @asynccontextmanager
@@ -203,13 +204,24 @@ async def test_an_alarm_is_open_until_it_is_cleared(history: AlertHistory) -> No
     other = make_alert(11, asset_id="b")
 
     await history.store(batch([raised, other]))
-    assert ids(await history.open_alarms()) == [raised.alert_id, other.alert_id]
+    assert ids(await history.open_alarms(NAMES)) == [raised.alert_id, other.alert_id]
     await history.store(batch([escalated]))
-    assert ids(await history.open_alarms()) == [other.alert_id, escalated.alert_id]
+    assert ids(await history.open_alarms(NAMES)) == [other.alert_id, escalated.alert_id]
     await history.store(batch([cleared]))
-    assert ids(await history.open_alarms()) == [other.alert_id]
+    assert ids(await history.open_alarms(NAMES)) == [other.alert_id]
     await history.store(batch([raised, escalated]))
-    assert ids(await history.open_alarms()) == [other.alert_id]
+    assert ids(await history.open_alarms(NAMES)) == [other.alert_id]
+
+
+async def test_open_alarms_are_asked_for_by_asset(history: AlertHistory) -> None:
+    alerts = [make_alert(1, asset_id=f"engine-{number}") for number in range(1200)]
+    await history.store(batch(alerts))
+
+    some = await history.open_alarms({f"engine-{number}" for number in range(0, 1200, 2)})
+
+    assert ids(some) == [alert.alert_id for alert in alerts[::2]]
+    assert await history.open_alarms(set()) == []
+    assert await history.open_alarms({"nobody", "\0"}) == []
 
 
 async def test_an_alarm_raised_and_cleared_in_one_batch_is_not_open(history: AlertHistory) -> None:
@@ -218,7 +230,7 @@ async def test_an_alarm_raised_and_cleared_in_one_batch_is_not_open(history: Ale
 
     await history.store(batch([raised, cleared]))
 
-    assert await history.open_alarms() == []
+    assert await history.open_alarms(NAMES) == []
 
 
 async def test_an_alarm_whose_end_arrives_before_its_beginning_is_not_open(
@@ -232,7 +244,7 @@ async def test_an_alarm_whose_end_arrives_before_its_beginning_is_not_open(
     await history.store(batch([raised]))
     await history.store(batch([escalated]))
 
-    assert await history.open_alarms() == []
+    assert await history.open_alarms(NAMES) == []
 
 
 async def test_nothing_is_found_in_an_empty_history(history: AlertHistory) -> None:
@@ -361,7 +373,8 @@ async def test_replays_are_listed_latest_first(records: ReplayRecords) -> None:
     for run_id, minute in (("b", 2), ("a", 1), ("c", 3)):
         await records.put(replay(run_id, minute))
 
-    assert [item.spec.run_id for item in await records.all()] == ["c", "b", "a"]
+    found = [item for item in await records.all() if isinstance(item, Replay)]
+    assert [item.spec.run_id for item in found] == ["c", "b", "a"]
 
 
 async def test_a_replay_that_could_not_be_read_back_is_not_remembered(
@@ -459,7 +472,7 @@ async def test_an_alert_that_cannot_be_read_harms_only_itself(
         assert last is not None
         assert last.sequence == 6
         assert await history.find(alerts[1].alert_id) is None
-        assert [item.sequence for item in await history.open_alarms()] == [1, 5, 6]
+        assert [item.sequence for item in await history.open_alarms(NAMES)] == [1, 5, 6]
 
 
 @given(name=st.text() | st.sampled_from(["\0", "a\0", "\ud800", "%", "'", '"', "\\", "_"]))

@@ -33,6 +33,7 @@ from api.replays import Replays
 from api.routes import alerts, assets, scores, system
 from api.routes import replays as replay_routes
 from api.services import Services
+from api.stream_pages import StreamPages
 from api.wakeup import Wakeup
 from common.clock import Clock, SystemClock
 from common.scorestore.factory import open_score_store
@@ -134,6 +135,7 @@ async def _lifespan(
             history=adapters.history,
             replays=replays,
             wakeup=wakeup,
+            pages=StreamPages(adapters.history, wakeup),
             metrics=metrics,
             checks={
                 "broker": Check(adapters.feed.ping, needed=True),

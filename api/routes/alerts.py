@@ -100,7 +100,7 @@ async def stream_alerts(
         from_the_first=query.replay == "all",
     )
     wanted = AlertFilter(asset_id=query.asset_id, run_id=query.run_id, min_level=query.min_level)
-    alerts = follow(services.history, services.wakeup, start, wanted)
+    alerts = follow(services.pages, start, wanted)
     return EventSourceResponse(
         events(alerts, start_id, services.metrics),
         ping=services.settings.api.sse_heartbeat_s,

@@ -22,6 +22,7 @@ class ApiMetrics:
         registry: What ``/metrics`` writes out.
         alerts_projected: Alerts that were new to the history.
         alerts_repeated: Alerts that came again and were left alone.
+        alert_gaps: Times alerts had expired from the topic before they were read.
         projection_failures: Times the projection had to start over.
         sse_subscribers: Open alert streams.
         sse_events: Alerts sent on streams.
@@ -38,6 +39,11 @@ class ApiMetrics:
         self.alerts_repeated = Counter(
             "surgeline_api_alerts_repeated",
             "Alerts that were delivered again and left alone.",
+            registry=self.registry,
+        )
+        self.alert_gaps = Counter(
+            "surgeline_api_alert_gaps",
+            "Times alerts had expired from the topic before they were read.",
             registry=self.registry,
         )
         self.projection_failures = Counter(

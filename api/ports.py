@@ -45,20 +45,66 @@ class StoredAlert:
 
 
 @dataclass(frozen=True, slots=True)
+class FeedPosition:
+    """How far a partition was read.
+
+    Attributes:
+        next_offset: Where to go on.
+        mark: What tells the record before that from any other; none if it is not known.
+    """
+
+    next_offset: int
+    mark: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OffsetGap:
+    """Messages that the topic no longer had when they were to be read.
+
+    Attributes:
+        from_offset: The first.
+        to_offset: The first that was there again. At most the difference is missing: some of the
+            offsets may never have held an alert.
+    """
+
+    from_offset: int
+    to_offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class AlertGap:
+    """A gap as the history keeps it.
+
+    Attributes:
+        source: The life of the topic.
+        partition: Which partition.
+        offsets: Which offsets.
+        noticed_at: When it was noticed, UTC.
+    """
+
+    source: str
+    partition: int
+    offsets: OffsetGap
+    noticed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class FeedBatch:
     """What one fetch brought from one partition.
 
     Attributes:
         source: One life of the topic (cluster id and topic name); offsets of another life differ.
         partition: Which partition.
-        next_offset: Where to go on reading once ``alerts`` are stored.
+        position: Where to go on reading once ``alerts`` are stored.
         alerts: In the partition's order; messages that are no alerts are left out.
+        gap: What was missing before them.
     """
 
     source: str
     partition: int
-    next_offset: int
+    position: FeedPosition
     alerts: Sequence[WireAlert]
+    gap: OffsetGap | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,18 +139,25 @@ class AlertHistory(Protocol):
     ``BackendRefusedError`` when it will not.
     """
 
-    async def store(self, batch: FeedBatch) -> int:
-        """Keep the alerts and the batch's ``next_offset`` in one transaction.
+    async def store(self, batch: FeedBatch, noticed_at: datetime | None = None) -> int:
+        """Keep the alerts, the batch's position and its gap in one transaction.
 
         Idempotent by ``alert_id``: a known id is left as it is and keeps its sequence. Safe from
         several processes at once; sequences become visible in their order.
+
+        Args:
+            batch: What was read.
+            noticed_at: When; needed for a gap only.
 
         Returns:
             How many alerts were new.
         """
 
-    async def positions(self, source: str) -> Mapping[int, int]:
-        """Return the next offset of each partition of ``source`` that was ever read."""
+    async def positions(self, source: str) -> Mapping[int, FeedPosition]:
+        """Return how far each partition of ``source`` that was ever read has been read."""
+
+    async def gaps(self) -> Sequence[AlertGap]:
+        """Return all gaps, the latest noticed first."""
 
     async def page(
         self,
@@ -139,8 +192,8 @@ class AlertHistory(Protocol):
         """Return when the history answers; raise ``BackendError`` with why not."""
 
 
-Resume = Callable[[str], Awaitable[Mapping[int, int]]]
-"""Tells a feed where to go on in a source: next offset by partition."""
+Resume = Callable[[str], Awaitable[Mapping[int, FeedPosition]]]
+"""Tells a feed where to go on in a source, by partition."""
 
 
 class AlertFeed(Protocol):

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from api.ports import SIMULATOR, Replay, ReplayState, StoredAlert
+from api.ports import SIMULATOR, AlertGap, Replay, ReplayState, StoredAlert
 from api.queries import Moment
 from common.records import (
     ID_PATTERN,
@@ -112,6 +112,39 @@ class AlertPage(BaseModel):
 
     items: list[AlertView]
     next_cursor: str | None = Field(description="Give it as `cursor` for the next page.")
+
+
+class GapView(BaseModel):
+    """Alerts that had expired from the topic before they were read."""
+
+    source: str = Field(description="One life of the topic: cluster and name.")
+    partition: int
+    from_offset: int = Field(description="The first that was gone.", examples=[120])
+    to_offset: int = Field(description="The first that was there again.", examples=[180])
+    at_most: int = Field(
+        description="Most alerts that can be missing; fewer, if some offsets never held one.",
+        examples=[60],
+    )
+    noticed_at: UtcTimestamp
+
+    @classmethod
+    def of(cls, gap: AlertGap) -> Self:
+        """Return the api's view of a gap."""
+        first, end = gap.offsets.from_offset, gap.offsets.to_offset
+        return cls(
+            source=gap.source,
+            partition=gap.partition,
+            from_offset=first,
+            to_offset=end,
+            at_most=end - first,
+            noticed_at=gap.noticed_at,
+        )
+
+
+class GapList(BaseModel):
+    """All gaps of the history, the latest noticed first."""
+
+    items: list[GapView]
 
 
 class OpenAlarm(BaseModel):
@@ -359,6 +392,9 @@ class Readiness(BaseModel):
         description="`degraded`: something is down that the api itself does not need."
     )
     dependencies: dict[str, Dependency]
+    notes: list[str] = Field(
+        default=[], description="What is no failure, but good to know, such as gaps."
+    )
 
 
 class Info(BaseModel):

@@ -5,7 +5,7 @@ and what is stored cannot disagree. A group's committed offset could.
 
 Offsets mean something only within one life of the topic. The local broker keeps everything in
 memory, so every start of it is a new life; its cluster id tells. A topic deleted and made anew on
-the same cluster shows itself by a high watermark below our position. In both cases reading starts
+the same cluster is recognised by its records (``kafka_alert_log.py``). In both cases reading starts
 over: alerts carry derived ids, so reading them again is harmless.
 """
 
@@ -20,7 +20,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
-from api.ports import FeedBatch, Resume, WireAlert
+from api.adapters.kafka_alert_log import AlertLog, AnotherLifeError
+from api.ports import FeedBatch, FeedPosition, Resume, WireAlert
 from common.errors import BackendError, BackendMissingError, BackendUnavailableError
 from common.kafka import ensure_topics, started
 from common.logs import get_logger
@@ -30,12 +31,6 @@ from common.topics import Topics
 
 FETCH_WAIT_MS: Final = 100
 """How long the broker may hold a fetch back; half of it is the idle latency of the local broker."""
-
-IDLE_CHECK_MS: Final = 2000
-"""Silence after which we ask whether it is still the same broker."""
-
-MAX_RECORDS: Final = 1000
-"""Most records of one batch, and so of one transaction."""
 
 MAX_ID_CHARS: Final = 200
 
@@ -60,10 +55,11 @@ class KafkaAlertFeed:
                     admin = await self._start_admin(stack)
                     consumer = await stack.enter_async_context(started(self._consumer()))
                     source = await self._source(admin)
-                    partitions = await self._assign(consumer, await resume(source))
+                    positions = await self._assign(consumer, await resume(source))
                     self._admin = admin
-                    _log.info("reading alerts", topic=self._topic, partitions=len(partitions))
-                    async for batch in self._read(consumer, source, partitions):
+                    _log.info("reading alerts", topic=self._topic, partitions=len(positions))
+                    log = AlertLog(consumer, source, positions, _decoded)
+                    async for batch in self._read(consumer, log):
                         yield batch
                     _log.warning("the alerts topic is another one now", topic=self._topic)
         except BackendError as exc:
@@ -100,39 +96,38 @@ class KafkaAlertFeed:
         await admin.start()
         return admin
 
-    async def _assign(self, consumer: Any, offsets: Mapping[int, int]) -> list[TopicPartition]:
+    async def _assign(
+        self, consumer: Any, known: Mapping[int, FeedPosition]
+    ) -> dict[TopicPartition, FeedPosition]:
         await consumer.topics()  # brings the metadata that the next line needs
         numbers = consumer.partitions_for_topic(self._topic)
         if not numbers:
             raise BackendUnavailableError(f"The broker has no topic {self._topic} yet.")
-        partitions = [TopicPartition(self._topic, number) for number in sorted(numbers)]
-        consumer.assign(partitions)
-        for partition in partitions:
-            consumer.seek(partition, offsets.get(partition.partition, 0))
-        return partitions
+        positions = {
+            TopicPartition(self._topic, number): known.get(number, FeedPosition(0))
+            for number in sorted(numbers)
+        }
+        consumer.assign(list(positions))
+        return positions
 
-    async def _read(
-        self, consumer: Any, source: str, partitions: list[TopicPartition]
-    ) -> AsyncGenerator[FeedBatch, None]:
+    async def _read(self, consumer: Any, log: AlertLog) -> AsyncGenerator[FeedBatch, None]:
         """Yield what arrives until the topic is another one.
 
         What was fetched just before the change is yielded all the same: the alerts are alerts, and
         the offset is noted under the old source, where it does no harm.
         """
+        async for batch in log.start():
+            yield batch
+        numbers = {partition.partition for partition in log.positions}
         while True:
-            fetched = await consumer.getmany(timeout_ms=IDLE_CHECK_MS, max_records=MAX_RECORDS)
-            for partition, records in fetched.items():
-                alerts = [alert for record in records if (alert := _decoded(record))]
-                yield FeedBatch(source, partition.partition, records[-1].offset + 1, alerts)
-            for partition in partitions:
-                highwater = consumer.highwater(partition)
-                if highwater is not None and highwater < await consumer.position(partition):
-                    yield FeedBatch(source, partition.partition, 0, [])
-                    return
-            numbers = {partition.partition for partition in partitions}
+            try:
+                async for batch in log.news():
+                    yield batch
+            except AnotherLifeError:
+                return
             if consumer.partitions_for_topic(self._topic) != numbers:
                 return
-            if await self._source(self._admin) != source:
+            if await self._source(self._admin) != log.source:
                 return
 
     async def _source(self, admin: Any) -> str:

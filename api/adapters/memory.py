@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Final
 
 from pydantic import TypeAdapter
 
 from api.ports import (
     AlertFilter,
+    AlertGap,
     FeedBatch,
+    FeedPosition,
+    OffsetGap,
     Replay,
     ReplayProgress,
     ReplaySpec,
@@ -37,10 +41,11 @@ class MemoryAlertHistory:
         self._alerts: list[StoredAlert] = []
         self._by_id: dict[str, StoredAlert] = {}
         self._latest: dict[str, StoredAlert] = {}
-        self._positions: dict[tuple[str, int], int] = {}
+        self._positions: dict[tuple[str, int], FeedPosition] = {}
+        self._gaps: dict[tuple[str, int, OffsetGap], datetime] = {}
 
-    async def store(self, batch: FeedBatch) -> int:
-        """Keep the alerts and the next offset."""
+    async def store(self, batch: FeedBatch, noticed_at: datetime | None = None) -> int:
+        """Keep the alerts, the position and a gap."""
         self._check()
         before = len(self._alerts)
         for item in batch.alerts:
@@ -53,15 +58,25 @@ class MemoryAlertHistory:
             latest = self._latest.get(alert.alarm_id)
             if latest is None or alert.cycle >= latest.alert.cycle:
                 self._latest[alert.alarm_id] = stored
-        self._positions[batch.source, batch.partition] = batch.next_offset
+        self._positions[batch.source, batch.partition] = batch.position
+        if batch.gap is not None:
+            key = (batch.source, batch.partition, batch.gap)
+            self._gaps.setdefault(key, noticed_at or datetime.now(UTC))
         return len(self._alerts) - before
 
-    async def positions(self, source: str) -> Mapping[int, int]:
-        """Return the next offset of each partition read before."""
+    async def gaps(self) -> Sequence[AlertGap]:
+        """Return all gaps, the latest noticed first."""
+        self._check()
+        gaps = [AlertGap(*key, noticed_at) for key, noticed_at in self._gaps.items()]
+        gaps.sort(key=lambda gap: (gap.partition, gap.offsets.from_offset))
+        return sorted(gaps, key=lambda gap: gap.noticed_at, reverse=True)
+
+    async def positions(self, source: str) -> Mapping[int, FeedPosition]:
+        """Return how far each partition was read before."""
         self._check()
         return {
-            partition: offset
-            for (name, partition), offset in self._positions.items()
+            partition: position
+            for (name, partition), position in self._positions.items()
             if name == source
         }
 

@@ -8,7 +8,8 @@ order, whichever process wrote them; a stream that has read up to n has missed n
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Final
+from datetime import UTC, datetime
+from typing import Any, Final
 
 from pydantic import ValidationError
 from sqlalchemy import (
@@ -30,8 +31,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.orm import aliased
 
 from api.adapters.sql_database import our_errors
-from api.adapters.sql_models import AlertRow, PositionRow, SequenceRow
-from api.ports import AlertFilter, FeedBatch, StoredAlert, WireAlert
+from api.adapters.sql_models import AlertRow, GapRow, PositionRow, SequenceRow
+from api.ports import (
+    AlertFilter,
+    AlertGap,
+    FeedBatch,
+    FeedPosition,
+    OffsetGap,
+    StoredAlert,
+    WireAlert,
+)
 from common.logs import get_logger
 from common.records import Alert, Level, Transition
 
@@ -50,8 +59,8 @@ class SqlAlertHistory:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def store(self, batch: FeedBatch) -> int:
-        """Keep the alerts and the next offset in one transaction; see the port."""
+    async def store(self, batch: FeedBatch, noticed_at: datetime | None = None) -> int:
+        """Keep the alerts, the position and a gap in one transaction; see the port."""
         with our_errors("store alerts"):
             async with self._engine.begin() as connection:
                 last = await _lock_sequence(connection)
@@ -59,17 +68,41 @@ class SqlAlertHistory:
                 if new:
                     await _insert(connection, new, last)
                 await _put_position(connection, batch)
+                if batch.gap is not None:
+                    await _put_gap(connection, batch, batch.gap, noticed_at or datetime.now(UTC))
         return len(new)
 
-    async def positions(self, source: str) -> Mapping[int, int]:
-        """Return the next offset of each partition read before."""
-        statement = select(PositionRow.partition, PositionRow.next_offset).where(
+    async def positions(self, source: str) -> Mapping[int, FeedPosition]:
+        """Return how far each partition was read before."""
+        statement = select(PositionRow.partition, PositionRow.next_offset, PositionRow.mark).where(
             PositionRow.source == source
         )
         with our_errors("read its positions"):
             async with self._engine.connect() as connection:
                 rows = (await connection.execute(statement)).all()
-        return {row.partition: row.next_offset for row in rows}
+        return {row.partition: FeedPosition(row.next_offset, row.mark) for row in rows}
+
+    async def gaps(self) -> Sequence[AlertGap]:
+        """Return all gaps, the latest noticed first."""
+        statement = select(
+            GapRow.source,
+            GapRow.partition,
+            GapRow.from_offset,
+            GapRow.to_offset,
+            GapRow.noticed_at,
+        ).order_by(GapRow.noticed_at.desc(), GapRow.partition, GapRow.from_offset)
+        with our_errors("read its gaps"):
+            async with self._engine.connect() as connection:
+                rows = (await connection.execute(statement)).all()
+        return [
+            AlertGap(
+                row.source,
+                row.partition,
+                OffsetGap(row.from_offset, row.to_offset),
+                row.noticed_at,
+            )
+            for row in rows
+        ]
 
     async def page(
         self,
@@ -258,13 +291,35 @@ def _row(item: WireAlert, sequence: int) -> dict[str, object]:
 
 
 async def _put_position(connection: AsyncConnection, batch: FeedBatch) -> None:
-    make = postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert
-    statement = make(PositionRow).values(
-        source=batch.source, partition=batch.partition, next_offset=batch.next_offset
+    statement = _make_insert(connection)(PositionRow).values(
+        source=batch.source,
+        partition=batch.partition,
+        next_offset=batch.position.next_offset,
+        mark=batch.position.mark,
     )
     await connection.execute(
         statement.on_conflict_do_update(
             index_elements=[PositionRow.source, PositionRow.partition],
-            set_={"next_offset": statement.excluded.next_offset},
+            set_={
+                "next_offset": statement.excluded.next_offset,
+                "mark": statement.excluded.mark,
+            },
         )
     )
+
+
+async def _put_gap(
+    connection: AsyncConnection, batch: FeedBatch, gap: OffsetGap, noticed_at: datetime
+) -> None:
+    statement = _make_insert(connection)(GapRow).values(
+        source=batch.source,
+        partition=batch.partition,
+        from_offset=gap.from_offset,
+        to_offset=gap.to_offset,
+        noticed_at=noticed_at,
+    )
+    await connection.execute(statement.on_conflict_do_nothing())
+
+
+def _make_insert(connection: AsyncConnection) -> Any:
+    return postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert

@@ -14,7 +14,7 @@ from api.ports import AlertFilter
 from api.problems import documented, invalid
 from api.queries import AlertsQuery, StreamQuery, no_query
 from api.routes import API_PREFIX
-from api.schemas import AlertPage, AlertView
+from api.schemas import AlertPage, AlertView, GapList, GapView
 from api.services import ServicesDep
 from common.errors import RequestRefusedError
 
@@ -107,6 +107,16 @@ async def stream_alerts(
         ping_message_factory=lambda: ServerSentEvent(comment="heartbeat"),
         shutdown_grace_period=STOP_GRACE_S,
     )
+
+
+@router.get("/gaps", summary="Where the history has gaps", dependencies=[Depends(no_query)])
+async def list_gaps(services: ServicesDep) -> GapList:
+    """Alerts that expired from the topic before the api read them, for example while it was down.
+
+    What they said is not known, and nothing is made up in their place. The verdicts they rest on
+    are in the score store: `GET /api/v1/scores?min_level=warning` shows the anomalous cycles.
+    """
+    return GapList(items=[GapView.of(gap) for gap in await services.history.gaps()])
 
 
 @router.get(

@@ -11,9 +11,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 from sqlalchemy import Connection, text
@@ -21,12 +22,16 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from api.adapters.memory import MemoryAlertHistory, MemoryReplayRecords
 from api.adapters.sql_alert_history import SqlAlertHistory
-from api.adapters.sql_database import open_database
+from api.adapters.sql_database import migration_config, open_database
 from api.adapters.sql_models import Base
 from api.adapters.sql_replay_records import SqlReplayRecords
 from api.ports import (
     AlertFilter,
+    AlertGap,
     AlertHistory,
+    FeedBatch,
+    FeedPosition,
+    OffsetGap,
     Replay,
     ReplayProgress,
     ReplayRecords,
@@ -139,8 +144,8 @@ async def test_the_next_offset_is_kept_by_source_and_partition(history: AlertHis
     await history.store(batch([], source="b", partition=0, next_offset=1))
     await history.store(batch([], source="a", partition=0, next_offset=2))
 
-    assert await history.positions("a") == {0: 2, 3: 9}
-    assert await history.positions("b") == {0: 1}
+    assert await history.positions("a") == {0: FeedPosition(2), 3: FeedPosition(9)}
+    assert await history.positions("b") == {0: FeedPosition(1)}
     assert await history.positions("c") == {}
 
 
@@ -314,7 +319,7 @@ async def test_a_failed_write_leaves_neither_alerts_nor_position(
                 await history.store(batch([make_alert(2)], next_offset=2))
 
         assert [item.alert.cycle for item in await history.page(ALL, 10)] == [1]
-        assert await history.positions("cluster/alerts") == {0: 1}
+        assert await history.positions("cluster/alerts") == {0: FeedPosition(1)}
         assert await history.store(batch([make_alert(2)], next_offset=2)) == 1
         last = await history.last()
         assert last is not None
@@ -349,7 +354,7 @@ async def test_a_history_survives_being_closed(database: AlertHistorySettings) -
     async with open_database(database) as engine:
         history = SqlAlertHistory(engine)
         assert len(await history.page(ALL, 10)) == 1
-        assert await history.positions("cluster/alerts") == {0: 5}
+        assert await history.positions("cluster/alerts") == {0: FeedPosition(5)}
 
 
 def replay(run_id: str, minute: int, **changes: object) -> Replay:
@@ -480,7 +485,9 @@ async def test_an_alert_that_cannot_be_read_harms_only_itself(
     suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50
 )
 async def test_whatever_an_id_is_it_is_looked_for(history: AlertHistory, name: str) -> None:
-    await history.store(batch([make_alert()]))
+    alert = make_alert()
+    assume(name not in (alert.alert_id, alert.asset_id, alert.run_id, alert.alarm_id))
+    await history.store(batch([alert]))
 
     assert await history.find(name) is None
     for wanted in (
@@ -500,3 +507,43 @@ async def test_any_moment_can_be_a_bound(history: AlertHistory, moment: datetime
 
     assert len(after) == (moment <= START)
     assert len(before) == (moment > START)
+
+
+async def test_a_position_keeps_the_mark_of_its_last_record(history: AlertHistory) -> None:
+    await history.store(FeedBatch("a", 0, FeedPosition(7, "mark"), []))
+    await history.store(FeedBatch("a", 1, FeedPosition(7, "mark"), []))
+    await history.store(FeedBatch("a", 1, FeedPosition(0), []))
+
+    assert await history.positions("a") == {0: FeedPosition(7, "mark"), 1: FeedPosition(0)}
+
+
+async def test_gaps_are_kept_once_and_listed_latest_first(history: AlertHistory) -> None:
+    first, second = OffsetGap(3, 9), OffsetGap(20, 21)
+    await history.store(FeedBatch("a", 0, FeedPosition(9), [], first), START)
+    later = START + timedelta(hours=1)
+    await history.store(FeedBatch("a", 0, FeedPosition(21), [], second), later)
+    await history.store(FeedBatch("a", 0, FeedPosition(9), [], first), later)
+
+    assert await history.gaps() == [
+        AlertGap("a", 0, second, later),
+        AlertGap("a", 0, first, START),
+    ]
+
+
+async def test_a_database_of_the_version_before_keeps_what_it_holds(
+    database: AlertHistorySettings,
+) -> None:
+    async with open_database(database) as engine:
+        await SqlAlertHistory(engine).store(batch([make_alert()], next_offset=5))
+        async with engine.begin() as connection:
+            await connection.run_sync(_downgrade)
+
+    async with open_database(database) as engine:
+        history = SqlAlertHistory(engine)
+        assert len(await history.page(ALL, 10)) == 1
+        assert await history.positions("cluster/alerts") == {0: FeedPosition(5)}
+        assert await history.gaps() == []
+
+
+def _downgrade(connection: Connection) -> None:
+    command.downgrade(migration_config(connection), "0001")

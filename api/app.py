@@ -103,12 +103,12 @@ def create_app(settings: Settings, open_them: OpenAdapters = open_adapters) -> F
     app.add_middleware(TimedRequests, metrics=metrics)
     app.add_middleware(HeadAsGet)
     problems.install(app)
-    app.include_router(system.router)
+    app.include_router(system.router, responses=documented(421))
     for resource in (assets, scores, alerts, replay_routes):
         app.include_router(
             resource.router,
             dependencies=[Depends(refuse_repeated)],
-            responses=documented(422, 503),
+            responses=documented(421, 422, 503),
         )
     describe_problems(app)
     return app

@@ -32,6 +32,9 @@ from common.settings import AlertHistorySettings
 MIGRATION_LOCK: Final = 0x5375_7267
 """PostgreSQL's advisory lock while migrating: any number, the same in every process of ours."""
 
+PASSING_STATES: Final = ("08", "53", "57")
+"""PostgreSQL's classes of errors that pass: no connection, no room, starting or stopping."""
+
 OPENING: Final = Backoff(initial_s=0.1, max_s=1.0, attempts=6)
 """About 3 s of tries: several processes that open one new SQLite file get in each other's way."""
 
@@ -49,10 +52,16 @@ def our_errors(doing: str) -> Iterator[None]:
     except (OperationalError, InterfaceError, OSError, TimeoutError) as exc:
         raise BackendUnavailableError(f"The alert history could not {doing}: {_why(exc)}") from exc
     except DBAPIError as exc:
-        kind = BackendUnavailableError if exc.connection_invalidated else BackendRefusedError
+        passing = exc.connection_invalidated or _state(exc).startswith(PASSING_STATES)
+        kind = BackendUnavailableError if passing else BackendRefusedError
         raise kind(f"The alert history could not {doing}: {_why(exc)}") from exc
     except SQLAlchemyError as exc:
         raise BackendUnavailableError(f"The alert history could not {doing}: {exc}") from exc
+
+
+def _state(exc: DBAPIError) -> str:
+    """Return PostgreSQL's code of an error, or nothing."""
+    return str(getattr(exc.orig, "sqlstate", None) or "")
 
 
 def _why(exc: BaseException) -> str:

@@ -33,7 +33,7 @@ ReplayId = Annotated[str, Path(pattern=ID_PATTERN, description="The run id.", ex
     summary="Start a replay, or go on with one",
     responses={
         202: {"headers": {"Location": {"schema": {"type": "string"}}}},
-        **documented(409, 429),
+        **documented(400, 403, 409, 413, 415, 429),
     },
 )
 async def start_replay(
@@ -79,7 +79,7 @@ async def get_replay(services: ServicesDep, replay_id: ReplayId) -> ReplayView:
     response_model=ReplayView,
     responses={
         204: {"description": "Its record could not be read, and is forgotten."},
-        **documented(404),
+        **documented(403, 404),
     },
 )
 async def stop_replay(services: ServicesDep, replay_id: ReplayId) -> ReplayView | Response:

@@ -18,11 +18,12 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from api.adapters.memory import MemoryAlertHistory, MemoryReplayRecords
 from api.adapters.sql_alert_history import SqlAlertHistory
-from api.adapters.sql_database import migration_config, open_database
+from api.adapters.sql_database import migration_config, open_database, our_errors
 from api.adapters.sql_models import Base
 from api.adapters.sql_replay_records import SqlReplayRecords
 from api.ports import (
@@ -41,6 +42,7 @@ from api.ports import (
     UnreadableReplay,
 )
 from api.queries import FIRST_MOMENT, LAST_MOMENT
+from common.errors import BackendError, BackendRefusedError, BackendUnavailableError
 from common.records import EARLIEST, LATEST, Level, Transition
 from common.settings import AlertHistorySettings
 from tests.support.alerts import START, batch, make_alert
@@ -547,3 +549,21 @@ async def test_a_database_of_the_version_before_keeps_what_it_holds(
 
 def _downgrade(connection: Connection) -> None:
     command.downgrade(migration_config(connection), "0001")
+
+
+@pytest.mark.parametrize(
+    ("state", "error"),
+    [
+        ("57P03", BackendUnavailableError),  # the database system is starting up
+        ("57P01", BackendUnavailableError),  # it is shutting down
+        ("53300", BackendUnavailableError),  # too many connections
+        ("28P01", BackendRefusedError),  # wrong password
+        ("42501", BackendRefusedError),  # no rights
+    ],
+)
+def test_what_passes_is_told_from_what_does_not(state: str, error: type[BackendError]) -> None:
+    class DriverError(Exception):
+        sqlstate = state
+
+    with pytest.raises(error), our_errors("answer"):
+        raise DBAPIError("SELECT 1", None, DriverError("no"))

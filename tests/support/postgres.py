@@ -33,7 +33,7 @@ def _is_ready(folder: Path, port: int) -> bool:
     """Whether it takes connections: while it starts it answers, and refuses."""
     if not answers(port):
         return False
-    question = [folder / "pg_isready", "-h", LOOPBACK, "-p", str(port), "-q"]
+    question = [str(folder / "pg_isready"), "-h", LOOPBACK, "-p", str(port), "-q"]
     return not (folder / "pg_isready").exists() or subprocess.run(question).returncode == 0
 
 

@@ -2,7 +2,8 @@
 
 A stream reads nothing but the history, page after page, each page beyond the last sequence it has
 sent; when there is nothing more it waits for the bell. There is no second, live source whose seam
-with the history could drop or double an alert. Each stream goes at its reader's pace.
+with the history could drop or double an alert. Each stream goes at its reader's pace, and shares
+what it reads with those at the same place (``stream_pages.py``).
 """
 
 from __future__ import annotations
@@ -13,13 +14,10 @@ from typing import Final
 from sse_starlette import ServerSentEvent
 
 from api.metrics import ApiMetrics
-from api.ports import AlertFilter, AlertHistory, StoredAlert
-from api.wakeup import Wakeup
+from api.ports import AlertFilter, AlertHistory
+from api.stream_pages import StreamItem, StreamPages
 from common.errors import BackendError, RequestRefusedError
 from common.logs import get_logger
-
-PAGE: Final = 500
-"""Alerts read at a time: about 0.5 MB in memory per stream."""
 
 LOOK_AGAIN_S: Final = 15.0
 """A stream looks into the history this often even unrung: another process may have written."""
@@ -60,26 +58,24 @@ async def starting_point(
 
 
 async def follow(
-    history: AlertHistory, wakeup: Wakeup, after: int, wanted: AlertFilter
-) -> AsyncGenerator[StoredAlert, None]:
+    pages: StreamPages, after: int, wanted: AlertFilter
+) -> AsyncGenerator[StreamItem, None]:
     """Yield the wanted alerts beyond sequence ``after``, in order, until the bell is closed."""
+    wakeup = pages.wakeup
     while not wakeup.closed:
         rings = wakeup.rings
-        # Read before the page: what is at or below ``head`` is then in the page or unwanted.
-        last = await history.last()
-        head = last.sequence if last else 0
-        page = await history.page(wanted, PAGE, after=after)
-        for stored in page:
-            yield stored
-            after = stored.sequence
-        if len(page) == PAGE:
+        page = await pages.read(wanted, after, rings)
+        for item in page.items:
+            yield item
+            after = item.sequence
+        if page.is_full:
             continue
-        after = max(after, head)
+        after = max(after, page.head)
         await wakeup.wait_beyond(rings, LOOK_AGAIN_S)
 
 
 async def events(
-    alerts: AsyncGenerator[StoredAlert, None], start_id: str, metrics: ApiMetrics
+    alerts: AsyncGenerator[StreamItem, None], start_id: str, metrics: ApiMetrics
 ) -> AsyncGenerator[ServerSentEvent, None]:
     """Yield the Server-Sent Events of a stream.
 
@@ -89,10 +85,8 @@ async def events(
     metrics.sse_subscribers.inc()
     try:
         yield ServerSentEvent(id=start_id)
-        async for stored in alerts:
-            yield ServerSentEvent(
-                id=stored.alert.alert_id, event=stored.alert.state.value, data=stored.body
-            )
+        async for item in alerts:
+            yield ServerSentEvent(id=item.alert_id, event=item.state, data=item.body)
             metrics.sse_events.inc()
     except BackendError as exc:
         # The answer has begun, so no status can say it. The client resumes by id when it is cut.

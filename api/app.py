@@ -19,6 +19,9 @@ from api.adapters.process_replay_launcher import ProcessReplayLauncher
 from api.adapters.sql_alert_history import SqlAlertHistory
 from api.adapters.sql_database import open_database
 from api.adapters.sql_replay_records import SqlReplayRecords
+from api.defects import Defects
+from api.gate import Gate, ours
+from api.heads import HeadAsGet
 from api.metrics import ApiMetrics, TimedRequests
 from api.openapi import DESCRIPTION, TAGS, describe_problems
 from api.ports import AlertFeed, AlertHistory, DetectorProbe, ReplayLauncher, ReplayRecords
@@ -30,6 +33,7 @@ from api.replays import Replays
 from api.routes import alerts, assets, scores, system
 from api.routes import replays as replay_routes
 from api.services import Services
+from api.stream_pages import StreamPages
 from api.wakeup import Wakeup
 from common.clock import Clock, SystemClock
 from common.scorestore.factory import open_score_store
@@ -93,14 +97,18 @@ def create_app(settings: Settings, open_them: OpenAdapters = open_adapters) -> F
         redoc_url=None,
         lifespan=partial(_lifespan, settings=settings, open_them=open_them, metrics=metrics),
     )
+    # the last one added is the first to see a request
+    app.add_middleware(Gate, is_ours=ours(settings.api))
+    app.add_middleware(Defects)
     app.add_middleware(TimedRequests, metrics=metrics)
+    app.add_middleware(HeadAsGet)
     problems.install(app)
-    app.include_router(system.router)
+    app.include_router(system.router, responses=documented(421))
     for resource in (assets, scores, alerts, replay_routes):
         app.include_router(
             resource.router,
             dependencies=[Depends(refuse_repeated)],
-            responses=documented(422, 503),
+            responses=documented(421, 422, 503),
         )
     describe_problems(app)
     return app
@@ -127,6 +135,7 @@ async def _lifespan(
             history=adapters.history,
             replays=replays,
             wakeup=wakeup,
+            pages=StreamPages(adapters.history, wakeup),
             metrics=metrics,
             checks={
                 "broker": Check(adapters.feed.ping, needed=True),

@@ -6,8 +6,11 @@ import base64
 import binascii
 import hashlib
 import json
+from typing import Final
 
 from pydantic import BaseModel
+
+NOT_OURS: Final = "it is not a cursor of this api"
 
 
 def query_mark(query: BaseModel) -> str:
@@ -35,8 +38,12 @@ def decode(mark: str, cursor: str) -> str | int:
     try:
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         found, position = json.loads(raw)
-    except (ValueError, TypeError, binascii.Error) as exc:
-        raise ValueError("it is not a cursor of this api") from exc
+        ours = type(found) is str and type(position) in (int, str)
+        if not ours or encode(found, position) != cursor or not str(position).isprintable():
+            raise ValueError(NOT_OURS)  # noqa: TRY301 - one refusal for all bad cursors
+    except (ValueError, TypeError, RecursionError, binascii.Error) as exc:
+        raise ValueError(NOT_OURS) from exc
     if found != mark:
         raise ValueError("it belongs to a query with other parameters")
-    return position if isinstance(position, int) else str(position)
+    checked: str | int = position
+    return checked

@@ -11,6 +11,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 BUCKETS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
+METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""Methods with a count of their own; anything may be sent as a method."""
+
 
 class ApiMetrics:
     """The api's instruments.
@@ -19,6 +22,7 @@ class ApiMetrics:
         registry: What ``/metrics`` writes out.
         alerts_projected: Alerts that were new to the history.
         alerts_repeated: Alerts that came again and were left alone.
+        alert_gaps: Times alerts had expired from the topic before they were read.
         projection_failures: Times the projection had to start over.
         sse_subscribers: Open alert streams.
         sse_events: Alerts sent on streams.
@@ -35,6 +39,11 @@ class ApiMetrics:
         self.alerts_repeated = Counter(
             "surgeline_api_alerts_repeated",
             "Alerts that were delivered again and left alone.",
+            registry=self.registry,
+        )
+        self.alert_gaps = Counter(
+            "surgeline_api_alert_gaps",
+            "Times alerts had expired from the topic before they were read.",
             registry=self.registry,
         )
         self.projection_failures = Counter(
@@ -76,9 +85,10 @@ class TimedRequests:
                 route = scope.get("route")
                 # the pattern, not the path: ids in labels would grow without end
                 path = route.path if isinstance(route, Route) else "other"
-                self._metrics.request_seconds.labels(
-                    scope["method"], path, str(message["status"])
-                ).observe(time.perf_counter() - began)
+                method = scope["method"] if scope["method"] in METHODS else "other"
+                self._metrics.request_seconds.labels(method, path, str(message["status"])).observe(
+                    time.perf_counter() - began
+                )
             await send(message)
 
         await self._app(scope, receive, timed_send)

@@ -6,13 +6,13 @@ the same promises.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, Protocol
 
-from common.records import Alert, Level, Transition
+from common.records import Alert, Finite, Level, RunId, Transition, UtcTimestamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +45,66 @@ class StoredAlert:
 
 
 @dataclass(frozen=True, slots=True)
+class FeedPosition:
+    """How far a partition was read.
+
+    Attributes:
+        next_offset: Where to go on.
+        mark: What tells the record before that from any other; none if it is not known.
+    """
+
+    next_offset: int
+    mark: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OffsetGap:
+    """Messages that the topic no longer had when they were to be read.
+
+    Attributes:
+        from_offset: The first.
+        to_offset: The first that was there again. At most the difference is missing: some of the
+            offsets may never have held an alert.
+    """
+
+    from_offset: int
+    to_offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class AlertGap:
+    """A gap as the history keeps it.
+
+    Attributes:
+        source: The life of the topic.
+        partition: Which partition.
+        offsets: Which offsets.
+        noticed_at: When it was noticed, UTC.
+    """
+
+    source: str
+    partition: int
+    offsets: OffsetGap
+    noticed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class FeedBatch:
     """What one fetch brought from one partition.
 
     Attributes:
         source: One life of the topic (cluster id and topic name); offsets of another life differ.
         partition: Which partition.
-        next_offset: Where to go on reading once ``alerts`` are stored.
+        position: Where to go on reading once ``alerts`` are stored.
         alerts: In the partition's order; messages that are no alerts are left out.
+        gap: What was missing before them.
     """
 
     source: str
     partition: int
-    next_offset: int
+    position: FeedPosition
     alerts: Sequence[WireAlert]
+    gap: OffsetGap | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,18 +139,25 @@ class AlertHistory(Protocol):
     ``BackendRefusedError`` when it will not.
     """
 
-    async def store(self, batch: FeedBatch) -> int:
-        """Keep the alerts and the batch's ``next_offset`` in one transaction.
+    async def store(self, batch: FeedBatch, noticed_at: datetime | None = None) -> int:
+        """Keep the alerts, the batch's position and its gap in one transaction.
 
         Idempotent by ``alert_id``: a known id is left as it is and keeps its sequence. Safe from
         several processes at once; sequences become visible in their order.
+
+        Args:
+            batch: What was read.
+            noticed_at: When; needed for a gap only.
 
         Returns:
             How many alerts were new.
         """
 
-    async def positions(self, source: str) -> Mapping[int, int]:
-        """Return the next offset of each partition of ``source`` that was ever read."""
+    async def positions(self, source: str) -> Mapping[int, FeedPosition]:
+        """Return how far each partition of ``source`` that was ever read has been read."""
+
+    async def gaps(self) -> Sequence[AlertGap]:
+        """Return all gaps, the latest noticed first."""
 
     async def page(
         self,
@@ -129,18 +182,18 @@ class AlertHistory(Protocol):
     async def last(self) -> StoredAlert | None:
         """Return the alert with the highest sequence, or none."""
 
-    async def open_alarms(self) -> Sequence[StoredAlert]:
-        """Return the latest alert of each alarm that was not cleared, in the order of arrival.
+    async def open_alarms(self, asset_ids: Collection[str]) -> Sequence[StoredAlert]:
+        """Return the latest alert of each alarm of these assets that was not cleared.
 
-        The latest is the one of the highest cycle, whenever it arrived.
+        The latest is the one of the highest cycle, whenever it arrived. In the order of arrival.
         """
 
     async def ping(self) -> None:
         """Return when the history answers; raise ``BackendError`` with why not."""
 
 
-Resume = Callable[[str], Awaitable[Mapping[int, int]]]
-"""Tells a feed where to go on in a source: next offset by partition."""
+Resume = Callable[[str], Awaitable[Mapping[int, FeedPosition]]]
+"""Tells a feed where to go on in a source, by partition."""
 
 
 class AlertFeed(Protocol):
@@ -196,13 +249,13 @@ class ReplaySpec:
         seed: The simulator's seed; none for data files.
     """
 
-    run_id: str
+    run_id: RunId
     dataset: str
     split: str
     engines: str
     speed: str
-    start: datetime
-    cycle_interval_s: float
+    start: UtcTimestamp
+    cycle_interval_s: Finite
     seed: int | None
 
 
@@ -231,8 +284,21 @@ class Replay:
 
     spec: ReplaySpec
     progress: ReplayProgress
-    started_at: datetime
-    ended_at: datetime | None = None
+    started_at: UtcTimestamp
+    ended_at: UtcTimestamp | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableReplay:
+    """A remembered replay that nobody can read any more.
+
+    Attributes:
+        run_id: Its name.
+        why: What is wrong with what is stored.
+    """
+
+    run_id: str
+    why: str
 
 
 class ReplayProcess(Protocol):
@@ -260,13 +326,24 @@ class ReplayLauncher(Protocol):
 
 
 class ReplayRecords(Protocol):
-    """Replays as they are remembered, one per run id. Raises ``BackendError``."""
+    """Replays as they are remembered, one per run id. Raises ``BackendError``.
+
+    What was put can be read back. A record that cannot be read (of another version, or damaged)
+    harms nothing but itself.
+    """
 
     async def put(self, replay: Replay) -> None:
-        """Remember the replay, in place of what was known under its run id."""
+        """Remember the replay, in place of what was known under its run id.
 
-    async def find(self, run_id: str) -> Replay | None:
+        Raises:
+            ValueError: If it could not be read back; then nothing is changed.
+        """
+
+    async def find(self, run_id: str) -> Replay | UnreadableReplay | None:
         """Return the replay, or none."""
 
-    async def all(self) -> Sequence[Replay]:
-        """Return all replays, the latest started first."""
+    async def all(self) -> Sequence[Replay | UnreadableReplay]:
+        """Return all replays, the latest started first; those that cannot be read last."""
+
+    async def forget(self, run_id: str) -> None:
+        """Remember nothing under this run id."""

@@ -21,6 +21,9 @@ from common.logs import get_logger
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_AFTER_S: Final = 5
 MAX_ECHO_CHARS: Final = 200
+MAX_DETAIL_CHARS: Final = 2000
+MAX_ERRORS: Final = 20
+"""Fields at fault that are named; a body may have thousands."""
 
 _log = get_logger(__name__)
 
@@ -63,7 +66,12 @@ class Problem(BaseModel):
     title: str = Field(description="The status in words.")
     status: int = Field(description="The HTTP status.")
     detail: str = Field(description="What came, what was expected, what to do.")
-    errors: list[FieldError] = Field(default=[], description="Fields at fault, if any.")
+    errors: list[FieldError] = Field(
+        default=[], description="Fields at fault, if any; the first of them, if there are many."
+    )
+    request_id: str | None = Field(
+        None, description="Where to look in the api's log; only for defects of the api."
+    )
 
 
 def invalid(where: str, field: str, message: str, received: object = None) -> Exception:
@@ -89,9 +97,12 @@ def install(app: FastAPI) -> None:
 
     async def on_invalid(_request: Request, exc: Exception) -> JSONResponse:
         assert isinstance(exc, RequestValidationError)  # noqa: S101 - registered for it
-        errors = [_field_error(error) for error in exc.errors()]
+        found = exc.errors()
+        errors = [_field_error(error) for error in found[:MAX_ERRORS]]
         detail = "; ".join(f"{item.where} {item.field}: {item.message}" for item in errors)
-        return _response(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", detail, errors)
+        if len(found) > MAX_ERRORS:
+            detail += f"; and {len(found) - MAX_ERRORS} more"
+        return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", detail, errors)
 
     async def on_http(request: Request, exc: Exception) -> JSONResponse:
         assert isinstance(exc, HTTPException)  # noqa: S101 - registered for it
@@ -99,51 +110,49 @@ def install(app: FastAPI) -> None:
         detail = str(exc.detail)
         if detail == status.phrase:
             detail = f"{request.method} {request.url.path}: {status.phrase.lower()}. See /docs."
-        return _response(status, status.name.lower(), detail, headers=exc.headers)
+        return problem_response(status, status.name.lower(), detail, headers=exc.headers)
 
     async def on_refused(_request: Request, exc: Exception) -> JSONResponse:
         assert isinstance(exc, RequestRefusedError)  # noqa: S101 - registered for it
-        return _response(HTTPStatus(exc.status), exc.code, str(exc))
+        return problem_response(HTTPStatus(exc.status), exc.code, str(exc))
 
     async def on_backend(request: Request, exc: Exception) -> JSONResponse:
         assert isinstance(exc, BackendError)  # noqa: S101 - registered for it
         _log.warning("a backend failed", path=request.url.path, why=str(exc))
         if exc.retriable:
-            return _response(
+            return problem_response(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 "backend_unavailable",
                 str(exc),
                 headers={"Retry-After": str(RETRY_AFTER_S)},
             )
-        return _response(HTTPStatus.BAD_GATEWAY, "backend_refused", str(exc))
-
-    async def on_defect(_request: Request, _exc: Exception) -> JSONResponse:
-        detail = "A defect of the api; its log has the traceback."
-        return _response(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", detail)
+        return problem_response(HTTPStatus.BAD_GATEWAY, "backend_refused", str(exc))
 
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(RequestRefusedError, on_refused)
     app.add_exception_handler(BackendError, on_backend)
-    app.add_exception_handler(Exception, on_defect)
 
 
-def _response(
+def problem_response(
     status: HTTPStatus,
     code: str,
     detail: str,
     errors: list[FieldError] | None = None,
     headers: Mapping[str, str] | None = None,
+    request_id: str | None = None,
 ) -> JSONResponse:
+    """Return the answer that says what went wrong."""
     problem = Problem(
         type=f"urn:surgeline:problem:{code}",
         title=status.phrase,
         status=status.value,
-        detail=detail,
+        detail=_cut(detail, MAX_DETAIL_CHARS),
         errors=errors or [],
+        request_id=request_id,
     )
     return JSONResponse(
-        problem.model_dump(),
+        problem.model_dump(exclude={"request_id"} if request_id is None else None),
         status_code=status.value,
         headers=None if headers is None else dict(headers),
         media_type=MEDIA_TYPE,
@@ -151,9 +160,9 @@ def _response(
 
 
 def _field_error(error: Mapping[str, Any]) -> FieldError:
-    where, *path = (str(part) for part in error["loc"])
+    where, *path = (_cut(str(part), MAX_ECHO_CHARS) for part in error["loc"])
     received = error.get("input")
-    message = str(error["msg"]).removeprefix("Value error, ")
+    message = _cut(str(error["msg"]).removeprefix("Value error, "), MAX_DETAIL_CHARS)
     match error["type"]:
         case "extra_forbidden":
             message = f"there is no such {'parameter' if where == 'query' else 'field'}"
@@ -163,5 +172,18 @@ def _field_error(error: Mapping[str, Any]) -> FieldError:
         where=where,
         field=".".join(path) or where,
         message=message,
-        received=None if received is None else str(received)[:MAX_ECHO_CHARS],
+        received=None if received is None else _echo(received),
     )
+
+
+def _echo(received: object) -> str:
+    """Return what came, cut short."""
+    try:
+        return _cut(str(received), MAX_ECHO_CHARS)
+    except (ValueError, RecursionError):  # an endless number, or nesting
+        return type(received).__name__
+
+
+def _cut(text: str, most_chars: int) -> str:
+    """Return text that fits an answer: not too long, and without lone surrogates."""
+    return text[:most_chars].encode(errors="backslashreplace").decode()

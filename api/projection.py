@@ -66,12 +66,16 @@ class Projection:
             async for batch in batches:
                 new = await self._store(batch)
                 self._stored += 1
+                if batch.gap is not None:
+                    self.metrics.alert_gaps.inc()
                 self.metrics.alerts_projected.inc(new)
                 self.metrics.alerts_repeated.inc(len(batch.alerts) - new)
                 self.wakeup.ring()
 
     async def _store(self, batch: FeedBatch) -> int:
-        return await retrying(lambda: self.history.store(batch), RETRY, self.clock, _note)
+        return await retrying(
+            lambda: self.history.store(batch, self.clock.now()), RETRY, self.clock, _note
+        )
 
 
 def _note(failure: BackendError, wait_s: float) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
 
 from fastapi import Request
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     BeforeValidator,
@@ -26,6 +27,10 @@ RFC3339: Final = re.compile(
 )
 
 
+FIRST_MOMENT: Final = datetime.min.replace(tzinfo=UTC)
+LAST_MOMENT: Final = datetime.max.replace(tzinfo=UTC)
+
+
 def rfc3339(value: object) -> object:
     """Let RFC 3339 text and moments pass.
 
@@ -40,7 +45,20 @@ def rfc3339(value: object) -> object:
     raise ValueError(f"Input should be RFC 3339 with a zone, such as 2026-01-01T00:00:00Z{hint}")
 
 
-Moment = Annotated[AwareDatetime, BeforeValidator(rfc3339)]
+def in_utc(moment: datetime) -> datetime:
+    """Return the moment in UTC; the nearest there is, where a zone leads out of the years 1-9999.
+
+    Example:
+        >>> in_utc(datetime.fromisoformat("0001-01-01T00:00:00+23:59")).isoformat()
+        '0001-01-01T00:00:00+00:00'
+    """
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        return FIRST_MOMENT if moment.year == 1 else LAST_MOMENT
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(rfc3339), AfterValidator(in_utc)]
 AssetParam = Annotated[
     str | None,
     Field(pattern=ID_PATTERN, description="Only this asset.", examples=["FD001-test-001"]),
@@ -155,6 +173,8 @@ class AssetsQuery(StrictQuery):
         str | None,
         Field(pattern=ID_PATTERN, description="This run of each asset, not its latest."),
     ] = None
+    limit: Annotated[int, Field(ge=1, le=1000, description="Most assets in the page.")] = 200
+    cursor: CursorParam = None
 
 
 def refuse_repeated(request: Request) -> None:

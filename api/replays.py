@@ -23,6 +23,7 @@ from api.ports import (
     ReplayRecords,
     ReplaySpec,
     ReplayState,
+    UnreadableReplay,
 )
 from common.clock import Clock
 from common.errors import BackendError, RequestRefusedError
@@ -73,7 +74,9 @@ class Replays:
     async def __aenter__(self) -> Self:
         """Mark what an earlier life of the api left running as interrupted."""
         for replay in await self._records.all():
-            if replay.progress.state is ReplayState.RUNNING:
+            if isinstance(replay, UnreadableReplay):
+                _log.warning("a replay cannot be read", run_id=replay.run_id, why=replay.why)
+            elif replay.progress.state is ReplayState.RUNNING:
                 await self._records.put(self._ended(replay, ReplayState.INTERRUPTED))
         await self._tasks.__aenter__()
         return self
@@ -94,8 +97,8 @@ class Replays:
         """Start a replay, or go on with one that ended.
 
         Raises:
-            RequestRefusedError: 409 if the run is being replayed or was another replay, 429 if
-                too many are running.
+            RequestRefusedError: 409 if the run is being replayed, was another replay or cannot be
+                read, 429 if too many are running.
             BackendError: If no producer could be started, or it could not be remembered.
         """
         async with self._starting:
@@ -113,7 +116,7 @@ class Replays:
                     f"{len(self._running)} replays are running and {self._most} may. Wait for "
                     "one, stop one, or raise SURGELINE_API__MAX_CONCURRENT_REPLAYS.",
                 )
-            if known := await self._records.find(spec.run_id):
+            if known := await self.known(spec.run_id):
                 _refuse_another(known, spec)
             replay = Replay(spec, ReplayProgress(), self._clock.now())
             await self._records.put(replay)
@@ -129,38 +132,59 @@ class Replays:
             self._running[spec.run_id] = _Running(replay, process, watcher)
             return replay
 
-    async def stop(self, run_id: str) -> Replay:
+    async def stop(self, run_id: str) -> Replay | None:
         """Stop a replay and return it as it ended; an ended one is left as it is.
+
+        One that cannot be read is forgotten, and none is returned.
 
         Raises:
             RequestRefusedError: 404 if there is no such replay.
         """
         if item := self._running.get(run_id):
             await self._end(item, ReplayState.STOPPED)
+        elif isinstance(await self._records.find(run_id), UnreadableReplay):
+            await self._records.forget(run_id)
+            _log.info("a replay that could not be read is forgotten", run_id=run_id)
+            return None
         return await self.find(run_id)
 
     async def find(self, run_id: str) -> Replay:
         """Return a replay as it stands.
 
         Raises:
-            RequestRefusedError: 404 if there is no such replay.
+            RequestRefusedError: 404 if there is no such replay, 409 if it cannot be read.
         """
         if item := self._running.get(run_id):
             return item.replay
-        if found := await self._records.find(run_id):
+        if found := await self.known(run_id):
             return found
         raise RequestRefusedError(
             404, "unknown_replay", f"There is no replay {run_id!r}. GET /api/v1/replays lists them."
         )
 
-    async def all(self) -> Sequence[Replay]:
-        """Return all replays, the latest started first."""
+    async def all(self) -> Sequence[Replay | UnreadableReplay]:
+        """Return all replays, the latest started first; those that cannot be read last."""
         live = {run_id: item.replay for run_id, item in self._running.items()}
-        return [live.get(item.spec.run_id, item) for item in await self._records.all()]
+        return [
+            live.get(item.spec.run_id, item) if isinstance(item, Replay) else item
+            for item in await self._records.all()
+        ]
 
     async def known(self, run_id: str) -> Replay | None:
-        """Return the replay of this run, or none."""
-        return await self._records.find(run_id)
+        """Return the replay of this run, or none.
+
+        Raises:
+            RequestRefusedError: 409 if what is stored of it cannot be read.
+        """
+        found = await self._records.find(run_id)
+        if isinstance(found, UnreadableReplay):
+            raise RequestRefusedError(
+                409,
+                "unreadable_replay",
+                f"What is stored of the replay {run_id!r} cannot be read ({found.why}). "
+                f"DELETE /api/v1/replays/{run_id} forgets it; what it sent stays on the topic.",
+            )
+        return found
 
     async def _watch(self, run_id: str, process: ReplayProcess) -> None:
         """Follow one producer to its end; whatever happens, the replay is no longer running."""

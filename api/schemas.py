@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from api.ports import SIMULATOR, Replay, ReplayState, StoredAlert
+from api.ports import SIMULATOR, AlertGap, Replay, ReplayState, StoredAlert
 from api.queries import Moment
 from common.records import (
     ID_PATTERN,
@@ -91,6 +91,10 @@ class AlertView(BaseModel):
     simulated: bool = Field(description="Whether the run came from the simulator.")
     level: Level = Field(description="After the transition; for `cleared`, the highest it had.")
     state: Transition
+    alarm_sequence: int = Field(
+        description="1 for raised, 2 for escalated, 3 for cleared: of one alarm the highest holds. "
+        "0 in alerts of an earlier version."
+    )
     onset_cycle: int = Field(description="First cycle of the anomalous stretch.")
     cycle: int = Field(description="The cycle that caused the transition.")
     ts: UtcTimestamp = Field(description="That reading's timestamp.")
@@ -112,6 +116,39 @@ class AlertPage(BaseModel):
 
     items: list[AlertView]
     next_cursor: str | None = Field(description="Give it as `cursor` for the next page.")
+
+
+class GapView(BaseModel):
+    """Alerts that had expired from the topic before they were read."""
+
+    source: str = Field(description="One life of the topic: cluster and name.")
+    partition: int
+    from_offset: int = Field(description="The first that was gone.", examples=[120])
+    to_offset: int = Field(description="The first that was there again.", examples=[180])
+    at_most: int = Field(
+        description="Most alerts that can be missing; fewer, if some offsets never held one.",
+        examples=[60],
+    )
+    noticed_at: UtcTimestamp
+
+    @classmethod
+    def of(cls, gap: AlertGap) -> Self:
+        """Return the api's view of a gap."""
+        first, end = gap.offsets.from_offset, gap.offsets.to_offset
+        return cls(
+            source=gap.source,
+            partition=gap.partition,
+            from_offset=first,
+            to_offset=end,
+            at_most=end - first,
+            noticed_at=gap.noticed_at,
+        )
+
+
+class GapList(BaseModel):
+    """All gaps of the history, the latest noticed first."""
+
+    items: list[GapView]
 
 
 class OpenAlarm(BaseModel):
@@ -138,9 +175,13 @@ class Asset(BaseModel):
     run_id: str = Field(description="The latest run.", examples=["demo"])
     simulated: bool = Field(description="Whether the run came from the simulator.")
     runs: int = Field(description="How many runs of this asset are stored.")
-    first_cycle: int
-    last_cycle: int
-    last_ts: UtcTimestamp = Field(description="Timestamp of the reading at `last_cycle`.")
+    first_cycle: int | None = Field(description="None if every reading was rejected so far.")
+    last_cycle: int | None
+    last_ts: UtcTimestamp | None = Field(description="Timestamp of the reading at `last_cycle`.")
+    dated_in_future: bool = Field(
+        description="Whether `last_ts` lies more than an hour ahead. Such a run is shown only if "
+        "the asset has no other."
+    )
     verdicts: dict[Verdict, int] = Field(
         description="Readings by verdict.", examples=[{"warming_up": 29, "scored": 91}]
     )
@@ -150,7 +191,9 @@ class Asset(BaseModel):
     alarm: OpenAlarm | None = Field(description="The alarm that is open in this run, if any.")
 
     @classmethod
-    def of(cls, run: RunSummary, runs: int, alarm: StoredAlert | None) -> Self:
+    def of(
+        cls, run: RunSummary, runs: int, alarm: StoredAlert | None, *, dated_in_future: bool
+    ) -> Self:
         """Return the api's view of one asset."""
         return cls(
             asset_id=run.asset_id,
@@ -160,6 +203,7 @@ class Asset(BaseModel):
             first_cycle=run.first_cycle,
             last_cycle=run.last_cycle,
             last_ts=run.last_ts,
+            dated_in_future=dated_in_future,
             verdicts=dict(run.verdicts),
             last_score=run.last_score,
             last_level=run.last_level,
@@ -168,10 +212,11 @@ class Asset(BaseModel):
         )
 
 
-class AssetList(BaseModel):
-    """All assets with a verdict, by name."""
+class AssetPage(BaseModel):
+    """Assets with a verdict, a page at a time, by name."""
 
     items: list[Asset]
+    next_cursor: str | None = Field(description="Give it as `cursor` for the next page.")
 
 
 class ReplayRequest(BaseModel):
@@ -313,10 +358,20 @@ class ReplayView(BaseModel):
         )
 
 
+class UnreadableReplayView(BaseModel):
+    """A replay whose record cannot be read any more."""
+
+    id: str = Field(description="The run id it is stored under.", examples=["demo"])
+    why: str = Field(description="What is wrong with the record.")
+
+
 class ReplayList(BaseModel):
     """All replays, the latest started first."""
 
     items: list[ReplayView]
+    unreadable: list[UnreadableReplayView] = Field(
+        default=[], description="Records that cannot be read; DELETE forgets one."
+    )
 
 
 class Health(BaseModel):
@@ -341,6 +396,9 @@ class Readiness(BaseModel):
         description="`degraded`: something is down that the api itself does not need."
     )
     dependencies: dict[str, Dependency]
+    notes: list[str] = Field(
+        default=[], description="What is no failure, but good to know, such as gaps."
+    )
 
 
 class Info(BaseModel):

@@ -12,6 +12,7 @@ from api.metrics import ApiMetrics
 from api.ports import AlertHistory
 from api.readiness import Check
 from api.replays import Replays
+from api.stream_pages import StreamPages
 from api.wakeup import Wakeup
 from common.clock import Clock
 from common.scorestore.port import ScoreStore
@@ -28,6 +29,7 @@ class Services:
         history: Where alerts are read.
         replays: Replays of this api.
         wakeup: Rung when the history has grown.
+        pages: What streams read.
         metrics: Counts.
         checks: What ``/ready`` asks.
         clock: What time it is.
@@ -38,6 +40,7 @@ class Services:
     history: AlertHistory
     replays: Replays
     wakeup: Wakeup
+    pages: StreamPages
     metrics: ApiMetrics
     checks: Mapping[str, Check]
     clock: Clock

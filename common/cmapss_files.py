@@ -17,6 +17,9 @@ from common.errors import DatasetError
 Split = Literal["train", "test"]
 
 SUBFOLDER: Final = "cmapss"
+LONGEST_LIFE_CYCLES: Final = 1000
+"""No published engine lives longer (543 cycles, FD004), nor does a simulated one."""
+
 NAME_PATTERN: Final = re.compile(r"[A-Za-z0-9]{1,32}")
 GZIP_MAGIC: Final = b"\x1f\x8b"
 

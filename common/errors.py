@@ -21,15 +21,21 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import ClassVar
 
+from common.redaction import without_credentials
+
 
 class SurgelineError(Exception):
-    """Any failure this project names.
+    """Any failure this project names. No message holds the password of an address.
 
     Attributes:
         retriable: Whether the same call may succeed later with nothing else changed.
     """
 
     retriable: ClassVar[bool] = False
+
+    def __init__(self, message: str = "") -> None:
+        """Say what happened; passwords in addresses are masked, whoever forgot to."""
+        super().__init__(without_credentials(message))
 
 
 class UserError(SurgelineError):

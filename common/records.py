@@ -53,6 +53,22 @@ LATEST: Final = datetime(2262, 1, 1, tzinfo=UTC)
 """What InfluxDB can keep: nanoseconds since 1970 in 64 bits."""
 
 
+_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+
+
+def _is_dated(value: object) -> object:
+    """Refuse what has no date, digits as text too: a number's unit would have to be guessed."""
+    if isinstance(value, datetime) or (isinstance(value, str) and _DATE.match(value)):
+        return value
+    raise ValueError("a time as in 2026-01-31T12:00:00Z is expected")
+
+
+def _as_utc(moment: datetime) -> datetime:
+    if not EARLIEST <= moment < LATEST:
+        raise ValueError(f"a time from {EARLIEST:%Y} to {LATEST:%Y} is expected")
+    return moment.astimezone(UTC)
+
+
 def require_wire_times(first: datetime, interval: timedelta, count: int) -> None:
     """Refuse a series of timestamps that readings may not have.
 
@@ -81,22 +97,6 @@ def require_wire_times(first: datetime, interval: timedelta, count: int) -> None
             f"{LATEST:%Y}, the last that a message may have. Choose an earlier start, a shorter "
             f"interval, or at most {most} cycles."
         )
-
-
-_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-
-
-def _is_dated(value: object) -> object:
-    """Refuse what has no date, digits as text too: a number's unit would have to be guessed."""
-    if isinstance(value, datetime) or (isinstance(value, str) and _DATE.match(value)):
-        return value
-    raise ValueError("a time as in 2026-01-31T12:00:00Z is expected")
-
-
-def _as_utc(moment: datetime) -> datetime:
-    if not EARLIEST <= moment < LATEST:
-        raise ValueError(f"a time from {EARLIEST:%Y} to {LATEST:%Y} is expected")
-    return moment.astimezone(UTC)
 
 
 UtcTimestamp = Annotated[
@@ -250,9 +250,10 @@ class Alert(WireRecord):
         run_id: In which run.
         level: Level after the transition; for ``cleared``, the highest level it had.
         state: The transition.
-        sequence: 1 for raised, 2 for escalated, 3 for cleared: of several messages on one alarm the
-            highest holds, whichever came last (a worker that was frozen may repeat an older one);
-            of several alarms of a run, the one with the highest onset. 0 in messages of old.
+        alarm_sequence: 1 for raised, 2 for escalated, 3 for cleared: of several messages on one
+            alarm the highest holds, whichever came last (a worker that was frozen may repeat an
+            older one); of several alarms of a run, the one with the highest onset. 0 in messages
+            of an earlier version.
         onset_cycle: First cycle of the anomalous stretch that raised the alarm.
         cycle: The cycle whose score caused the transition.
         ts: That reading's timestamp, UTC.
@@ -270,7 +271,7 @@ class Alert(WireRecord):
     run_id: RunId
     level: Literal[Level.WARNING, Level.CRITICAL]
     state: Transition
-    sequence: Annotated[int, Field(ge=0, le=3)] = 0
+    alarm_sequence: Annotated[int, Field(ge=0, le=3)] = 0
     onset_cycle: Cycle
     cycle: Cycle
     ts: UtcTimestamp

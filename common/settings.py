@@ -236,6 +236,12 @@ class ApiSettings(Group):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8080, ge=0, le=65535, description="Port; 0 picks a free one.")
+    allowed_hosts: str = Field(
+        "",
+        max_length=4000,
+        description="Further names that requests may give as their `Host`, separated by commas; "
+        "`*` for any. `localhost`, loopback addresses and the host above are always accepted.",
+    )
     sse_heartbeat_s: float = Field(
         15.0, gt=0, le=300, description="Silence after which a stream sends a heartbeat, s."
     )
@@ -370,7 +376,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         problems = "; ".join(
             f"{variable_name(tuple(str(part) for part in error['loc']))}: "
             f"{error['msg'].removeprefix('Value error, ')}"
-            f" (got {without_credentials(repr(error['input']))})"
+            f" (got {without_credentials(str(error['input']))!r})"
             for error in exc.errors()
         )
         raise SettingsError(f"A setting is out of bounds. {problems}") from exc

@@ -5,8 +5,8 @@ and what is stored cannot disagree. A group's committed offset could.
 
 Offsets mean something only within one life of the topic. The local broker keeps everything in
 memory, so every start of it is a new life; its cluster id tells. A topic deleted and made anew on
-the same cluster shows itself by a high watermark below our position, or by the consumer's beginning
-anew. In all cases reading starts over: alerts carry derived ids, so reading them again is harmless.
+the same cluster is recognised by its records (``kafka_alert_log.py``). In both cases reading starts
+over: alerts carry derived ids, so reading them again is harmless.
 """
 
 from __future__ import annotations
@@ -20,20 +20,14 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
-from api.ports import FeedBatch, Resume, WireAlert
+from api.adapters.kafka_alert_log import AlertLog, AnotherLifeError
+from api.ports import FeedBatch, FeedPosition, Resume, WireAlert
 from common.errors import BackendError, BackendMissingError, BackendUnavailableError
-from common.intake.fetcher import log_set_aside
 from common.kafka import ensure_topics, make_consumer, started
 from common.logs import get_logger
 from common.records import Alert
 from common.settings import KafkaSettings
 from common.topics import Topics
-
-IDLE_CHECK_MS: Final = 2000
-"""Silence after which we ask whether it is still the same broker."""
-
-MAX_RECORDS: Final = 1000
-"""Most records of one batch, and so of one transaction."""
 
 MAX_ID_CHARS: Final = 200
 
@@ -60,10 +54,11 @@ class KafkaAlertFeed:
                         started(make_consumer(self._settings))
                     )
                     source = await self._source(admin)
-                    reached = await self._assign(consumer, await resume(source))
+                    positions = await self._assign(consumer, await resume(source))
                     self._admin = admin
-                    _log.info("reading alerts", topic=self._topic, partitions=len(reached))
-                    async for batch in self._read(consumer, source, reached):
+                    _log.info("reading alerts", topic=self._topic, partitions=len(positions))
+                    log = AlertLog(consumer, source, positions, _decoded)
+                    async for batch in self._read(consumer, log):
                         yield batch
                     _log.warning("the alerts topic is another one now", topic=self._topic)
         except BackendError as exc:
@@ -91,45 +86,38 @@ class KafkaAlertFeed:
         await admin.start()
         return admin
 
-    async def _assign(self, consumer: Any, offsets: Mapping[int, int]) -> dict[TopicPartition, int]:
-        """Begin where reading ended; return that by partition."""
+    async def _assign(
+        self, consumer: Any, known: Mapping[int, FeedPosition]
+    ) -> dict[TopicPartition, FeedPosition]:
         await consumer.topics()  # brings the metadata that the next line needs
         numbers = consumer.partitions_for_topic(self._topic)
         if not numbers:
             raise BackendUnavailableError(f"The broker has no topic {self._topic} yet.")
-        reached = {TopicPartition(self._topic, n): offsets.get(n, 0) for n in sorted(numbers)}
-        consumer.assign(list(reached))
-        for partition, offset in reached.items():
-            consumer.seek(partition, offset)
-        return reached
+        positions = {
+            TopicPartition(self._topic, number): known.get(number, FeedPosition(0))
+            for number in sorted(numbers)
+        }
+        consumer.assign(list(positions))
+        return positions
 
-    async def _read(
-        self, consumer: Any, source: str, reached: dict[TopicPartition, int]
-    ) -> AsyncGenerator[FeedBatch, None]:
+    async def _read(self, consumer: Any, log: AlertLog) -> AsyncGenerator[FeedBatch, None]:
         """Yield what arrives until the topic is another one.
 
         What was fetched just before the change is yielded all the same: the alerts are alerts, and
         the offset is noted under the old source, where it does no harm.
         """
+        async for batch in log.start():
+            yield batch
+        numbers = {partition.partition for partition in log.positions}
         while True:
-            parts = await consumer.parts(timeout_ms=IDLE_CHECK_MS, max_records=MAX_RECORDS)
-            log_set_aside(parts)
-            for partition, part in parts.items():
-                if part.begin < reached[partition]:
-                    yield FeedBatch(source, partition.partition, 0, [])
-                    return
-                reached[partition] = part.end
-                alerts = [alert for record in part.records if (alert := _decoded(record))]
-                yield FeedBatch(source, partition.partition, part.end, alerts)
-            for partition in reached:
-                highwater = consumer.highwater(partition)
-                if highwater is not None and highwater < await consumer.position(partition):
-                    yield FeedBatch(source, partition.partition, 0, [])
-                    return
-            numbers = {partition.partition for partition in reached}
+            try:
+                async for batch in log.news():
+                    yield batch
+            except AnotherLifeError:
+                return
             if consumer.partitions_for_topic(self._topic) != numbers:
                 return
-            if await self._source(self._admin) != source:
+            if await self._source(self._admin) != log.source:
                 return
 
     async def _source(self, admin: Any) -> str:

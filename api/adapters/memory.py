@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from pydantic import TypeAdapter
 
 from api.ports import (
     AlertFilter,
+    AlertGap,
     FeedBatch,
+    FeedPosition,
+    OffsetGap,
     Replay,
     ReplayProgress,
     ReplaySpec,
     ReplayState,
     Resume,
     StoredAlert,
+    UnreadableReplay,
 )
 from common.errors import BackendError
 from common.records import Transition
+
+_REPLAY: Final = TypeAdapter(Replay)
 
 
 class MemoryAlertHistory:
@@ -31,10 +41,11 @@ class MemoryAlertHistory:
         self._alerts: list[StoredAlert] = []
         self._by_id: dict[str, StoredAlert] = {}
         self._latest: dict[str, StoredAlert] = {}
-        self._positions: dict[tuple[str, int], int] = {}
+        self._positions: dict[tuple[str, int], FeedPosition] = {}
+        self._gaps: dict[tuple[str, int, OffsetGap], datetime] = {}
 
-    async def store(self, batch: FeedBatch) -> int:
-        """Keep the alerts and the next offset."""
+    async def store(self, batch: FeedBatch, noticed_at: datetime | None = None) -> int:
+        """Keep the alerts, the position and a gap."""
         self._check()
         before = len(self._alerts)
         for item in batch.alerts:
@@ -47,15 +58,25 @@ class MemoryAlertHistory:
             latest = self._latest.get(alert.alarm_id)
             if latest is None or alert.cycle >= latest.alert.cycle:
                 self._latest[alert.alarm_id] = stored
-        self._positions[batch.source, batch.partition] = batch.next_offset
+        self._positions[batch.source, batch.partition] = batch.position
+        if batch.gap is not None:
+            key = (batch.source, batch.partition, batch.gap)
+            self._gaps.setdefault(key, noticed_at or datetime.now(UTC))
         return len(self._alerts) - before
 
-    async def positions(self, source: str) -> Mapping[int, int]:
-        """Return the next offset of each partition read before."""
+    async def gaps(self) -> Sequence[AlertGap]:
+        """Return all gaps, the latest noticed first."""
+        self._check()
+        gaps = [AlertGap(*key, noticed_at) for key, noticed_at in self._gaps.items()]
+        gaps.sort(key=lambda gap: (gap.partition, gap.offsets.from_offset))
+        return sorted(gaps, key=lambda gap: gap.noticed_at, reverse=True)
+
+    async def positions(self, source: str) -> Mapping[int, FeedPosition]:
+        """Return how far each partition was read before."""
         self._check()
         return {
-            partition: offset
-            for (name, partition), offset in self._positions.items()
+            partition: position
+            for (name, partition), position in self._positions.items()
             if name == source
         }
 
@@ -90,11 +111,15 @@ class MemoryAlertHistory:
         self._check()
         return self._alerts[-1] if self._alerts else None
 
-    async def open_alarms(self) -> Sequence[StoredAlert]:
-        """Return the latest alert of each alarm that was not cleared."""
+    async def open_alarms(self, asset_ids: Collection[str]) -> Sequence[StoredAlert]:
+        """Return the latest alert of each alarm of these assets that was not cleared."""
         self._check()
         latest = sorted(self._latest.values(), key=lambda item: item.sequence)
-        return [item for item in latest if item.alert.state is not Transition.CLEARED]
+        return [
+            item
+            for item in latest
+            if item.alert.state is not Transition.CLEARED and item.alert.asset_id in asset_ids
+        ]
 
     async def ping(self) -> None:
         """Return, or raise what the test asked for."""
@@ -177,23 +202,35 @@ class MemoryProbe:
 
 
 class MemoryReplayRecords:
-    """Replays in a dictionary."""
+    """Replays in a dictionary.
+
+    Attributes:
+        unreadable: What a test wants to be there beside them, by run id.
+    """
 
     def __init__(self) -> None:
         self._replays: dict[str, Replay] = {}
+        self.unreadable: dict[str, UnreadableReplay] = {}
 
     async def put(self, replay: Replay) -> None:
         """Remember the replay."""
+        _REPLAY.validate_python(_REPLAY.dump_python(replay))
         self._replays[replay.spec.run_id] = replay
 
-    async def find(self, run_id: str) -> Replay | None:
+    async def find(self, run_id: str) -> Replay | UnreadableReplay | None:
         """Return the replay, or none."""
-        return self._replays.get(run_id)
+        return self._replays.get(run_id) or self.unreadable.get(run_id)
 
-    async def all(self) -> Sequence[Replay]:
-        """Return all replays, the latest started first."""
+    async def all(self) -> Sequence[Replay | UnreadableReplay]:
+        """Return all replays, the latest started first; those that cannot be read last."""
         by_run = sorted(self._replays.values(), key=lambda item: item.spec.run_id)
-        return sorted(by_run, key=lambda item: item.started_at, reverse=True)
+        readable = sorted(by_run, key=lambda item: item.started_at, reverse=True)
+        return [*readable, *self.unreadable.values()]
+
+    async def forget(self, run_id: str) -> None:
+        """Remember nothing under this run id."""
+        self._replays.pop(run_id, None)
+        self.unreadable.pop(run_id, None)
 
 
 class MemoryReplayProcess:

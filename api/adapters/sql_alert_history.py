@@ -7,18 +7,41 @@ order, whichever process wrote them; a stream that has read up to n has missed n
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, exists, insert, not_, or_, select, text, update
+from pydantic import ValidationError
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    and_,
+    exists,
+    insert,
+    not_,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.orm import aliased
 
 from api.adapters.sql_database import our_errors
-from api.adapters.sql_models import AlertRow, PositionRow, SequenceRow
-from api.ports import AlertFilter, FeedBatch, StoredAlert, WireAlert
+from api.adapters.sql_models import AlertRow, GapRow, PositionRow, SequenceRow
+from api.ports import (
+    AlertFilter,
+    AlertGap,
+    FeedBatch,
+    FeedPosition,
+    OffsetGap,
+    StoredAlert,
+    WireAlert,
+)
+from common.logs import get_logger
 from common.records import Alert, Level, Transition
 
 COUNTER: Final = "alerts"
@@ -27,14 +50,17 @@ CHUNK: Final = 500
 """Ids in one IN list; SQLite allows 32,766 parameters, PostgreSQL plans short lists better."""
 
 
+_log = get_logger(__name__)
+
+
 class SqlAlertHistory:
     """Keeps alerts in the database of ``open_database``."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def store(self, batch: FeedBatch) -> int:
-        """Keep the alerts and the next offset in one transaction; see the port."""
+    async def store(self, batch: FeedBatch, noticed_at: datetime | None = None) -> int:
+        """Keep the alerts, the position and a gap in one transaction; see the port."""
         with our_errors("store alerts"):
             async with self._engine.begin() as connection:
                 last = await _lock_sequence(connection)
@@ -42,17 +68,41 @@ class SqlAlertHistory:
                 if new:
                     await _insert(connection, new, last)
                 await _put_position(connection, batch)
+                if batch.gap is not None:
+                    await _put_gap(connection, batch, batch.gap, noticed_at or datetime.now(UTC))
         return len(new)
 
-    async def positions(self, source: str) -> Mapping[int, int]:
-        """Return the next offset of each partition read before."""
-        statement = select(PositionRow.partition, PositionRow.next_offset).where(
+    async def positions(self, source: str) -> Mapping[int, FeedPosition]:
+        """Return how far each partition was read before."""
+        statement = select(PositionRow.partition, PositionRow.next_offset, PositionRow.mark).where(
             PositionRow.source == source
         )
         with our_errors("read its positions"):
             async with self._engine.connect() as connection:
                 rows = (await connection.execute(statement)).all()
-        return {row.partition: row.next_offset for row in rows}
+        return {row.partition: FeedPosition(row.next_offset, row.mark) for row in rows}
+
+    async def gaps(self) -> Sequence[AlertGap]:
+        """Return all gaps, the latest noticed first."""
+        statement = select(
+            GapRow.source,
+            GapRow.partition,
+            GapRow.from_offset,
+            GapRow.to_offset,
+            GapRow.noticed_at,
+        ).order_by(GapRow.noticed_at.desc(), GapRow.partition, GapRow.from_offset)
+        with our_errors("read its gaps"):
+            async with self._engine.connect() as connection:
+                rows = (await connection.execute(statement)).all()
+        return [
+            AlertGap(
+                row.source,
+                row.partition,
+                OffsetGap(row.from_offset, row.to_offset),
+                row.noticed_at,
+            )
+            for row in rows
+        ]
 
     async def page(
         self,
@@ -62,30 +112,40 @@ class SqlAlertHistory:
         after: int | None = None,
         newest_first: bool = False,
     ) -> Sequence[StoredAlert]:
-        """Return at most ``limit`` alerts in the order of arrival, or backwards."""
-        statement = _filtered(wanted).limit(limit)
-        if newest_first:
-            statement = statement.order_by(AlertRow.sequence.desc())
-            if after is not None:
-                statement = statement.where(AlertRow.sequence < after)
-        else:
-            statement = statement.order_by(AlertRow.sequence)
-            if after is not None:
-                statement = statement.where(AlertRow.sequence > after)
-        return await self._read(statement)
+        """Return at most ``limit`` alerts in the order of arrival, or backwards.
+
+        A row that cannot be read is left out and the page filled with the next, so that a page
+        that is not full still says that nothing follows.
+        """
+        found: list[StoredAlert] = []
+        if not all(map(_storable, (wanted.asset_id, wanted.run_id, wanted.alarm_id))):
+            return found
+        while True:
+            rows = await self._rows(_in_order(wanted, limit - len(found), after, newest_first))
+            found.extend(_readable(rows))
+            if len(found) >= limit or not rows:
+                return found
+            after = rows[-1].sequence
 
     async def find(self, alert_id: str) -> StoredAlert | None:
         """Return the alert, or none."""
-        return _first(await self._read(_ALERTS.where(AlertRow.alert_id == alert_id)))
+        if not _storable(alert_id):
+            return None
+        return _first(_readable(await self._rows(_ALERTS.where(AlertRow.alert_id == alert_id))))
 
     async def last(self) -> StoredAlert | None:
         """Return the alert with the highest sequence, or none."""
-        statement = _ALERTS.order_by(AlertRow.sequence.desc()).limit(1)
-        return _first(await self._read(statement))
+        return _first(await self.page(AlertFilter(), 1, newest_first=True))
 
-    async def open_alarms(self) -> Sequence[StoredAlert]:
-        """Return the latest alert of each alarm that was not cleared."""
-        return await self._read(_ALERTS.where(AlertRow.is_open).order_by(AlertRow.sequence))
+    async def open_alarms(self, asset_ids: Collection[str]) -> Sequence[StoredAlert]:
+        """Return the latest alert of each alarm of these assets that was not cleared."""
+        names = sorted(filter(_storable, set(asset_ids)))
+        found: list[StoredAlert] = []
+        for start in range(0, len(names), CHUNK):
+            chunk = names[start : start + CHUNK]
+            statement = _ALERTS.where(AlertRow.is_open, AlertRow.asset_id.in_(chunk))
+            found += _readable(await self._rows(statement))
+        return sorted(found, key=lambda item: item.sequence)
 
     async def ping(self) -> None:
         """Return when the database answers."""
@@ -93,16 +153,32 @@ class SqlAlertHistory:
             async with self._engine.connect() as connection:
                 await connection.execute(text("SELECT 1"))
 
-    async def _read(self, statement: Select[int, str]) -> Sequence[StoredAlert]:
+    async def _rows(self, statement: Select[int, str]) -> Sequence[Row[int, str]]:
         with our_errors("read alerts"):
             async with self._engine.connect() as connection:
-                rows = (await connection.execute(statement)).all()
-        return [
-            StoredAlert(row.sequence, Alert.model_validate_json(row.body), row.body) for row in rows
-        ]
+                return (await connection.execute(statement)).all()
 
 
 _ALERTS: Final = select(AlertRow.sequence, AlertRow.body)
+
+
+def _readable(rows: Sequence[Row[int, str]]) -> list[StoredAlert]:
+    """Return the alerts of these rows; one that cannot be read harms only itself."""
+    found = []
+    for row in rows:
+        try:
+            found.append(StoredAlert(row.sequence, Alert.model_validate_json(row.body), row.body))
+        except ValidationError as exc:
+            why = str(exc).splitlines()[0]
+            _log.warning("a stored alert cannot be read", sequence=row.sequence, why=why)
+    return found
+
+
+def _storable(text: str | None) -> bool:
+    """Return whether a database's text can be this; if not, no row has it and none is asked for."""
+    if text is None:
+        return True
+    return "\0" not in text and text == text.encode(errors="replace").decode()
 
 
 def _first(found: Sequence[StoredAlert]) -> StoredAlert | None:
@@ -129,6 +205,17 @@ def _filtered(wanted: AlertFilter) -> Select[int, str]:
     if wanted.until is not None:
         statement = statement.where(AlertRow.ts < wanted.until)
     return statement
+
+
+def _in_order(
+    wanted: AlertFilter, limit: int, after: int | None, newest_first: bool
+) -> Select[int, str]:
+    statement = _filtered(wanted).limit(limit)
+    if newest_first:
+        statement = statement.order_by(AlertRow.sequence.desc())
+        return statement if after is None else statement.where(AlertRow.sequence < after)
+    statement = statement.order_by(AlertRow.sequence)
+    return statement if after is None else statement.where(AlertRow.sequence > after)
 
 
 async def _lock_sequence(connection: AsyncConnection) -> int:
@@ -204,13 +291,35 @@ def _row(item: WireAlert, sequence: int) -> dict[str, object]:
 
 
 async def _put_position(connection: AsyncConnection, batch: FeedBatch) -> None:
-    make = postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert
-    statement = make(PositionRow).values(
-        source=batch.source, partition=batch.partition, next_offset=batch.next_offset
+    statement = _make_insert(connection)(PositionRow).values(
+        source=batch.source,
+        partition=batch.partition,
+        next_offset=batch.position.next_offset,
+        mark=batch.position.mark,
     )
     await connection.execute(
         statement.on_conflict_do_update(
             index_elements=[PositionRow.source, PositionRow.partition],
-            set_={"next_offset": statement.excluded.next_offset},
+            set_={
+                "next_offset": statement.excluded.next_offset,
+                "mark": statement.excluded.mark,
+            },
         )
     )
+
+
+async def _put_gap(
+    connection: AsyncConnection, batch: FeedBatch, gap: OffsetGap, noticed_at: datetime
+) -> None:
+    statement = _make_insert(connection)(GapRow).values(
+        source=batch.source,
+        partition=batch.partition,
+        from_offset=gap.from_offset,
+        to_offset=gap.to_offset,
+        noticed_at=noticed_at,
+    )
+    await connection.execute(statement.on_conflict_do_nothing())
+
+
+def _make_insert(connection: AsyncConnection) -> Any:
+    return postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert

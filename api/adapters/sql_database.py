@@ -27,11 +27,15 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from common.clock import SystemClock
 from common.errors import BackendError, BackendRefusedError, BackendUnavailableError, SettingsError
 from common.extras import how_to_install
+from common.private_files import make_private_file, make_private_folder
 from common.retry import Backoff, retrying
 from common.settings import AlertHistorySettings
 
 MIGRATION_LOCK: Final = 0x5375_7267
 """PostgreSQL's advisory lock while migrating: any number, the same in every process of ours."""
+
+PASSING_STATES: Final = ("08", "53", "57")
+"""PostgreSQL's classes of errors that pass: no connection, no room, starting or stopping."""
 
 OPENING: Final = Backoff(initial_s=0.1, max_s=1.0, attempts=6)
 """About 3 s of tries: several processes that open one new SQLite file get in each other's way."""
@@ -50,10 +54,16 @@ def our_errors(doing: str) -> Iterator[None]:
     except (OperationalError, InterfaceError, OSError, TimeoutError) as exc:
         raise BackendUnavailableError(f"The alert history could not {doing}: {_why(exc)}") from exc
     except DBAPIError as exc:
-        kind = BackendUnavailableError if exc.connection_invalidated else BackendRefusedError
+        passing = exc.connection_invalidated or _state(exc).startswith(PASSING_STATES)
+        kind = BackendUnavailableError if passing else BackendRefusedError
         raise kind(f"The alert history could not {doing}: {_why(exc)}") from exc
     except SQLAlchemyError as exc:
         raise BackendUnavailableError(f"The alert history could not {doing}: {exc}") from exc
+
+
+def _state(exc: DBAPIError) -> str:
+    """Return PostgreSQL's code of an error, or nothing."""
+    return str(getattr(exc.orig, "sqlstate", None) or "")
 
 
 def _why(exc: BaseException) -> str:
@@ -85,11 +95,12 @@ def _no_note(_failure: BackendError, _wait_s: float) -> None:
 def _checked_url(settings: AlertHistorySettings) -> URL:
     try:
         url = make_url(settings.url.get_secret_value())
-    except ArgumentError as exc:
+    except (ArgumentError, ValueError):
         raise SettingsError(
             "SURGELINE_ALERTS__URL is not a database URL. Expected sqlite+aiosqlite:///FILE or "
-            "postgresql+asyncpg://USER:PASSWORD@HOST/DATABASE."
-        ) from exc
+            "postgresql+asyncpg://USER:PASSWORD@HOST/DATABASE, with @ : / in a password written "
+            "%40 %3A %2F."
+        ) from None  # what SQLAlchemy says shows parts of it
     if url.drivername not in ("sqlite+aiosqlite", "postgresql+asyncpg"):
         raise SettingsError(
             f"SURGELINE_ALERTS__URL begins with {url.drivername}. Expected sqlite+aiosqlite or "
@@ -102,11 +113,12 @@ def _checked_url(settings: AlertHistorySettings) -> URL:
                 "expected sqlite+aiosqlite:///FILE."
             )
         try:
-            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+            make_private_folder(Path(url.database).parent)
         except OSError as exc:
             raise SettingsError(
                 f"SURGELINE_ALERTS__URL names {url.database}, whose folder cannot be made: {exc}"
             ) from exc
+        make_private_file(Path(url.database))
     return url
 
 

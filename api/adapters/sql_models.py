@@ -96,6 +96,19 @@ class PositionRow(Base):
     source: Mapped[str] = mapped_column(String, primary_key=True)
     partition: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     next_offset: Mapped[int] = mapped_column(BigInteger)
+    mark: Mapped[str | None] = mapped_column(String)
+
+
+class GapRow(Base):
+    """Offsets of the topic that were gone before they were read."""
+
+    __tablename__ = "alert_gaps"
+
+    source: Mapped[str] = mapped_column(String, primary_key=True)
+    partition: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    from_offset: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    to_offset: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    noticed_at: Mapped[datetime] = mapped_column(UtcTime)
 
 
 class ReplayRow(Base):

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Header, Path, Query
+from fastapi import APIRouter, Depends, Header, Path, Query, Response
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from api import cursors
 from api.alert_stream import events, follow, starting_point
+from api.answers import json_answer
 from api.ports import AlertFilter
 from api.problems import documented, invalid
 from api.queries import AlertsQuery, StreamQuery, no_query
 from api.routes import API_PREFIX
-from api.schemas import AlertPage, AlertView
+from api.schemas import AlertPage, AlertView, GapList, GapView
 from api.services import ServicesDep
 from common.errors import RequestRefusedError
 
@@ -33,8 +34,8 @@ data: {"schema_version":1,"alert_id":"0b7d5f0e-3c1c-5a5e-9f57-0a3f6a1f1c11","sta
 """
 
 
-@router.get("", summary="Alerts, in the order of arrival")
-async def list_alerts(services: ServicesDep, query: Annotated[AlertsQuery, Query()]) -> AlertPage:
+@router.get("", summary="Alerts, in the order of arrival", response_model=AlertPage)
+async def list_alerts(services: ServicesDep, query: Annotated[AlertsQuery, Query()]) -> Response:
     """An alert is published when an alarm is raised, escalated or cleared.
 
     `since` and `until` speak of the readings' time, the order is that of arrival.
@@ -58,9 +59,11 @@ async def list_alerts(services: ServicesDep, query: Annotated[AlertsQuery, Query
     )
     shown = found[: query.limit]
     more = len(found) > query.limit
-    return AlertPage(
-        items=[AlertView.of(stored) for stored in shown],
-        next_cursor=cursors.encode(mark, shown[-1].sequence) if more else None,
+    return await json_answer(
+        lambda: AlertPage(
+            items=[AlertView.of(stored) for stored in shown],
+            next_cursor=cursors.encode(mark, shown[-1].sequence) if more else None,
+        )
     )
 
 
@@ -97,13 +100,23 @@ async def stream_alerts(
         from_the_first=query.replay == "all",
     )
     wanted = AlertFilter(asset_id=query.asset_id, run_id=query.run_id, min_level=query.min_level)
-    alerts = follow(services.history, services.wakeup, start, wanted)
+    alerts = follow(services.pages, start, wanted)
     return EventSourceResponse(
         events(alerts, start_id, services.metrics),
         ping=services.settings.api.sse_heartbeat_s,
         ping_message_factory=lambda: ServerSentEvent(comment="heartbeat"),
         shutdown_grace_period=STOP_GRACE_S,
     )
+
+
+@router.get("/gaps", summary="Where the history has gaps", dependencies=[Depends(no_query)])
+async def list_gaps(services: ServicesDep) -> GapList:
+    """Alerts that expired from the topic before the api read them, for example while it was down.
+
+    What they said is not known, and nothing is made up in their place. The verdicts they rest on
+    are in the score store: `GET /api/v1/scores?min_level=warning` shows the anomalous cycles.
+    """
+    return GapList(items=[GapView.of(gap) for gap in await services.history.gaps()])
 
 
 @router.get(

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Path, Response
 
-from api.ports import SIMULATOR, ReplaySpec
-from api.problems import documented
+from api.ports import SIMULATOR, Replay, ReplaySpec, UnreadableReplay
+from api.problems import documented, invalid
 from api.queries import no_query
 from api.replays import new_run_id
 from api.routes import API_PREFIX
-from api.schemas import ReplayList, ReplayRequest, ReplayView
+from api.schemas import ReplayList, ReplayRequest, ReplayView, UnreadableReplayView
 from api.services import Services, ServicesDep
-from common.records import ID_PATTERN
+from common.cmapss_files import LONGEST_LIFE_CYCLES
+from common.records import ID_PATTERN, require_wire_times, utc_text
 
 DEFAULT_SEED: Final = 0
 
@@ -31,7 +33,7 @@ ReplayId = Annotated[str, Path(pattern=ID_PATTERN, description="The run id.", ex
     summary="Start a replay, or go on with one",
     responses={
         202: {"headers": {"Location": {"schema": {"type": "string"}}}},
-        **documented(409, 429),
+        **documented(400, 403, 409, 413, 415, 429),
     },
 )
 async def start_replay(
@@ -50,23 +52,44 @@ async def start_replay(
 
 @router.get("", summary="All replays, the latest started first")
 async def list_replays(services: ServicesDep) -> ReplayList:
-    """Return all replays this api has ever started."""
-    return ReplayList(items=[ReplayView.of(replay) for replay in await services.replays.all()])
+    """Return all replays this api has ever started.
+
+    A record that cannot be read any more is listed apart, with the reason; DELETE forgets it.
+    """
+    found = await services.replays.all()
+    return ReplayList(
+        items=[ReplayView.of(replay) for replay in found if isinstance(replay, Replay)],
+        unreadable=[
+            UnreadableReplayView(id=replay.run_id, why=replay.why)
+            for replay in found
+            if isinstance(replay, UnreadableReplay)
+        ],
+    )
 
 
-@router.get("/{replay_id}", summary="One replay and its progress", responses=documented(404))
+@router.get("/{replay_id}", summary="One replay and its progress", responses=documented(404, 409))
 async def get_replay(services: ServicesDep, replay_id: ReplayId) -> ReplayView:
     """Return one replay as it stands."""
     return ReplayView.of(await services.replays.find(replay_id))
 
 
-@router.delete("/{replay_id}", summary="Stop a replay", responses=documented(404))
-async def stop_replay(services: ServicesDep, replay_id: ReplayId) -> ReplayView:
+@router.delete(
+    "/{replay_id}",
+    summary="Stop a replay",
+    response_model=ReplayView,
+    responses={
+        204: {"description": "Its record could not be read, and is forgotten."},
+        **documented(403, 404),
+    },
+)
+async def stop_replay(services: ServicesDep, replay_id: ReplayId) -> ReplayView | Response:
     """Stop the producer after the reading at hand, and return the replay as it ended.
 
-    It stays in the list, and can be gone on with. One that has ended is left as it is.
+    It stays in the list, and can be gone on with. One that has ended is left as it is. One whose
+    record cannot be read is forgotten.
     """
-    return ReplayView.of(await services.replays.stop(replay_id))
+    replay = await services.replays.stop(replay_id)
+    return Response(status_code=204) if replay is None else ReplayView.of(replay)
 
 
 async def _spec(services: Services, request: ReplayRequest) -> ReplaySpec:
@@ -90,4 +113,14 @@ async def _spec(services: Services, request: ReplayRequest) -> ReplaySpec:
             if name not in request.model_fields_set and known.spec.dataset == spec.dataset
         }
         spec = replace(spec, **left_open)
+    _check_times(spec)
     return spec
+
+
+def _check_times(spec: ReplaySpec) -> None:
+    """Refuse a run whose readings could not stand on the topic."""
+    interval = timedelta(seconds=spec.cycle_interval_s)
+    try:
+        require_wire_times(spec.start, interval, LONGEST_LIFE_CYCLES)
+    except ValueError as exc:
+        raise invalid("body", "start", str(exc), utc_text(spec.start)) from exc

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 
 from api import cursors
+from api.answers import json_answer
 from api.problems import invalid
 from api.queries import ScoresQuery
 from api.routes import API_PREFIX
@@ -17,8 +18,8 @@ from common.scorestore.port import ScoreQuery
 router = APIRouter(prefix=f"{API_PREFIX}/scores", tags=["scores"])
 
 
-@router.get("", summary="Verdicts on readings, by asset, run and time")
-async def list_scores(services: ServicesDep, query: Annotated[ScoresQuery, Query()]) -> ScorePage:
+@router.get("", summary="Verdicts on readings, by asset, run and time", response_model=ScorePage)
+async def list_scores(services: ServicesDep, query: Annotated[ScoresQuery, Query()]) -> Response:
     """Every reading has one verdict; those with status `scored` have a score.
 
     Pages are ordered by the readings' time. Repeats (late, duplicate) are counted with the assets,
@@ -42,7 +43,9 @@ async def list_scores(services: ServicesDep, query: Annotated[ScoresQuery, Query
         )
     except ValueError as exc:
         raise invalid("query", "cursor", str(exc), query.cursor) from exc
-    return ScorePage(
-        items=[Score.of(record) for record in page.records],
-        next_cursor=None if page.next_cursor is None else cursors.encode(mark, page.next_cursor),
+    next_cursor = None if page.next_cursor is None else cursors.encode(mark, page.next_cursor)
+    return await json_answer(
+        lambda: ScorePage(
+            items=[Score.of(record) for record in page.records], next_cursor=next_cursor
+        )
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import asyncio
 from importlib.metadata import version
 from typing import Final
 
@@ -11,11 +11,12 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from api.readiness import ask
 from api.schemas import Health, Info, Landing, Readiness
-from api.services import ServicesDep
+from api.services import Services, ServicesDep
+from common.errors import BackendError
+from common.redaction import without_credentials
 from common.settings import Settings
 
 VERSION: Final = version("surgeline")
-USER_INFO: Final = re.compile(r"(?<=://)[^/@\s]+@")
 
 router = APIRouter(tags=["system"])
 
@@ -59,7 +60,23 @@ async def ready(services: ServicesDep, response: Response) -> Readiness:
     found = await ask(services.checks, services.clock, timeout_s)
     if found.status == "not_ready":
         response.status_code = 503
-    return found
+        return found
+    return found.model_copy(update={"notes": await _notes(services)})
+
+
+async def _notes(services: Services) -> list[str]:
+    try:
+        async with asyncio.timeout(services.settings.api.probe_timeout_s):
+            gaps = await services.history.gaps()
+    except (BackendError, TimeoutError):
+        return []  # it answered a moment ago; the next question will tell
+    if not gaps:
+        return []
+    count = sum(gap.offsets.to_offset - gap.offsets.from_offset for gap in gaps)
+    return [
+        f"Up to {count} alerts expired from the topic before they were read. "
+        "GET /api/v1/alerts/gaps lists where."
+    ]
 
 
 @router.get("/info", summary="What is running here?")
@@ -90,4 +107,4 @@ def shown_settings(settings: Settings) -> dict[str, object]:
 def _without_user_info(value: object) -> object:
     if isinstance(value, dict):
         return {name: _without_user_info(item) for name, item in value.items()}
-    return USER_INFO.sub("**********@", value) if isinstance(value, str) else value
+    return without_credentials(value) if isinstance(value, str) else value

@@ -20,10 +20,11 @@ from influxdb_client.client.write_api import SYNCHRONOUS
 
 from common.errors import BackendRefusedError
 from common.records import ScoreRecord, Verdict
+from common.redaction import without_credentials
 from common.scorestore.batch import Batch, gather
 from common.scorestore.influx_errors import (
-    checked_url,
     influx_errors,
+    split_address,
     statement_error,
     status_error,
 )
@@ -35,9 +36,17 @@ from common.scorestore.influx_queries import (
     select_nothing,
     select_page,
 )
-from common.scorestore.influx_summaries import counts_of, select_counts, select_runs, summaries_of
+from common.scorestore.influx_summaries import (
+    counts_of,
+    in_questions,
+    names_of,
+    select_counts,
+    select_names,
+    select_runs,
+    summaries_of,
+)
 from common.scorestore.paging import Bounds, Position, check_query, page_of, position_of
-from common.scorestore.port import RunSummary, ScorePage, ScoreQuery
+from common.scorestore.port import RunPage, RunSummary, ScorePage, ScoreQuery
 from common.settings import ScoreStoreSettings
 
 LINES_PER_REQUEST: Final = 5000
@@ -59,13 +68,18 @@ class InfluxScoreStore:
     def __init__(self, settings: ScoreStoreSettings) -> None:
         """Prepare a store; the settings name the server, organisation, bucket and token."""
         self._settings = settings
-        self._url = settings.influx_url
+        self._url = without_credentials(settings.influx_url)
 
     async def __aenter__(self) -> Self:
         """Make the clients. The bucket must exist: making one needs more rights than writing."""
-        token = self._settings.influx_token.get_secret_value()
+        self._url, token = split_address(self._settings.influx_url)
+        token = self._settings.influx_token.get_secret_value() or token
+        if not (token.isascii() and token.isprintable()):
+            raise BackendRefusedError(
+                "SURGELINE_SCORES__INFLUX_TOKEN, or the password in SURGELINE_SCORES__INFLUX_URL, "
+                "has characters that no HTTP header takes; expected printable ASCII."
+            )
         timeout_s = self._settings.op_timeout_s
-        self._url = checked_url(self._settings.influx_url)
         self._reading = httpx.AsyncClient(
             base_url=self._url,
             headers={"Authorization": f"Token {token}"} if token else {},
@@ -132,6 +146,26 @@ class InfluxScoreStore:
     ) -> Sequence[RunSummary]:
         """Return a summary of each run, counted by the server now."""
         return summaries_of(await self._ask(select_runs(asset_id, run_id)))
+
+    async def run_page(
+        self,
+        most_assets: int,
+        *,
+        after: str | None = None,
+        asset_id: str | None = None,
+        run_id: str | None = None,
+    ) -> RunPage:
+        """Return the summaries of a few assets, counted by the server now.
+
+        InfluxQL has no "the next names": all are listed, from the index, and a page picked here.
+        """
+        (listed,) = await self._ask([select_names(asset_id, run_id)])
+        names = await asyncio.to_thread(names_of, listed, after)
+        chosen = names[:most_assets]
+        runs: list[RunSummary] = []
+        for group in in_questions(chosen):
+            runs += summaries_of(await self._ask(select_runs(asset_id, run_id, group)))
+        return RunPage(runs, chosen[-1] if len(names) > most_assets else None)
 
     async def verdict_counts(self, run_id: str | None = None) -> Mapping[Verdict, int]:
         """Return how many readings got each verdict, counted by the server now."""

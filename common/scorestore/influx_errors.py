@@ -12,6 +12,7 @@ import urllib3
 from influxdb_client.rest import ApiException
 
 from common.errors import BackendError, BackendRefusedError, BackendUnavailableError
+from common.redaction import without_credentials
 
 RETRIABLE_STATUSES: Final = frozenset({0, 408, 425, 429})
 """Beside all from 500 on. 0 is the client's word for a failed TLS handshake."""
@@ -27,11 +28,14 @@ _ADVICE: Final = {
 }
 
 
-def checked_url(url: str) -> str:
-    """Return the base address without a slash at its end.
+def split_address(url: str) -> tuple[str, str]:
+    """Return the base address without a slash at its end, and the token that its user info makes.
+
+    ``http://NAME:PASSWORD@HOST`` is how InfluxDB 1.x is often addressed; 1.8 takes the two as a
+    token. What is left is safe to be shown and handed to clients, which log it.
 
     Raises:
-        BackendRefusedError: If it is not one.
+        BackendRefusedError: If it is no address.
     """
     try:
         parsed = httpx.URL(url)
@@ -39,15 +43,18 @@ def checked_url(url: str) -> str:
         parsed = httpx.URL()
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise BackendRefusedError(
-            f"SURGELINE_SCORES__INFLUX_URL is {url!r}; expected http://HOST:PORT or https://..."
+            f"SURGELINE_SCORES__INFLUX_URL is {without_credentials(url)!r}; expected "
+            "http://HOST:PORT or https://..."
         )
-    return url.rstrip("/")
+    token = f"{parsed.username}:{parsed.password}" if parsed.userinfo else ""
+    return str(parsed.copy_with(userinfo=b"")).rstrip("/"), token
 
 
 def status_error(url: str, status: int, body: str) -> BackendError:
     """Return the error of an HTTP answer that is not a success, with the server's own message."""
     advice = f"; {_ADVICE[status]}" if status in _ADVICE else ""
-    message = f"InfluxDB at {url} answered {status}: {_message(body)}{advice}."
+    said = without_credentials(_message(body), url)
+    message = f"InfluxDB at {without_credentials(url)} answered {status}: {said}{advice}."
     if status in RETRIABLE_STATUSES or status >= 500:
         return BackendUnavailableError(message)
     return BackendRefusedError(message)
@@ -55,7 +62,8 @@ def status_error(url: str, status: int, body: str) -> BackendError:
 
 def statement_error(url: str, message: str) -> BackendError:
     """Return the error of an InfluxQL statement."""
-    text = f"InfluxDB at {url} could not run a query: {message}."
+    said = without_credentials(message, url)
+    text = f"InfluxDB at {without_credentials(url)} could not run a query: {said}."
     if any(word in message.lower() for word in RETRIABLE_WORDS):
         return BackendUnavailableError(text)
     if "not found" in message:
@@ -76,8 +84,9 @@ def influx_errors(url: str) -> Iterator[None]:
     except ApiException as exc:
         raise status_error(url, exc.status or 0, exc.body or exc.reason or "") from exc
     except (httpx.HTTPError, urllib3.exceptions.HTTPError, OSError) as exc:
+        why = without_credentials(str(exc) or type(exc).__name__, url)
         raise BackendUnavailableError(
-            f"InfluxDB at {url} does not answer: {str(exc) or type(exc).__name__}"
+            f"InfluxDB at {without_credentials(url)} does not answer: {why}"
         ) from exc
 
 

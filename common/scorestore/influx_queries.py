@@ -116,14 +116,19 @@ def identity(asset_id: str | None, run_id: str | None) -> list[str]:
 
 def _time_range(bounds: Bounds) -> tuple[int, int]:
     """Return the first microsecond inside and the first behind, as far as InfluxDB can tell."""
-    lower = -MAX_TS_US if bounds.since_us is None else max(bounds.since_us, -MAX_TS_US)
-    upper = MAX_TS_US if bounds.until_us is None else min(bounds.until_us, MAX_TS_US)
+    lower = -MAX_TS_US if bounds.since_us is None else bounds.since_us
+    upper = MAX_TS_US if bounds.until_us is None else bounds.until_us
     return lower, upper
+
+
+def _tellable(ts_us: int) -> int:
+    """Return the nearest microsecond that InfluxDB can tell."""
+    return max(-MAX_TS_US, min(ts_us, MAX_TS_US))
 
 
 def _filters(query: ScoreQuery, lower_us: int, upper_us: int) -> list[str]:
     terms = identity(query.asset_id, query.run_id)
-    terms += [f"time >= {lower_us * 1000}", f"time < {upper_us * 1000}"]
+    terms += [f"time >= {_tellable(lower_us) * 1000}", f"time < {_tellable(upper_us) * 1000}"]
     if query.status is not None:
         terms.append(f'"status" = {literal(query.status.value)}')
     if query.min_level is not None and query.min_level is not Level.NONE:

@@ -6,27 +6,66 @@ InfluxDB keeps no summary of ours; it counts, over the whole run, each time it i
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from common.records import Level, Verdict
 from common.scorestore.influx_queries import Series, identity, literal, select
 from common.scorestore.port import RunSummary
-from common.scorestore.tally import RunTally
+from common.scorestore.tally import RunTally, in_order
 from common.topics import REPEAT_MEASUREMENT, SCORE_MEASUREMENT
 
 READING_VERDICTS: Final = tuple(verdict for verdict in Verdict if not verdict.is_repeat)
 
+NAMES_CHARS: Final = 2000
+"""The names stand in each of a dozen statements of one address; servers take some 100 KB of it."""
+
 _BY_RUN: Final = ' GROUP BY "asset_id", "run_id"'
 
 
-def select_runs(asset_id: str | None, run_id: str | None) -> list[str]:
+def select_names(asset_id: str | None, run_id: str | None) -> str:
+    """Return the statement that lists the assets, answered by one series per measurement.
+
+    The index answers it, and may still name assets of which no row is left.
+    """
+    terms = identity(asset_id, run_id)
+    where = f" WHERE {' AND '.join(terms)}" if terms else ""
+    return (
+        f'SHOW TAG VALUES FROM "{SCORE_MEASUREMENT}", "{REPEAT_MEASUREMENT}" '
+        f'WITH KEY = "asset_id"{where}'
+    )
+
+
+def names_of(series: Sequence[Series], after: str | None) -> list[str]:
+    """Return the assets in the answer to :func:`select_names` beyond ``after``, in order."""
+    found = {str(row[-1]) for one in series for row in one["values"]}
+    return sorted(name for name in found if after is None or name > after)
+
+
+def in_questions(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Cut names into groups that are short enough for the address of one request."""
+    group: list[str] = []
+    for name in names:
+        if group and sum(map(len, group)) + len(name) > NAMES_CHARS:
+            yield group
+            group = []
+        group.append(name)
+    if group:
+        yield group
+
+
+def any_of(names: Sequence[str]) -> str:
+    """Return the term that picks some assets."""
+    return "(" + " OR ".join(f'"asset_id" = {literal(name)}' for name in names) + ")"
+
+
+def select_runs(asset_id: str | None, run_id: str | None, among: Sequence[str] = ()) -> list[str]:
     """Return the statements that summarise runs, each answered by one series per (asset, run).
 
     In order: lowest cycle; highest cycle, with its time; highest scored cycle, with its score and
-    level; highest score; then those of :func:`select_counts`.
+    level; highest score; then those of :func:`select_counts`. With ``among``, of these assets only.
     """
-    terms = identity(asset_id, run_id)
+    terms = _terms(asset_id, run_id, among)
     scored = [*terms, f'"status" = {literal(Verdict.SCORED.value)}']
     wanted = [
         ('MIN("cycle")', terms),
@@ -35,15 +74,19 @@ def select_runs(asset_id: str | None, run_id: str | None) -> list[str]:
         ('MAX("score")', scored),
     ]
     selects = [select(fields, SCORE_MEASUREMENT, where) + _BY_RUN for fields, where in wanted]
-    return [*selects, *select_counts(asset_id, run_id)]
+    return [*selects, *select_counts(asset_id, run_id, among)]
 
 
-def select_counts(asset_id: str | None, run_id: str | None) -> list[str]:
+def _terms(asset_id: str | None, run_id: str | None, among: Sequence[str]) -> list[str]:
+    return [*identity(asset_id, run_id), *([any_of(among)] if among else [])]
+
+
+def select_counts(asset_id: str | None, run_id: str | None, among: Sequence[str] = ()) -> list[str]:
     """Return the counting statements: one per ``READING_VERDICTS``, then one for all repeats.
 
     Cycles are counted once each, so that a reading scored again by another model counts once.
     """
-    terms = identity(asset_id, run_id)
+    terms = _terms(asset_id, run_id, among)
     counts = [
         select(
             'COUNT(DISTINCT("cycle"))',
@@ -74,9 +117,7 @@ def summaries_of(answers: Sequence[Sequence[Series]]) -> list[RunSummary]:
         tallies[_run_of(series)].peak_score = float(_only_row(series)[1])
     for run, verdicts in _counts_by_run(counts).items():
         tallies[run].verdicts = verdicts
-    found = (tally.summary(*run) for run, tally in tallies.items())
-    summaries = [summary for summary in found if summary is not None]
-    return sorted(summaries, key=lambda run: (run.asset_id, run.last_ts, run.run_id))
+    return in_order(tally.summary(*run) for run, tally in tallies.items())
 
 
 def counts_of(answers: Sequence[Sequence[Series]]) -> Counter[Verdict]:

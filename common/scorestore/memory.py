@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
@@ -11,8 +11,8 @@ from typing import Self
 from common.records import ScoreRecord, SourcePosition, Verdict
 from common.scorestore.batch import RepeatKey, RunKey, gather
 from common.scorestore.paging import Bounds, check_query, epoch_us, page_of, position_of
-from common.scorestore.port import RunSummary, ScorePage, ScoreQuery
-from common.scorestore.tally import RunTally
+from common.scorestore.port import RunPage, RunSummary, ScorePage, ScoreQuery
+from common.scorestore.tally import RunTally, in_order
 
 
 class MemoryScoreStore:
@@ -59,21 +59,38 @@ class MemoryScoreStore:
         self, *, asset_id: str | None = None, run_id: str | None = None
     ) -> Sequence[RunSummary]:
         """Return a summary of each run, counted anew."""
-        summaries = []
-        for (asset, run), rows in self._verdicts.items():
-            if asset_id not in (None, asset) or run_id not in (None, run):
-                continue
-            tally = RunTally()
+        tallies: defaultdict[RunKey, RunTally] = defaultdict(RunTally)
+        for key, rows in self._verdicts.items():
             for row in rows.values():
-                tally.add(row.cycle, epoch_us(row.ts), row.status, row.score, row.level)
-            tally.verdicts.update(
-                row.status
-                for row in self._repeats.values()
-                if (row.asset_id, row.run_id) == (asset, run)
-            )
-            if summary := tally.summary(asset, run):
-                summaries.append(summary)
-        return sorted(summaries, key=lambda run: (run.asset_id, run.last_ts, run.run_id))
+                tallies[key].add(row.cycle, epoch_us(row.ts), row.status, row.score, row.level)
+        for row in self._repeats.values():
+            tallies[row.asset_id, row.run_id].verdicts[row.status] += 1
+        return in_order(
+            tally.summary(asset, run)
+            for (asset, run), tally in tallies.items()
+            if asset_id in (None, asset) and run_id in (None, run)
+        )
+
+    async def run_page(
+        self,
+        most_assets: int,
+        *,
+        after: str | None = None,
+        asset_id: str | None = None,
+        run_id: str | None = None,
+    ) -> RunPage:
+        """Return the summaries of a few assets."""
+        runs = [
+            run
+            for run in await self.runs(asset_id=asset_id, run_id=run_id)
+            if after is None or run.asset_id > after
+        ]
+        names = sorted({run.asset_id for run in runs})
+        chosen = names[:most_assets]
+        return RunPage(
+            [run for run in runs if run.asset_id in chosen],
+            chosen[-1] if len(names) > most_assets else None,
+        )
 
     async def verdict_counts(self, run_id: str | None = None) -> Mapping[Verdict, int]:
         """Return how many readings got each verdict."""

@@ -64,9 +64,10 @@ class RunSummary:
     Attributes:
         asset_id: Which asset.
         run_id: Which run.
-        first_cycle: Lowest cycle with a verdict.
-        last_cycle: Highest cycle with a verdict.
-        last_ts: Timestamp of the reading at ``last_cycle``, UTC.
+        first_cycle: Lowest cycle with a verdict; none where only repeats (rejected and the like)
+            are known, which are verdicts on messages and not on cycles.
+        last_cycle: Highest cycle with a verdict; likewise.
+        last_ts: Timestamp of the reading at ``last_cycle``, UTC; likewise.
         verdicts: Count by verdict, repeats included.
         last_score: Score of the latest scored reading; none if none was scored.
         last_level: Its level.
@@ -75,13 +76,26 @@ class RunSummary:
 
     asset_id: str
     run_id: str
-    first_cycle: int
-    last_cycle: int
-    last_ts: datetime
+    first_cycle: int | None
+    last_cycle: int | None
+    last_ts: datetime | None
     verdicts: Mapping[Verdict, int]
     last_score: float | None
     last_level: Level
     peak_score: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunPage:
+    """The runs of some assets.
+
+    Attributes:
+        runs: Their summaries, in the order of :meth:`ScoreStore.runs`.
+        next_after: The last asset of this page, if others follow; none on the last page.
+    """
+
+    runs: Sequence[RunSummary]
+    next_after: str | None
 
 
 class ScoreStore(Protocol):
@@ -125,7 +139,24 @@ class ScoreStore(Protocol):
     ) -> Sequence[RunSummary]:
         """Return a summary of each (asset, run), ordered by asset, ``last_ts``, run.
 
-        A run of which only repeats are known is not among them.
+        A run of which only repeats are known comes before the asset's others.
+        """
+
+    async def run_page(
+        self,
+        most_assets: int,
+        *,
+        after: str | None = None,
+        asset_id: str | None = None,
+        run_id: str | None = None,
+    ) -> RunPage:
+        """Return the summaries of :meth:`runs` for a few assets at a time, by their ids.
+
+        Args:
+            most_assets: How many assets, at least 1; all runs of each that match are returned.
+            after: Only assets beyond this one.
+            asset_id: Only this asset.
+            run_id: Only this run.
         """
 
     async def verdict_counts(self, run_id: str | None = None) -> Mapping[Verdict, int]:

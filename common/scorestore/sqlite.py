@@ -15,8 +15,8 @@ from typing import Self
 from common.records import ScoreRecord, Verdict
 from common.scorestore.batch import gather
 from common.scorestore.paging import check_query
-from common.scorestore.port import RunSummary, ScorePage, ScoreQuery
-from common.scorestore.sqlite_reader import read_counts, read_page, read_runs
+from common.scorestore.port import RunPage, RunSummary, ScorePage, ScoreQuery
+from common.scorestore.sqlite_reader import read_counts, read_page, read_run_page, read_runs
 from common.scorestore.sqlite_thread import SqliteThread
 from common.scorestore.sqlite_writer import write_batch
 
@@ -68,6 +68,19 @@ class SqliteScoreStore:
     ) -> Sequence[RunSummary]:
         """Return a summary of each run, from the table that every write keeps."""
         return await self._reader.run(lambda connection: read_runs(connection, asset_id, run_id))
+
+    async def run_page(
+        self,
+        most_assets: int,
+        *,
+        after: str | None = None,
+        asset_id: str | None = None,
+        run_id: str | None = None,
+    ) -> RunPage:
+        """Return the summaries of a few assets, from the same table."""
+        return await self._reader.run(
+            lambda connection: read_run_page(connection, most_assets, after, asset_id, run_id)
+        )
 
     async def verdict_counts(self, run_id: str | None = None) -> Mapping[Verdict, int]:
         """Return how many readings got each verdict, from the same table."""

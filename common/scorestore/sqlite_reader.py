@@ -10,7 +10,7 @@ from typing import Final
 
 from common.records import Level, ScoreRecord, Verdict
 from common.scorestore.paging import Bounds, page_of, position_of
-from common.scorestore.port import RunSummary, ScorePage, ScoreQuery
+from common.scorestore.port import RunPage, RunSummary, ScorePage, ScoreQuery
 from common.scorestore.sqlite_rows import (
     TALLY_COLUMNS,
     VERDICT_COLUMNS,
@@ -69,13 +69,43 @@ def read_runs(
     connection: sqlite3.Connection, asset_id: str | None, run_id: str | None
 ) -> Sequence[RunSummary]:
     """Return the summaries that the writer keeps."""
+    return _summaries(connection, OF_RUNS, {"asset_id": asset_id, "run_id": run_id})
+
+
+def read_run_page(
+    connection: sqlite3.Connection,
+    most_assets: int,
+    after: str | None,
+    asset_id: str | None,
+    run_id: str | None,
+) -> RunPage:
+    """Return the summaries of a few assets, as of one moment; the index on ids finds them."""
+    connection.execute("BEGIN")
+    where = f"{OF_RUNS} AND asset_id > :after"
+    values = {"asset_id": asset_id, "run_id": run_id, "after": after or ""}
+    names = [
+        name
+        for (name,) in connection.execute(
+            f"SELECT DISTINCT asset_id FROM run WHERE {where} ORDER BY asset_id LIMIT :most",  # noqa: S608 - our names
+            {**values, "most": most_assets + 1},
+        )
+    ]
+    if not names:
+        return RunPage([], None)
+    last = names[:most_assets][-1]
+    runs = _summaries(connection, f"{where} AND asset_id <= :last", {**values, "last": last})
+    return RunPage(runs, last if len(names) > most_assets else None)
+
+
+def _summaries(
+    connection: sqlite3.Connection, where: str, values: Mapping[str, object]
+) -> list[RunSummary]:
     rows = connection.execute(
         f"SELECT asset_id, run_id, {', '.join(TALLY_COLUMNS)} FROM run "  # noqa: S608 - our names
-        f"WHERE {OF_RUNS} ORDER BY asset_id, last_ts_us, run_id",
-        {"asset_id": asset_id, "run_id": run_id},
+        f"WHERE {where} ORDER BY asset_id, last_ts_us, run_id",  # those without a time come first
+        values,
     )
-    summaries = (tally_of(row[2:]).summary(row[0], row[1]) for row in rows)
-    return [summary for summary in summaries if summary is not None]
+    return [tally_of(row[2:]).summary(row[0], row[1]) for row in rows]
 
 
 def read_counts(connection: sqlite3.Connection, run_id: str | None) -> Mapping[Verdict, int]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from common.errors import BackendRefusedError, BackendUnavailableError
+from common.private_files import make_private_file, make_private_folder
 from common.records import Verdict
 from common.scorestore.sqlite_errors import sqlite_errors
 
@@ -103,7 +104,7 @@ def open_connection(path: Path, timeout_s: float) -> sqlite3.Connection:
             f"such as {path / 'scores.db'}."
         )
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(path.parent)
     except (FileExistsError, NotADirectoryError) as exc:
         raise BackendRefusedError(
             f"Score store {path}: a part of this path is a file, not a folder."
@@ -112,6 +113,7 @@ def open_connection(path: Path, timeout_s: float) -> sqlite3.Connection:
         raise BackendUnavailableError(
             f"Score store {path}: its folder cannot be made ({exc.strerror})."
         ) from exc
+    make_private_file(path)
     with sqlite_errors(path):
         connection = sqlite3.connect(path, timeout=timeout_s, isolation_level=None)
         try:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from common.records import Level, Verdict
-from common.scorestore.paging import from_epoch_us
+from common.scorestore.paging import EPOCH, from_epoch_us
 from common.scorestore.port import RunSummary
 
 
@@ -50,18 +51,24 @@ class RunTally:
         if self.peak_score is None or score > self.peak_score:
             self.peak_score = score
 
-    def summary(self, asset_id: str, run_id: str) -> RunSummary | None:
-        """Return the summary; none for a run of which only repeats are known."""
-        if self.first_cycle is None or self.last_cycle is None or self.last_ts_us is None:
-            return None
+    def summary(self, asset_id: str, run_id: str) -> RunSummary:
+        """Return the summary; without cycles where only repeats are known."""
         return RunSummary(
             asset_id=asset_id,
             run_id=run_id,
             first_cycle=self.first_cycle,
             last_cycle=self.last_cycle,
-            last_ts=from_epoch_us(self.last_ts_us),
+            last_ts=None if self.last_ts_us is None else from_epoch_us(self.last_ts_us),
             verdicts={status: count for status, count in self.verdicts.items() if count},
             last_score=self.last_score,
             last_level=self.last_level,
             peak_score=self.peak_score,
         )
+
+
+def in_order(summaries: Iterable[RunSummary]) -> list[RunSummary]:
+    """Return summaries ordered as the port says."""
+    return sorted(
+        summaries,
+        key=lambda run: (run.asset_id, run.last_ts is not None, run.last_ts or EPOCH, run.run_id),
+    )

@@ -55,7 +55,7 @@ def engine_finding(
     first = min(raised, key=lambda alert: alert.cycle, default=None)
     return EngineFinding(
         asset_id=run.asset_id,
-        cycles=run.last_cycle,
+        cycles=run.last_cycle or 0,
         verdicts=run.verdicts,
         peak_score=run.peak_score,
         alerts=len(own),

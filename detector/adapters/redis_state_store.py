@@ -25,7 +25,7 @@ from redis.exceptions import (
     TimeoutError as RedisTimeoutError,
 )
 
-from common.errors import BackendError, BackendRefusedError, BackendUnavailableError
+from common.errors import BackendError, BackendRefusedError, BackendUnavailableError, SettingsError
 from common.logs import get_logger
 from common.settings import RedisSettings
 from common.topics import StateKeys
@@ -103,11 +103,17 @@ class RedisStateStore:
         self._keys = StateKeys(settings.key_prefix)
         self._model = model
         self._n_channels = n_channels
-        self._redis: Redis = Redis.from_url(
-            settings.url.get_secret_value(),
-            socket_timeout=settings.op_timeout_s,
-            socket_connect_timeout=settings.op_timeout_s,
-        )
+        try:
+            self._redis: Redis = Redis.from_url(
+                settings.url.get_secret_value(),
+                socket_timeout=settings.op_timeout_s,
+                socket_connect_timeout=settings.op_timeout_s,
+            )
+        except ValueError:
+            raise SettingsError(
+                "SURGELINE_REDIS__URL is not a Redis URL. Expected redis://:PASSWORD@HOST:PORT/0, "
+                "with @ : / in a password written %40 %3A %2F."
+            ) from None  # what redis-py says shows parts of it
 
     async def __aenter__(self) -> Self:
         """Look whether the server may throw states away; it need not be there yet."""

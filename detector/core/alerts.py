@@ -69,7 +69,7 @@ def make_alert(
         run_id=run_id,
         level=Level.CRITICAL if change.level is Level.CRITICAL else Level.WARNING,
         state=change.state,
-        sequence=change.state.sequence,
+        alarm_sequence=change.state.sequence,
         onset_cycle=change.onset_cycle,
         cycle=reading.cycle,
         ts=reading.ts,

@@ -24,6 +24,7 @@ from common.errors import (
     SettingsError,
 )
 from common.extras import how_to_install
+from common.redaction import without_credentials
 from common.settings import TrackingSettings
 from models.artifact import Artifact, load_artifact, save_artifact
 from models.tracking.registry import PRODUCTION, SHA256_TAG, Registered, RunRecord
@@ -170,8 +171,9 @@ class MlflowRegistry:
         try:
             yield
         except (MlflowException, RequestException, SQLAlchemyError, OSError) as exc:
-            first_line = (str(exc).strip() or type(exc).__name__).splitlines()[0]
-            raise _kind(exc)(f"MLflow at {uri}: {first_line[:500]}") from exc
+            said = without_credentials(str(exc).strip() or type(exc).__name__, uri)
+            first_line = said.splitlines()[0]
+            raise _kind(exc)(f"MLflow at {without_credentials(uri)}: {first_line[:500]}") from exc
 
 
 def _kind(exc: Exception) -> type[BackendError]:

@@ -6,36 +6,49 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 from pydantic import SecretStr
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from api.adapters.memory import MemoryAlertHistory, MemoryReplayRecords
 from api.adapters.sql_alert_history import SqlAlertHistory
-from api.adapters.sql_database import open_database
+from api.adapters.sql_database import migration_config, open_database, our_errors
 from api.adapters.sql_models import Base
 from api.adapters.sql_replay_records import SqlReplayRecords
 from api.ports import (
     AlertFilter,
+    AlertGap,
     AlertHistory,
+    FeedBatch,
+    FeedPosition,
+    OffsetGap,
     Replay,
     ReplayProgress,
     ReplayRecords,
     ReplaySpec,
     ReplayState,
     StoredAlert,
+    UnreadableReplay,
 )
-from common.records import Level, Transition
+from api.queries import FIRST_MOMENT, LAST_MOMENT
+from common.errors import BackendError, BackendRefusedError, BackendUnavailableError
+from common.records import EARLIEST, LATEST, Level, Transition
 from common.settings import AlertHistorySettings
 from tests.support.alerts import START, batch, make_alert
 
 ALL = AlertFilter()
+NAMES = {"a", "b", make_alert().asset_id}
 
 
 @asynccontextmanager
@@ -63,8 +76,8 @@ async def sql_settings(
 async def database(
     request: pytest.FixtureRequest, tmp_path: Path
 ) -> AsyncIterator[AlertHistorySettings]:
-    async with sql_settings(request, tmp_path) as settings:
-        yield settings
+    async with sql_settings(request, tmp_path) as chosen:
+        yield chosen
 
 
 @pytest.fixture(params=["memory", "sqlite", "postgres"])
@@ -72,7 +85,10 @@ async def history(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
     if request.param == "memory":
         yield MemoryAlertHistory()
         return
-    async with sql_settings(request, tmp_path) as settings, open_database(settings) as engine:
+    async with (
+        sql_settings(request, tmp_path) as chosen,
+        open_database(chosen) as engine,
+    ):
         yield SqlAlertHistory(engine)
 
 
@@ -81,7 +97,10 @@ async def records(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
     if request.param == "memory":
         yield MemoryReplayRecords()
         return
-    async with sql_settings(request, tmp_path) as settings, open_database(settings) as engine:
+    async with (
+        sql_settings(request, tmp_path) as chosen,
+        open_database(chosen) as engine,
+    ):
         yield SqlReplayRecords(engine)
 
 
@@ -127,8 +146,8 @@ async def test_the_next_offset_is_kept_by_source_and_partition(history: AlertHis
     await history.store(batch([], source="b", partition=0, next_offset=1))
     await history.store(batch([], source="a", partition=0, next_offset=2))
 
-    assert await history.positions("a") == {0: 2, 3: 9}
-    assert await history.positions("b") == {0: 1}
+    assert await history.positions("a") == {0: FeedPosition(2), 3: FeedPosition(9)}
+    assert await history.positions("b") == {0: FeedPosition(1)}
     assert await history.positions("c") == {}
 
 
@@ -192,13 +211,24 @@ async def test_an_alarm_is_open_until_it_is_cleared(history: AlertHistory) -> No
     other = make_alert(11, asset_id="b")
 
     await history.store(batch([raised, other]))
-    assert ids(await history.open_alarms()) == [raised.alert_id, other.alert_id]
+    assert ids(await history.open_alarms(NAMES)) == [raised.alert_id, other.alert_id]
     await history.store(batch([escalated]))
-    assert ids(await history.open_alarms()) == [other.alert_id, escalated.alert_id]
+    assert ids(await history.open_alarms(NAMES)) == [other.alert_id, escalated.alert_id]
     await history.store(batch([cleared]))
-    assert ids(await history.open_alarms()) == [other.alert_id]
+    assert ids(await history.open_alarms(NAMES)) == [other.alert_id]
     await history.store(batch([raised, escalated]))
-    assert ids(await history.open_alarms()) == [other.alert_id]
+    assert ids(await history.open_alarms(NAMES)) == [other.alert_id]
+
+
+async def test_open_alarms_are_asked_for_by_asset(history: AlertHistory) -> None:
+    alerts = [make_alert(1, asset_id=f"engine-{number}") for number in range(1200)]
+    await history.store(batch(alerts))
+
+    some = await history.open_alarms({f"engine-{number}" for number in range(0, 1200, 2)})
+
+    assert ids(some) == [alert.alert_id for alert in alerts[::2]]
+    assert await history.open_alarms(set()) == []
+    assert await history.open_alarms({"nobody", "\0"}) == []
 
 
 async def test_an_alarm_raised_and_cleared_in_one_batch_is_not_open(history: AlertHistory) -> None:
@@ -207,7 +237,7 @@ async def test_an_alarm_raised_and_cleared_in_one_batch_is_not_open(history: Ale
 
     await history.store(batch([raised, cleared]))
 
-    assert await history.open_alarms() == []
+    assert await history.open_alarms(NAMES) == []
 
 
 async def test_an_alarm_whose_end_arrives_before_its_beginning_is_not_open(
@@ -221,7 +251,7 @@ async def test_an_alarm_whose_end_arrives_before_its_beginning_is_not_open(
     await history.store(batch([raised]))
     await history.store(batch([escalated]))
 
-    assert await history.open_alarms() == []
+    assert await history.open_alarms(NAMES) == []
 
 
 async def test_nothing_is_found_in_an_empty_history(history: AlertHistory) -> None:
@@ -291,7 +321,7 @@ async def test_a_failed_write_leaves_neither_alerts_nor_position(
                 await history.store(batch([make_alert(2)], next_offset=2))
 
         assert [item.alert.cycle for item in await history.page(ALL, 10)] == [1]
-        assert await history.positions("cluster/alerts") == {0: 1}
+        assert await history.positions("cluster/alerts") == {0: FeedPosition(1)}
         assert await history.store(batch([make_alert(2)], next_offset=2)) == 1
         last = await history.last()
         assert last is not None
@@ -326,7 +356,7 @@ async def test_a_history_survives_being_closed(database: AlertHistorySettings) -
     async with open_database(database) as engine:
         history = SqlAlertHistory(engine)
         assert len(await history.page(ALL, 10)) == 1
-        assert await history.positions("cluster/alerts") == {0: 5}
+        assert await history.positions("cluster/alerts") == {0: FeedPosition(5)}
 
 
 def replay(run_id: str, minute: int, **changes: object) -> Replay:
@@ -350,4 +380,190 @@ async def test_replays_are_listed_latest_first(records: ReplayRecords) -> None:
     for run_id, minute in (("b", 2), ("a", 1), ("c", 3)):
         await records.put(replay(run_id, minute))
 
-    assert [item.spec.run_id for item in await records.all()] == ["c", "b", "a"]
+    found = [item for item in await records.all() if isinstance(item, Replay)]
+    assert [item.spec.run_id for item in found] == ["c", "b", "a"]
+
+
+async def test_a_replay_that_could_not_be_read_back_is_not_remembered(
+    records: ReplayRecords,
+) -> None:
+    sound = replay("a", 1)
+    spec = replace(sound.spec, start=datetime(1960, 1, 1, tzinfo=UTC))
+
+    with pytest.raises(ValueError, match="1970"):
+        await records.put(replace(sound, spec=spec))
+
+    assert await records.all() == []
+
+
+async def test_what_a_dying_producer_said_is_storable_whatever_it_was(
+    records: ReplayRecords,
+) -> None:
+    await records.put(replay("a", 1, state=ReplayState.FAILED, error="a\0b \ud800"))
+
+    found = await records.find("a")
+
+    assert isinstance(found, Replay)
+    assert found.progress.error is not None
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        pytest.param("spec", "'{'", id="spec is no JSON"),
+        pytest.param("spec", "'[]'", id="spec is no object"),
+        pytest.param("spec", "replace(spec, '2026', '1960')", id="start in 1960"),
+        pytest.param("spec", "replace(spec, '0.25', 'NaN')", id="interval NaN"),
+        pytest.param("spec", "replace(spec, 'FD001', '\\ud800')", id="lone surrogate"),
+        pytest.param("state", "'paused'", id="a state of another version"),
+        pytest.param("started_at", "'0001-01-01 00:00:00'", id="started in year 1"),
+    ],
+)
+async def test_a_replay_that_cannot_be_read_harms_only_itself(
+    database: AlertHistorySettings, column: str, value: str
+) -> None:
+    async with open_database(database) as engine:
+        records = SqlReplayRecords(engine)
+        await records.put(replay("sound", 1))
+        await records.put(replay("spoilt", 2))
+        async with engine.begin() as connection:
+            await connection.execute(
+                text(f"UPDATE replays SET {column} = {value} WHERE run_id = 'spoilt'")  # noqa: S608
+            )
+
+        first, second = await records.all()
+        assert first == replay("sound", 1)
+        assert isinstance(second, UnreadableReplay)
+        assert second == await records.find("spoilt")
+        assert (second.run_id, bool(second.why)) == ("spoilt", True)
+        await records.forget("spoilt")
+        assert await records.all() == [replay("sound", 1)]
+
+
+async def test_a_time_that_the_driver_cannot_read_harms_only_its_own_replay(
+    tmp_path: Path,
+) -> None:
+    database = AlertHistorySettings(url=SecretStr(f"sqlite+aiosqlite:///{tmp_path}/alerts.db"))
+    async with open_database(database) as engine:
+        records = SqlReplayRecords(engine)
+        await records.put(replay("sound", 1))
+        await records.put(replay("spoilt", 2))
+        async with engine.begin() as connection:
+            await connection.execute(
+                text("UPDATE replays SET ended_at = 'soon' WHERE run_id = 'spoilt'")
+            )
+
+        first, second = await records.all()
+        assert first == replay("sound", 1)
+        assert isinstance(second, UnreadableReplay)
+
+
+async def test_an_alert_that_cannot_be_read_harms_only_itself(
+    database: AlertHistorySettings,
+) -> None:
+    async with open_database(database) as engine:
+        history = SqlAlertHistory(engine)
+        alerts = [make_alert(cycle) for cycle in range(1, 8)]
+        await history.store(batch(alerts))
+        async with engine.begin() as connection:
+            await connection.execute(
+                text("UPDATE alerts SET body = '{}' WHERE sequence IN (2, 3, 4, 7)")
+            )
+
+        page = await history.page(ALL, 2)
+        rest = await history.page(ALL, 2, after=page[-1].sequence)
+        last = await history.last()
+
+        assert [item.sequence for item in page] == [1, 5]
+        assert [item.sequence for item in rest] == [6]
+        assert last is not None
+        assert last.sequence == 6
+        assert await history.find(alerts[1].alert_id) is None
+        assert [item.sequence for item in await history.open_alarms(NAMES)] == [1, 5, 6]
+
+
+@given(name=st.text() | st.sampled_from(["\0", "a\0", "\ud800", "%", "'", '"', "\\", "_"]))
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50
+)
+async def test_whatever_an_id_is_it_is_looked_for(history: AlertHistory, name: str) -> None:
+    alert = make_alert()
+    assume(name not in (alert.alert_id, alert.asset_id, alert.run_id, alert.alarm_id))
+    await history.store(batch([alert]))
+
+    assert await history.find(name) is None
+    for wanted in (
+        AlertFilter(asset_id=name),
+        AlertFilter(run_id=name),
+        AlertFilter(alarm_id=name),
+    ):
+        assert await history.page(wanted, 10) == []
+
+
+@pytest.mark.parametrize("moment", [FIRST_MOMENT, LAST_MOMENT, EARLIEST, LATEST])
+async def test_any_moment_can_be_a_bound(history: AlertHistory, moment: datetime) -> None:
+    await history.store(batch([make_alert()]))
+
+    after = await history.page(AlertFilter(since=moment), 10)
+    before = await history.page(AlertFilter(until=moment), 10)
+
+    assert len(after) == (moment <= START)
+    assert len(before) == (moment > START)
+
+
+async def test_a_position_keeps_the_mark_of_its_last_record(history: AlertHistory) -> None:
+    await history.store(FeedBatch("a", 0, FeedPosition(7, "mark"), []))
+    await history.store(FeedBatch("a", 1, FeedPosition(7, "mark"), []))
+    await history.store(FeedBatch("a", 1, FeedPosition(0), []))
+
+    assert await history.positions("a") == {0: FeedPosition(7, "mark"), 1: FeedPosition(0)}
+
+
+async def test_gaps_are_kept_once_and_listed_latest_first(history: AlertHistory) -> None:
+    first, second = OffsetGap(3, 9), OffsetGap(20, 21)
+    await history.store(FeedBatch("a", 0, FeedPosition(9), [], first), START)
+    later = START + timedelta(hours=1)
+    await history.store(FeedBatch("a", 0, FeedPosition(21), [], second), later)
+    await history.store(FeedBatch("a", 0, FeedPosition(9), [], first), later)
+
+    assert await history.gaps() == [
+        AlertGap("a", 0, second, later),
+        AlertGap("a", 0, first, START),
+    ]
+
+
+async def test_a_database_of_the_version_before_keeps_what_it_holds(
+    database: AlertHistorySettings,
+) -> None:
+    async with open_database(database) as engine:
+        await SqlAlertHistory(engine).store(batch([make_alert()], next_offset=5))
+        async with engine.begin() as connection:
+            await connection.run_sync(_downgrade)
+
+    async with open_database(database) as engine:
+        history = SqlAlertHistory(engine)
+        assert len(await history.page(ALL, 10)) == 1
+        assert await history.positions("cluster/alerts") == {0: FeedPosition(5)}
+        assert await history.gaps() == []
+
+
+def _downgrade(connection: Connection) -> None:
+    command.downgrade(migration_config(connection), "0001")
+
+
+@pytest.mark.parametrize(
+    ("state", "error"),
+    [
+        ("57P03", BackendUnavailableError),  # the database system is starting up
+        ("57P01", BackendUnavailableError),  # it is shutting down
+        ("53300", BackendUnavailableError),  # too many connections
+        ("28P01", BackendRefusedError),  # wrong password
+        ("42501", BackendRefusedError),  # no rights
+    ],
+)
+def test_what_passes_is_told_from_what_does_not(state: str, error: type[BackendError]) -> None:
+    class DriverError(Exception):
+        sqlstate = state
+
+    with pytest.raises(error), our_errors("answer"):
+        raise DBAPIError("SELECT 1", None, DriverError("no"))

@@ -21,7 +21,7 @@ from common.errors import BackendRefusedError, BackendUnavailableError
 from common.records import Level, ScoreRecord, SourcePosition, Verdict
 from common.scorestore.factory import open_score_store
 from common.scorestore.memory import MemoryScoreStore
-from common.scorestore.port import ScoreQuery, ScoreStore
+from common.scorestore.port import RunPage, RunSummary, ScoreQuery, ScoreStore
 from common.settings import ScoreStoreSettings
 from common.topics import REPEAT_MEASUREMENT, SCORE_MEASUREMENT
 from deploy.local.programs import free_port
@@ -321,16 +321,90 @@ async def test_repeats_are_told_apart_by_where_and_when_they_stood(store: ScoreS
     assert await everything(store) == []
 
 
-async def test_a_run_of_which_only_repeats_are_known_is_counted_but_not_listed(
+async def test_a_run_of_which_only_repeats_are_known_is_listed_without_cycles(
     store: ScoreStore,
 ) -> None:
-    await store.write([repeat(1)])
-    assert await store.runs() == []
+    await store.write([repeat(offset, status=Verdict.REJECTED) for offset in range(12)])
 
+    (rejected,) = await store.runs()
     await store.write([verdict(1)])
-
     (run,) = await store.runs()
-    assert run.verdicts == {Verdict.WARMING_UP: 1, Verdict.DUPLICATE: 1}
+
+    assert rejected == RunSummary(
+        "engine-1", "run-1", None, None, None, {Verdict.REJECTED: 12}, None, Level.NONE, None
+    )
+    assert run.verdicts == {Verdict.WARMING_UP: 1, Verdict.REJECTED: 12}
+    assert (run.first_cycle, run.last_ts) == (1, START + timedelta(seconds=1))
+
+
+async def test_runs_without_a_time_come_before_the_others_of_their_asset(
+    store: ScoreStore,
+) -> None:
+    await store.write([verdict(1, run_id="run-0"), repeat(1), verdict(1, asset_id="engine-0")])
+
+    runs = await store.runs()
+
+    assert [(run.asset_id, run.run_id) for run in runs] == [
+        ("engine-0", "run-1"),
+        ("engine-1", "run-1"),
+        ("engine-1", "run-0"),
+    ]
+
+
+async def walked(store: ScoreStore, most: int, **wanted: str) -> list[list[RunSummary]]:
+    """Follow the pages of runs to the end."""
+    pages: list[list[RunSummary]] = []
+    after: str | None = None
+    while True:
+        page = await store.run_page(most, after=after, **wanted)
+        assert len({run.asset_id for run in page.runs}) <= most
+        pages.append(list(page.runs))
+        if page.next_after is None:
+            return pages
+        after = page.next_after
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 7, 100])
+async def test_pages_of_runs_are_all_runs_a_few_assets_at_a_time(
+    store: ScoreStore, most: int
+) -> None:
+    await store.write(
+        [
+            *(verdict(1, asset_id=f"engine-{number}") for number in range(7)),
+            *(verdict(9, asset_id=f"engine-{number}", run_id="run-2") for number in range(0, 7, 2)),
+            *(repeat(number, asset_id=f"rejected-{number}") for number in range(3)),
+            *(verdict(1, asset_id=asset_id) for asset_id in AWKWARD_IDS),
+        ]
+    )
+
+    pages = await walked(store, most)
+    of_run = await walked(store, most, run_id="run-2")
+
+    assert [run for page in pages for run in page] == await store.runs()
+    assert [run for page in of_run for run in page] == await store.runs(run_id="run-2")
+    for page in pages:  # all runs of an asset are on one page
+        for other in pages:
+            assert page is other or not {r.asset_id for r in page} & {r.asset_id for r in other}
+    assert await walked(store, most, asset_id="engine-2") == [await store.runs(asset_id="engine-2")]
+
+
+async def test_many_assets_with_long_names_are_paged(store: ScoreStore) -> None:
+    names = [f"{number:03d}-{'x' * 100}" for number in range(150)]
+    await store.write([verdict(1, asset_id=name) for name in names])
+
+    first = await store.run_page(100)
+    rest = await store.run_page(100, after=first.next_after)
+
+    assert [run.asset_id for run in first.runs] == names[:100]
+    assert [run.asset_id for run in rest.runs] == names[100:]
+    assert rest.next_after is None
+
+
+async def test_an_empty_store_has_an_empty_page_of_runs(store: ScoreStore) -> None:
+    assert await store.run_page(10) == RunPage([], None)
+    await store.write([verdict(1)])
+    assert await store.run_page(10, after="zzz") == RunPage([], None)
+    assert await store.run_page(10, asset_id="nobody") == RunPage([], None)
 
 
 async def test_two_cycles_at_the_same_time_are_two_rows(store: ScoreStore) -> None:
@@ -621,6 +695,7 @@ EVERY_CALL: list[Callable[[ScoreStore], Awaitable[object]]] = [
     lambda store: store.write([scored(1), repeat(1)]),
     lambda store: store.query(ScoreQuery()),
     lambda store: store.runs(),
+    lambda store: store.run_page(10),
     lambda store: store.verdict_counts(),
     lambda store: store.ping(),
 ]

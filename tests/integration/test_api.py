@@ -14,10 +14,12 @@ from typing import Any
 
 import httpx
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import TopicAlreadyExistsError
 from httpx_sse import aconnect_sse
 
 from api.adapters.kafka_alert_feed import KafkaAlertFeed
-from api.ports import FeedBatch
+from api.ports import FeedBatch, FeedPosition
 from common.errors import BackendUnavailableError
 from common.kafka import ensure_topics, make_producer, started
 from common.records import Alert
@@ -331,6 +333,47 @@ async def test_a_new_life_of_the_memory_only_broker_is_read_from_its_beginning(
     assert {item["alert_id"] for item in items} == {alert.alert_id for alert in old + new}
 
 
+@pytest.mark.parametrize("new_alerts", [3, 10, 25], ids=["fewer", "as many", "more"])
+@pytest.mark.parametrize("is_down", [False, True], ids=["api up", "api down"])
+async def test_a_topic_made_anew_on_a_running_broker_is_read_from_its_beginning(
+    kafka_settings: KafkaSettings, tmp_path: Path, new_alerts: int, *, is_down: bool
+) -> None:
+    """Offsets go on where the old topic's ended, or seem to: the records tell."""
+    await ensure_topics(kafka_settings)
+    topic = Topics(kafka_settings.topic_prefix).alerts
+    api = ApiProcess(kafka_settings, tmp_path)
+    old, new = alerts_of(10), alerts_of(new_alerts, first=100)
+    api.start()
+    try:
+        await publish(kafka_settings, old)
+        async with client(api) as http:
+            await until_stored(http, 10)
+        if is_down:
+            assert api.stop() == 0
+        admin = AIOKafkaAdminClient(bootstrap_servers=kafka_settings.bootstrap_servers)
+        await admin.start()
+        try:
+            await admin.delete_topics([topic])
+            await admin.create_topics([NewTopic(topic, 1, 1)])
+        except TopicAlreadyExistsError:
+            pass  # the api was a moment faster
+        finally:
+            await admin.close()
+        await publish(kafka_settings, new)
+        if is_down:
+            api.start()
+        async with client(api) as http:
+            items = await until_stored(http, 10 + new_alerts)
+            await publish(kafka_settings, alerts_of(2, first=500))
+            await until_stored(http, 12 + new_alerts)
+            gaps = (await http.get("/api/v1/alerts/gaps")).json()
+    finally:
+        api.kill()
+
+    assert {item["alert_id"] for item in items} == {alert.alert_id for alert in old + new}
+    assert gaps == {"items": []}
+
+
 async def test_a_feed_resumes_from_the_given_offset_and_reports_the_next(
     kafka_settings: KafkaSettings,
 ) -> None:
@@ -340,9 +383,9 @@ async def test_a_feed_resumes_from_the_given_offset_and_reports_the_next(
     sources: list[str] = []
 
     async def collect(offset: int, count: int) -> list[FeedBatch]:
-        async def resume(source: str) -> dict[int, int]:
+        async def resume(source: str) -> dict[int, FeedPosition]:
             sources.append(source)
-            return {0: offset}
+            return {0: FeedPosition(offset)}
 
         found: list[FeedBatch] = []
         batches = KafkaAlertFeed(kafka_settings).batches(resume)
@@ -360,8 +403,9 @@ async def test_a_feed_resumes_from_the_given_offset_and_reports_the_next(
 
     assert [wire.alert for batch in late for wire in batch.alerts] == alerts[15:]
     assert [wire.alert for batch in everything for wire in batch.alerts] == alerts
-    assert late[-1].next_offset == everything[-1].next_offset == 20
-    assert (beyond[0].alerts, beyond[0].next_offset) == ([], 0)
+    assert late[-1].position == everything[-1].position
+    assert everything[-1].position.next_offset == 20
+    assert (beyond[0].alerts, beyond[0].position) == ([], FeedPosition(0))
     assert len(set(sources)) == 1
 
 
@@ -369,7 +413,7 @@ async def test_a_broker_that_is_not_there_is_said_by_feed_and_ping() -> None:
     address = f"127.0.0.1:{free_port()}"
     feed = KafkaAlertFeed(KafkaSettings(bootstrap_servers=address, op_timeout_s=1))
 
-    async def resume(_source: str) -> dict[int, int]:
+    async def resume(_source: str) -> dict[int, FeedPosition]:
         return {}
 
     with pytest.raises(BackendUnavailableError, match=address):

@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from api.adapters.kafka_alert_feed import KafkaAlertFeed
+from api.ports import FeedPosition
 from common.errors import RejectReason
 from common.kafka import started
 from common.records import Alert, Verdict
@@ -51,7 +52,8 @@ async def test_all_readers_read_every_codec_past_every_damaged_batch(bench: Dete
     await produce_raw(server, readings, *damaged[4:])
 
     with bench.running():
-        await bench.wait_for_verdicts(40)
+        await bench.wait_for_dead_letters(len(damaged))
+        await bench.settled()
     letters = await bench.dead_letters()
     listed = await surgeline(bench, "deadletter", "list")
     resumed = await KafkaRunHistory(bench.kafka).of_run(sound_reading(1).run_id)
@@ -103,14 +105,14 @@ async def test_the_alert_feed_passes_damage_and_reports_how_far_it_came(
     await produce_raw(server, topic, batch(bodies[2:], codec=3), SPOILT["checksum"](batch([b"x"])))
     end = 2 + 3 * len(SPOILT) + 2 + 1
 
-    async def resume(source: str) -> dict[int, int]:
+    async def resume(source: str) -> dict[int, FeedPosition]:
         return {}
 
     found, reached = [], 0
     batches = KafkaAlertFeed(bench.kafka).batches(resume)
     async for part in batches:
         found += [item.alert for item in part.alerts]
-        reached = part.next_offset
+        reached = part.position.next_offset
         if reached == end:
             break
     await batches.aclose()
@@ -125,10 +127,10 @@ async def test_an_alerts_topic_made_anew_is_read_from_its_beginning(
     server, topic = bench.kafka.bootstrap_servers, bench.topics.alerts
     old = [make_alert(cycle) for cycle in range(1, 11)]
     new = [make_alert(cycle) for cycle in range(100, 100 + new_alerts)]
-    stored: dict[int, int] = {}
+    stored: dict[int, FeedPosition] = {}
     found: list[Alert] = []
 
-    async def resume(source: str) -> dict[int, int]:
+    async def resume(source: str) -> dict[int, FeedPosition]:
         return stored
 
     async def read_on() -> None:
@@ -137,7 +139,7 @@ async def test_an_alerts_topic_made_anew_is_read_from_its_beginning(
         async with asyncio.timeout(40), aclosing(batches):
             async for part in batches:
                 found.extend(item.alert for item in part.alerts)
-                stored[part.partition] = part.next_offset
+                stored[part.partition] = part.position
                 if found == old:
                     await make_anew(bench.kafka, topic, partitions=1)
                     await produce_raw(server, topic, batch([alert.to_json() for alert in new]))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from api.ports import FeedBatch, WireAlert
+from api.ports import FeedBatch, FeedPosition, WireAlert
 from common.records import (
     Alert,
     ChannelShare,
@@ -68,4 +68,4 @@ def batch(
 ) -> FeedBatch:
     """Return a fetched batch of these alerts."""
     offset = len(alerts) if next_offset is None else next_offset
-    return FeedBatch(source, partition, offset, [wire(alert) for alert in alerts])
+    return FeedBatch(source, partition, FeedPosition(offset), [wire(alert) for alert in alerts])

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 
 from api.adapters.memory import (
     MemoryAlertFeed,
@@ -19,6 +20,7 @@ from api.adapters.memory import (
     MemoryReplayRecords,
 )
 from api.app import Adapters, create_app
+from api.routes import alerts, assets, replays, scores, system
 from api.services import Services
 from common.clock import SystemClock
 from common.records import Level, ScoreRecord, Verdict
@@ -78,9 +80,15 @@ async def running(
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://api") as client,
+        httpx.AsyncClient(transport=transport, base_url="http://localhost") as client,
     ):
         yield Running(app, used, client)
+
+
+def api_routes() -> list[APIRoute]:
+    """Return every route of ours."""
+    routers = [module.router for module in (system, assets, scores, alerts, replays)]
+    return [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
 
 
 async def eventually(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:

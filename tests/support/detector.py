@@ -15,9 +15,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from common.intake.consumer import IntakeConsumer
 from common.kafka import ensure_topics, read_to_end, started
 from common.records import Alert, DeadLetter, ScoreRecord
 from common.scorestore.factory import open_score_store
@@ -192,7 +193,7 @@ class DetectorBench:
         Raises:
             TimeoutError: With how far the group came, and what the worker said last.
         """
-        consumer = AIOKafkaConsumer(
+        consumer = IntakeConsumer(
             bootstrap_servers=self.kafka.bootstrap_servers,
             group_id=self.group_id,  # whose commits it reads; a client with partitions of its own
             enable_auto_commit=False,  # never joins
@@ -245,7 +246,7 @@ class DetectorBench:
         ]
 
 
-async def _ends(consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]) -> dict[int, int]:
+async def _ends(consumer: IntakeConsumer, partitions: Sequence[TopicPartition]) -> dict[int, int]:
     """Return the offset after each partition's last message, as fetches tell it.
 
     The local broker's answer to the question itself is wrong after batches of several records.

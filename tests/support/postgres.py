@@ -29,6 +29,14 @@ def programs() -> Path:
     raise AssertionError("unreachable")
 
 
+def _is_ready(folder: Path, port: int) -> bool:
+    """Whether it takes connections: while it starts it answers, and refuses."""
+    if not answers(port):
+        return False
+    question = [str(folder / "pg_isready"), "-h", LOOPBACK, "-p", str(port), "-q"]
+    return not (folder / "pg_isready").exists() or subprocess.run(question).returncode == 0
+
+
 @contextmanager
 def postgres_server() -> Iterator[str]:
     """Run a server until the block ends; yields its SQLAlchemy URL, of the maintenance database."""
@@ -56,7 +64,7 @@ def postgres_server() -> Iterator[str]:
             **identity,
         )
         try:
-            wait_until(lambda: answers(port), f"PostgreSQL on port {port}")
+            wait_until(lambda: _is_ready(folder, port), f"PostgreSQL on port {port}")
             yield f"postgresql+asyncpg://{SUPERUSER}@{LOOPBACK}:{port}/postgres"
         finally:
             server.send_signal(signal.SIGINT)  # fast shutdown: connections are closed

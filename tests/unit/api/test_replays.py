@@ -245,7 +245,7 @@ async def test_stopping_the_api_stops_its_replays() -> None:
 
     assert fakes.launcher.launched[0][1].terminated
     found = await fakes.records.find("demo")
-    assert found is not None
+    assert isinstance(found, Replay)
     assert found.progress.state is ReplayState.INTERRUPTED
     assert found.ended_at is not None
 

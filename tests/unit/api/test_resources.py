@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from common.records import Level, Transition, Verdict
+from api.schemas import AssetPage
+from common.records import Level, SourcePosition, Transition, Verdict
 from tests.support.alerts import batch, make_alert
 from tests.support.api import Running, running, score
 
@@ -203,6 +208,7 @@ async def test_an_asset_shows_its_latest_run_and_open_alarm(api: Running) -> Non
         "first_cycle": 6,
         "last_cycle": 9,
         "last_ts": "2026-01-01T00:00:09Z",
+        "dated_in_future": False,
         "verdicts": {"warming_up": 1, "scored": 2},
         "last_score": 0.9,
         "last_level": "critical",
@@ -240,3 +246,78 @@ async def test_assets_of_one_run(api: Running) -> None:
 
     assert [(item["asset_id"], item["run_id"]) for item in of_x] == [("a", "x")]
     assert [(item["asset_id"], item["run_id"]) for item in of_b] == [("b", "y")]
+
+
+async def test_an_asset_with_only_rejected_readings_is_shown(api: Running) -> None:
+    rejected = replace(score(1, status=Verdict.REJECTED), published_ts_ms=1)
+    await api.fakes.scores.write(
+        [replace(rejected, source=SourcePosition("t", 0, offset)) for offset in range(12)]
+    )
+
+    (asset,) = (await api.client.get("/api/v1/assets")).json()["items"]
+
+    assert asset["asset_id"] == "a"
+    assert asset["verdicts"] == {"rejected": 12}
+    assert (asset["first_cycle"], asset["last_cycle"], asset["last_ts"]) == (None, None, None)
+
+
+@pytest.mark.parametrize("ahead_min", [59, 61])
+async def test_a_run_dated_far_ahead_is_not_the_latest(api: Running, ahead_min: int) -> None:
+    now = datetime.now(UTC)
+    await api.fakes.scores.write(
+        [
+            replace(score(1, run_id="odd"), ts=now + timedelta(minutes=ahead_min)),
+            replace(score(1, run_id="even"), ts=now),
+            replace(score(1, asset_id="b", run_id="odd"), ts=now + timedelta(minutes=ahead_min)),
+        ]
+    )
+
+    first, second = (await api.client.get("/api/v1/assets")).json()["items"]
+
+    assert (first["run_id"], first["dated_in_future"]) == (
+        ("odd", False) if ahead_min < 60 else ("even", False)
+    )
+    assert (second["run_id"], second["dated_in_future"]) == ("odd", ahead_min > 60)
+
+
+async def test_assets_are_paged_by_name(api: Running) -> None:
+    names = [f"engine-{number:03d}" for number in range(450)]
+    await api.fakes.scores.write([score(1, asset_id=name) for name in names])
+
+    by_default = (await api.client.get("/api/v1/assets")).json()
+    found: list[str] = []
+    query = {"limit": "100"}
+    while True:
+        page = (await api.client.get("/api/v1/assets", params=query)).raise_for_status().json()
+        found += [item["asset_id"] for item in page["items"]]
+        if page["next_cursor"] is None:
+            break
+        query["cursor"] = page["next_cursor"]
+
+    assert found == names
+    assert len(by_default["items"]) == 200
+    other = await api.client.get(
+        "/api/v1/assets", params={"cursor": by_default["next_cursor"], "run_id": "run-1"}
+    )
+    assert other.status_code == 422
+
+
+async def test_others_are_served_while_a_large_answer_is_written(
+    api: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer waits for another request to be served: on the event loop, none ever would."""
+    served, writing = threading.Event(), threading.Event()
+    made = AssetPage.model_dump_json
+
+    def slow(self: AssetPage) -> str:
+        writing.set()
+        assert served.wait(60)
+        return made(self)
+
+    monkeypatch.setattr(AssetPage, "model_dump_json", slow)
+    await api.fakes.scores.write([score(1)])
+    asked = asyncio.create_task(api.client.get("/api/v1/assets"))
+    await asyncio.to_thread(writing.wait, 60)
+    assert (await api.client.get("/health")).status_code == 200
+    served.set()
+    assert (await asked).json()["items"]

@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.adapters.memory import MemoryAlertHistory
-from api.alert_stream import BEGINNING, PAGE, follow, starting_point
+from api.alert_stream import BEGINNING, follow, starting_point
 from api.ports import AlertFilter, StoredAlert
+from api.stream_pages import KEPT, PAGE, StreamPages
 from api.wakeup import Wakeup
 from common.errors import BackendUnavailableError, RequestRefusedError
 from common.records import Alert, Level, Transition
@@ -220,9 +221,10 @@ async def test_a_reader_that_stands_still_holds_nobody_up() -> None:
     history, wakeup = MemoryAlertHistory(), Wakeup()
     many = [make_alert(cycle) for cycle in range(1, 2 * PAGE + 8)]
     await history.store(batch(many[:1]))
+    pages = StreamPages(history, wakeup)
     async with (
-        aclosing(follow(history, wakeup, 0, AlertFilter())) as slow,
-        aclosing(follow(history, wakeup, 0, AlertFilter())) as quick,
+        aclosing(follow(pages, 0, AlertFilter())) as slow,
+        aclosing(follow(pages, 0, AlertFilter())) as quick,
     ):
         assert (await anext(slow)).sequence == 1
         await history.store(batch(many))
@@ -248,10 +250,13 @@ async def test_a_ring_between_reading_and_waiting_is_not_missed() -> None:
             return found
 
     history, wakeup = Late(), Wakeup()
-    async with aclosing(follow(history, wakeup, 0, AlertFilter())) as stream, asyncio.timeout(5):
+    async with (
+        aclosing(follow(StreamPages(history, wakeup), 0, AlertFilter())) as stream,
+        asyncio.timeout(5),
+    ):
         stored = await anext(stream)
 
-    assert stored.alert == ALERTS[0]
+    assert stored.body == ALERTS[0].to_json().decode()
 
 
 async def test_an_alert_that_arrives_while_a_filtered_page_is_read_is_not_skipped() -> None:
@@ -266,9 +271,9 @@ async def test_an_alert_that_arrives_while_a_filtered_page_is_read_is_not_skippe
             return found
 
     history, wakeup = Racing(), Wakeup()
-    stream = follow(history, wakeup, 0, AlertFilter(asset_id="a"))
+    stream = follow(StreamPages(history, wakeup), 0, AlertFilter(asset_id="a"))
     async with aclosing(stream), asyncio.timeout(5):
-        assert (await anext(stream)).alert == wanted
+        assert (await anext(stream)).alert_id == wanted.alert_id
 
 
 @settings(max_examples=150, deadline=None)
@@ -291,12 +296,12 @@ def test_whatever_the_timing_a_resuming_reader_sees_each_alert_once(
         seen: list[str] = []
         arrived = 0
         start, last_id = await starting_point(history, None, from_the_first=False)
-        stream = follow(history, wakeup, start, AlertFilter())
+        stream = follow(StreamPages(history, wakeup), start, AlertFilter())
 
         async def read(most: int) -> None:
             nonlocal last_id
             for _ in range(min(most, arrived - len(seen))):
-                last_id = (await anext(stream)).alert.alert_id
+                last_id = (await anext(stream)).alert_id
                 seen.append(last_id)
 
         async with asyncio.timeout(10):
@@ -316,7 +321,7 @@ def test_whatever_the_timing_a_resuming_reader_sees_each_alert_once(
                         start, last_id = await starting_point(
                             history, last_id, from_the_first=False
                         )
-                        stream = follow(history, wakeup, start, AlertFilter())
+                        stream = follow(StreamPages(history, wakeup), start, AlertFilter())
             await read(len(ALERTS))
             await stream.aclose()
         return seen, arrived
@@ -340,3 +345,83 @@ async def test_data_is_json_on_one_line_even_when_it_holds_line_breaks() -> None
 
     (event,) = (item for item in stream_events(task.result().text) if "data" in item)
     assert json.loads(event["data"])["reason"] == "one\ntwo\r\nthree"
+
+
+class CountedHistory(MemoryAlertHistory):
+    """Counts its pages, and waits while a test says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reads = 0
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+
+    async def page(self, *args: Any, **options: Any) -> Sequence[StoredAlert]:
+        self.reads += 1
+        found = await super().page(*args, **options)
+        await self.may_answer.wait()
+        return found
+
+
+async def test_many_streams_at_one_place_read_one_page_and_share_it() -> None:
+    history, wakeup = CountedHistory(), Wakeup()
+    pages = StreamPages(history, wakeup)
+    await history.store(batch([make_alert(cycle) for cycle in range(1, PAGE + 1)]))
+    streams = [follow(pages, 0, AlertFilter()) for _ in range(200)]
+
+    first = [await anext(stream) for stream in streams]
+
+    assert history.reads == 1
+    assert len({id(item) for item in first}) == 1
+    for stream in streams:
+        await stream.aclose()
+
+
+async def test_a_read_from_before_a_ring_is_not_joined_after_it() -> None:
+    """It may have looked before the alert was there; who came after the ring must look again."""
+    history, wakeup = CountedHistory(), Wakeup()
+    pages = StreamPages(history, wakeup)
+    history.may_answer.clear()
+    early = asyncio.create_task(pages.read(AlertFilter(), 0, wakeup.rings))
+    await eventually(lambda: history.reads == 1)
+    await history.store(batch(ALERTS[:1]))
+    wakeup.ring()
+    late = asyncio.create_task(pages.read(AlertFilter(), 0, wakeup.rings))
+    await eventually(lambda: history.reads == 2)
+    history.may_answer.set()
+
+    assert (await early).items == ()
+    assert [item.alert_id for item in (await late).items] == IDS[:1]
+
+
+async def test_a_client_that_goes_takes_the_page_from_nobody() -> None:
+    history, wakeup = CountedHistory(), Wakeup()
+    await history.store(batch(ALERTS[:1]))
+    pages = StreamPages(history, wakeup)
+    history.may_answer.clear()
+    going, staying = (
+        asyncio.create_task(pages.read(AlertFilter(), 0, wakeup.rings)) for _ in range(2)
+    )
+    await eventually(lambda: history.reads == 1)
+    going.cancel()
+    await eventually(going.done)
+    history.may_answer.set()
+
+    assert len((await staying).items) == 1
+    assert history.reads == 1
+
+
+async def test_what_is_kept_for_others_is_bounded_and_a_failure_is_not_kept() -> None:
+    history, wakeup = CountedHistory(), Wakeup()
+    await history.store(batch([make_alert(cycle) for cycle in range(1, PAGE * (KEPT + 10))]))
+    pages = StreamPages(history, wakeup)
+    history.failure = BackendUnavailableError("gone")
+    with pytest.raises(BackendUnavailableError):
+        await pages.read(AlertFilter(), 0, 0)
+    history.failure = None
+
+    for after in range(0, PAGE * (KEPT + 8), PAGE):
+        assert (await pages.read(AlertFilter(), after, 0)).is_full
+
+    assert len(pages._full) == KEPT
+    assert not pages._reading

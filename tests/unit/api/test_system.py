@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 from pydantic import SecretStr
 
+from api.ports import FeedBatch, FeedPosition, OffsetGap
 from api.routes.system import shown_settings
 from common.errors import BackendRefusedError, BackendUnavailableError
 from common.settings import (
@@ -213,3 +214,27 @@ async def test_every_reference_of_the_description_leads_somewhere() -> None:
     defined = set(answer.json()["components"]["schemas"])
     used = set(re.findall(r'"#/components/schemas/(\w+)"', answer.text))
     assert used <= defined
+
+
+async def test_a_gap_is_listed_counted_and_noted_and_is_no_failure() -> None:
+    async with running() as api:
+        before = (await api.client.get("/ready")).json()
+        api.fakes.feed.put(FeedBatch("cluster/alerts", 0, FeedPosition(9), [], OffsetGap(3, 9)))
+        await eventually(lambda: api.fakes.feed.taken == 1)
+        listed = (await api.client.get("/api/v1/alerts/gaps")).json()
+        ready = await api.client.get("/ready")
+        metrics = (await api.client.get("/metrics")).text
+
+    (gap,) = listed["items"]
+    assert gap.pop("noticed_at")
+    assert gap == {
+        "source": "cluster/alerts",
+        "partition": 0,
+        "from_offset": 3,
+        "to_offset": 9,
+        "at_most": 6,
+    }
+    assert before["notes"] == []
+    assert (ready.status_code, ready.json()["status"]) == (200, "ready")
+    assert "6 alerts expired" in ready.json()["notes"][0]
+    assert "surgeline_api_alert_gaps_total 1.0" in metrics

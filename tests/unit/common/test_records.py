@@ -45,7 +45,7 @@ ALERT = {
     "run_id": "run-1",
     "level": "critical",
     "state": "escalated",
-    "sequence": 2,
+    "alarm_sequence": 2,
     "onset_cycle": 5,
     "cycle": 8,
     "ts": "2026-03-01T12:00:08.000250Z",

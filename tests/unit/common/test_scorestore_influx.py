@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -13,8 +14,18 @@ from hypothesis import strategies as st
 from common.errors import BackendError, BackendRefusedError, BackendUnavailableError
 from common.records import Level, ScoreRecord, SourcePosition, Verdict
 from common.scorestore.influx_errors import statement_error, status_error
-from common.scorestore.influx_lines import repeat_lines, verdict_lines
-from common.scorestore.influx_queries import literal
+from common.scorestore.influx_lines import MAX_TIME_NS, repeat_lines, verdict_lines
+from common.scorestore.influx_queries import Series, literal, select_moment, select_page
+from common.scorestore.influx_summaries import (
+    NAMES_CHARS,
+    in_questions,
+    names_of,
+    select_names,
+    select_runs,
+    summaries_of,
+)
+from common.scorestore.paging import Bounds, Position
+from common.scorestore.port import ScoreQuery
 
 ROW = ScoreRecord(
     asset_id="engine-1",
@@ -234,3 +245,70 @@ def test_a_statement_s_error_tells_whether_to_try_again(
     message: str, kind: type[BackendError]
 ) -> None:
     assert type(statement_error("http://influx:8086", message)) is kind
+
+
+def test_assets_are_listed_from_both_measurements() -> None:
+    assert select_names(None, None) == (
+        'SHOW TAG VALUES FROM "score", "repeat" WITH KEY = "asset_id"'
+    )
+    assert select_names("a", "it's").endswith(""" WHERE "asset_id" = 'a' AND "run_id" = 'it\\'s'""")
+
+
+def test_listed_names_are_those_of_both_in_order_beyond_one() -> None:
+    answer = [
+        {"name": "repeat", "columns": ["key", "value"], "values": [["asset_id", "c"]]},
+        {
+            "name": "score",
+            "columns": ["key", "value"],
+            "values": [["asset_id", "b"], ["asset_id", "c"], ["asset_id", "B"]],
+        },
+    ]
+
+    assert names_of(answer, None) == ["B", "b", "c"]
+    assert names_of(answer, "b") == ["c"]
+    assert names_of([], None) == []
+
+
+@given(st.lists(st.text(min_size=1, max_size=130), max_size=60))
+def test_names_are_cut_into_questions_of_bounded_length(names: list[str]) -> None:
+    groups = list(in_questions(names))
+
+    assert [name for group in groups for name in group] == names
+    assert all(sum(map(len, group)) <= NAMES_CHARS for group in groups)
+
+
+def test_some_assets_are_picked_in_every_statement() -> None:
+    statements = select_runs(None, "r", ["a", "it's"])
+
+    picked = """("asset_id" = 'a' OR "asset_id" = 'it\\'s')"""
+    assert len(statements) == len(select_runs(None, None))
+    assert all(picked in statement for statement in statements)
+    assert all(statement.count(" WHERE ") == 1 for statement in statements)
+
+
+def test_a_run_of_which_only_rejected_readings_are_known_has_a_summary() -> None:
+    tags = {"asset_id": "a", "run_id": "r", "status": "rejected"}
+    repeats: list[Series] = [{"tags": tags, "columns": ["time", "count"], "values": [[0, 12]]}]
+    answers: list[list[Series]] = [[] for _ in select_runs(None, None)[:-1]]
+
+    (run,) = summaries_of([*answers, repeats])
+
+    assert run.verdicts == {Verdict.REJECTED: 12}
+    assert (run.first_cycle, run.last_cycle, run.last_ts) == (None, None, None)
+
+
+@given(
+    st.integers(-62_135_596_800_000_000, 253_402_300_799_999_999) | st.none(),
+    st.integers(-62_135_596_800_000_000, 253_402_300_799_999_999) | st.none(),
+    st.integers(-62_135_596_800_000_000, 253_402_300_799_999_999),
+    st.booleans(),
+)
+def test_every_time_in_a_statement_is_one_that_influxdb_can_tell(
+    since_us: int | None, until_us: int | None, after_us: int, newest_first: bool
+) -> None:
+    query = ScoreQuery(newest_first=newest_first)
+    bounds = Bounds(since_us, until_us, Position(after_us, "a", "r", 1))
+
+    for statement in (select_page(query, bounds, 10), select_moment(query, bounds, after_us)):
+        for text in re.findall(r"time (?:>=|<) (-?\d+)", statement):
+            assert abs(int(text)) <= MAX_TIME_NS

@@ -258,4 +258,4 @@ def test_alerts_of_any_version_are_read() -> None:
         "model": scorer.ref.model_dump(), "reason": "",
     }  # fmt: skip
 
-    assert Alert.model_validate_json(json.dumps(old)).sequence == 0
+    assert Alert.model_validate_json(json.dumps(old)).alarm_sequence == 0

@@ -36,7 +36,7 @@ def standing(alerts: Sequence[Alert]) -> dict[str, Alert]:
     latest: dict[str, Alert] = {}
     for alert in alerts:
         known = latest.get(alert.alarm_id)
-        if known is None or alert.sequence >= known.sequence:
+        if known is None or alert.alarm_sequence >= known.alarm_sequence:
             latest[alert.alarm_id] = alert
     return latest
 
@@ -187,7 +187,7 @@ async def test_a_raised_that_comes_after_its_cleared_is_known_by_its_number() ->
 
     assert world.publisher.alerts[-1].state == "raised"  # the last message of the key
     assert [alert.state for alert in standing(world.publisher.alerts).values()] == ["cleared"]
-    assert [a.sequence for a in world.publisher.alerts] == [1, 3, 1]
+    assert [a.alarm_sequence for a in world.publisher.alerts] == [1, 3, 1]
 
 
 async def test_what_is_noted_is_read_again() -> None:

@@ -64,6 +64,7 @@ def test_each_kind_of_defect_is_planted(source: str, expected: list[tuple[str, s
         "T = TypeVar('T')",
         "from a import b",
         "def f():\n    return None",
+        "x = zip(a, f(), strict=True)",
         "class A(B, metaclass=C):\n    pass",
     ],
 )

@@ -19,6 +19,7 @@ from common.scorestore.paging import (
     epoch_us,
     from_epoch_us,
 )
+from common.scorestore.port import ScoreQuery
 
 positions = st.builds(
     Position,
@@ -131,3 +132,17 @@ def test_times_survive_to_the_microsecond(moment: object) -> None:
     except OverflowError:
         return
     assert from_epoch_us(epoch_us(moment)) == in_utc
+
+
+def test_a_query_is_about_everything_and_its_page_holds_a_thousand_rows() -> None:
+    assert ScoreQuery() == ScoreQuery(
+        asset_id=None,
+        run_id=None,
+        since=None,
+        until=None,
+        status=None,
+        min_level=None,
+        limit=1000,
+        cursor=None,
+        newest_first=False,
+    )

@@ -78,6 +78,20 @@ def test_windows_hold_the_last_cycles_oldest_first() -> None:
     np.testing.assert_array_equal(plan.windows[:, :, 0], [[1, 2, 3, 4], [2, 3, 4, 5], [3, 4, 5, 6]])
 
 
+def test_windows_of_the_next_batch_go_on_from_what_is_remembered() -> None:
+    bench = Bench()
+    bench.feed(records([reading(cycle, float(cycle)) for cycle in range(1, 6)]))
+    decoded = decode_batch(
+        records([reading(cycle, float(cycle)) for cycle in (6, 7)], 5), SCORER, INPUTS
+    )
+    state = unpack(bench.store.values["engine-1", "run-1"], DIGEST, 3)
+
+    plan = prepare(decoded, {("engine-1", "run-1"): state}, SCORER, INPUTS)
+
+    assert state.ring[:, 0].tolist() == [2, 3, 4, 5]
+    np.testing.assert_array_equal(plan.windows[:, :, 0], [[3, 4, 5, 6], [4, 5, 6, 7]])
+
+
 def test_a_missing_cycle_is_a_gap_and_never_filled() -> None:
     bench = Bench()
 

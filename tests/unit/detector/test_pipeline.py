@@ -252,6 +252,17 @@ def test_a_bad_message_is_a_dead_letter_with_its_bytes_and_the_stream_goes_on() 
     assert Counter(bench.statuses()) == {Verdict.WARMING_UP: 2, Verdict.REJECTED: 1}
 
 
+def test_the_reason_of_a_rejection_is_cut_in_the_verdict_and_whole_in_the_dead_letter() -> None:
+    bench = Bench()
+
+    bench.feed([record(reading(1, asset_id="a" * 128), 0, key=b"\xff" * 200)])
+
+    (letter,), (verdict,) = bench.batches[0].dead_letters, bench.verdicts
+    whole = f"key_mismatch: {letter.message}"
+    assert len(whole) > 600
+    assert verdict.detail == whole[:500]
+
+
 def test_a_giant_message_is_cut_in_its_dead_letter() -> None:
     bench = Bench()
 

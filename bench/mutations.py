@@ -1,8 +1,8 @@
 """Small defects that can be planted in a source file: what `bench/mutants.py` plants.
 
 A mutation changes one place of the syntax tree. Not touched: docstrings, annotations, lines for the
-log, ``assert`` (which here tells the type checker something), and text with blanks in it, which is
-for people. Text without blanks is a name on the wire, in a file or in a query.
+log, checks that only another defect can trip (``assert``, ``strict=True``), and text with blanks in
+it, which is for people. Text without blanks is a name on the wire, in a file or in a query.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def _is_left_alone(node: ast.AST) -> bool:
     match node:
         case ast.Assert() | ast.Import() | ast.ImportFrom():
             return True
-        case ast.AnnAssign(annotation=ast.Name(id="TypeAlias")):
+        case ast.AnnAssign(annotation=ast.Name(id="TypeAlias")) | ast.keyword(arg="strict"):
             return True
         case ast.Call(func=ast.Name(id="TypeVar" | "assert_never")):
             return True
@@ -201,7 +201,7 @@ def _swapped_arguments(node: ast.Call) -> Iterator[Change]:
 
 def _statements(node: ast.AST) -> Iterator[Change]:
     match node:
-        case ast.Return(value=ast.expr() as value) if not _is_none(value):
+        case ast.Return(value=ast.expr() as value) if not _is_falsy(value):
             yield "returns nothing", _setting("value", ast.Constant(None))
         case ast.If() | ast.While() | ast.IfExp():
             yield "condition", _negated
@@ -215,8 +215,8 @@ def _statements(node: ast.AST) -> Iterator[Change]:
             yield "left out", _nothing
 
 
-def _is_none(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None
+def _is_falsy(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value in (None, False)
 
 
 def _setting(name: str, value: object) -> Callable[[ast.AST], ast.AST]:

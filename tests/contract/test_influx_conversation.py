@@ -24,6 +24,7 @@ from pydantic import SecretStr
 from common.errors import BackendRefusedError, BackendUnavailableError
 from common.records import Level, ScoreRecord, SourcePosition, Verdict
 from common.scorestore.influx import InfluxScoreStore
+from common.scorestore.influx_errors import checked_url
 from common.scorestore.paging import Position, encode_cursor
 from common.scorestore.port import RunSummary, ScoreQuery
 from common.settings import ScoreStoreSettings
@@ -88,6 +89,9 @@ def influx() -> Iterator[Script]:
 
         def do_GET(self) -> None:
             url = urlsplit(self.path)
+            if url.path not in ("/query", "/api/v2/write"):
+                self.send_error(404)  # somebody who looks for a server that had this port before
+                return
             size = int(self.headers.get("Content-Length", 0))
             script.heard.append(
                 Heard(
@@ -520,7 +524,7 @@ async def test_an_error_inside_a_success_says_whether_to_try_again(
     influx.will_answer({"error": message})
 
     async with influx.store() as store:
-        with pytest.raises(error, match=f"could not run a query: {message}") as caught:
+        with pytest.raises(error, match=rf"could not run a query: {message}\.( |$)") as caught:
             await store.ping()
 
     assert ("BUCKET" in str(caught.value)) is ("not found" in message)
@@ -538,6 +542,12 @@ async def test_of_several_statements_that_fail_the_first_is_asked_again_for_its_
 
     assert len(influx.heard[0].statements) == 5
     assert influx.heard[1].statements == influx.heard[0].statements[:1]
+
+
+@pytest.mark.parametrize("slashes", ["", "/", "//"])
+def test_an_address_loses_the_slashes_at_its_end_and_nothing_else(slashes: str) -> None:
+    assert checked_url(f"https://box/influx{slashes}") == "https://box/influx"
+    assert checked_url(f"http://box:8086{slashes}") == "http://box:8086"
 
 
 async def test_leaving_closes_both_clients(influx: Script, monkeypatch: pytest.MonkeyPatch) -> None:

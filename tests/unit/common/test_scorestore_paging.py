@@ -19,6 +19,7 @@ from common.scorestore.paging import (
     epoch_us,
     from_epoch_us,
 )
+from common.scorestore.port import ScoreQuery
 
 positions = st.builds(
     Position,
@@ -66,6 +67,13 @@ def test_other_text_is_refused(text: str) -> None:
         decode_cursor(text)
 
 
+def test_a_cursor_is_taken_up_to_the_longest_that_may_come() -> None:
+    longest = encode_cursor(Position(1, "a" * 756, "b", 1))
+
+    assert len(longest) == 1024
+    assert decode_cursor(longest).asset_id == "a" * 756
+
+
 @pytest.mark.parametrize(
     "value",
     [
@@ -94,7 +102,7 @@ def test_a_forged_cursor_is_refused(value: object) -> None:
     "text",
     [
         pytest.param("A" * 5000, id="long"),
-        pytest.param(forged([1, "a" * 1024, "b", 1]), id="longer-than-any-of-ours"),
+        pytest.param(forged([1, "a" * 757, "b", 1]), id="longer-than-any-of-ours"),
         pytest.param(in_base64(json.dumps(GOOD)), id="with-spaces"),
         pytest.param(in_base64('[1,"\\u0061","b",1]'), id="escaped"),
         pytest.param(in_base64('[1,"\\ud800","b",1]'), id="escaped-surrogate"),
@@ -124,3 +132,17 @@ def test_times_survive_to_the_microsecond(moment: object) -> None:
     except OverflowError:
         return
     assert from_epoch_us(epoch_us(moment)) == in_utc
+
+
+def test_a_query_is_about_everything_and_its_page_holds_a_thousand_rows() -> None:
+    assert ScoreQuery() == ScoreQuery(
+        asset_id=None,
+        run_id=None,
+        since=None,
+        until=None,
+        status=None,
+        min_level=None,
+        limit=1000,
+        cursor=None,
+        newest_first=False,
+    )

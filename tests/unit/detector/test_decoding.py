@@ -126,6 +126,46 @@ def test_the_limits_themselves_and_unused_channels_are_plausible() -> None:
     assert (decoded.sensors["T24"], decoded.sensors["T30"]) == (low, high)
 
 
+@pytest.mark.parametrize("bound", ["lowest", "highest"])
+def test_a_value_at_its_limit_is_not_named_beside_one_beyond(bound: str) -> None:
+    at_limit = getattr(BY_NAME["T30"], bound)
+    bad = record(changed(GOOD, sensors={"T24": 1e9, "T30": at_limit}), 0, key=KEY)
+
+    with pytest.raises(InvalidRecordError, match=r"plausible is 268 to 1290\. A broken sensor"):
+        decode(bad, CHANNELS, STRICT)
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"settings": {"mach": 0.1}}, "settings lacks altitude, tra, which the model needs."),
+        ({"sensors": {"T24": 1.0}}, "sensors lacks T30, which the model needs."),
+    ],
+)
+def test_what_is_missing_is_named(fields: dict[str, object], sentence: str) -> None:
+    with pytest.raises(InvalidRecordError) as caught:
+        decode(record(changed(GOOD, **fields), 0, key=KEY), CHANNELS, POLICY)
+
+    assert str(caught.value) == sentence
+
+
+def test_a_message_is_taken_up_to_the_largest_and_with_more_it_is_not() -> None:
+    fits = changed(GOOD, note="").ljust(LIMIT)
+
+    assert decode(record(fits, 0, key=KEY), CHANNELS, POLICY).cycle == 5
+    with pytest.raises(InvalidRecordError, match=r"4,097 bytes; a reading has at most 4,096\."):
+        decode(record(fits + b" ", 0, key=KEY), CHANNELS, POLICY)
+
+
+def test_what_came_is_shown_cut() -> None:
+    long = changed(GOOD, cycle="x" * 1000)
+
+    with pytest.raises(InvalidRecordError) as caught:
+        decode(record(long, 0, key=KEY), CHANNELS, POLICY)
+
+    assert str(caught.value) == "cycle: Input should be a valid integer; got '" + "x" * 119 + "."
+
+
 def test_unknown_fields_and_unused_channels_are_kept_out_not_refused() -> None:
     value = changed(GOOD, note="x", sensors={"T24": 1, "T30": 2.5, "T99": 3})
 

@@ -79,6 +79,20 @@ def test_windows_hold_the_last_cycles_oldest_first() -> None:
     np.testing.assert_array_equal(plan.windows[:, :, 0], [[1, 2, 3, 4], [2, 3, 4, 5], [3, 4, 5, 6]])
 
 
+def test_windows_of_the_next_batch_go_on_from_what_is_remembered() -> None:
+    bench = Bench()
+    bench.feed(records([reading(cycle, float(cycle)) for cycle in range(1, 6)]))
+    decoded = decode_batch(
+        records([reading(cycle, float(cycle)) for cycle in (6, 7)], 5), SCORER, INPUTS
+    )
+    state = unpack(bench.store.values["engine-1", "run-1"], DIGEST, 3)
+
+    plan = prepare(decoded, {("engine-1", "run-1"): state}, SCORER, INPUTS)
+
+    assert state.ring[:, 0].tolist() == [2, 3, 4, 5]
+    np.testing.assert_array_equal(plan.windows[:, :, 0], [[3, 4, 5, 6], [4, 5, 6, 7]])
+
+
 def test_a_missing_cycle_is_a_gap_and_never_filled() -> None:
     bench = Bench()
 
@@ -237,6 +251,17 @@ def test_a_bad_message_is_a_dead_letter_with_its_bytes_and_the_stream_goes_on() 
     assert (letter.reason, letter.offset) == ("non_finite", 1)
     assert base64.b64decode(letter.original) == bad
     assert Counter(bench.statuses()) == {Verdict.WARMING_UP: 2, Verdict.REJECTED: 1}
+
+
+def test_the_reason_of_a_rejection_is_cut_in_the_verdict_and_whole_in_the_dead_letter() -> None:
+    bench = Bench()
+
+    bench.feed([record(reading(1, asset_id="a" * 128), 0, key=b"\xff" * 200)])
+
+    (letter,), (verdict,) = bench.batches[0].dead_letters, bench.verdicts
+    whole = f"key_mismatch: {letter.message}"
+    assert len(whole) > 600
+    assert verdict.detail == whole[:500]
 
 
 def test_a_giant_message_is_cut_in_its_dead_letter() -> None:

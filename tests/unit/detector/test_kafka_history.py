@@ -1,0 +1,151 @@
+"""How the topic's past is asked for, and how long silence is borne; with a scripted consumer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.structs import ConsumerRecord
+
+from common.errors import BackendUnavailableError
+from common.settings import KafkaSettings
+from detector.adapters import kafka_history as module
+from detector.adapters.kafka_history import KafkaHistory
+
+WHERE = TopicPartition("plant.readings", 3)
+SILENCE = 0
+
+
+class ScriptedConsumer:
+    """Answers fetches as scripted: so many records, or silence; a script that ends is silent."""
+
+    script: Sequence[int] = ()
+    begin = 0
+    asked: list[object]
+    settings: Mapping[str, object]
+
+    def __init__(self, **settings: object) -> None:
+        type(self).settings = settings
+        type(self).asked = self.calls = []
+        self._left = list(self.script)
+        self._next = self.begin
+
+    async def start(self) -> None:
+        self.calls.append("start")
+
+    async def stop(self) -> None:
+        self.calls.append("stop")
+
+    def assign(self, partitions: Sequence[TopicPartition]) -> None:
+        self.calls.append(("assign", partitions))
+
+    async def seek_to_beginning(self, *partitions: TopicPartition) -> None:
+        self.calls.append(("seek_to_beginning", partitions))
+
+    def seek(self, partition: TopicPartition, offset: int) -> None:
+        self.calls.append(("seek", partition, offset))
+        self._next = max(offset, self.begin)
+
+    async def position(self, partition: TopicPartition) -> int:
+        assert partition == WHERE
+        return self._next
+
+    async def getmany(
+        self, partition: TopicPartition, *, timeout_ms: int, max_records: int
+    ) -> Mapping[TopicPartition, Sequence[ConsumerRecord]]:
+        self.calls.append(("getmany", partition, timeout_ms, max_records))
+        count = self._left.pop(0) if self._left else SILENCE
+        first, self._next = self._next, self._next + count
+        return {WHERE: [fetched(offset) for offset in range(first, first + count)]} if count else {}
+
+
+def fetched(offset: int) -> ConsumerRecord:
+    return ConsumerRecord(
+        WHERE.topic, WHERE.partition, offset, 1_767_225_600_000, 0, None, b"", None, -1, 0, ()
+    )
+
+
+@pytest.fixture
+def consumer(monkeypatch: pytest.MonkeyPatch) -> type[ScriptedConsumer]:
+    class Consumer(ScriptedConsumer):
+        pass
+
+    monkeypatch.setattr(module, "AIOKafkaConsumer", Consumer)
+    return Consumer
+
+
+def history(op_timeout_s: float = 7.0) -> KafkaHistory:
+    settings = KafkaSettings(
+        bootstrap_servers="a:1,b:2", topic_prefix="plant", op_timeout_s=op_timeout_s
+    )
+    return KafkaHistory(settings, 50)
+
+
+async def offsets(start: int | None, end: int, op_timeout_s: float = 7.0) -> list[list[int]]:
+    return [
+        [item.position.offset for item in batch]
+        async for batch in history(op_timeout_s).read(3, start, end)
+    ]
+
+
+async def test_a_client_of_its_own_fetches_little_ahead_and_commits_nothing(
+    consumer: type[ScriptedConsumer],
+) -> None:
+    consumer.script = [2, 3]
+
+    assert await offsets(None, 5) == [[0, 1], [2, 3, 4]]
+    assert consumer.settings == {
+        "bootstrap_servers": "a:1,b:2",
+        "enable_auto_commit": False,
+        "auto_offset_reset": "earliest",
+        "fetch_max_wait_ms": 100,
+        "fetch_max_bytes": 1_048_576,
+        "request_timeout_ms": 7000,
+    }
+    assert consumer.asked == [
+        "start",
+        ("assign", [WHERE]),
+        ("seek_to_beginning", (WHERE,)),
+        ("getmany", WHERE, 500, 50),
+        ("getmany", WHERE, 500, 50),
+        "stop",
+    ]
+
+
+async def test_a_start_is_sought_and_what_lies_behind_the_end_is_left_out(
+    consumer: type[ScriptedConsumer],
+) -> None:
+    consumer.script = [4, 4]
+
+    assert await offsets(10, 15) == [[10, 11, 12, 13], [14]]
+    assert consumer.asked[2] == ("seek", WHERE, 10)
+
+
+async def test_what_retention_has_eaten_is_left_out(consumer: type[ScriptedConsumer]) -> None:
+    consumer.begin = 30
+    consumer.script = [5]
+
+    assert await offsets(10, 35) == [[30, 31, 32, 33, 34]]
+
+
+@pytest.mark.parametrize(
+    ("op_timeout_s", "borne"),
+    [
+        pytest.param(7.0, 14, id="seven seconds of half a second each"),
+        pytest.param(0.5, 4, id="four at least"),
+    ],
+)
+async def test_silence_is_borne_for_as_long_as_a_request_may_take(
+    consumer: type[ScriptedConsumer], op_timeout_s: float, borne: int
+) -> None:
+    consumer.script = [2, *[SILENCE] * borne, 2, *[SILENCE] * borne, 1]
+    assert await offsets(None, 5, op_timeout_s) == [[0, 1], [2, 3], [4]]
+
+    consumer.script = [2, *[SILENCE] * (borne + 1), 3]
+    with pytest.raises(
+        BackendUnavailableError,
+        match=r"The broker sent nothing of plant\.readings\[3\] before 5\.$",
+    ):
+        await offsets(None, 5, op_timeout_s)
+    assert consumer.asked[-1] == "stop"

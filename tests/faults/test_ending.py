@@ -1,0 +1,173 @@
+"""A worker that fails or is told to stop ends, whatever hangs, and its successor serves."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.support.detector import DetectorBench
+from tests.support.outcomes import ReplayOutcome, assert_same_outcome, outcome_of
+from tests.support.workers import Worker, workers_of
+
+pytestmark = pytest.mark.timeout(240)
+
+Messages = list[tuple[bytes, bytes]]
+
+SMALL_BATCHES = {"SURGELINE_DETECTOR__MAX_BATCH_ROWS": "50"}
+SOON = {**SMALL_BATCHES, "SURGELINE_DETECTOR__STOP_GRACE_S": "1"}
+
+
+def database_files(bench: DetectorBench) -> list[Path]:
+    return sorted(bench.folder.glob("scores.db*"))
+
+
+def moved_away(bench: DetectorBench) -> None:
+    away = bench.folder / "away"
+    away.mkdir()
+    for file in database_files(bench):
+        file.rename(away / file.name)
+
+
+def put_back(bench: DetectorBench) -> None:
+    for file in database_files(bench):  # what somebody else may have made meanwhile
+        file.unlink()
+    for file in (bench.folder / "away").iterdir():
+        file.rename(bench.folder / file.name)
+
+
+def last_line(worker: Worker) -> str:
+    return worker.log().rstrip().splitlines()[-1]
+
+
+async def test_workers_whose_score_store_was_moved_end_and_their_successors_serve(
+    bench: DetectorBench, messages: Messages, undisturbed: ReplayOutcome
+) -> None:
+    half = len(messages) // 2
+    with workers_of(bench) as workers:
+        first, second = workers.start(**SMALL_BATCHES), workers.start(**SMALL_BATCHES)
+        first.wait_ready()
+        second.wait_ready()
+        await bench.send(messages[:half])
+        await bench.wait_for_verdicts(half)
+
+        moved_away(bench)
+        await bench.send(messages[half:])
+        assert [first.wait_end(), second.wait_end()] == [1, 1]
+        for worker in (first, second):
+            assert "the file was moved or deleted" in last_line(worker)
+            assert "exit_code=1" in last_line(worker)
+
+        put_back(bench)
+        assert await bench.verdict_total() == half  # nothing was acknowledged, nothing is lost
+        workers.start(**SMALL_BATCHES).wait_ready()
+        await bench.wait_for_verdicts(len(messages))
+    assert_same_outcome(await outcome_of(bench), undisturbed)
+
+
+async def test_a_worker_that_fails_leaves_and_the_other_takes_over(
+    bench: DetectorBench, messages: Messages, undisturbed: ReplayOutcome
+) -> None:
+    with workers_of(bench) as workers:
+        sound, failing = workers.start(**SMALL_BATCHES), workers.start("processing_raises", **SOON)
+        sound.wait_ready()
+        failing.wait_ready()
+        await bench.send(messages)
+        assert failing.wait_end() == 1
+        assert "no such luck" in last_line(failing)
+        await bench.wait_for_verdicts(len(messages))
+        assert sound.stop() == 0
+        assert "exit_code=0" in last_line(sound)
+    assert_same_outcome(await outcome_of(bench), undisturbed)
+
+
+@pytest.mark.parametrize(
+    "disturbances",
+    [
+        pytest.param(("processing_raises", "closing_hangs"), id="an adapter never closes"),
+        pytest.param(("processing_raises", "a_thread_hangs"), id="a thread never ends"),
+        pytest.param(("processing_raises", "leaving_hangs"), id="it cannot leave the group"),
+        pytest.param(("consumer_thread_dies",), id="Faust gives up"),
+        pytest.param(("consumer_thread_dies", "leaving_hangs"), id="Faust gives up and hangs"),
+    ],
+)
+async def test_a_failing_worker_ends_whatever_hangs(
+    bench: DetectorBench, messages: Messages, disturbances: tuple[str, ...]
+) -> None:
+    few = messages[:1000]
+    with workers_of(bench) as workers:
+        failing = workers.start(*disturbances, **SOON)
+        failing.wait_ready()
+        await bench.send(few)
+        assert failing.wait_end() == 1
+        assert "exit_code=1" in last_line(failing)
+        workers.start(**SMALL_BATCHES).wait_ready()
+        await bench.wait_for_verdicts(len(few))
+
+
+async def test_a_worker_that_cannot_start_ends_whatever_it_has_begun(
+    bench: DetectorBench,
+) -> None:
+    with workers_of(bench) as workers:
+        failing = workers.start("starting_fails", "closing_hangs")
+
+        assert failing.wait_end() == 1
+        assert "no states today" in last_line(failing)
+
+
+@pytest.mark.parametrize(
+    "disturbances",
+    [
+        pytest.param(("processing_blocks",), id="the event loop is blocked"),
+        pytest.param(("closing_hangs",), id="an adapter never closes"),
+        pytest.param(("a_thread_hangs",), id="a thread never ends"),
+        pytest.param(("leaving_hangs",), id="it cannot leave the group"),
+    ],
+)
+async def test_a_worker_told_to_stop_ends_whatever_hangs(
+    bench: DetectorBench, messages: Messages, disturbances: tuple[str, ...]
+) -> None:
+    few = messages[:1000]
+    with workers_of(bench) as workers:
+        hanging = workers.start(*disturbances, **SOON)
+        hanging.wait_ready()
+        await bench.send(few)
+        if disturbances == ("processing_blocks",):
+            hanging.wait_said("the loop is blocked")
+        else:
+            await bench.wait_for_verdicts(len(few))
+
+        assert hanging.stop() == 1
+        assert "did not stop" in last_line(hanging)
+        workers.start(**SMALL_BATCHES).wait_ready()
+        await bench.wait_for_verdicts(len(few))
+
+
+async def test_a_signal_does_not_keep_a_failing_worker_alive(
+    bench: DetectorBench, messages: Messages
+) -> None:
+    with workers_of(bench) as workers:
+        failing = workers.start("processing_raises", "closing_hangs", **SMALL_BATCHES)
+        failing.wait_ready()
+        await bench.send(messages[:1000])
+        failing.wait_said("no such luck")
+        for _ in range(3):
+            failing.process.send_signal(signal.SIGTERM)
+
+        assert failing.wait_end() == 1
+        assert "no such luck" in last_line(failing)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_worker_can_be_stopped_while_it_starts(
+    bench: DetectorBench, number: signal.Signals
+) -> None:
+    with workers_of(bench) as workers:
+        for words in ("status pages", "joined the group"):
+            worker = workers.start()
+            worker.wait_said(words)
+            worker.process.send_signal(number)
+
+            assert worker.wait_end() == 0, worker.log()
+            assert "Traceback" not in worker.log()

@@ -20,6 +20,7 @@ from common.settings import Settings
 from common.topics import Topics
 from common.tracebacks import one_line
 from detector import ending as deadlines
+from detector.adapters.faust_pulse import watch_consumer
 from detector.adapters.faust_stream import add_agent, build_faust_app
 from detector.adapters.http_status import HttpStatus
 from detector.adapters.kafka_history import KafkaHistory
@@ -117,13 +118,18 @@ class Worker:
         self._app = app
         await app.start()
         self._ending.serving()
+        timeout_s = self._settings.detector.session_timeout_s
         crashed = asyncio.create_task(app.wait_until_stopped())
+        pulse = asyncio.create_task(watch_consumer(app, self._health, timeout_s))
         try:
-            await asyncio.wait({crashed, self._fatal}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({crashed, pulse, self._fatal}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             crashed.cancel()
+            pulse.cancel()
         if self._fatal.done():
             self._fatal.result()
+        if pulse.done() and app.crash_reason is None:
+            pulse.result()
         reason = app.crash_reason
         why = "by itself" if reason is None else one_line(reason)
         raise BackendError(f"The stream stopped: {why}") from reason

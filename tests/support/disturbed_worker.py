@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from aiokafka.consumer.group_coordinator import CoordinatorGroupRebalance
+
 from detector import ending
 from detector.adapters.faust_chunks import ChunkConsumerThread
 from detector.adapters.redis_state_store import RedisStateStore
@@ -20,6 +22,7 @@ from detector.core.source import SourceBatch
 from detector.service import DetectorService
 
 FOR_EVER_S = 3600.0
+STALL_S = 8.0
 
 
 def processing_raises() -> None:
@@ -92,6 +95,31 @@ def consumer_thread_dies() -> None:
     ChunkConsumerThread.getmany = getmany
 
 
+def consumer_thread_stalls() -> None:
+    """Faust's consumer thread stands still for a while when it has fetched something."""
+    real, seen = ChunkConsumerThread._fetch_records, []
+
+    async def _fetch_records(self: ChunkConsumerThread, *args: Any, **kwargs: Any) -> Any:
+        found = await real(self, *args, **kwargs)
+        if found and not seen:
+            seen.extend(found)
+            time.sleep(STALL_S)  # noqa: ASYNC251 - that is the disturbance
+        return found
+
+    ChunkConsumerThread._fetch_records = _fetch_records
+
+
+def joining_hangs() -> None:
+    """It joins the group and never takes the last step, so that nobody gets partitions."""
+
+    async def never(*_: object) -> None:
+        sys.stderr.write("it has joined, and goes no further\n")
+        await asyncio.Event().wait()
+
+    CoordinatorGroupRebalance._on_join_leader = never
+    CoordinatorGroupRebalance._on_join_follower = never
+
+
 def starting_fails() -> None:
     """The state store cannot be opened, for a reason nobody expected; a plain thread lives on."""
 
@@ -111,6 +139,8 @@ DISTURBANCES: dict[str, Callable[[], None]] = {
         a_thread_hangs,
         leaving_hangs,
         consumer_thread_dies,
+        consumer_thread_stalls,
+        joining_hangs,
         starting_fails,
     )
 }

@@ -10,11 +10,20 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from common.errors import SettingsError
@@ -22,6 +31,10 @@ from common.errors import SettingsError
 PREFIX: Final = "SURGELINE_"
 TEST_PREFIX: Final = "SURGELINE_TEST_"
 """Read by the test suite alone (servers to test against); not settings, and not refused."""
+
+
+ADDRESS: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?(:(?P<port>[0-9]{1,5}))?")
+"""A host name or IPv4 address, with a port or none."""
 
 
 class Group(BaseModel):
@@ -34,7 +47,8 @@ class KafkaSettings(Group):
     """The message broker."""
 
     bootstrap_servers: str = Field(
-        "127.0.0.1:9092", description="Broker addresses, host:port, separated by commas."
+        "127.0.0.1:9092",
+        description="Broker addresses, host:port, separated by commas.",
     )
     topic_prefix: str = Field(
         "surgeline",
@@ -56,8 +70,21 @@ class KafkaSettings(Group):
         20, ge=0, le=10_000, description="How long a producer waits to fill a batch, ms."
     )
     op_timeout_s: float = Field(
-        30.0, gt=0, le=600, description="Longest wait for one broker request, s."
+        30.0,
+        gt=0,
+        le=600,
+        description="Longest wait for one broker request, s. At least "
+        "SURGELINE_DETECTOR__SESSION_TIMEOUT_S: joining the group takes as long.",
     )
+
+    @field_validator("bootstrap_servers")
+    @classmethod
+    def _are_addresses(cls, servers: str) -> str:
+        for server in servers.split(","):
+            found = ADDRESS.fullmatch(server)
+            if not found or not 0 < int(found["port"] or 1) <= 65_535:
+                raise ValueError(f"{server!r} is not an address such as broker-1:9092")
+        return servers
 
 
 class RedisSettings(Group):
@@ -165,7 +192,11 @@ class DetectorSettings(Group):
         description="Name of a shipped artifact (models/artifacts), a folder, or "
         "`models:/surgeline@production` (docs/tracking.md).",
     )
-    group_id: str = Field("surgeline-detector", description="Consumer group of all workers.")
+    group_id: str = Field(
+        "surgeline-detector",
+        pattern=r"^[!-~]{1,249}$",
+        description="Consumer group of all workers.",
+    )
     session_timeout_s: float = Field(
         6.0, ge=1, le=300, description="Silence after which a worker's partitions go to others, s."
     )
@@ -182,8 +213,10 @@ class DetectorSettings(Group):
     inference_threads: int = Field(
         1, ge=1, le=64, description="Threads of one worker's model; scale by workers instead."
     )
-    retry_initial_s: float = Field(0.2, gt=0, description="First wait after a failed write, s.")
-    retry_max_s: float = Field(10.0, gt=0, description="Longest wait between tries, s.")
+    retry_initial_s: float = Field(
+        0.2, gt=0, le=3600, description="First wait after a failed write, s."
+    )
+    retry_max_s: float = Field(10.0, gt=0, le=3600, description="Longest wait between tries, s.")
     stop_grace_s: float = Field(
         5.0,
         ge=0,
@@ -286,6 +319,30 @@ class Settings(BaseSettings):
     api: ApiSettings = ApiSettings()
     tracking: TrackingSettings = TrackingSettings()
 
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        """Refuse pairs that a worker could not start with, or that mean nothing.
+
+        Raises:
+            ValueError: Naming both variables, and what to set.
+        """
+        kafka, detector = self.kafka, self.detector
+        if kafka.op_timeout_s < detector.session_timeout_s:
+            raise ValueError(
+                f"SURGELINE_KAFKA__OP_TIMEOUT_S is {kafka.op_timeout_s:g} and "
+                f"SURGELINE_DETECTOR__SESSION_TIMEOUT_S {detector.session_timeout_s:g}, but a "
+                "request to join the group may take as long as the session timeout. Set "
+                f"SURGELINE_KAFKA__OP_TIMEOUT_S to {detector.session_timeout_s:g} or more, or the "
+                "session timeout to less."
+            )
+        if detector.retry_initial_s > detector.retry_max_s:
+            raise ValueError(
+                f"SURGELINE_DETECTOR__RETRY_INITIAL_S is {detector.retry_initial_s:g} and "
+                f"SURGELINE_DETECTOR__RETRY_MAX_S {detector.retry_max_s:g}, but the first wait "
+                "cannot be longer than the longest. Set the first to less, or the longest to more."
+            )
+        return self
+
 
 def field_paths(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[tuple[str, ...]]:
     """Yield the path of every leaf setting, such as ``("detector", "alarm", "deadband")``."""
@@ -334,12 +391,19 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     try:
         return Settings.model_validate(values)
     except ValidationError as exc:
-        problems = "; ".join(
-            f"{variable_name(tuple(str(part) for part in error['loc']))}: {error['msg']}"
-            f" (got {error['input']!r})"
-            for error in exc.errors()
-        )
-        raise SettingsError(f"A setting is out of bounds. {problems}") from exc
+        raise SettingsError(_in_words(exc)) from exc
+
+
+def _in_words(invalid: ValidationError) -> str:
+    errors = invalid.errors()
+    if not errors[0]["loc"]:  # two settings that do not go together; the sentence names them
+        return str(errors[0]["ctx"]["error"])
+    problems = "; ".join(
+        f"{variable_name(tuple(str(part) for part in error['loc']))}: {error['msg']}"
+        f" (got {error['input']!r})"
+        for error in errors
+    )
+    return f"A setting is out of bounds. {problems}"
 
 
 def _put(values: dict[str, object], path: tuple[str, ...], value: str) -> None:

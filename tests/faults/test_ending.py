@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from tests.support.backends import wait_until
 from tests.support.detector import DetectorBench
 from tests.support.outcomes import ReplayOutcome, assert_same_outcome, outcome_of
+from tests.support.processes import catches, require_proc
 from tests.support.workers import Worker, workers_of
 
 pytestmark = pytest.mark.timeout(240)
@@ -157,6 +162,45 @@ async def test_a_signal_does_not_keep_a_failing_worker_alive(
 
         assert failing.wait_end() == 1
         assert "no such luck" in last_line(failing)
+
+
+async def test_a_worker_told_to_stop_while_the_score_store_is_locked_ends_and_leaves(
+    bench: DetectorBench, messages: Messages
+) -> None:
+    few = messages[:1000]
+    with workers_of(bench) as workers:
+        waiting = workers.start(SURGELINE_DETECTOR__STOP_GRACE_S="1", **SMALL_BATCHES)
+        waiting.wait_ready()
+        with closing(sqlite3.connect(bench.scores.sqlite_path, timeout=30)) as other:
+            other.execute("BEGIN EXCLUSIVE")  # its thread now waits in SQLite, for 30 s
+            await bench.send(few)
+            wait_until(
+                lambda: "surgeline_batches_in_hand 1.0" in waiting.metrics(),
+                "it has a batch in hand",
+            )
+
+            assert waiting.stop() == 1
+            assert "did not stop in time" in last_line(waiting)
+            other.rollback()
+        workers.start(**SMALL_BATCHES).wait_ready()
+        await bench.wait_for_verdicts(len(few))
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.1, 0.2, 0.3, 0.5, 0.8])
+async def test_ctrl_c_in_the_first_moments_leaves_no_traceback(
+    bench: DetectorBench, after_s: float
+) -> None:
+    require_proc()
+    with workers_of(bench) as workers:
+        worker = workers.start()
+        # what happens before the first line of ours runs is Python's
+        wait_until(lambda: not catches(worker.process.pid, signal.SIGINT), "our first line")
+        await asyncio.sleep(after_s)
+        worker.process.send_signal(signal.SIGINT)
+
+        # before it listens the signal itself ends it (a shell says 130), then it stops politely
+        assert worker.wait_end() in (0, -signal.SIGINT)
+        assert "Traceback" not in worker.log()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -69,7 +69,7 @@ def a_thread_hangs() -> None:
         asyncio.get_running_loop().run_in_executor(None, time.sleep, FOR_EVER_S)
         return await real(self)
 
-    RedisStateStore.__aenter__ = enter  # type: ignore[method-assign]
+    RedisStateStore.__aenter__ = enter  # type: ignore[method-assign, assignment]
 
 
 def leaving_hangs() -> None:
@@ -83,7 +83,8 @@ def leaving_hangs() -> None:
 
 def consumer_thread_dies() -> None:
     """Faust's consumer thread fails by itself once it has fetched three times."""
-    real, seen = ChunkConsumerThread.getmany, []
+    real = ChunkConsumerThread.getmany
+    seen: list[object] = []
 
     async def getmany(self: ChunkConsumerThread, *args: Any, **kwargs: Any) -> Any:
         found = await real(self, *args, **kwargs)
@@ -97,7 +98,8 @@ def consumer_thread_dies() -> None:
 
 def consumer_thread_stalls() -> None:
     """Faust's consumer thread stands still for a while when it has fetched something."""
-    real, seen = ChunkConsumerThread._fetch_records, []
+    real = ChunkConsumerThread._fetch_records
+    seen: list[object] = []
 
     async def _fetch_records(self: ChunkConsumerThread, *args: Any, **kwargs: Any) -> Any:
         found = await real(self, *args, **kwargs)
@@ -127,7 +129,7 @@ def starting_fails() -> None:
         threading.Thread(target=time.sleep, args=(FOR_EVER_S,)).start()
         raise RuntimeError("no states today")
 
-    RedisStateStore.__aenter__ = enter  # type: ignore[method-assign]
+    RedisStateStore.__aenter__ = enter  # type: ignore[method-assign, assignment]
 
 
 DISTURBANCES: dict[str, Callable[[], None]] = {

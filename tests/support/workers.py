@@ -51,6 +51,11 @@ class Worker:
             return None
         return found
 
+    def metrics(self) -> str:
+        """Its metrics, in Prometheus' words."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=2) as answer:
+            return str(answer.read(), "utf-8")
+
     def is_ready(self) -> bool:
         """Whether it says so."""
         return (self.status() or {}).get("ready") is True

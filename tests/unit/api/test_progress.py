@@ -81,8 +81,8 @@ def test_ownership_is_read_from_what_kafka_says_and_unknown_where_a_broker_says_
 
     both = [assigned("readings", 0, 2), assigned("readings", 1)]
 
-    assert owned_partitions(both, "readings") == {0, 1, 2}
-    assert owned_partitions([*both, assigned("other", 3)], "readings") == {0, 1, 2}
+    assert owned_partitions(both, "readings") == frozenset({0, 1, 2})
+    assert owned_partitions([*both, assigned("other", 3)], "readings") == frozenset({0, 1, 2})
     assert owned_partitions([both[0], b""], "readings") is None
     assert owned_partitions([], "readings") == frozenset()
 

@@ -67,17 +67,6 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
 
     logger = driver.logger
 
-    async def on_thread_stop(self) -> None:
-        """Leave the group and stop.
-
-        The local broker's first generation is 0, which aiokafka takes for "never joined": it would
-        not leave, and the partitions would be nobody's until the session has timed out.
-        """
-        coordinator = self._consumer and self._consumer._coordinator
-        if coordinator and coordinator.generation == 0:
-            coordinator.generation = 1
-        await super().on_thread_stop()
-
     def on_crash(self, msg: str, *fmt: Any, **kwargs: Any) -> None:
         """Say it in the log; Faust prints the traceback past it."""
         self.log.error(msg.format(*fmt))

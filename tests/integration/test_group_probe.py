@@ -81,18 +81,6 @@ async def test_nobody_then_a_worker_then_one_that_is_frozen(
         await until_said(probe)
 
 
-async def test_a_worker_that_stops_politely_is_gone_at_once(
-    bench: DetectorBench, probe: KafkaGroupProbe
-) -> None:
-    with workers_of(bench) as workers:
-        worker = workers.start()
-        await asyncio.to_thread(worker.wait_ready)
-        await until_said(probe)
-
-        assert await asyncio.to_thread(worker.stop) == 0
-        await until_said(probe, "no worker is in the group")
-
-
 async def test_a_group_whose_rebalance_does_not_end(
     bench: DetectorBench, probe: KafkaGroupProbe
 ) -> None:

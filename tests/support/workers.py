@@ -67,7 +67,10 @@ class Worker:
             assert self.process.poll() is None, self.log()[-3000:]
             return self.is_ready()
 
-        wait_until(ready, f"a worker is ready; {self.log()[-2000:]}", timeout_s=60)
+        try:
+            wait_until(ready, "a worker is ready", timeout_s=60)
+        except TimeoutError as exc:
+            raise TimeoutError(f"it says {self.status()}; {self.log()[-2000:]}") from exc
 
     def wait_said(self, words: str) -> None:
         """Return when its log has these words."""

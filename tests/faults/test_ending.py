@@ -66,9 +66,11 @@ async def test_workers_whose_score_store_was_moved_end_and_their_successors_serv
 
         put_back(bench)
         assert await bench.verdict_total() == half  # nothing was acknowledged, nothing is lost
-        workers.start(**SMALL_BATCHES).wait_ready()
+        successor = workers.start(**SMALL_BATCHES)
+        successor.wait_ready()
         await bench.send(messages[half + 1 :])
         await bench.wait_for_verdicts(len(messages))
+        assert successor.stop() == 0  # its last alerts are published after their verdicts
     assert_same_outcome(await outcome_of(bench), undisturbed)
 
 

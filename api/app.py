@@ -15,6 +15,7 @@ from fastapi_offline import FastAPIOffline
 from api import problems
 from api.adapters.http_detector_probe import HttpDetectorProbe
 from api.adapters.kafka_alert_feed import KafkaAlertFeed
+from api.adapters.kafka_group_probe import KafkaGroupProbe
 from api.adapters.process_replay_launcher import ProcessReplayLauncher
 from api.adapters.sql_alert_history import SqlAlertHistory
 from api.adapters.sql_database import open_database
@@ -24,7 +25,14 @@ from api.gate import Gate, ours
 from api.heads import HeadAsGet
 from api.metrics import ApiMetrics, TimedRequests
 from api.openapi import DESCRIPTION, TAGS, describe_problems
-from api.ports import AlertFeed, AlertHistory, DetectorProbe, ReplayLauncher, ReplayRecords
+from api.ports import (
+    AlertFeed,
+    AlertHistory,
+    DetectorProbe,
+    GroupProbe,
+    ReplayLauncher,
+    ReplayRecords,
+)
 from api.problems import documented
 from api.projection import Projection
 from api.queries import refuse_repeated
@@ -49,6 +57,7 @@ class Adapters:
     history: AlertHistory
     feed: AlertFeed
     detector: DetectorProbe
+    group: GroupProbe
     records: ReplayRecords
     launcher: ReplayLauncher
     clock: Clock
@@ -70,14 +79,18 @@ async def open_adapters(settings: Settings, stack: AsyncExitStack) -> Adapters:
     client = await stack.enter_async_context(
         httpx.AsyncClient(timeout=settings.api.probe_timeout_s, trust_env=False)
     )
+    clock = SystemClock()
+    group = KafkaGroupProbe(settings.kafka, settings.detector.group_id, clock)
+    stack.push_async_callback(group.close)
     return Adapters(
         scores=scores,
         history=SqlAlertHistory(engine),
         feed=KafkaAlertFeed(settings.kafka),
         detector=HttpDetectorProbe(client, settings.api.detector_url),
+        group=group,
         records=SqlReplayRecords(engine),
         launcher=ProcessReplayLauncher(settings),
-        clock=SystemClock(),
+        clock=clock,
     )
 
 
@@ -142,6 +155,7 @@ async def _lifespan(
                 "score_store": Check(adapters.scores.ping, needed=True),
                 "alert_history": Check(adapters.history.ping, needed=True),
                 "detector": Check(adapters.detector.ping, needed=False),
+                "detector_group": Check(adapters.group.ping, needed=False),
             },
             clock=adapters.clock,
         )

@@ -220,6 +220,19 @@ class DetectorProbe(Protocol):
         """Return when it says that it is ready; raise ``BackendError`` with why not."""
 
 
+class GroupProbe(Protocol):
+    """Whether the detector's workers as a whole move on, as the broker sees them."""
+
+    async def ping(self) -> None:
+        """Return when the group owns its partitions, and none stands still with readings waiting.
+
+        Asked often, it may repeat what it found a moment ago.
+
+        Raises:
+            BackendError: With why not; beginning with "unknown" where the broker does not say.
+        """
+
+
 SIMULATOR: Final = "SIM"
 """The data set that is no recording; its runs are named as simulated."""
 

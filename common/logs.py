@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Final, TextIO, cast
+import threading
+from types import TracebackType
+from typing import Any, Final, TextIO, TypeAlias, cast
 
 import structlog
 
 from common.settings import LogSettings
+from common.tracebacks import plain_traceback, shortened
+
+ExcInfo: TypeAlias = tuple[type[BaseException], BaseException, TracebackType | None]
 
 CHATTY: Final = ("faust", "mode", "aiokafka", "httpx", "alembic")
 """Libraries whose INFO is our DEBUG."""
 
+MOST_CHARS: Final = 2000
+"""Longest text of one value of an event; some libraries put whole dumps there."""
+
 
 def configure_logging(settings: LogSettings, service: str, stream: TextIO | None = None) -> None:
     """Send our events and the libraries' to one stream, one line each.
+
+    Errors have short plain tracebacks without the values of variables, which may be secrets: rich
+    ones take seconds to render, in which an event loop serves nobody. Also those of threads.
 
     Args:
         settings: Level and format.
@@ -32,7 +43,9 @@ def configure_logging(settings: LogSettings, service: str, stream: TextIO | None
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if settings.format == "json"
-        else structlog.dev.ConsoleRenderer(colors=stream.isatty())
+        else structlog.dev.ConsoleRenderer(
+            colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
     )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -43,10 +56,10 @@ def configure_logging(settings: LogSettings, service: str, stream: TextIO | None
         cache_logger_on_first_use=True,
     )
     final: list[structlog.typing.Processor] = [
-        structlog.stdlib.ProcessorFormatter.remove_processors_meta
+        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+        _bounded,
+        structlog.processors.ExceptionRenderer(_exception),
     ]
-    if settings.format == "json":
-        final.append(structlog.processors.format_exc_info)
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[*final, renderer])
@@ -59,8 +72,33 @@ def configure_logging(settings: LogSettings, service: str, stream: TextIO | None
         for name in CHATTY:
             logging.getLogger(name).setLevel(logging.WARNING)
     structlog.contextvars.bind_contextvars(service=service)
+    threading.excepthook = _thread_failed
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
     """Return a logger; ``name`` is the module's ``__name__``."""
     return cast("structlog.stdlib.BoundLogger", structlog.get_logger(name))
+
+
+def _exception(exc_info: ExcInfo) -> str:
+    return plain_traceback(exc_info[1])
+
+
+def _bounded(
+    _logger: object, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Cut what is too long to be read."""
+    for name, value in event.items():
+        if name != "exc_info" and not isinstance(value, bool | int | float | None):
+            text = value if isinstance(value, str) else repr(value)
+            if len(text) > MOST_CHARS:
+                event[name] = shortened(text, MOST_CHARS)
+    return event
+
+
+def _thread_failed(args: threading.ExceptHookArgs) -> None:
+    if args.exc_value is None or isinstance(args.exc_value, SystemExit):
+        return
+    found: Any = (args.exc_type, args.exc_value, args.exc_traceback)
+    name = args.thread.name if args.thread else "unknown"
+    logging.getLogger("threading").error("a thread failed: %s", name, exc_info=found)

@@ -13,9 +13,17 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from common.errors import SettingsError
@@ -26,11 +34,8 @@ TEST_PREFIX: Final = "SURGELINE_TEST_"
 """Read by the test suite alone (servers to test against); not settings, and not refused."""
 
 
-SERVER: Final = re.compile(
-    r"(?:[^\s:/@\[\]]+|\[[\da-f:.]+\])(?::(?P<port>\d{1,5}))?|[\da-f]*:[\da-f:.]*:[\da-f:.]*",
-    re.ASCII | re.IGNORECASE,
-)
-"""``host:port``, ``host``, ``[IPv6]:port`` or ``IPv6``, as the Kafka driver reads them."""
+ADDRESS: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?(:(?P<port>[0-9]{1,5}))?")
+"""A host name or IPv4 address, with a port or none."""
 
 
 class Group(BaseModel):
@@ -43,7 +48,8 @@ class KafkaSettings(Group):
     """The message broker."""
 
     bootstrap_servers: str = Field(
-        "127.0.0.1:9092", description="Broker addresses, host:port, separated by commas."
+        "127.0.0.1:9092",
+        description="Broker addresses, host:port, separated by commas.",
     )
     topic_prefix: str = Field(
         "surgeline",
@@ -65,17 +71,21 @@ class KafkaSettings(Group):
         20, ge=0, le=10_000, description="How long a producer waits to fill a batch, ms."
     )
     op_timeout_s: float = Field(
-        30.0, gt=0, le=600, description="Longest wait for one broker request, s."
+        30.0,
+        gt=0,
+        le=600,
+        description="Longest wait for one broker request, s. At least "
+        "SURGELINE_DETECTOR__SESSION_TIMEOUT_S: joining the group takes as long.",
     )
 
     @field_validator("bootstrap_servers")
     @classmethod
     def _are_addresses(cls, servers: str) -> str:
         for server in servers.split(","):
-            match = SERVER.fullmatch(server.strip())
-            if match is None or not 0 < int(match["port"] or 9092) < 65536:
+            found = ADDRESS.fullmatch(server.strip())
+            if not found or not 0 < int(found["port"] or 1) <= 65_535:
                 raise ValueError("host:port is expected, or several separated by commas")
-        return servers
+        return ",".join(server.strip() for server in servers.split(","))
 
 
 class RedisSettings(Group):
@@ -191,7 +201,11 @@ class DetectorSettings(Group):
         description="Name of a shipped artifact (models/artifacts), a folder, or "
         "`models:/surgeline@production` (docs/tracking.md).",
     )
-    group_id: str = Field("surgeline-detector", description="Consumer group of all workers.")
+    group_id: str = Field(
+        "surgeline-detector",
+        pattern=r"^[!-~]{1,249}$",
+        description="Consumer group of all workers.",
+    )
     session_timeout_s: float = Field(
         6.0, ge=1, le=300, description="Silence after which a worker's partitions go to others, s."
     )
@@ -215,8 +229,10 @@ class DetectorSettings(Group):
     inference_threads: int = Field(
         1, ge=1, le=64, description="Threads of one worker's model; scale by workers instead."
     )
-    retry_initial_s: float = Field(0.2, gt=0, description="First wait after a failed write, s.")
-    retry_max_s: float = Field(10.0, gt=0, description="Longest wait between tries, s.")
+    retry_initial_s: float = Field(
+        0.2, gt=0, le=3600, description="First wait after a failed write, s."
+    )
+    retry_max_s: float = Field(10.0, gt=0, le=3600, description="Longest wait between tries, s.")
     stop_grace_s: float = Field(
         5.0,
         ge=0,
@@ -325,6 +341,30 @@ class Settings(BaseSettings):
     api: ApiSettings = ApiSettings()
     tracking: TrackingSettings = TrackingSettings()
 
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        """Refuse pairs that a worker could not start with, or that mean nothing.
+
+        Raises:
+            ValueError: Naming both variables, and what to set.
+        """
+        kafka, detector = self.kafka, self.detector
+        if kafka.op_timeout_s < detector.session_timeout_s:
+            raise ValueError(
+                f"SURGELINE_KAFKA__OP_TIMEOUT_S is {kafka.op_timeout_s:g} and "
+                f"SURGELINE_DETECTOR__SESSION_TIMEOUT_S {detector.session_timeout_s:g}, but a "
+                "request to join the group may take as long as the session timeout. Set "
+                f"SURGELINE_KAFKA__OP_TIMEOUT_S to {detector.session_timeout_s:g} or more, or the "
+                "session timeout to less."
+            )
+        if detector.retry_initial_s > detector.retry_max_s:
+            raise ValueError(
+                f"SURGELINE_DETECTOR__RETRY_INITIAL_S is {detector.retry_initial_s:g} and "
+                f"SURGELINE_DETECTOR__RETRY_MAX_S {detector.retry_max_s:g}, but the first wait "
+                "cannot be longer than the longest. Set the first to less, or the longest to more."
+            )
+        return self
+
 
 def field_paths(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[tuple[str, ...]]:
     """Yield the path of every leaf setting, such as ``("detector", "alarm", "deadband")``."""
@@ -373,13 +413,20 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     try:
         return Settings.model_validate(values)
     except ValidationError as exc:
-        problems = "; ".join(
-            f"{variable_name(tuple(str(part) for part in error['loc']))}: "
-            f"{error['msg'].removeprefix('Value error, ')}"
-            f" (got {without_credentials(str(error['input']))!r})"
-            for error in exc.errors()
-        )
-        raise SettingsError(f"A setting is out of bounds. {problems}") from exc
+        raise SettingsError(_in_words(exc)) from exc
+
+
+def _in_words(invalid: ValidationError) -> str:
+    errors = invalid.errors()
+    if not errors[0]["loc"]:  # two settings that do not go together; the sentence names them
+        return str(errors[0]["ctx"]["error"])
+    problems = "; ".join(
+        f"{variable_name(tuple(str(part) for part in error['loc']))}: "
+        f"{error['msg'].removeprefix('Value error, ')}"
+        f" (got {without_credentials(str(error['input']))!r})"
+        for error in errors
+    )
+    return f"A setting is out of bounds. {problems}"
 
 
 def _put(values: dict[str, object], path: tuple[str, ...], value: str) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AsyncExitStack
 from functools import partial
+from typing import Final
 
 import faust
 
@@ -18,6 +18,9 @@ from common.retry import Backoff
 from common.scorestore.factory import open_score_store
 from common.settings import Settings
 from common.topics import Topics
+from common.tracebacks import one_line
+from detector import ending as deadlines
+from detector.adapters.faust_pulse import watch_consumer
 from detector.adapters.faust_stream import add_agent, build_faust_app
 from detector.adapters.http_status import HttpStatus
 from detector.adapters.kafka_history import KafkaHistory
@@ -25,6 +28,7 @@ from detector.adapters.kafka_publisher import KafkaPublisher
 from detector.adapters.redis_state_store import RedisStateStore
 from detector.core.policy import InputPolicy
 from detector.core.state import model_digest
+from detector.ending import Ending
 from detector.health import Health
 from detector.heap import keep_heap_small
 from detector.metrics import DetectorMetrics
@@ -34,38 +38,145 @@ from models.alarm import AlarmPolicy
 from models.artifact import load_artifact
 from models.serving import open_scorer
 
+CANCEL_EVERY_S: Final = 0.1
+
 logger = get_logger(__name__)
 
 
-async def run(settings: Settings) -> None:
-    """Run one worker until SIGTERM or SIGINT.
+async def run(settings: Settings, ending: Ending) -> None:
+    """Run one worker until it is asked to stop. However it ends, it leaves the group first.
+
+    Args:
+        settings: All settings.
+        ending: Told what goes wrong, as soon as it does.
 
     Raises:
         UserError: If the artifact, a setting or a backend address is wrong.
-        BackendRefusedError: If a backend refuses for good. Nothing unprocessed is acknowledged.
+        BackendError: If a backend refuses for good, or Faust gives up. Nothing unprocessed is
+            acknowledged.
     """
     keep_heap_small()
-    detector = settings.detector
-    scorer = open_scorer(load_artifact(detector.artifact), threads=detector.inference_threads)
-    metrics, health = DetectorMetrics(), Health()
-    health.fails("group", "waiting for partitions of the readings topic")
-    digest = model_digest(scorer.ref.sha256)
-    stop, fatal = asyncio.Event(), asyncio.get_running_loop().create_future()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    at: PointListener = ignore_points
-    publishing: Callable[[], None] | None = None
-    if detector.test_kill_at:
-        at = KillAt(detector.test_kill_at)
-        publishing = partial(at, Point.PUBLISHING)
+    health, stop = Health(), asyncio.Event()
+    worker = Worker(settings, ending, health)
+    health.fails("group", "it has not joined yet")
+    loop = asyncio.get_running_loop()
+    ending.listen(lambda times: _pass_on(loop, times, stop, worker.abandon))
     async with AsyncExitStack() as stack:
+        with ending.noting():
+            serving = asyncio.create_task(worker.serve(stack))
+            stopping = asyncio.create_task(stop.wait())
+            await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            await worker.leave(serving)
+
+
+def _pass_on(
+    loop: asyncio.AbstractEventLoop, times: int, stop: asyncio.Event, abandon: asyncio.Event
+) -> None:
+    """Tell the loop what the watching thread has heard: asked twice, the batch is given up."""
+    loop.call_soon_threadsafe(stop.set)
+    if times > 1:
+        loop.call_soon_threadsafe(abandon.set)
+
+
+class Worker:
+    """The stream and what stands behind it, from opening to leaving.
+
+    Attributes:
+        abandon: Set to give up the batch in hand.
+    """
+
+    def __init__(self, settings: Settings, ending: Ending, health: Health) -> None:
+        self._settings = settings
+        self._ending = ending
+        self._health = health
+        self._fatal: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._app: faust.App | None = None
+        self._at: PointListener = ignore_points
+        self._publishing: Callable[[], None] | None = None
+        self.abandon = asyncio.Event()
+        if kill_at := settings.detector.test_kill_at:
+            self._at = KillAt(kill_at)
+            self._publishing = partial(self._at, Point.PUBLISHING)
+
+    async def serve(self, stack: AsyncExitStack) -> None:
+        """Open everything, join the group, and process batches until something fails."""
+        service = await self._open_service(stack)
+        app = build_faust_app(self._settings.kafka, self._settings.detector)
+        app.on_rebalance = self._health.rebalances
+        add_agent(
+            app,
+            Topics(self._settings.kafka.topic_prefix).readings,
+            service.process,
+            partial(self._joined, service),
+            lambda: self._at(Point.REVOKED),
+            self._fatal,
+            self.abandon,
+        )
+        self._at(Point.STARTING)
+        app.finalize()
+        self._app = app
+        await app.start()
+        self._ending.serving()
+        timeout_s = self._settings.detector.session_timeout_s
+        crashed = asyncio.create_task(app.wait_until_stopped())
+        pulse = asyncio.create_task(watch_consumer(app, self._health, timeout_s))
+        try:
+            await asyncio.wait({crashed, pulse, self._fatal}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            crashed.cancel()
+            pulse.cancel()
+        if self._fatal.done():
+            self._fatal.result()
+        if pulse.done() and app.crash_reason is None:
+            pulse.result()
+        reason = app.crash_reason
+        why = "by itself" if reason is None else one_line(reason)
+        raise BackendError(f"The stream stopped: {why}") from reason
+
+    async def leave(self, serving: asyncio.Task[None]) -> None:
+        """Leave the group, so that others serve its partitions at once.
+
+        Raises:
+            Exception: What ended ``serving``, or what the batch in hand raised meanwhile.
+        """
+        asked = not serving.done()
+        while not serving.done():
+            serving.cancel()  # again and again: Faust, when it starts, swallows the first
+            await asyncio.wait({serving}, timeout=CANCEL_EVERY_S)
+        failure = None if serving.cancelled() else serving.exception()
+        if failure is not None:
+            self._ending.fails(failure)
+        self._health.fails("ending", one_line(failure) if failure else "it was asked to stop")
+        if asked:
+            self._at(Point.STOPPING)
+            logger.info("stopping")
+        grace_s = self._settings.detector.stop_grace_s if asked else 0.0
+        asyncio.get_running_loop().call_later(grace_s, self.abandon.set)
+        if self._app is not None:
+            await _stopped(self._app, grace_s + deadlines.LEAVE_S)
+        if failure is not None:
+            raise failure
+        if self._fatal.done():
+            self._fatal.result()
+
+    def _joined(self, service: DetectorService, partitions: Collection[int]) -> None:
+        self._health.owns(partitions)
+        service.reassigned()
+        self._at(Point.JOINED)
+
+    async def _open_service(self, stack: AsyncExitStack) -> DetectorService:
+        settings, detector = self._settings, self._settings.detector
+        scorer = open_scorer(load_artifact(detector.artifact), threads=detector.inference_threads)
+        digest = model_digest(scorer.ref.sha256)
+        metrics = DetectorMetrics()
         enter = stack.enter_async_context
-        await enter(HttpStatus(detector.http_host, detector.http_port, metrics, health))
+        await enter(HttpStatus(detector.http_host, detector.http_port, metrics, self._health))
         await ensure_topics(settings.kafka)
         ports = DetectorPorts(
             states=await enter(RedisStateStore(settings.redis, digest, len(scorer.channels))),
             scores=await enter(open_score_store(settings.scores)),
-            publisher=await enter(KafkaPublisher(settings.kafka, publishing)),
+            publisher=await enter(KafkaPublisher(settings.kafka, self._publishing)),
             history=KafkaHistory(settings.kafka, detector.max_batch_rows),
             clock=SystemClock(),
         )
@@ -74,39 +185,14 @@ async def run(settings: Settings) -> None:
             Backoff(detector.retry_initial_s, detector.retry_max_s),
             InputPolicy(**detector.input.model_dump()),
         )
-        service = DetectorService(scorer, ports, policy, metrics, health, at)
-        app = build_faust_app(settings.kafka, detector)
-        topic = Topics(settings.kafka.topic_prefix).readings
-
-        def joined() -> None:
-            health.works("group")
-            service.reassigned()
-            at(Point.JOINED)
-
-        abandon = asyncio.Event()
-        add_agent(app, topic, service.process, joined, lambda: at(Point.REVOKED), fatal, abandon)
-        at(Point.STARTING)
-        await _start(app, stop, fatal)
-        at(Point.STOPPING)
-        logger.info("stopping")
-        asyncio.get_running_loop().call_later(detector.stop_grace_s, abandon.set)
-        await app.stop()
+        return DetectorService(scorer, ports, policy, metrics, self._health, self._at)
 
 
-async def _start(app: faust.App, stop: asyncio.Event, fatal: asyncio.Future[None]) -> None:
-    """Start the stream, and return when it is time to stop.
-
-    Raises:
-        BackendError: If Faust gave up by itself, or a batch could not be processed.
-    """
-    app.finalize()
-    await app.start()
-    stopping = asyncio.create_task(stop.wait())
-    crashed = asyncio.create_task(app.wait_until_stopped())
-    await asyncio.wait({stopping, crashed, fatal}, return_when=asyncio.FIRST_COMPLETED)
-    crashed.cancel()
-    stopping.cancel()
-    if fatal.done():
-        fatal.result()
-    if app.crash_reason is not None:
-        raise BackendError(f"The stream stopped: {app.crash_reason!r}") from app.crash_reason
+async def _stopped(app: faust.App, within_s: float) -> None:
+    """Stop Faust, or say that it did not stop; the deadline of ``ending.py`` goes on meanwhile."""
+    leaving = asyncio.create_task(app.stop())
+    await asyncio.wait({leaving}, timeout=within_s)
+    if not leaving.done():
+        logger.warning("the group is not left", waited_s=within_s)
+    elif (problem := leaving.exception()) is not None:
+        logger.warning("the group may not be left", error=one_line(problem))

@@ -7,6 +7,7 @@ import typer
 from common.cli import friendly_errors
 from common.logs import configure_logging
 from common.settings import load_settings
+from detector.ending import Ending
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -18,12 +19,15 @@ def detect() -> None:
 
     It joins the consumer group, scores every completed window, writes verdicts to the score store
     and publishes alerts. Start more workers to share the partitions. All of it is set by
-    SURGELINE_ variables; see `surgeline settings`.
+    SURGELINE_ variables; see `surgeline settings`. Exit codes: 0, asked to stop and stopped in
+    time; 2, something must be mended before it can start; 1, anything else.
     """
-    import asyncio
+    settings = load_settings()
+    configure_logging(settings.log, "detector")
+    ending = Ending(settings.detector.stop_grace_s)
+    ending.watch()
 
     from detector.app import run
 
-    settings = load_settings()
-    configure_logging(settings.log, "detector")
-    asyncio.run(run(settings))
+    code = ending.run(lambda: run(settings, ending))
+    raise typer.Exit(code)

@@ -182,7 +182,7 @@ class MemoryAlertFeed:
 
 
 class MemoryProbe:
-    """A detector that is what the test says.
+    """A detector, or its group, that is what the test says.
 
     Attributes:
         failure: When set, ``ping`` raises it.

@@ -54,7 +54,8 @@ async def ready(services: ServicesDep, response: Response) -> Readiness:
     """Ask each dependency. 503 if one is down that the api needs, and `error` says why.
 
     The detector is asked too, but not needed: what is stored can be read without it, and then more
-    than ever. It shows as `degraded`.
+    than ever. It shows as `degraded`. `detector` is one worker's own word; `detector_group` is what
+    the broker says of all workers: whether every partition is read, and none stands still.
     """
     timeout_s = services.settings.api.probe_timeout_s
     found = await ask(services.checks, services.clock, timeout_s)

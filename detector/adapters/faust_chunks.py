@@ -71,6 +71,10 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
 
     logger = driver.logger
 
+    def on_crash(self, msg: str, *fmt: Any, **kwargs: Any) -> None:
+        """Say it in the log; Faust prints the traceback past it."""
+        self.log.error(msg.format(*fmt))
+
     def _create_worker_consumer(self, transport: Any) -> IntakeConsumer:
         conf = self.app.conf
         self._assignor = RoundRobinPartitionAssignor
@@ -220,10 +224,21 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]
             self._room.set()
 
     async def _seek_to_committed(self) -> None:
+        """Go back to what is committed, and to the beginning where nothing is.
+
+        aiokafka leaves a partition of which nothing is committed where it is: behind what the
+        fetch brought, which would never be seen.
+        """
+        generation = self.app.consumer_generation_id
         try:
             await self.perform_seek()
-        except Exception as exc:  # noqa: BLE001 - during a rebalance there may be nothing to seek;
+            untouched = [tp for tp in self.assignment() if not self._read_offset[tp]]
+            if untouched:
+                await self._thread.seek_to_beginning(*map(driver.ensure_aiokafka_TP, untouched))
+        except Exception as exc:  # during a rebalance there may be nothing to seek;
             # the new assignment then starts from the committed offsets by itself.
+            if self.flow_active and self.app.consumer_generation_id == generation:
+                raise
             self.log.warning("no seek during the rebalance: %r", exc)
 
 

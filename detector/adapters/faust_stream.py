@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 import faust
 from faust.app import BootStrategy
@@ -26,10 +26,21 @@ class HeadlessBoot(BootStrategy):  # type: ignore[misc]
 
 
 class DetectorApp(faust.App):  # type: ignore[misc]
-    """A Faust app that starts no web server and keeps no files."""
+    """A Faust app that starts no web server and keeps no files.
+
+    Attributes:
+        on_rebalance: Called from the consumer's thread when a rebalance begins.
+    """
 
     BootStrategy = HeadlessBoot
     logger = logging.getLogger("faust.app")  # else Faust would narrate in our name
+    on_rebalance: Callable[[], object] | None = None
+
+    def on_rebalance_start(self) -> None:
+        """Tell, then do what Faust does."""
+        if self.on_rebalance is not None:
+            self.on_rebalance()
+        super().on_rebalance_start()
 
     def _create_directories(self) -> None:
         """Make none: nothing is stored, and the working directory may be read-only."""
@@ -64,7 +75,7 @@ def add_agent(
     app: faust.App,
     topic: str,
     process: Callable[[SourceBatch], Awaitable[object]],
-    on_joined: Callable[[], object],
+    on_joined: Callable[[Collection[int]], object],
     on_revoked: Callable[[], object],
     fatal: asyncio.Future[None],
     abandon: asyncio.Event,
@@ -75,7 +86,7 @@ def add_agent(
         app: The app.
         topic: The readings topic.
         process: Gives every record its verdict; on return the chunk may be committed.
-        on_joined: Called when partitions have been assigned.
+        on_joined: Called with the partitions that have been assigned, maybe none.
         on_revoked: Called when partitions have been taken away, all work on them committed.
         fatal: Gets the exception ``process`` raised. Nothing is processed or committed after it,
             and the program should end: Faust by itself would go on with the next chunk.
@@ -86,8 +97,9 @@ def add_agent(
 
     @app.on_partitions_assigned.connect(weak=False)  # type: ignore[untyped-decorator]
     async def joined(sender: faust.App, assigned: set[TP], **_: object) -> None:
-        on_joined()
-        logger.info("joined the group", partitions=sorted(tp.partition for tp in assigned))
+        partitions = sorted(tp.partition for tp in assigned)
+        on_joined(partitions)
+        logger.info("joined the group", partitions=partitions)
 
     @app.on_partitions_revoked.connect(weak=False)  # type: ignore[untyped-decorator]
     async def left(sender: faust.App, revoked: set[TP], **_: object) -> None:

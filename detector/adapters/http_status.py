@@ -53,9 +53,15 @@ class HttpStatus:
         return web.json_response({"status": "alive"})
 
     async def _ready(self, request: web.Request) -> web.Response:
-        problems = dict(self._health.problems)
+        problems, partitions = self._health.report(), self._health.partitions
         return web.json_response(
-            {"ready": not problems, "problems": problems}, status=503 if problems else 200
+            {
+                "ready": not problems,
+                "problems": problems,
+                "partitions": partitions,
+                "standby": partitions == (),
+            },
+            status=503 if problems else 200,
         )
 
     async def _exposition(self, request: web.Request) -> web.Response:

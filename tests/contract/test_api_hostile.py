@@ -190,7 +190,7 @@ async def api(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[R
         async def opened(given: Settings, inner: AsyncExitStack) -> Adapters:
             adapters = await fakes.opened(given, inner)
             return Adapters(
-                scores, history, adapters.feed, adapters.detector, records, adapters.launcher,
+                scores, history, adapters.feed, adapters.detector, adapters.group, records, adapters.launcher,
                 adapters.clock,
             )  # fmt: skip
 

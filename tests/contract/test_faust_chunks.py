@@ -86,7 +86,7 @@ async def worker(
         app,
         Topics(kafka.topic_prefix).readings,
         recorder.process,
-        joined.set,
+        lambda _: joined.set(),
         lambda: None,
         fatal,
         abandon,

@@ -24,7 +24,7 @@ from pydantic import SecretStr
 from common.errors import BackendRefusedError, BackendUnavailableError
 from common.records import Level, ScoreRecord, SourcePosition, Verdict
 from common.scorestore.influx import InfluxScoreStore
-from common.scorestore.influx_errors import checked_url
+from common.scorestore.influx_errors import split_address
 from common.scorestore.paging import Position, encode_cursor
 from common.scorestore.port import RunSummary, ScoreQuery
 from common.settings import ScoreStoreSettings
@@ -546,8 +546,8 @@ async def test_of_several_statements_that_fail_the_first_is_asked_again_for_its_
 
 @pytest.mark.parametrize("slashes", ["", "/", "//"])
 def test_an_address_loses_the_slashes_at_its_end_and_nothing_else(slashes: str) -> None:
-    assert checked_url(f"https://box/influx{slashes}") == "https://box/influx"
-    assert checked_url(f"http://box:8086{slashes}") == "http://box:8086"
+    assert split_address(f"https://box/influx{slashes}") == ("https://box/influx", "")
+    assert split_address(f"http://box:8086{slashes}") == ("http://box:8086", "")
 
 
 async def test_leaving_closes_both_clients(influx: Script, monkeypatch: pytest.MonkeyPatch) -> None:

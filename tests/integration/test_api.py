@@ -164,7 +164,9 @@ async def test_everything_is_ready_but_a_detector_that_is_not_there(
         "score_store": True,
         "alert_history": True,
         "detector": False,
+        "detector_group": False,
     }
+    assert "no worker is in the group" in body["dependencies"]["detector_group"]["error"]
     assert "no answer from" in body["dependencies"]["detector"]["error"]
 
 

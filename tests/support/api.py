@@ -37,6 +37,7 @@ class Fakes:
     history: MemoryAlertHistory = field(default_factory=MemoryAlertHistory)
     feed: MemoryAlertFeed = field(default_factory=MemoryAlertFeed)
     detector: MemoryProbe = field(default_factory=MemoryProbe)
+    group: MemoryProbe = field(default_factory=MemoryProbe)
     records: MemoryReplayRecords = field(default_factory=MemoryReplayRecords)
     launcher: MemoryReplayLauncher = field(default_factory=MemoryReplayLauncher)
 
@@ -48,6 +49,7 @@ class Fakes:
             history=self.history,
             feed=self.feed,
             detector=self.detector,
+            group=self.group,
             records=self.records,
             launcher=self.launcher,
             clock=SystemClock(),

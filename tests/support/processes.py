@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -23,6 +24,13 @@ def is_alive(pid: int) -> bool:
     except (FileNotFoundError, ProcessLookupError):
         return False
     return state != "Z"
+
+
+def catches(pid: int, number: signal.Signals) -> bool:
+    """Whether a Python process handles a signal itself; yes while the interpreter still starts."""
+    masks = dict(line.split(":\t") for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    started = int(masks["SigIgn"], 16) & 1 << (signal.SIGPIPE - 1)
+    return not started or bool(int(masks["SigCgt"], 16) & 1 << (number - 1))
 
 
 def command_line(pid: int) -> str:

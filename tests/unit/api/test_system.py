@@ -37,7 +37,13 @@ async def test_ready_when_everything_answers() -> None:
 
     body = answer.json()
     assert (answer.status_code, body["status"]) == (200, "ready")
-    assert set(body["dependencies"]) == {"broker", "score_store", "alert_history", "detector"}
+    assert set(body["dependencies"]) == {
+        "broker",
+        "score_store",
+        "alert_history",
+        "detector",
+        "detector_group",
+    }
     for dependency in body["dependencies"].values():
         assert dependency["ok"]
         assert dependency["error"] is None
@@ -67,6 +73,10 @@ def detector_hangs(fakes: Fakes) -> None:
     fakes.detector.hangs = True
 
 
+def group_stands(fakes: Fakes) -> None:
+    fakes.group.failure = BackendUnavailableError("partition 3 stands still at offset 120")
+
+
 @pytest.mark.parametrize(
     ("break_it", "name", "status", "word", "why"),
     [
@@ -74,6 +84,7 @@ def detector_hangs(fakes: Fakes) -> None:
         pytest.param(scores_down, "score_store", 503, "not_ready", "wrong token", id="scores"),
         pytest.param(history_down, "alert_history", 503, "not_ready", "is locked", id="history"),
         pytest.param(detector_down, "detector", 200, "degraded", "refused", id="detector"),
+        pytest.param(group_stands, "detector_group", 200, "degraded", "stands still", id="group"),
         pytest.param(detector_hangs, "detector", 200, "degraded", "within 0.05 s", id="hangs"),
     ],
 )

@@ -9,6 +9,7 @@ from aiokafka import TopicPartition
 from aiokafka.structs import ConsumerRecord
 
 from common.errors import BackendUnavailableError
+from common.intake.fetcher import Part
 from common.settings import KafkaSettings
 from detector.adapters import kafka_history as module
 from detector.adapters.kafka_history import KafkaHistory
@@ -27,7 +28,8 @@ class ScriptedConsumer:
 
     def __init__(self, **settings: object) -> None:
         type(self).settings = settings
-        type(self).asked = self.calls = []
+        self.calls: list[object] = []
+        type(self).asked = self.calls
         self._left = list(self.script)
         self._next = self.begin
 
@@ -51,13 +53,15 @@ class ScriptedConsumer:
         assert partition == WHERE
         return self._next
 
-    async def getmany(
-        self, partition: TopicPartition, *, timeout_ms: int, max_records: int
-    ) -> Mapping[TopicPartition, Sequence[ConsumerRecord]]:
-        self.calls.append(("getmany", partition, timeout_ms, max_records))
+    async def parts(
+        self, where: TopicPartition, *, timeout_ms: int, max_records: int
+    ) -> Mapping[TopicPartition, Part]:
+        self.calls.append(("parts", where, timeout_ms, max_records))
         count = self._left.pop(0) if self._left else SILENCE
-        first, self._next = self._next, self._next + count
-        return {WHERE: [fetched(offset) for offset in range(first, first + count)]} if count else {}
+        first = max(self._next, self.begin)
+        self._next = first + count
+        records = [fetched(offset) for offset in range(first, first + count)]
+        return {WHERE: Part(records, first, first + count, [])} if count else {}
 
 
 def fetched(offset: int) -> ConsumerRecord:
@@ -71,7 +75,14 @@ def consumer(monkeypatch: pytest.MonkeyPatch) -> type[ScriptedConsumer]:
     class Consumer(ScriptedConsumer):
         pass
 
-    monkeypatch.setattr(module, "AIOKafkaConsumer", Consumer)
+    def make(settings: KafkaSettings, fetch_max_bytes: int) -> Consumer:
+        return Consumer(
+            bootstrap_servers=settings.bootstrap_servers,
+            op_timeout_s=settings.op_timeout_s,
+            fetch_max_bytes=fetch_max_bytes,
+        )
+
+    monkeypatch.setattr(module, "make_consumer", make)
     return Consumer
 
 
@@ -97,18 +108,15 @@ async def test_a_client_of_its_own_fetches_little_ahead_and_commits_nothing(
     assert await offsets(None, 5) == [[0, 1], [2, 3, 4]]
     assert consumer.settings == {
         "bootstrap_servers": "a:1,b:2",
-        "enable_auto_commit": False,
-        "auto_offset_reset": "earliest",
-        "fetch_max_wait_ms": 100,
+        "op_timeout_s": 7.0,
         "fetch_max_bytes": 1_048_576,
-        "request_timeout_ms": 7000,
     }
     assert consumer.asked == [
         "start",
         ("assign", [WHERE]),
         ("seek_to_beginning", (WHERE,)),
-        ("getmany", WHERE, 500, 50),
-        ("getmany", WHERE, 500, 50),
+        ("parts", WHERE, 500, 50),
+        ("parts", WHERE, 500, 50),
         "stop",
     ]
 

@@ -18,7 +18,7 @@ from common.channels import SENSOR_NAMES, SETTING_NAMES
 from common.cmapss import EngineSeries
 from common.records import Alert, IncomingReading, ScoreRecord, Verdict
 from detector.core.conclusion import conclude
-from detector.core.pipeline import AssetRun, DecodedBatch, prepare
+from detector.core.pipeline import AssetRun, DecodedBatch, Plan, prepare
 from detector.core.policy import InputPolicy
 from models.alarm import AlarmPolicy
 from models.batch import score_engine
@@ -35,6 +35,8 @@ class Expected:
         repeats: How many messages are late, duplicate or rejected.
         alerts: In order, asset by asset.
         readings: How many messages there were, rejected ones included.
+        went_on: Runs that were opened by rule because a counter restarted or had jumped. They are
+            runs of their own, and not compared here.
     """
 
     scores: Mapping[AssetRun, Mapping[int, float]]
@@ -42,6 +44,7 @@ class Expected:
     repeats: Counter[Verdict]
     alerts: Sequence[Alert]
     readings: int
+    went_on: Sequence[str] = ()
 
 
 def expect(
@@ -59,17 +62,32 @@ def expect(
     outcome = conclude(plan, scorer.score(plan.windows), alarm, scorer)
     verdicts: dict[AssetRun, dict[int, ScoreRecord]] = {key: {} for key in batch.by_asset}
     repeats: Counter[Verdict] = Counter()
+    went_on = {run_id for _, run_id in outcome.opened}
     for verdict in [*outcome.verdicts, *batch.rejected]:
+        if verdict.run_id in went_on:
+            continue
         if verdict.status.is_repeat:
             repeats[verdict.status] += 1
         else:
             verdicts[verdict.asset_id, verdict.run_id][verdict.cycle] = verdict
+    repeats[Verdict.REJECTED] += sum(map(len, plan.misplaced.values()))
     scores = {
-        key: batch_scores(scorer, [item.reading for item in decoded], inputs.bridge_cycles)
-        for key, decoded in batch.by_asset.items()
+        key: batch_scores(scorer, _readings_of_run(plan, key), inputs.bridge_cycles)
+        for key in batch.by_asset
     }
     readings = sum(map(len, batch.by_asset.values())) + len(batch.rejected)
-    return Expected(scores, verdicts, repeats, outcome.alerts, readings)
+    alerts = [alert for alert in outcome.alerts if alert.run_id not in went_on]
+    return Expected(scores, verdicts, repeats, alerts, readings, sorted(went_on))
+
+
+def _readings_of_run(plan: Plan, key: AssetRun) -> list[IncomingReading]:
+    """Return the readings that belong to the run as its source names it."""
+    asset = plan.assets[key]
+    return [
+        item.reading
+        for item, opened in zip(asset.decoded, asset.assembled.opened, strict=True)
+        if opened is None
+    ]
 
 
 def batch_scores(

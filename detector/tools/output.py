@@ -45,6 +45,11 @@ def parity_notes(report: ParityReport) -> list[str]:
             f"The store holds verdicts of {', '.join(report.other_models)}, not of {report.model}, "
             "which is compared here; name the right one with --artifact."
         )
+    if report.went_on:
+        notes.append(
+            f"Counters restarted or had jumped, and runs went on as {', '.join(report.went_on[:3])}"
+            f"{' …' if report.went_on[3:] else ''}: these are not compared."
+        )
     return notes
 
 

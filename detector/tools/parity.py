@@ -69,6 +69,7 @@ class ParityReport:
         repeats: Late, duplicate and rejected messages, ``(live, expected)`` by verdict, where any.
         doubled: Cycles of which the store holds two verdicts.
         alerts: The alert diff; none if alerts were not compared.
+        went_on: Runs opened by rule where a counter restarted or had jumped: not compared.
     """
 
     run_id: str
@@ -87,6 +88,7 @@ class ParityReport:
     repeats: Mapping[str, tuple[int, int]]
     doubled: int
     alerts: AlertDiff | None
+    went_on: tuple[str, ...] = ()
 
     @property
     def other_models(self) -> tuple[str, ...]:
@@ -199,6 +201,7 @@ def _compare(
     comparison = Comparison(tolerance)
     repeats: Counter[Verdict] = Counter()
     derived: list[Alert] = []
+    went_on: list[str] = []
     readings, unseen = 0, set(live.assets)
     for done, batch in enumerate(recording.batches(scorer, inputs), start=1):
         expected = expect(batch, scorer, alarm, inputs)
@@ -209,6 +212,7 @@ def _compare(
                 asset_id, live.assets.get(asset_id, {}), expected.verdicts[key], batch_scores
             )
         repeats.update(expected.repeats)
+        went_on += expected.went_on
         derived += expected.alerts
         readings += expected.readings
         progress("the batch path", done, len(recording))
@@ -237,6 +241,7 @@ def _compare(
         alerts=None
         if sources.alerts is None
         else compare_alerts(sources.alerts, derived, tolerance),
+        went_on=tuple(went_on),
     )
 
 

@@ -190,8 +190,8 @@ async def api(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[R
         async def opened(given: Settings, inner: AsyncExitStack) -> Adapters:
             adapters = await fakes.opened(given, inner)
             return Adapters(
-                scores, history, adapters.feed, adapters.detector, adapters.group, records, adapters.launcher,
-                adapters.clock,
+                scores, history, adapters.feed, adapters.detector, adapters.group, records,
+                adapters.launcher, adapters.clock,
             )  # fmt: skip
 
         app = create_app(Settings(), opened)

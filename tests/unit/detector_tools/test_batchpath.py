@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +12,7 @@ from common.records import SensorReading, Verdict
 from detector.core.pipeline import decode_batch
 from detector.tools.batchpath import batch_scores, expect
 from models.alarm import AlarmPolicy
-from tests.support.builders import INPUTS, MeanScorer, reading, records
+from tests.support.builders import INPUTS, START, MeanScorer, reading, records
 
 POLICY = AlarmPolicy(on_delay_cycles=2, off_delay_cycles=2, deadband=0.05)
 
@@ -62,3 +63,29 @@ def test_a_gap_cuts_the_record_in_two() -> None:
 
 def test_nothing_gives_nothing() -> None:
     assert batch_scores(MeanScorer(), [], 0) == {}
+
+
+@given(streams, st.sampled_from([0, 2, 3]))
+def test_runs_that_are_opened_by_rule_are_left_to_themselves(
+    rows: list[tuple[int, float, float]], follow_after: int
+) -> None:
+    stream = [
+        reading(cycle, value, altitude=altitude).model_copy(
+            update={"ts": START + timedelta(seconds=second)}
+        )
+        for second, (cycle, value, altitude) in enumerate(sorted(rows) + sorted(rows))
+    ]
+    inputs = replace(INPUTS, bridge_cycles=40, follow_after=follow_after)
+
+    batch = decode_batch(records(stream), MeanScorer(), inputs)
+
+    expected = expect(batch, MeanScorer(), POLICY, inputs)
+
+    for key, verdicts in expected.verdicts.items():
+        scored = {c: row.score for c, row in verdicts.items() if row.status is Verdict.SCORED}
+        assert scored == expected.scores[key]
+    rising = len({cycle for cycle, _, _ in rows})
+    if 0 < follow_after < rising:
+        assert expected.went_on
+    if not follow_after:
+        assert not expected.went_on

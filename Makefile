@@ -10,7 +10,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .NOTPARALLEL:
-.PHONY: help setup demo up test faults soak parity check fmt fmt-check lint type arch docs-check train
+.PHONY: help setup demo up test faults hostile mutants soak parity check fmt fmt-check lint type arch docs-check train
 
 # onnxruntime would send usage data to its maker
 export ORT_DISABLE_TELEMETRY := 1
@@ -40,6 +40,12 @@ test: $(TEST_READY) ## Run all tests, on a real broker and a real Valkey.
 
 faults: $(TEST_READY) ## Kill and starve the workers, the long way: every named point, many times.
 	@SURGELINE_TEST_FAULTS=full $(BIN)/python -m pytest tests/faults $(ARGS)
+
+hostile: $(TEST_READY) ## Five minutes of a healthy fleet among strangers who send anything at all.
+	@$(BIN)/python -m bench.hostile $(ARGS)
+
+mutants: $(TEST_READY) ## Plant small defects in the core, and say which of them no test notices.
+	@$(BIN)/python -m bench.mutants $(ARGS)
 
 soak: $(TEST_READY) ## Half an hour of a steady fleet with a fault every half minute.
 	@$(BIN)/python -m bench.soak $(ARGS)

@@ -115,7 +115,7 @@ def test_a_value_of_the_wrong_size_is_told_with_the_right_one() -> None:
 
     with pytest.raises(ValueError, match=f"^an asset state has at least {len(empty)} bytes$"):
         unpack(empty[:-1], MODEL, 3)
-    with pytest.raises(ValueError, match="^a ring of 2 x 3 has 24 bytes, not 23$"):
+    with pytest.raises(ValueError, match=r"^a ring of 2 x 3 has 24 bytes, not 23$"):
         unpack(full[:-1], MODEL, 3)
 
 

@@ -27,7 +27,8 @@ class ScriptedConsumer:
 
     def __init__(self, **settings: object) -> None:
         type(self).settings = settings
-        type(self).asked = self.calls = []
+        self.calls: list[object] = []
+        type(self).asked = self.calls
         self._left = list(self.script)
         self._next = self.begin
 

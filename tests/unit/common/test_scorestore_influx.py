@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from influxdb_client.rest import ApiException
 
 from common.errors import BackendError, BackendRefusedError, BackendUnavailableError
 from common.records import Level, ScoreRecord, SourcePosition, Verdict
+<<<<<<< HEAD
 from common.scorestore.influx_errors import statement_error, status_error
 from common.scorestore.influx_lines import MAX_TIME_NS, repeat_lines, verdict_lines
 from common.scorestore.influx_queries import Series, literal, select_moment, select_page
@@ -26,6 +28,11 @@ from common.scorestore.influx_summaries import (
 )
 from common.scorestore.paging import Bounds, Position
 from common.scorestore.port import ScoreQuery
+=======
+from common.scorestore.influx_errors import influx_errors, statement_error, status_error
+from common.scorestore.influx_lines import repeat_lines, verdict_lines
+from common.scorestore.influx_queries import literal
+>>>>>>> w-tests
 
 ROW = ScoreRecord(
     asset_id="engine-1",
@@ -247,6 +254,7 @@ def test_a_statement_s_error_tells_whether_to_try_again(
     assert type(statement_error("http://influx:8086", message)) is kind
 
 
+<<<<<<< HEAD
 def test_assets_are_listed_from_both_measurements() -> None:
     assert select_names(None, None) == (
         'SHOW TAG VALUES FROM "score", "repeat" WITH KEY = "asset_id"'
@@ -312,3 +320,37 @@ def test_every_time_in_a_statement_is_one_that_influxdb_can_tell(
     for statement in (select_page(query, bounds, 10), select_moment(query, bounds, after_us)):
         for text in re.findall(r"time (?:>=|<) (-?\d+)", statement):
             assert abs(int(text)) <= MAX_TIME_NS
+=======
+@pytest.mark.parametrize(
+    ("published_ts_ms", "offset", "kept"),
+    [
+        pytest.param(9_223_372_036_854, 775_806, True, id="the last"),
+        pytest.param(9_223_372_036_854, 775_807, False, id="one later"),
+        pytest.param(-9_223_372_036_855, 224_194, True, id="the first"),
+        pytest.param(-9_223_372_036_855, 224_193, False, id="one earlier"),
+    ],
+)
+def test_a_time_is_kept_as_far_as_influxdb_can(
+    published_ts_ms: int, offset: int, kept: bool
+) -> None:
+    late = replace(
+        ROW,
+        status=Verdict.LATE,
+        source=SourcePosition("t", 0, offset),
+        published_ts_ms=published_ts_ms,
+    )
+
+    if kept:
+        assert repeat_lines([late])[0].endswith(f" {published_ts_ms * 1_000_000 + offset}")
+        return
+    with pytest.raises(BackendRefusedError, match="outside what InfluxDB can keep"):
+        repeat_lines([late])
+
+
+def test_a_failed_handshake_may_pass() -> None:
+    with (
+        pytest.raises(BackendUnavailableError, match="answered 0: TLS handshake failed"),
+        influx_errors("http://box"),
+    ):
+        raise ApiException(status=None, reason="TLS handshake failed")
+>>>>>>> w-tests

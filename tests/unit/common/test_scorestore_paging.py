@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from datetime import datetime
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from common.scorestore.paging import (
     MAX_TS_US,
     MIN_TS_US,
     Position,
+    check_query,
     decode_cursor,
     encode_cursor,
     epoch_us,
@@ -132,6 +134,21 @@ def test_times_survive_to_the_microsecond(moment: object) -> None:
     except OverflowError:
         return
     assert from_epoch_us(epoch_us(moment)) == in_utc
+
+
+@pytest.mark.parametrize("name", ["since", "until"])
+def test_a_time_without_a_zone_is_refused_by_name(name: str) -> None:
+    naive = datetime(2026, 1, 1)  # noqa: DTZ001 - the point of the test
+
+    with pytest.raises(ValueError, match=f"^{name} is 2026-01-01 00:00:00, without a timezone"):
+        check_query(ScoreQuery(since=naive) if name == "since" else ScoreQuery(until=naive))
+
+
+@pytest.mark.parametrize("limit", [0, 10_001])
+def test_a_limit_out_of_bounds_is_refused_with_the_bounds(limit: int) -> None:
+    assert check_query(ScoreQuery(limit=1)) == check_query(ScoreQuery(limit=10_000))
+    with pytest.raises(ValueError, match=f"^limit is {limit}; expected 1 to 10000"):
+        check_query(ScoreQuery(limit=limit))
 
 
 def test_a_query_is_about_everything_and_its_page_holds_a_thousand_rows() -> None:

@@ -59,6 +59,28 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "scores.db"
 
 
+def test_a_file_is_made_with_its_folders_and_opened_for_safety(tmp_path: Path) -> None:
+    file = tmp_path / "plant" / "line 1" / "scores.db"
+
+    with closing(open_connection(file, 5.0)) as connection:
+        found = {
+            name: connection.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in (
+                "journal_mode", "synchronous", "cache_size", "journal_size_limit",
+                "application_id", "user_version",
+            )
+        }  # fmt: skip
+
+    assert found == {
+        "journal_mode": "wal",
+        "synchronous": 2,  # FULL
+        "cache_size": -32_000,
+        "journal_size_limit": 67_108_864,
+        "application_id": 0x5352474C,
+        "user_version": 1,
+    }
+
+
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
     """A folder that an ordinary user can reach; pytest's own are root's alone."""

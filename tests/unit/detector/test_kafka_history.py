@@ -142,6 +142,7 @@ async def test_what_retention_has_eaten_is_left_out(consumer: type[ScriptedConsu
     [
         pytest.param(7.0, 14, id="seven seconds of half a second each"),
         pytest.param(0.5, 4, id="four at least"),
+        pytest.param(500.0, 1000, id="eight minutes"),
     ],
 )
 async def test_silence_is_borne_for_as_long_as_a_request_may_take(

@@ -37,6 +37,7 @@ def test_windows_of_one_row_and_no_windows_say_nothing() -> None:
     [
         ([], ""),
         (["T24"], "T24 has not moved for 30 readings: stuck?"),
+        (["T24", "T30"], "T24 and T30 have not moved for 30 readings: stuck?"),
         (["T24", "T30", "T50"], "T24, T30 and T50 have not moved for 30 readings: stuck?"),
         (list("abcde"), "a, b, c and 2 more have not moved for 30 readings: stuck?"),
     ],

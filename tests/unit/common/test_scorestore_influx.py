@@ -14,8 +14,7 @@ from influxdb_client.rest import ApiException
 
 from common.errors import BackendError, BackendRefusedError, BackendUnavailableError
 from common.records import Level, ScoreRecord, SourcePosition, Verdict
-<<<<<<< HEAD
-from common.scorestore.influx_errors import statement_error, status_error
+from common.scorestore.influx_errors import influx_errors, statement_error, status_error
 from common.scorestore.influx_lines import MAX_TIME_NS, repeat_lines, verdict_lines
 from common.scorestore.influx_queries import Series, literal, select_moment, select_page
 from common.scorestore.influx_summaries import (
@@ -28,11 +27,6 @@ from common.scorestore.influx_summaries import (
 )
 from common.scorestore.paging import Bounds, Position
 from common.scorestore.port import ScoreQuery
-=======
-from common.scorestore.influx_errors import influx_errors, statement_error, status_error
-from common.scorestore.influx_lines import repeat_lines, verdict_lines
-from common.scorestore.influx_queries import literal
->>>>>>> w-tests
 
 ROW = ScoreRecord(
     asset_id="engine-1",
@@ -254,7 +248,6 @@ def test_a_statement_s_error_tells_whether_to_try_again(
     assert type(statement_error("http://influx:8086", message)) is kind
 
 
-<<<<<<< HEAD
 def test_assets_are_listed_from_both_measurements() -> None:
     assert select_names(None, None) == (
         'SHOW TAG VALUES FROM "score", "repeat" WITH KEY = "asset_id"'
@@ -320,7 +313,8 @@ def test_every_time_in_a_statement_is_one_that_influxdb_can_tell(
     for statement in (select_page(query, bounds, 10), select_moment(query, bounds, after_us)):
         for text in re.findall(r"time (?:>=|<) (-?\d+)", statement):
             assert abs(int(text)) <= MAX_TIME_NS
-=======
+
+
 @pytest.mark.parametrize(
     ("published_ts_ms", "offset", "kept"),
     [
@@ -353,4 +347,3 @@ def test_a_failed_handshake_may_pass() -> None:
         influx_errors("http://box"),
     ):
         raise ApiException(status=None, reason="TLS handshake failed")
->>>>>>> w-tests

@@ -70,7 +70,8 @@ def expect(
             repeats[verdict.status] += 1
         else:
             verdicts[verdict.asset_id, verdict.run_id][verdict.cycle] = verdict
-    repeats[Verdict.REJECTED] += sum(map(len, plan.misplaced.values()))
+    if misplaced := sum(map(len, plan.misplaced.values())):
+        repeats[Verdict.REJECTED] += misplaced
     scores = {
         key: batch_scores(scorer, _readings_of_run(plan, key), inputs.bridge_cycles)
         for key in batch.by_asset

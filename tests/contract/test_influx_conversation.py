@@ -384,7 +384,10 @@ async def test_a_summary_is_asked_in_one_request_and_read_from_nine_answers(
     async with influx.store() as store:
         found = await store.runs(asset_id="engine-1", run_id="run-1")
 
-    assert found == [
+    only_rejected, whole = found
+    assert (only_rejected.run_id, only_rejected.last_cycle) == ("run-2", None)
+    assert only_rejected.verdicts == {Verdict.REJECTED: 1}
+    assert [whole] == [
         RunSummary(
             asset_id="engine-1",
             run_id="run-1",
@@ -397,8 +400,8 @@ async def test_a_summary_is_asked_in_one_request_and_read_from_nine_answers(
             peak_score=4.0,
         )
     ]
-    assert isinstance(found[0].last_score, float)
-    assert isinstance(found[0].peak_score, float)
+    assert isinstance(whole.last_score, float)
+    assert isinstance(whole.peak_score, float)
     assert influx.heard[0].statements == [
         f'SELECT MIN("cycle") FROM "score" WHERE {OF_RUN}{GROUPED}',
         f'SELECT MAX("cycle") FROM "score" WHERE {OF_RUN}{GROUPED}',

@@ -105,8 +105,15 @@ async def test_sixty_readings_on_two_partitions_get_sixty_verdicts(
     assert len(letters) == 30
 
 
-@pytest.mark.parametrize("while_running", [True, False], ids=["worker runs", "no worker runs"])
-@pytest.mark.parametrize("count", [10, 25, 40])
+@pytest.mark.parametrize(
+    ("count", "while_running"),
+    [
+        pytest.param(10, True, id="shorter, a worker runs"),
+        pytest.param(40, True, id="longer, a worker runs"),
+        pytest.param(25, False, id="as long, no worker runs"),
+        pytest.param(40, False, id="longer, no worker runs"),
+    ],
+)
 async def test_a_topic_made_anew_loses_nothing_that_comes_after(
     bench: DetectorBench, count: int, while_running: bool
 ) -> None:

@@ -326,6 +326,7 @@ def main(
 ) -> None:
     """Plant defects, and see whether tests notice."""
     console = Console(highlight=False, soft_wrap=True, markup=False)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(3))  # so that the copies are removed
     chosen = subjects(files or [])
     results = []
     with tempfile.TemporaryDirectory(prefix="mutants-") as name:

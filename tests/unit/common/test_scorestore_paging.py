@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -126,8 +126,6 @@ def test_a_tampered_cursor_is_refused(text: str) -> None:
 
 @given(st.datetimes(timezones=st.timezones()))
 def test_times_survive_to_the_microsecond(moment: object) -> None:
-    from datetime import UTC, datetime
-
     assert isinstance(moment, datetime)
     try:
         in_utc = moment.astimezone(UTC)
@@ -163,3 +161,11 @@ def test_a_query_is_about_everything_and_its_page_holds_a_thousand_rows() -> Non
         cursor=None,
         newest_first=False,
     )
+
+
+def test_times_are_counted_from_1970_and_bounds_are_those_of_datetime_and_sqlite() -> None:
+    assert epoch_us(datetime(2026, 1, 1, tzinfo=UTC)) == 1_767_225_600_000_000
+    assert from_epoch_us(1_767_225_600_000_001) == datetime(2026, 1, 1, 0, 0, 0, 1, tzinfo=UTC)
+    assert epoch_us(datetime.min.replace(tzinfo=UTC)) == MIN_TS_US
+    assert epoch_us(datetime.max.replace(tzinfo=UTC)) == MAX_TS_US
+    assert MAX_CYCLE == 9_223_372_036_854_775_807

@@ -142,7 +142,8 @@ def test_no_draws_no_intervals(three: tuple[Comparison, Uncertainty]) -> None:
 
 
 def test_a_page_that_cannot_be_written_is_a_user_s_mistake(case: Case, tmp_path: Path) -> None:
-    target = tmp_path / "absent" / "report.html"
+    (tmp_path / "a-file").touch()
+    target = tmp_path / "a-file" / "report.html"
 
     with pytest.raises(UserError, match=r"report\.html cannot be written"):
         write_html(target, case.artifact, case.prepared, case.comparison, None, ["evaluate"])

@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
@@ -25,10 +26,13 @@ from hypothesis import strategies as st
 
 from common.errors import BackendError, BackendRefusedError, BackendUnavailableError
 from common.records import Level, ScoreRecord, SourcePosition, Verdict
+from common.scorestore import sqlite_schema
 from common.scorestore.factory import open_score_store
 from common.scorestore.memory import MemoryScoreStore
+from common.scorestore.paging import position_of
 from common.scorestore.port import ScoreQuery
 from common.scorestore.sqlite import SqliteScoreStore
+from common.scorestore.sqlite_reader import MAX_STREAMS
 from common.scorestore.sqlite_schema import open_connection
 from common.settings import ScoreStoreSettings
 
@@ -417,3 +421,88 @@ def test_summaries_and_pages_are_those_of_the_fake_whatever_is_rewritten(
 
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(compare(Path(folder) / "scores.db"))
+
+
+@pytest.mark.parametrize("by", ["run_id", "asset_id"])
+async def test_what_very_many_runs_share_is_read_apart_from_the_others(path: Path, by: str) -> None:
+    """More runs than are merged (``MAX_STREAMS``): one reader of all then filters."""
+    ids = [f"number-{number}" for number in range(MAX_STREAMS + 1)]
+    (row,) = rows(1)
+    wanted = [
+        replace(row, asset_id=one) if by == "run_id" else replace(row, run_id=one) for one in ids
+    ]
+    others = [replace(item, **{by: "other"}) for item in wanted]  # type: ignore[arg-type]  # an id
+
+    async with SqliteScoreStore(path, 5.0) as store:
+        await store.write([*others, *wanted])
+        query = ScoreQuery(run_id="run-1") if by == "run_id" else ScoreQuery(asset_id="engine-1")
+        page = await store.query(query)
+
+    assert page.records == sorted(wanted, key=position_of)
+
+
+class BusyConnection:
+    """Fails to switch to a write-ahead log as scripted, then says in which mode it is."""
+
+    def __init__(self, *failures: int, mode: str = "wal") -> None:
+        self.failures = list(failures)
+        self.mode = mode
+
+    def execute(self, statement: str) -> BusyConnection:
+        assert statement == "PRAGMA journal_mode = WAL"
+        if self.failures:
+            error = sqlite3.OperationalError("scripted")
+            error.sqlite_errorcode = self.failures.pop(0)
+            raise error
+        return self
+
+    def fetchone(self) -> tuple[str]:
+        return (self.mode,)
+
+
+def switched(connection: BusyConnection, timeout_s: float) -> list[float]:
+    """Switch, and return the waits between the tries."""
+    waits: list[float] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "sleep", waits.append)
+        sqlite_schema._enter_wal(connection, Path("scores.db"), timeout_s)  # type: ignore[arg-type]  # a stand-in
+    return waits
+
+
+def test_a_file_that_another_process_switches_just_now_is_tried_again() -> None:
+    busy = BusyConnection(sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY_RECOVERY)
+
+    assert switched(busy, 60.0) == [0.01, 0.01]
+
+
+@pytest.mark.parametrize(
+    ("failure", "timeout_s"),
+    [
+        pytest.param(sqlite3.SQLITE_BUSY, -1.0, id="busy for too long"),
+        pytest.param(sqlite3.SQLITE_IOERR, 60.0, id="another failure"),
+    ],
+)
+def test_a_file_that_cannot_be_switched_is_an_error(failure: int, timeout_s: float) -> None:
+    connection = BusyConnection(*[failure] * 3)
+
+    with pytest.raises(sqlite3.OperationalError, match="scripted"):
+        switched(connection, timeout_s)
+    assert len(connection.failures) == 2
+
+
+def test_a_place_without_a_write_ahead_log_is_refused() -> None:
+    with pytest.raises(BackendRefusedError, match="cannot keep a write-ahead log here"):
+        switched(BusyConnection(mode="delete"), 60.0)
+
+
+def test_tables_that_cannot_be_made_leave_no_trace_and_the_reason(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = "CREATE TABLE run (run_key INTEGER);\nCREATE nonsense;\n"
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite_schema, "SCHEMA", broken)
+        with pytest.raises(BackendRefusedError, match="nonsense"):
+            open_connection(path, 5.0)
+
+    with closing(open_connection(path, 5.0)) as connection:
+        assert connection.execute("SELECT count(*) FROM verdict").fetchone() == (0,)

@@ -125,6 +125,11 @@ def test_a_value_of_the_wrong_size_is_told_with_the_right_one() -> None:
         unpack(full[:-1], MODEL, 3)
 
 
+def test_before_the_first_record_no_partition_is_named() -> None:
+    assert Fence().pack() == bytes.fromhex("ffffffff" + 8 * "00")
+    assert Fence(3, 258).pack() == bytes.fromhex("00000003" + 6 * "00" + "0102")
+
+
 def test_a_record_before_the_fence_is_applied_only_in_its_own_partition() -> None:
     fence = Fence(partition=2, next_offset=10)
 

@@ -2,7 +2,7 @@
 #
 #   PYTHON=...    the interpreter to build .venv from (3.11 or newer; found by itself if left out)
 #   ARGS=...      further arguments for the command behind demo, up, test, train
-#   JOBS=2        how many test processes run side by side: most tests wait for servers
+#   JOBS=3        how many test processes run side by side: most tests wait for servers
 #   JSON=path     where `make demo` writes its report
 #   PIP_ARGS=...  further arguments for pip, such as an index with CPU-only torch
 
@@ -15,7 +15,7 @@ SHELL := /bin/bash
 # onnxruntime would send usage data to its maker
 export ORT_DISABLE_TELEMETRY := 1
 
-JOBS ?= 2
+JOBS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check $(PIP_ARGS)

@@ -61,7 +61,7 @@ async def test_of_two_workers_at_once_one_has_the_asset() -> None:
     assert await world.counts() == {"warming_up": 3, "scored": 2, "rejected": 5}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.data())
 async def test_whatever_dies_each_message_has_exactly_one_verdict(data: st.DataObject) -> None:
     """Sixty readings on two partitions, two workers, kills anywhere: sixty verdicts."""

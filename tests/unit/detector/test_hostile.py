@@ -95,7 +95,7 @@ class Raw:
 records = st.lists(st.tuples(stamps, keys, messages()), min_size=1, max_size=6)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(records, st.booleans())
 async def test_every_record_gets_a_verdict_or_a_dead_letter_that_can_be_written(
     drawn: list[tuple[int | None, bytes | None, bytes | None]], check_ranges: bool

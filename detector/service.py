@@ -235,8 +235,8 @@ class DetectorService:
     def _misplaced(self, plan: Plan, states: Mapping[AssetRun, AssetState]) -> Iterator[Refused]:
         for key, items in plan.misplaced.items():
             for item in items:
-                home = states[key].fence.partition
-                yield self._refused(item.record, wrong_partition(item, home))
+                partition, home = item.record.position.partition, states[key].fence.partition
+                yield self._refused(item.record, wrong_partition(key[0], partition, home))
 
     def _refused(self, record: SourceRecord, error: InvalidRecordError) -> Refused:
         verdicts = rejected_verdict(record, error, self._scorer.ref)

@@ -6,7 +6,7 @@ import base64
 import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from common.errors import InvalidRecordError, RejectReason
 from common.records import (
@@ -21,9 +21,6 @@ from common.records import (
 from detector.core.alerts import model_label
 from detector.core.decoding import identify
 from detector.core.source import FailedRecord, SourceRecord, UnreadableBatch
-
-if TYPE_CHECKING:
-    from detector.core.pipeline import Decoded
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_DETAIL_CHARS: Final = 500
@@ -89,13 +86,12 @@ def rejected_verdict(
     ]
 
 
-def wrong_partition(item: Decoded, home: int) -> InvalidRecordError:
+def wrong_partition(asset_id: str, partition: int, home: int) -> InvalidRecordError:
     """Return why a reading on another partition than its asset's own is set aside."""
     return InvalidRecordError(
         RejectReason.WRONG_PARTITION,
-        f"{item.reading.asset_id} comes on partition {item.record.position.partition}, and on "
-        f"{home} already: the order of its readings is lost. All its producers must use the same "
-        "partitioner.",
+        f"{asset_id} comes on partition {partition}, and on {home} already: the order of its "
+        "readings is lost. All its producers must use the same partitioner.",
     )
 
 

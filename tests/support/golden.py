@@ -41,9 +41,8 @@ from common.records import (
 from common.scorestore.influx_lines import repeat_lines, verdict_lines
 from common.scorestore.sqlite import SqliteScoreStore
 from detector.core.conclusion import Outcome, conclude
-from detector.core.decoding import decode
 from detector.core.letters import dead_letter, failure, unreadable_letter, wrong_partition
-from detector.core.pipeline import Decoded, DecodedBatch, decode_batch, prepare
+from detector.core.pipeline import DecodedBatch, decode_batch, prepare
 from detector.core.policy import InputPolicy
 from detector.core.source import FailedRecord, SourceRecord, UnreadableBatch
 from models.alarm import AlarmPolicy
@@ -214,7 +213,7 @@ def dead_letters() -> object:
     unstamped = SourceRecord(SourcePosition(TOPIC, 0, 0), 0, None, b"?")
     letters += decode_batch([unstamped], SCORER, INPUTS).dead_letters
     sound = record(reading(5).to_json(), 20)
-    misplaced = wrong_partition(Decoded(sound, decode(sound, SCORER.channels, INPUTS)), home=1)
+    misplaced = wrong_partition("engine-1", PARTITION, home=1)
     failed = failure(FailedRecord(sound, "ValueError: no such thing"))
     letters += [dead_letter(sound, error) for error in (misplaced, failed)]
     original = bytes(index % 253 for index in range(MAX_ORIGINAL_BYTES + 7))

@@ -24,7 +24,7 @@ FETCH_WAIT_MS: Final = 500
 FETCH_MAX_BYTES: Final = 256 * 1024
 
 ENOUGH_SILENCE: Final = 2
-"""Fetches without a record, by a broker that has told the high watermark: there is none to come."""
+"""Fetches without the record, by a broker that has told the high watermark: it does not come."""
 
 
 async def look_back(
@@ -87,12 +87,13 @@ class _Search:
         known = self._progress[number]
         if highwater is None:
             return
-        if highwater < known.next_offset or (records and self._is_another(known, records[0])):
-            self.gone.add(number)
-        elif not records:
+        is_short = highwater < known.next_offset
+        if is_short or not records:  # a new leader's high watermark may lag: looked at once more
             self._silence[number] += 1
             if self._silence[number] < ENOUGH_SILENCE:
                 return
+        if is_short or (records and self._is_another(known, records[0])):
+            self.gone.add(number)
         self.undecided.discard(number)
 
     @staticmethod

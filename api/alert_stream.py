@@ -1,9 +1,9 @@
 """The live part of the api: alerts from a given place onwards, each once, none missing.
 
 A stream reads nothing but the history, page after page, each page beyond the last sequence it has
-sent; when there is nothing more it waits for the bell. There is no second, live source whose seam
-with the history could drop or double an alert. Each stream goes at its reader's pace, and shares
-what it reads with those at the same place (``stream_pages.py``).
+sent; when there is nothing more it waits for the next change. There is no second, live source whose
+seam with the history could drop or double an alert. Each stream goes at its reader's pace, and
+shares what it reads with those at the same place (``stream_pages.py``).
 """
 
 from __future__ import annotations
@@ -60,18 +60,18 @@ async def starting_point(
 async def follow(
     pages: StreamPages, after: int, wanted: AlertFilter
 ) -> AsyncGenerator[StreamItem, None]:
-    """Yield the wanted alerts beyond sequence ``after``, in order, until the bell is closed."""
-    wakeup = pages.wakeup
-    while not wakeup.closed:
-        rings = wakeup.rings
-        page = await pages.read(wanted, after, rings)
+    """Yield the wanted alerts beyond sequence ``after``, in order, until the signal is closed."""
+    changed = pages.changed
+    while not changed.closed:
+        count = changed.count
+        page = await pages.read(wanted, after, count)
         for item in page.items:
             yield item
             after = item.sequence
         if page.is_full:
             continue
         after = max(after, page.head)
-        await wakeup.wait_beyond(rings, LOOK_AGAIN_S)
+        await changed.wait_beyond(count, LOOK_AGAIN_S)
 
 
 async def events(

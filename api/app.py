@@ -20,6 +20,7 @@ from api.adapters.process_replay_launcher import ProcessReplayLauncher
 from api.adapters.sql_alert_history import SqlAlertHistory
 from api.adapters.sql_database import open_database
 from api.adapters.sql_replay_records import SqlReplayRecords
+from api.change_signal import ChangeSignal
 from api.defects import Defects
 from api.gate import Gate, ours
 from api.heads import HeadAsGet
@@ -42,7 +43,6 @@ from api.routes import alerts, assets, scores, system
 from api.routes import replays as replay_routes
 from api.services import Services
 from api.stream_pages import StreamPages
-from api.wakeup import Wakeup
 from common.clock import Clock, SystemClock
 from common.scorestore.factory import open_score_store
 from common.scorestore.port import ScoreStore
@@ -133,7 +133,7 @@ async def _lifespan(
 ) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
         adapters = await open_them(settings, stack)
-        wakeup = Wakeup()
+        changed = ChangeSignal()
         replays = await stack.enter_async_context(
             Replays(
                 adapters.records,
@@ -147,8 +147,8 @@ async def _lifespan(
             scores=adapters.scores,
             history=adapters.history,
             replays=replays,
-            wakeup=wakeup,
-            pages=StreamPages(adapters.history, wakeup),
+            changed=changed,
+            pages=StreamPages(adapters.history, changed),
             metrics=metrics,
             checks={
                 "broker": Check(adapters.feed.ping, needed=True),
@@ -159,9 +159,9 @@ async def _lifespan(
             },
             clock=adapters.clock,
         )
-        projection = Projection(adapters.feed, adapters.history, wakeup, metrics, adapters.clock)
+        projection = Projection(adapters.feed, adapters.history, changed, metrics, adapters.clock)
         await stack.enter_async_context(_running(projection))
-        stack.callback(wakeup.close)
+        stack.callback(changed.close)
         yield
 
 

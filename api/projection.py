@@ -10,9 +10,9 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
 
+from api.change_signal import ChangeSignal
 from api.metrics import ApiMetrics
 from api.ports import AlertFeed, AlertHistory, FeedBatch
-from api.wakeup import Wakeup
 from common.clock import Clock
 from common.errors import BackendError
 from common.logs import get_logger
@@ -30,14 +30,14 @@ class Projection:
     Attributes:
         feed: Where alerts come from.
         history: Where they go.
-        wakeup: Rung after each batch.
+        changed: Told after each batch.
         metrics: Counts.
         clock: What waits between tries.
     """
 
     feed: AlertFeed
     history: AlertHistory
-    wakeup: Wakeup
+    changed: ChangeSignal
     metrics: ApiMetrics
     clock: Clock
     _stored: int = 0
@@ -70,7 +70,7 @@ class Projection:
                     self.metrics.alert_gaps.inc()
                 self.metrics.alerts_projected.inc(new)
                 self.metrics.alerts_repeated.inc(len(batch.alerts) - new)
-                self.wakeup.ring()
+                self.changed.notify()
 
     async def _store(self, batch: FeedBatch) -> int:
         return await retrying(

@@ -53,7 +53,7 @@ async def _serve(served: FastAPI, settings: Settings, listener: socket.socket) -
         timeout_graceful_shutdown=STOP_GRACE_S,
     )
     async with served.router.lifespan_context(served):
-        server = _Server(config, on_stop=served.state.services.wakeup.close)
+        server = _Server(config, on_stop=served.state.services.changed.close)
         await server.serve(sockets=[listener])
 
 

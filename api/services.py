@@ -8,12 +8,12 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from api.change_signal import ChangeSignal
 from api.metrics import ApiMetrics
 from api.ports import AlertHistory
 from api.readiness import Check
 from api.replays import Replays
 from api.stream_pages import StreamPages
-from api.wakeup import Wakeup
 from common.clock import Clock
 from common.scorestore.port import ScoreStore
 from common.settings import Settings
@@ -28,7 +28,7 @@ class Services:
         scores: Where verdicts are read.
         history: Where alerts are read.
         replays: Replays of this api.
-        wakeup: Rung when the history has grown.
+        changed: Told when the history has grown.
         pages: What streams read.
         metrics: Counts.
         checks: What ``/ready`` asks.
@@ -39,7 +39,7 @@ class Services:
     scores: ScoreStore
     history: AlertHistory
     replays: Replays
-    wakeup: Wakeup
+    changed: ChangeSignal
     pages: StreamPages
     metrics: ApiMetrics
     checks: Mapping[str, Check]

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from api.change_signal import ChangeSignal
 from api.ports import AlertFilter, AlertHistory
-from api.wakeup import Wakeup
 
 PAGE: Final = 50
 """Alerts read at a time: about 0.1 MB, all that a client that does not read can hold."""
@@ -65,23 +65,23 @@ class StreamPages:
     """Reads pages for all streams of one app.
 
     Attributes:
-        wakeup: Rung when the history has grown.
+        changed: Told when the history has grown.
     """
 
-    def __init__(self, history: AlertHistory, wakeup: Wakeup) -> None:
-        self.wakeup = wakeup
+    def __init__(self, history: AlertHistory, changed: ChangeSignal) -> None:
+        self.changed = changed
         self._history = history
         self._reading: dict[tuple[Place, int], asyncio.Task[StreamPage]] = {}
         self._full: OrderedDict[Place, StreamPage] = OrderedDict()
 
-    async def read(self, wanted: AlertFilter, after: int, rings: int) -> StreamPage:
+    async def read(self, wanted: AlertFilter, after: int, count: int) -> StreamPage:
         """Return the page beyond sequence ``after``.
 
         Args:
             wanted: Which alerts.
             after: The last sequence seen.
-            rings: How often the bell had rung when the caller last looked. Only a read that began
-                since is joined, so whatever such a read may have missed rings for the caller too.
+            count: How often the history had changed when the caller last looked. Only a read that
+                began since is joined: what such a read may have missed is told to the caller, too.
 
         Raises:
             BackendError: If the history cannot be read.
@@ -90,7 +90,7 @@ class StreamPages:
         if (known := self._full.get(place)) is not None:
             self._full.move_to_end(place)
             return known
-        key = (place, rings)
+        key = (place, count)
         task = self._reading.get(key)
         if task is None:
             task = self._reading[key] = asyncio.create_task(self._read(place))

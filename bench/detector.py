@@ -18,9 +18,9 @@ import numpy as np
 
 from bench.memory import resident_mb
 from bench.stage import stage
-from models.artifact import load_artifact
-from models.serving import open_scorer
-from producer.simulator import simulate
+from models.artifact.opening import open_scorer
+from models.artifact.store import load_artifact
+from producer.simulator.simulate import simulate
 from tests.support.detector import DetectorBench
 from tests.support.fleet_messages import fleet_messages
 
@@ -31,7 +31,7 @@ def model_alone_per_s(rows: int) -> float:
     """Return windows per second of the shipped model, one thread, large batches."""
     scorer = open_scorer(load_artifact("fd001"))
     windows = np.random.default_rng(0).normal(
-        size=(min(rows, 20_000), scorer.window_length, len(scorer.channels))
+        size=(min(rows, 20_000), scorer.spec.window_length, len(scorer.spec.channels))
     )
     scorer.score(windows[:500].astype(np.float32))
     begin = time.perf_counter()

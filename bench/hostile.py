@@ -40,8 +40,8 @@ from common.scorestore.factory import open_score_store
 from common.settings import KafkaSettings, LogSettings, RedisSettings, load_settings
 from common.topics import StateKeys
 from deploy.local.programs import broker_command, free_port, valkey_command
-from detector.tools.parity import parity_report
-from producer.simulator import simulate
+from detector.tools.parity.report import parity_report
+from producer.simulator.simulate import simulate
 from tests.support.backends import server, wait_until
 from tests.support.detector import DetectorBench
 from tests.support.fleet_messages import asset_name, fleet_messages
@@ -132,7 +132,7 @@ class Siege:
     async def _verdicts(self, run_id: str) -> int:
         async with open_score_store(self.bench.scores) as store:
             counts = await store.verdict_counts(run_id)
-        return sum(count for status, count in counts.items() if not status.is_repeat)
+        return sum(count for status, count in counts.items() if not status.of_message)
 
     async def _feed(
         self, run_id: str, messages: list[tuple[bytes, bytes]], rate: int, until: float

@@ -22,7 +22,7 @@ from rich.console import Console
 from bench.stage import stage
 from common.cmapss import Dataset, load_dataset
 from common.settings import load_settings
-from detector.tools.parity import ParityReport, parity_report
+from detector.tools.parity.report import ParityReport, parity_report
 from tests.support.fleet_messages import fleet_messages
 
 RUN = "grid"

@@ -31,9 +31,9 @@ from detector.core.policy import InputPolicy
 from detector.core.state import AssetState, model_digest
 from detector.recovery import StateRebuilder
 from models.alarm import AlarmPolicy
-from models.artifact import load_artifact
-from models.serving import open_scorer
-from producer.simulator import simulate
+from models.artifact.opening import open_scorer
+from models.artifact.store import load_artifact
+from producer.simulator.simulate import simulate
 from tests.support.detector import DetectorBench
 from tests.support.fleet_messages import fleet_messages
 
@@ -88,8 +88,8 @@ class Subject:
         """Rebuild into an empty store."""
         async with Redis.from_url(self._redis.url.get_secret_value()) as redis:
             await redis.flushall()
-        digest = model_digest(self._scorer.ref.sha256)
-        async with RedisStateStore(self._redis, digest, len(self._scorer.channels)) as states:
+        digest = model_digest(self._scorer.spec.ref.sha256)
+        async with RedisStateStore(self._redis, digest, len(self._scorer.spec.channels)) as states:
             rebuilder = StateRebuilder(
                 self._scorer, states, self._history, self._alarm, self._inputs
             )
@@ -104,7 +104,7 @@ class Subject:
                 batch = decode_batch(records, self._scorer, self._inputs)
                 plan = prepare(batch, states, self._scorer, self._inputs)
                 scores = await asyncio.to_thread(self._scorer.score, plan.windows)
-                outcome = conclude(plan, scores, self._alarm, self._scorer)
+                outcome = conclude(plan, scores, self._alarm, self._scorer.spec)
                 states.update((key, item.state) for key, item in outcome.states.items())
 
 

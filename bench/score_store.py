@@ -24,7 +24,7 @@ from influxdb_client import Point
 from common.channels import SENSOR_NAMES
 from common.records import Level, ScoreRecord, Verdict
 from common.scorestore.factory import open_score_store
-from common.scorestore.influx_lines import verdict_lines
+from common.scorestore.influx.lines import verdict_lines
 from common.scorestore.port import ScoreQuery, ScoreStore
 from common.settings import ScoreStoreSettings
 from tests.support.influx import influx_server

@@ -35,8 +35,8 @@ from bench.soak_faults import FAULTS, PATIENT, Target
 from common.kafka import ensure_topics, started
 from common.settings import KafkaSettings, RedisSettings, load_settings
 from deploy.local.programs import broker_command, free_port
-from detector.tools.parity import parity_report
-from producer.simulator import simulate
+from detector.tools.parity.report import parity_report
+from producer.simulator.simulate import simulate
 from tests.support.backends import server, wait_until
 from tests.support.detector import DetectorBench
 from tests.support.fleet_messages import fleet_messages

@@ -150,7 +150,7 @@ class Verdict(StrEnum):
     REJECTED = "rejected"
 
     @property
-    def is_repeat(self) -> bool:
+    def of_message(self) -> bool:
         """Whether the verdict is on a message and not on a cycle.
 
         The message repeats a cycle (late, duplicate) or could not be used (rejected; a usable one

@@ -198,7 +198,7 @@ class DetectorSettings(Group):
 
     artifact: str = Field(
         "fd001",
-        description="Name of a shipped artifact (models/artifacts), a folder, or "
+        description="Name of a shipped artifact (models/artifact/shipped), a folder, or "
         "`models:/surgeline@production` (docs/tracking.md).",
     )
     group_id: str = Field(

@@ -27,27 +27,45 @@ COMMANDS: Final = (
     CommandEntry("alerts", "api.cli:alerts", "List alerts, or follow them.", ASK, True),
     CommandEntry("scores", "api.cli:scores", "List scores.", ASK, True),
     CommandEntry(
-        "parity", "detector.tools.cli:parity", "Prove that live equals batch.", PROVE, True
+        "parity",
+        "detector.tools.parity.command:parity",
+        "Prove that live equals batch.",
+        PROVE,
+        True,
     ),
     CommandEntry(
-        "whatif", "detector.tools.cli:whatif", "Replay under another rule or model.", PROVE, True
+        "whatif",
+        "detector.tools.whatif.command:whatif",
+        "Replay under another rule or model.",
+        PROVE,
+        True,
     ),
     CommandEntry(
         "deadletter",
-        "detector.tools.cli:deadletter_app",
+        "detector.tools.deadletter.command:deadletter_app",
         "List, show and retry unusable messages.",
         PROVE,
         True,
     ),
-    CommandEntry("train", "models.cli:train", "Train a model and write its artifact.", LEARN),
+    CommandEntry("train", "models.cli.train:train", "Train a model and write its artifact.", LEARN),
     CommandEntry(
-        "evaluate", "models.cli:evaluate", "Measure a model on engines it never saw.", LEARN
+        "evaluate",
+        "models.cli.evaluate:evaluate",
+        "Measure a model on engines it never saw.",
+        LEARN,
     ),
-    CommandEntry("calibrate", "models.cli:calibrate", "Choose a model's thresholds anew.", LEARN),
-    CommandEntry("export", "models.cli:export", "Write a model's network, also in int8.", LEARN),
-    CommandEntry("card", "models.cli:card", "Write a model's card.", LEARN),
     CommandEntry(
-        "promote", "models.cli:promote", "Put a model into production, if it is no worse.", LEARN
+        "calibrate", "models.cli.artifacts:calibrate", "Choose a model's thresholds anew.", LEARN
+    ),
+    CommandEntry(
+        "export", "models.cli.artifacts:export", "Write a model's network, also in int8.", LEARN
+    ),
+    CommandEntry("card", "models.cli.artifacts:card", "Write a model's card.", LEARN),
+    CommandEntry(
+        "promote",
+        "models.cli.promotion:promote",
+        "Put a model into production, if it is no worse.",
+        LEARN,
     ),
     CommandEntry("data", "producer.cli:data_app", "Fetch and check the C-MAPSS files.", DATA),
     CommandEntry("simulate", "producer.cli:simulate", "Write simulated engines as files.", DATA),

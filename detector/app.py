@@ -29,14 +29,15 @@ from detector.adapters.redis_state_store import RedisStateStore
 from detector.core.policy import InputPolicy
 from detector.core.state import model_digest
 from detector.ending import Ending
+from detector.failpoints import KillAt, Point, PointListener, ignore_points
 from detector.health import Health
 from detector.heap import keep_heap_small
 from detector.metrics import DetectorMetrics
-from detector.protocol import KillAt, Point, PointListener, ignore_points
 from detector.service import DetectorPolicy, DetectorPorts, DetectorService
 from models.alarm import AlarmPolicy
-from models.artifact import load_artifact
-from models.serving import open_scorer
+from models.artifact.opening import open_scorer
+from models.artifact.store import load_artifact
+from models.tracking.resolve import registry_folder
 
 CANCEL_EVERY_S: Final = 0.1
 
@@ -167,14 +168,15 @@ class Worker:
 
     async def _open_service(self, stack: AsyncExitStack) -> DetectorService:
         settings, detector = self._settings, self._settings.detector
-        scorer = open_scorer(load_artifact(detector.artifact), threads=detector.inference_threads)
-        digest = model_digest(scorer.ref.sha256)
+        artifact = load_artifact(detector.artifact, registry_folder)
+        scorer = open_scorer(artifact, threads=detector.inference_threads)
+        digest = model_digest(scorer.spec.ref.sha256)
         metrics = DetectorMetrics()
         enter = stack.enter_async_context
         await enter(HttpStatus(detector.http_host, detector.http_port, metrics, self._health))
         await ensure_topics(settings.kafka)
         ports = DetectorPorts(
-            states=await enter(RedisStateStore(settings.redis, digest, len(scorer.channels))),
+            states=await enter(RedisStateStore(settings.redis, digest, len(scorer.spec.channels))),
             scores=await enter(open_score_store(settings.scores)),
             publisher=await enter(KafkaPublisher(settings.kafka, self._publishing)),
             history=KafkaHistory(settings.kafka, detector.max_batch_rows),

@@ -22,10 +22,10 @@ from detector.core.pipeline import AssetRun, NextState
 from detector.core.policy import InputPolicy
 from detector.core.progress import NextProgress, Progress
 from detector.core.state import AssetState, Fence, fresh_state, model_digest
+from detector.failpoints import Point, PointListener, ignore_points
 from detector.ports import StateStore, TopicHistory
-from detector.protocol import Point, PointListener, ignore_points
 from models.alarm import AlarmPolicy
-from models.serving import WindowScorer
+from models.scoring.scorer import WindowScorer
 
 logger = get_logger(__name__)
 
@@ -108,7 +108,8 @@ class StateRebuilder:
         """
         end = progress.next_offset
         home = Fence(partition, end, progress.life)
-        fresh = fresh_state(model_digest(self._scorer.ref.sha256), len(self._scorer.channels), home)
+        spec = self._scorer.spec
+        fresh = fresh_state(model_digest(spec.ref.sha256), len(spec.channels), home)
         states = dict.fromkeys(fences, fresh)
         known: dict[AssetRun, AssetState] = {}
         async with aclosing(self._parts(partition, None, end)) as parts:

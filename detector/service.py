@@ -37,16 +37,16 @@ from detector.core.policy import InputPolicy
 from detector.core.progress import NextProgress, next_progress
 from detector.core.source import SourceBatch, SourceRecord
 from detector.core.state import AssetState, model_digest
+from detector.failpoints import Point, PointListener, ignore_points
 from detector.health import Health
 from detector.metrics import DetectorMetrics
 from detector.ports import OutputPublisher, StateStore, TopicHistory
-from detector.protocol import Point, PointListener, ignore_points
 from detector.quarantine import Quarantine
 from detector.recovery import StateRebuilder
 from detector.slices import slices
 from detector.stored import StateKeeper
 from models.alarm import AlarmPolicy
-from models.serving import WindowScorer
+from models.scoring.scorer import WindowScorer
 
 T = TypeVar("T")
 logger = get_logger(__name__)
@@ -115,11 +115,11 @@ class DetectorService:
         self._metrics = metrics
         self._health = health
         self._at = at
-        self._rules = rules_digest(scorer, policy.alarm, policy.input)
+        self._rules = rules_digest(scorer.spec, policy.alarm, policy.input)
         self._moves = Moves(policy.input.follow_after)
         self._keeper = StateKeeper(
-            model_digest(scorer.ref.sha256),
-            len(scorer.channels),
+            model_digest(scorer.spec.ref.sha256),
+            len(scorer.spec.channels),
             ports.states,
             ports.history,
             StateRebuilder(scorer, ports.states, ports.history, policy.alarm, policy.input, at),
@@ -183,7 +183,7 @@ class DetectorService:
             scores = await asyncio.to_thread(self._scorer.score, plan.windows)
         self._at(Point.SCORED)
         with self._timed("conclude"):
-            outcome = conclude(plan, scores, self._policy.alarm, self._scorer, told)
+            outcome = conclude(plan, scores, self._policy.alarm, self._scorer.spec, told)
             refused = [*failed, *self._misplaced(plan, states)]
         self._at(Point.CONCLUDED)
         progress = next_progress(source, footing.stored.progress)
@@ -239,7 +239,7 @@ class DetectorService:
                 yield self._refused(item.record, wrong_partition(key[0], partition, home))
 
     def _refused(self, record: SourceRecord, error: InvalidRecordError) -> Refused:
-        verdicts = rejected_verdict(record, error, self._scorer.ref)
+        verdicts = rejected_verdict(record, error, self._scorer.spec.ref)
         return Refused(dead_letter(record, error), verdicts)
 
     def _intents(

@@ -20,9 +20,9 @@ from detector.core.pipeline import AssetRun, DecodedBatch
 from detector.core.progress import NextProgress, Progress, behind
 from detector.core.source import SourceBatch, Span
 from detector.core.state import AssetState
+from detector.failpoints import Point, PointListener
 from detector.metrics import DetectorMetrics
 from detector.ports import StateStore, Stored, TopicHistory, TopicLook
-from detector.protocol import Point, PointListener
 from detector.recovery import StateRebuilder
 
 logger = get_logger(__name__)

@@ -1,8 +1,8 @@
-"""The maths shared by training and serving: windows, normalisation, scores, thresholds, artifacts.
+"""Models: what a score is, how thresholds and alarms come about, how artifacts are made and kept.
 
-May import: ``common``, numpy, and onnxruntime for serving; scikit-learn only in ``evaluation``,
-``forest_training`` and ``recipe``; torch and onnx only in ``network``, ``patchtst``, ``training``,
-``export``, ``quantise`` and ``recipe`` (extra ``train``). Start here: ``scoring.py`` (what a score
-is), ``artifact.py`` (what ships), ``serving.py`` (what the detector calls), ``recipe.py`` (how an
-artifact is made). ``docs/models.md`` tells the whole story.
+One room each, and each may import only those after it: ``cli/`` (commands), ``tracking/`` (MLflow)
+and ``report/`` (figures with intervals, pages, cards), ``training/`` (torch), ``evaluation/``
+(scikit-learn), ``artifact/`` (onnxruntime), ``thresholding/`` and ``alarm.py``, ``scoring/`` (numpy
+alone). Start at ``scoring/scorer.py``, then ``artifact/manifest.py`` and ``training/build.py``.
+``docs/models.md`` tells the whole story.
 """

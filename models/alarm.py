@@ -18,7 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from common.records import Level, Transition
-from models.serving import Thresholds
+from models.scoring.scorer import Thresholds
 
 COUNT_LIMIT = 2**16 - 1
 """Rows are counted up to what their two bytes in the stored state hold; delays are far shorter."""

@@ -40,7 +40,7 @@ from producer.ports import AssetHistory
 from producer.progress import ReplayProgress, ReplayState
 from producer.replay import replay
 from producer.resume import remaining
-from producer.simulator import MAX_ENGINES, SIMULATED_NAME, simulate
+from producer.simulator.simulate import MAX_ENGINES, SIMULATED_NAME, simulate
 
 DEFAULT_FLEET: Final = 100
 """Simulated engines that ``all`` means: as many as FD001 has."""

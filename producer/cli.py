@@ -24,7 +24,7 @@ from common.cmapss_files import Split
 from common.errors import BackendError, SurgelineError
 from common.redaction import without_credentials
 from common.settings import LogSettings, load_settings
-from producer.data_cli import data_app
+from producer.data.command import data_app
 
 if TYPE_CHECKING:
     from producer.app import ReplayPlan, ReplayRequest, ReplayResult
@@ -125,7 +125,8 @@ def simulate(
 
     Example: `surgeline simulate --engines 20 --seed 0 --out data/simulated`
     """
-    from producer import simulator
+    from producer.simulator.simulate import simulate as simulated
+    from producer.simulator.simulate import write_dataset
 
     splits: dict[WrittenSplits, tuple[Split, ...]] = {
         WrittenSplits.TRAIN: ("train",),
@@ -133,8 +134,8 @@ def simulate(
         WrittenSplits.BOTH: ("train", "test"),
     }
     for wanted in splits[split]:
-        fleet = simulator.simulate(engines, seed, wanted)
-        for path in simulator.write_dataset(fleet, out):
+        fleet = simulated(engines, seed, wanted)
+        for path in write_dataset(fleet, out):
             output_console(soft_wrap=True).print(
                 f"{path}: {engines} simulated engines, seed {seed}", markup=False
             )

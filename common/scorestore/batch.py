@@ -57,7 +57,7 @@ def gather(records: Sequence[ScoreRecord]) -> Batch:
     batch = Batch({}, {})
     for record in records:
         _check_finite(record)
-        if record.status.is_repeat:
+        if record.status.of_message:
             batch.repeats[repeat_key(record)] = record
         else:
             run = batch.verdicts.setdefault((record.asset_id, record.run_id), {})

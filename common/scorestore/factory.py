@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from common.scorestore.port import ScoreStore
-from common.scorestore.sqlite import SqliteScoreStore
+from common.scorestore.sqlite.store import SqliteScoreStore
 from common.settings import ScoreStoreSettings
 
 
@@ -16,7 +16,7 @@ def open_score_store(settings: ScoreStoreSettings) -> ScoreStore:
             return SqliteScoreStore(settings.sqlite_path, settings.op_timeout_s)
         case "influx":
             # Here, because its client takes most of a second to import and many never need it.
-            from common.scorestore.influx import InfluxScoreStore
+            from common.scorestore.influx.store import InfluxScoreStore
 
             return InfluxScoreStore(settings)
         case unknown:

@@ -13,7 +13,7 @@ from rich.text import Text
 from common.atomic_file import write_report
 from common.records import ChannelShare
 from deploy.demo.findings import EngineFinding
-from detector.tools.parity import ParityReport
+from detector.tools.parity.report import ParityReport
 
 SIMULATED_NOTE = "SIMULATED engines: the figures below say nothing about C-MAPSS."
 

@@ -26,7 +26,7 @@ from deploy.local.health import NO_AUTHORITIES
 from deploy.local.programs import LOOPBACK
 from deploy.local.stack import StackPlan
 from deploy.local.supervisor import Supervisor
-from detector.tools.parity import ParityReport, parity_report
+from detector.tools.parity.report import ParityReport, parity_report
 
 AT_REST_TIMEOUT_S = 60.0
 POLL_S = 0.05

@@ -12,7 +12,7 @@ from common.cmapss_files import PUBLISHED, Split, file_name, find_file
 from common.errors import DatasetError
 from producer.arguments import format_engines, parse_engines, resolve_run_id
 from producer.fleet import Fleet
-from producer.simulator import simulate
+from producer.simulator.simulate import simulate
 
 SIMULATED_ENGINES: Final = 100
 SIMULATOR_SEED: Final = 1

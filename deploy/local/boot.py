@@ -13,7 +13,7 @@ from typing import Final
 
 from common.errors import StackError
 from deploy.local.logtail import last_lines
-from deploy.local.process import Child, ChildSpec, Guardian, describe_exit
+from deploy.local.process import Child, ChildSpec, OrphanReaper, describe_exit
 from deploy.local.restarts import CrashCount, RestartPolicy
 
 USER_ERROR_EXIT: Final = 2
@@ -67,7 +67,7 @@ class Boot:
 
     Args:
         stages: What to run, in order.
-        guardian: Told of each process group.
+        reaper: Told of each process group.
         orders: When to stop, and how.
         policy: How patient to be.
         say: Told what happens.
@@ -79,7 +79,7 @@ class Boot:
     def __init__(
         self,
         stages: Stages,
-        guardian: Guardian,
+        reaper: OrphanReaper,
         orders: Orders,
         policy: RestartPolicy,
         say: Say,
@@ -87,7 +87,7 @@ class Boot:
         room: Room = unlimited_room,
     ) -> None:
         self._stages = stages
-        self._guardian = guardian
+        self._reaper = reaper
         self._orders = orders
         self._policy = policy
         self._say = say
@@ -159,7 +159,7 @@ class Boot:
             wait_s = crashes.next_wait_s(ended.lived_s) if ended.worth_a_retry else None
             obstacle = self._room()
             if obstacle is None and wait_s is None:
-                self._finish(StackError(_obituary(spec, ended.why)))
+                self._finish(StackError(_how_it_ended(spec, ended.why)))
                 return
             if wait_s is None:
                 crashes, wait_s = CrashCount(self._policy), self._policy.max_s
@@ -170,7 +170,7 @@ class Boot:
     async def _live_once(self, spec: ChildSpec, ready: asyncio.Event) -> _Ended:
         """Run one child to its end, or to the deadline by which it should have been ready."""
         try:
-            child = await Child.start(spec, self._guardian)
+            child = await Child.start(spec, self._reaper)
         except OSError as exc:
             return _Ended(f"it cannot be started: {exc.strerror}", 0.0, worth_a_retry=True)
         if child.unlogged:
@@ -231,6 +231,6 @@ class _Ended:
     worth_a_retry: bool
 
 
-def _obituary(spec: ChildSpec, why: str) -> str:
+def _how_it_ended(spec: ChildSpec, why: str) -> str:
     said = "\n".join(f"  {line}" for line in last_lines(spec.log)) or "  (nothing)"
     return f"{spec.name} does not stay up ({why}). Its last lines, from {spec.log}:\n{said}"

@@ -2,7 +2,7 @@
 
 Started as a script with nothing but the standard library (about 15 ms): it sets the parent-death
 signal and becomes the program, so the program keeps this process id. Only Linux knows that signal;
-elsewhere ``guardian.py`` alone sees to it.
+elsewhere ``orphan_reaper.py`` alone sees to it.
 """
 
 from __future__ import annotations

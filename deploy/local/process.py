@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Self
 
 from common.atomic_file import PRIVATE
-from deploy.local import guardian, launch
+from deploy.local import launch, orphan_reaper
 from deploy.local.health import HealthCheck
 from deploy.local.statefile import PRIVATE_FOLDER
 
@@ -48,13 +48,13 @@ class ChildSpec:
     ready_within_s: float = 60.0
 
 
-class Guardian:
-    """Our side of ``guardian.py``: tells it which process groups must not outlive us."""
+class OrphanReaper:
+    """Our side of ``orphan_reaper.py``: tells it which process groups must not outlive us."""
 
     async def __aenter__(self) -> Self:
         """Start it."""
         self._process = await asyncio.create_subprocess_exec(
-            *BARE_PYTHON, guardian.__file__, stdin=subprocess.PIPE, start_new_session=True
+            *BARE_PYTHON, orphan_reaper.__file__, stdin=subprocess.PIPE, start_new_session=True
         )
         return self
 
@@ -92,17 +92,17 @@ class Child:
     """
 
     def __init__(
-        self, spec: ChildSpec, process: Process, guardian_: Guardian, unlogged: str | None = None
+        self, spec: ChildSpec, process: Process, reaper: OrphanReaper, unlogged: str | None = None
     ) -> None:
         self.spec = spec
         self.unlogged = unlogged
         self.pid = process.pid
         self._process = process
-        self._guardian = guardian_
+        self._reaper = reaper
         self._started = time.monotonic()
 
     @classmethod
-    async def start(cls, spec: ChildSpec, guardian_: Guardian) -> Self:
+    async def start(cls, spec: ChildSpec, reaper: OrphanReaper) -> Self:
         """Start ``spec``; on return it runs, which does not mean that it is ready.
 
         A log that cannot be opened is no reason not to: its output is then lost.
@@ -130,8 +130,8 @@ class Child:
             )
         finally:
             os.close(log)
-        guardian_.watch(process.pid)
-        return cls(spec, process, guardian_, unlogged)
+        reaper.watch(process.pid)
+        return cls(spec, process, reaper, unlogged)
 
     @property
     def lived_s(self) -> float:
@@ -154,7 +154,7 @@ class Child:
             hurried.cancel()
         self._signal(signal.SIGKILL)  # whatever is left of the group, its leader included
         await self._process.wait()
-        self._guardian.forget(self.pid)
+        self._reaper.forget(self.pid)
 
     def _signal(self, signum: signal.Signals) -> None:
         # macOS answers EPERM, not ESRCH, for a group of which only a zombie is left

@@ -1,7 +1,8 @@
 """Runs a plan of processes until it is stopped: boot after boot, nothing left behind.
 
 Start here to understand the local stack's behaviour; ``boot.py`` is one life of it, ``process.py``
-one process, ``restarts.py`` the patience, ``guardian.py`` what happens if we are killed ourselves.
+one process, ``restarts.py`` the patience, ``orphan_reaper.py`` what happens if we are
+killed ourselves.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Final
 
 from common.errors import StackError
 from deploy.local.boot import Boot, Orders, Room, Say, Stages, unlimited_room
-from deploy.local.process import Guardian
+from deploy.local.process import OrphanReaper
 from deploy.local.restarts import CrashCount, RestartPolicy
 
 LOST: Final = (
@@ -65,9 +66,9 @@ class Supervisor:
         """
         losses = CrashCount(self._policy)
         boot_number = 0
-        async with Guardian() as guardian:
+        async with OrphanReaper() as reaper:
             while True:
-                boot = self._boot(boot_number, guardian)
+                boot = self._boot(boot_number, reaper)
                 try:
                     loss = await boot.run()
                 finally:
@@ -79,10 +80,10 @@ class Supervisor:
                 self._say(loss.name, f"died ({loss.why}). {LOST}")
                 boot_number += 1
 
-    def _boot(self, number: int, guardian: Guardian) -> Boot:
+    def _boot(self, number: int, reaper: OrphanReaper) -> Boot:
         return Boot(
             self._plan(number),
-            guardian,
+            reaper,
             self._orders,
             self._policy,
             self._say,

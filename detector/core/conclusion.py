@@ -25,7 +25,7 @@ from detector.core.pipeline import AssetPlan, AssetRun, Decoded, NextState, Plan
 from detector.core.state import AssetState, Fence, Place
 from detector.core.stuck import stuck_channels, stuck_sentence
 from models.alarm import AlarmChange, AlarmPolicy, AlarmState, interrupt, level_of, step
-from models.serving import WindowScorer, WindowScores
+from models.scoring.scorer import ScorerSpec, WindowScores
 
 Told = tuple[AssetRun, Alert]
 """An alert, with the key of its asset's state: there the run is called as the source calls it."""
@@ -57,7 +57,7 @@ def conclude(
     plan: Plan,
     scores: WindowScores,
     policy: AlarmPolicy,
-    scorer: WindowScorer,
+    spec: ScorerSpec,
     told: Mapping[AssetRun, Sequence[Alert]] = NOTHING_TOLD,
 ) -> Outcome:
     """Step each asset's alarm through its scores and say what must be written.
@@ -66,7 +66,7 @@ def conclude(
         plan: What ``prepare`` returned.
         scores: The scores of its windows.
         policy: The alarm rule.
-        scorer: The model that gave the scores.
+        spec: Of the model that gave the scores.
         told: Alerts of these readings that were published under other rules. They stand: up to the
             last of them an asset's alarm goes as they say, and nothing else is said of it.
     """
@@ -77,7 +77,7 @@ def conclude(
         own = slice(first, first + len(asset.assembled.windows))
         part = WindowScores(scores.scores[own], scores.shares[own], scores.directions[own])
         state = _conclude_asset(
-            key, asset, part, stuck[own], policy, scorer, told.get(key, ()), outcome
+            key, asset, part, stuck[own], policy, spec, told.get(key, ()), outcome
         )
         outcome.states[key] = NextState(state, asset.before)
         first = own.stop
@@ -128,13 +128,13 @@ def _conclude_asset(
     scores: WindowScores,
     stuck: NDArray[np.bool_],
     policy: AlarmPolicy,
-    scorer: WindowScorer,
+    spec: ScorerSpec,
     told: Sequence[Alert],
     outcome: Outcome,
 ) -> AssetState:
     assembled, start = asset.assembled, asset.start
     watch = _watch(key, start, told)
-    label = model_label(scorer.ref)
+    label = model_label(spec.ref)
     any_stuck: list[bool] = np.any(stuck, axis=1).tolist()
     position = 0
     for item, verdict, detail, opened in zip(
@@ -146,26 +146,24 @@ def _conclude_asset(
         plain = _verdict(item, watch.run_id, verdict, detail, label)
         if verdict is not Verdict.SCORED:
             outcome.verdicts.append(plain)
-            if not verdict.is_repeat:
+            if not verdict.of_message:
                 watch.alarm = interrupt(watch.alarm)
             continue
         score, shares = float(scores.scores[position]), scores.shares[position]
         warning = ""
         if any_stuck[position]:
-            names = [scorer.channels[index] for index in np.flatnonzero(stuck[position])]
-            warning = stuck_sentence(names, scorer.window_length)
+            names = [spec.channels[index] for index in np.flatnonzero(stuck[position])]
+            warning = stuck_sentence(names, spec.window_length)
             plain = replace(plain, detail="; ".join(filter(None, [detail, warning])))
-        outcome.verdicts.append(_scored(plain, score, shares, scorer))
+        outcome.verdicts.append(_scored(plain, score, shares, spec))
         position += 1
         if watch.told:
             watch.follow_told(item.reading.cycle)
             continue
-        watch.alarm, change = step(
-            watch.alarm, item.reading.cycle, score, scorer.thresholds, policy
-        )
+        watch.alarm, change = step(watch.alarm, item.reading.cycle, score, spec.thresholds, policy)
         if change is not None:
-            channels = contributions(scorer.channels, shares, scores.directions[position - 1])
-            alert = _alert(item, watch, score, change, channels, scorer, warning)
+            channels = contributions(spec.channels, shares, scores.directions[position - 1])
+            alert = _alert(item, watch, score, change, channels, spec, warning)
             outcome.alerts.append(alert)
             outcome.told.setdefault(start.fence.partition, []).append((key, alert))
     last = asset.decoded[-1].record.position
@@ -186,19 +184,19 @@ def _alert(
     score: float,
     change: AlarmChange,
     channels: tuple[ChannelShare, ...],
-    scorer: WindowScorer,
+    spec: ScorerSpec,
     warning: str,
 ) -> Alert:
     """Return the alert of a transition. An alarm keeps the id it was raised under to its end."""
     if change.state is Transition.RAISED or not watch.alarm_id:
         watch.alarm_id = derive_alarm_id(
-            item.reading.asset_id, watch.run_id, change.onset_cycle, model_label(scorer.ref)
+            item.reading.asset_id, watch.run_id, change.onset_cycle, model_label(spec.ref)
         )
     alarm_id = watch.alarm_id
     if change.state is Transition.CLEARED:
         watch.alarm_id = ""
     return make_alert(
-        item.reading, watch.run_id, alarm_id, score, change, channels, scorer.ref, warning
+        item.reading, watch.run_id, alarm_id, score, change, channels, spec.ref, warning
     )
 
 
@@ -218,14 +216,14 @@ def _verdict(item: Decoded, run_id: str, verdict: Verdict, detail: str, model: s
 
 
 def _scored(
-    plain: ScoreRecord, score: float, shares: NDArray[np.float64], scorer: WindowScorer
+    plain: ScoreRecord, score: float, shares: NDArray[np.float64], spec: ScorerSpec
 ) -> ScoreRecord:
-    thresholds = scorer.thresholds
+    thresholds = spec.thresholds
     return replace(
         plain,
         score=score,
         warning_threshold=thresholds.warning,
         critical_threshold=thresholds.critical,
         level=level_of(score, thresholds),
-        shares=dict(zip(scorer.channels, shares.tolist(), strict=True)),
+        shares=dict(zip(spec.channels, shares.tolist(), strict=True)),
     )

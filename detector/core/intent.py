@@ -23,7 +23,7 @@ from detector.core.pipeline import AssetRun
 from detector.core.policy import InputPolicy
 from detector.core.progress import Progress
 from models.alarm import AlarmPolicy
-from models.serving import WindowScorer
+from models.scoring.scorer import ScorerSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +93,10 @@ def _heard(item: Sequence[str]) -> Told:
     return (asset_id, run_id), Alert.model_validate_json(text)
 
 
-def rules_digest(scorer: WindowScorer, alarm: AlarmPolicy, inputs: InputPolicy) -> str:
+def rules_digest(spec: ScorerSpec, alarm: AlarmPolicy, inputs: InputPolicy) -> str:
     """Return what tells two workers' rules apart."""
-    model: ModelRef = scorer.ref
-    parts = [model.model_dump(), asdict(scorer.thresholds), asdict(alarm), asdict(inputs)]
+    model: ModelRef = spec.ref
+    parts = [model.model_dump(), asdict(spec.thresholds), asdict(alarm), asdict(inputs)]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 

@@ -25,7 +25,7 @@ from detector.core.policy import InputPolicy
 from detector.core.source import SourceRecord
 from detector.core.state import AssetState, Fence, fresh_state, model_digest
 from models.alarm import AlarmPolicy, AlarmState, interrupt, is_quiet, step
-from models.serving import Thresholds, WindowScorer
+from models.scoring.scorer import Thresholds, WindowScorer
 
 SLICE_ROWS: Final = 256
 """Readings decoded at once: few enough to stay in the processor's cache, which halves the cost."""
@@ -145,9 +145,9 @@ class Restorer:
         }
 
     def _fresh(self, partition: int, life: int, part: Readings) -> AssetState:
-        digest = model_digest(self._scorer.ref.sha256)
+        digest = model_digest(self._scorer.spec.ref.sha256)
         home = Fence(partition, int(part.offsets[0]), life)
-        return fresh_state(digest, len(self._scorer.channels), home)
+        return fresh_state(digest, len(self._scorer.spec.channels), home)
 
     def _taken_through(
         self,
@@ -157,13 +157,13 @@ class Restorer:
         runs = {
             key: _Run(
                 states[key],
-                assemble(states[key], part, self._scorer.window_length, self._policy),
+                assemble(states[key], part, self._scorer.spec.window_length, self._policy),
                 part.cycles.tolist(),
             )
             for key, part in group.items()
         }
         self._find_alarms(list(runs.values()))
-        model = model_label(self._scorer.ref)
+        model = model_label(self._scorer.spec.ref)
         return {
             key: run.state(
                 key,
@@ -172,14 +172,14 @@ class Restorer:
                     int(group[key].offsets[-1]) + 1,
                     states[key].fence.life,
                 ),
-                run.alarm(self._scorer.thresholds, self._alarm),
+                run.alarm(self._scorer.spec.thresholds, self._alarm),
                 model,
             )
             for key, run in runs.items()
         }
 
     def _find_alarms(self, unsure: list[_Run]) -> None:
-        thresholds = self._scorer.thresholds
+        thresholds = self._scorer.spec.thresholds
         depth = max(self._alarm.off_delay_cycles, LEAST_DEPTH)
         while unsure:
             asked = [run.before(depth) for run in unsure]
@@ -284,7 +284,7 @@ def _backwards(
         if run != opened:
             found.append((None, False))
             opened = run
-        if not verdict.is_repeat:
+        if not verdict.of_message:
             found.append((cycle, verdict is Verdict.SCORED))
     return found[::-1]
 

@@ -28,7 +28,7 @@ from detector.core.letters import dead_letter, rejected_verdict
 from detector.core.policy import InputPolicy
 from detector.core.source import SourceRecord
 from detector.core.state import AssetState, Fence, fresh_state, model_digest
-from models.serving import WindowScorer
+from models.scoring.scorer import WindowScorer
 
 AssetRun = tuple[str, str]
 """(asset_id, run_id)."""
@@ -105,10 +105,10 @@ def decode_batch(
     rejected: list[ScoreRecord] = []
     for record in records:
         try:
-            reading = decode(record, scorer.channels, policy)
+            reading = decode(record, scorer.spec.channels, policy)
         except InvalidRecordError as exc:
             dead_letters.append(dead_letter(record, exc))
-            rejected.extend(rejected_verdict(record, exc, scorer.ref))
+            rejected.extend(rejected_verdict(record, exc, scorer.spec.ref))
         else:
             key = (reading.asset_id, reading.run_id)
             by_asset.setdefault(key, []).append(Decoded(record, reading))
@@ -130,8 +130,8 @@ def prepare(
         scorer: The model.
         policy: Which gaps a window may span, and when a new run is opened.
     """
-    digest = model_digest(scorer.ref.sha256)
-    n_channels = len(scorer.channels)
+    digest = model_digest(scorer.spec.ref.sha256)
+    n_channels = len(scorer.spec.channels)
     starts: dict[AssetRun, AssetState] = {}
     fresh: dict[AssetRun, Sequence[Decoded]] = {}
     misplaced: dict[AssetRun, Sequence[Decoded]] = {}
@@ -151,10 +151,10 @@ def prepare(
         end = begin + len(items)
         start = starts[key]
         before = start.fence if key in states else Fence()
-        assembled = assemble(start, readings[begin:end], scorer.window_length, policy)
+        assembled = assemble(start, readings[begin:end], scorer.spec.window_length, policy)
         assets[key] = AssetPlan(before, start, items, assembled)
         begin = end
-    empty = np.empty((0, scorer.window_length, n_channels), np.float32)
+    empty = np.empty((0, scorer.spec.window_length, n_channels), np.float32)
     windows = np.concatenate([empty, *(plan.assembled.windows for plan in assets.values())])
     return Plan(assets, windows, misplaced)
 
@@ -190,7 +190,7 @@ def as_readings(items: Sequence[Decoded], scorer: WindowScorer) -> Readings:
         scorer: The model.
     """
     settings = _columns([item.reading.settings for item in items], SETTING_NAMES)
-    sensors = _columns([item.reading.sensors for item in items], scorer.channels)
+    sensors = _columns([item.reading.sensors for item in items], scorer.spec.channels)
     normalised = scorer.normalise(settings, sensors)
     return Readings(
         np.array([item.record.position.offset for item in items], np.int64),

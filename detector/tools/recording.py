@@ -20,7 +20,7 @@ from detector.core.pipeline import Decoded, DecodedBatch, decode_batch
 from detector.core.policy import InputPolicy
 from detector.core.source import SourceRecord
 from detector.tools.topic import Progress, silent, topic_records
-from models.serving import WindowScorer
+from models.scoring.scorer import WindowScorer
 
 RUN_ID: Final = re.compile(rb'"run_id"\s*:\s*"([^"\\]{1,128})"')
 NEAREST: Final = 3

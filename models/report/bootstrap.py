@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.evaluation import Scored, lead_cycles
+from models.evaluation.measure import Scored, lead_cycles
 
 DEFAULT_RESAMPLES: Final = 1000
 LEVEL: Final = 0.95
@@ -246,7 +246,7 @@ def _at_threshold(
     caught = np.isfinite(leads)
     return {
         "f1": np.where(faulty > 0, 2 * hits / np.maximum(reported + faulty, 1.0), np.nan),
-        # as in evaluation.py, precision is 0 when nothing is reported
+        # as in evaluation/measure.py, precision is 0 when nothing is reported
         "precision": np.where(faulty > 0, hits / np.maximum(reported, 1.0), np.nan),
         "recall": _ratio(hits, faulty),
         "false_alarms_per_1000": 1000 * _ratio(total(anomalous & scored.healthy), healthy),

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from models.evaluation import Scored
+from models.evaluation.measure import Scored
 
 SWEEP_POINTS: Final = 240
 CRITICAL_SPAN: Final = 2.5

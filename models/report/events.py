@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from common.records import Level, Transition
 from common.settings import AlarmSettings
 from models.alarm import AlarmPolicy, AlarmState, interrupt, step
-from models.evaluation import Scored, lead_cycles
-from models.serving import Thresholds
-from models.splits import HEALTHY_RUL
+from models.evaluation.measure import Scored, lead_cycles
+from models.evaluation.splits import HEALTHY_RUL
+from models.scoring.scorer import Thresholds
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from models.evaluation import Scored
+from models.evaluation.measure import Scored
+from models.evaluation.splits import FAULT_RUL, HEALTHY_RUL
 from models.report import curves
 from models.report.events import EngineStory, leads_of
 from models.report.svg import (
@@ -28,7 +29,6 @@ from models.report.svg import (
     panel,
     to_svg,
 )
-from models.splits import FAULT_RUL, HEALTHY_RUL
 
 WIDE: Final = (10.4, 3.5)
 HALF: Final = (5.1, 4.3)

@@ -16,18 +16,18 @@ import numpy as np
 from markupsafe import Markup
 
 from common.settings import AlarmSettings
-from models.artifact import Artifact
-from models.comparison import Comparison
-from models.evaluation import Scored
-from models.metrics import Metrics
-from models.preparation import Prepared
-from models.report import curves, figures, lives
+from models.artifact.metrics import Metrics
+from models.artifact.store import Artifact
+from models.evaluation.measure import Scored
+from models.evaluation.splits import FAULT_RUL, HEALTHY_RUL
+from models.report import curves, engine_courses, figures
 from models.report.bootstrap import LEVELS, Interval, proportion_interval
+from models.report.comparison import Comparison
 from models.report.events import EngineStory, engine_stories
-from models.report.headline import Headline, headlines
-from models.report.league import LeagueRow, league
-from models.report.verdicts import FEW_ENGINES, Uncertainty, sentence, summary
-from models.splits import FAULT_RUL, HEALTHY_RUL
+from models.report.main_findings import Finding, main_findings
+from models.report.ranking import RankingRow, ranking
+from models.report.uncertainty import FEW_ENGINES, Uncertainty, sentence, summary
+from models.training.preparation import Prepared
 
 FOLDER: Final = Path(__file__).parent
 TEMPLATE: Final = "report.html.j2"
@@ -163,15 +163,15 @@ def _provenance(
 
 
 def _standing(comparison: Comparison, uncertainty: Uncertainty | None) -> dict[str, object]:
-    rows: list[LeagueRow] = league(comparison, uncertainty)
+    rows: list[RankingRow] = ranking(comparison, uncertainty)
     others = [row.name for row in rows if not row.is_default]
-    cards: list[Headline] = headlines(comparison, uncertainty)
+    cards: list[Finding] = main_findings(comparison, uncertainty)
     return {
         "default": comparison.default,
         "metrics": comparison.models[comparison.default],
         "uncertainty": uncertainty,
-        "headlines": cards,
-        "league": rows,
+        "findings": cards,
+        "ranked": rows,
         "summary": summary(comparison, uncertainty) if uncertainty else [],
         "sentences": [sentence(comparison, uncertainty, name) for name in others]
         if uncertainty and rankable(comparison)
@@ -202,7 +202,7 @@ def _drawings(
         "stories": stories,
         "alarms": sum(len(story.alarms) for story in stories),
         "early_alarms": sum(story.early for story in stories),
-        "lives": lives.draw_lives(scored, stories, artifact.manifest.channels),
+        "lives": engine_courses.draw_lives(scored, stories, artifact.manifest.channels),
     }
 
 

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from models.manifest import TrainingSection
-from models.metrics import Metrics
+from models.artifact.manifest import TrainingSection
+from models.artifact.metrics import Metrics
 
 
 @dataclass(frozen=True, slots=True)

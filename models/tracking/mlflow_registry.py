@@ -26,7 +26,7 @@ from common.errors import (
 from common.extras import how_to_install
 from common.redaction import without_credentials
 from common.settings import TrackingSettings
-from models.artifact import Artifact, load_artifact, save_artifact
+from models.artifact.store import Artifact, load_artifact, save_artifact
 from models.tracking.registry import PRODUCTION, SHA256_TAG, Registered, RunRecord
 
 if TYPE_CHECKING:

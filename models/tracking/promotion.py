@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from common.cmapss import Dataset
-from models.artifact import Artifact
-from models.metrics import Metrics
+from models.artifact.metrics import Metrics
+from models.artifact.store import Artifact
 from models.tracking.gate import Judgement, incomparable, judge
 from models.tracking.record import run_record
 from models.tracking.registry import PRODUCTION, SHA256_TAG, ModelRegistry, Registered

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from models.artifact import Artifact
-from models.manifest import ThresholdSection
-from models.metrics import LevelMetrics, Metrics
+from models.artifact.manifest import ThresholdSection
+from models.artifact.metrics import LevelMetrics, Metrics
+from models.artifact.store import Artifact
 from models.tracking.registry import SHA256_TAG, RunRecord
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
-from models.artifact import Artifact
+from models.artifact.store import Artifact
 
 PRODUCTION: Final = "production"
 """The alias of the version that the detector loads."""

@@ -13,7 +13,7 @@ from typing import Final
 
 from common.errors import ArtifactError
 from common.settings import TrackingSettings, load_settings
-from models.artifact import REGISTRY_SCHEME, Artifact, load_artifact, save_artifact
+from models.artifact.store import REGISTRY_SCHEME, Artifact, load_artifact, save_artifact
 from models.tracking.mlflow_registry import MlflowRegistry
 from models.tracking.registry import ModelRegistry
 

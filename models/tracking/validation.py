@@ -7,11 +7,11 @@ by the same code on the same windows, and nobody can type a better number.
 from __future__ import annotations
 
 from common.cmapss import Dataset
-from models.artifact import Artifact
-from models.evaluation import measure
-from models.metrics import Metrics
-from models.recalibration import prepare_as
-from models.serving import open_scorer
+from models.artifact.metrics import Metrics
+from models.artifact.opening import open_scorer
+from models.artifact.store import Artifact
+from models.evaluation.measure import measure
+from models.training.recalibration import prepare_as
 
 
 def validation_metrics(artifact: Artifact, training_data: Dataset) -> Metrics:
@@ -25,4 +25,4 @@ def validation_metrics(artifact: Artifact, training_data: Dataset) -> Metrics:
     """
     windows = prepare_as(artifact, training_data).validate
     scorer = open_scorer(artifact)
-    return measure(windows, scorer.score(windows.windows).scores, scorer.thresholds)
+    return measure(windows, scorer.score(windows.windows).scores, scorer.spec.thresholds)

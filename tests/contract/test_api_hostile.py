@@ -201,7 +201,7 @@ async def api(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[R
             httpx.AsyncClient(transport=transport, base_url="http://localhost")
         )
         running = Running(app, fakes, client)
-        running.services.wakeup.closed = True
+        running.services.changed.closed = True
         yield running
 
 

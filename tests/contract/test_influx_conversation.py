@@ -23,8 +23,8 @@ from pydantic import SecretStr
 
 from common.errors import BackendRefusedError, BackendUnavailableError
 from common.records import Level, ScoreRecord, SourcePosition, Verdict
-from common.scorestore.influx import InfluxScoreStore
-from common.scorestore.influx_errors import split_address
+from common.scorestore.influx.errors import split_address
+from common.scorestore.influx.store import InfluxScoreStore
 from common.scorestore.paging import Position, encode_cursor
 from common.scorestore.port import RunSummary, ScoreQuery
 from common.settings import ScoreStoreSettings

@@ -29,7 +29,7 @@ from tests.support.influx import InfluxServer, influx_server
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 CHANNELS = ("T24", "T30", "W31")
-OF_MESSAGES = [status for status in Verdict if status.is_repeat]
+OF_MESSAGES = [status for status in Verdict if status.of_message]
 AWKWARD_IDS = ("A", "0", "a.b_c:d-e", "Z" * 128, "engine:001", "x--", "None", "true", "1e5")
 
 

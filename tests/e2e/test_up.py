@@ -20,7 +20,7 @@ import pytest
 from common.settings import load_settings
 from deploy.local.programs import answers, broker_command, free_port, valkey_command
 from deploy.local.statefile import StackState, running_stack
-from producer.simulator import simulate
+from producer.simulator.simulate import simulate
 from tests.support.backends import build, require, wait_until
 from tests.support.processes import (
     command_line,

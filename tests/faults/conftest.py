@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from common.settings import KafkaSettings, RedisSettings
-from producer.simulator import simulate
+from producer.simulator.simulate import simulate
 from tests.support.detector import DetectorBench
 from tests.support.fleet_messages import fleet_messages, untidy
 from tests.support.influx import InfluxServer, influx_server

@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from detector.protocol import Point
+from detector.failpoints import Point
 from tests.support.backends import wait_until
 from tests.support.detector import DetectorBench
 from tests.support.lost_states import forget_everything

@@ -17,8 +17,8 @@ import pytest
 from common.cmapss_files import PublishedFile
 from common.errors import DownloadError
 from deploy.local.programs import free_port
-from producer import download
-from producer.download import FileState, check, fetch
+from producer.data import download
+from producer.data.download import FileState, check, fetch
 
 CONTENTS = {
     "train_FD001.txt": b"1 1 train \n" * 400,

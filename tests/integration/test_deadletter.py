@@ -6,7 +6,7 @@ import json
 
 from common.kafka import read_to_end
 from common.records import MAX_ORIGINAL_BYTES, Verdict
-from producer.simulator import simulate
+from producer.simulator.simulate import simulate
 from tests.support.builders import sound_reading
 from tests.support.detector import DetectorBench
 from tests.support.fleet_messages import asset_name, fleet_messages

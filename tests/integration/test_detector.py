@@ -9,10 +9,10 @@ import pytest
 
 from common.cmapss import Dataset, load_dataset
 from common.records import SensorReading, Verdict
-from models.artifact import load_artifact
-from models.batch import score_engine
-from models.serving import open_scorer
-from producer.simulator import simulate
+from models.artifact.opening import open_scorer
+from models.artifact.store import load_artifact
+from models.evaluation.batch_path import score_engine
+from producer.simulator.simulate import simulate
 from tests.support.builders import changed, sound_reading
 from tests.support.detector import DetectorBench
 from tests.support.fleet_messages import asset_name, fleet_messages

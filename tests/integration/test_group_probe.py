@@ -15,7 +15,7 @@ from common.errors import BackendUnavailableError
 from common.kafka import ensure_topics
 from common.settings import KafkaSettings
 from deploy.local.programs import free_port
-from producer.simulator import simulate
+from producer.simulator.simulate import simulate
 from tests.support.detector import DetectorBench
 from tests.support.fleet_messages import fleet_messages
 from tests.support.workers import workers_of

@@ -15,10 +15,10 @@ from typer.testing import CliRunner, Result
 
 from common.errors import ArtifactError
 from common.records import Verdict
+from deploy.commands import app
 from deploy.local.programs import LOOPBACK, answers, free_port
-from models.artifact import load_artifact
-from models.cli import app
-from models.serving import open_scorer
+from models.artifact.opening import open_scorer
+from models.artifact.store import load_artifact
 from tests.support.backends import require, wait_until
 from tests.support.detector import DetectorBench
 from tests.support.fleet_messages import fleet_messages
@@ -147,7 +147,7 @@ def test_a_run_is_tracked_promoted_defended_and_loaded_by_url(
     folder = load_artifact("./good")
     by_url = load_artifact("models:/surgeline@production")
     assert by_url == folder
-    assert open_scorer(by_url).ref.sha256 == folder.sha256
+    assert open_scorer(by_url).spec.ref.sha256 == folder.sha256
     assert sorted(path.name for path in tracking.iterdir()) == [folder.sha256]
 
     forced = run("promote", "--run-id", worse, "--force-reason", "to see the way back")

@@ -15,9 +15,9 @@ from common.cmapss import Dataset, load_dataset
 from common.errors import BackendMissingError, UserError
 from common.settings import KafkaSettings, RedisSettings, Settings, load_settings
 from deploy.local.programs import free_port
-from detector.tools.parity import ParityReport, parity_report
+from detector.tools.parity.report import ParityReport, parity_report
 from detector.tools.recording import DatasetRecording
-from producer.simulator import simulate
+from producer.simulator.simulate import simulate
 from tests.support.detector import DetectorBench
 from tests.support.fleet_messages import fleet_messages
 from tests.support.tools import alter_verdict, copy_topics, surgeline

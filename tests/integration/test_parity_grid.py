@@ -27,9 +27,10 @@ from detector.health import Health
 from detector.metrics import DetectorMetrics
 from detector.service import DetectorPolicy, DetectorPorts, DetectorService
 from models.alarm import AlarmPolicy
-from models.artifact import load_artifact
-from models.batch import score_engine
-from models.serving import WindowScorer, open_scorer
+from models.artifact.opening import open_scorer
+from models.artifact.store import load_artifact
+from models.evaluation.batch_path import score_engine
+from models.scoring.scorer import WindowScorer
 from tests.support.fleet_messages import asset_name, fleet_messages
 
 ENGINES = 15
@@ -59,11 +60,11 @@ async def live(
 ) -> tuple[Scores, set[str]]:
     """Scores by asset and cycle, and alert ids, of the records fed in batches."""
     scores, publisher = MemoryScoreStore(), MemoryPublisher()
-    digest = model_digest(scorer.ref.sha256)
+    digest = model_digest(scorer.spec.ref.sha256)
     service = DetectorService(
         scorer,
         DetectorPorts(
-            MemoryStateStore(digest, len(scorer.channels)),
+            MemoryStateStore(digest, len(scorer.spec.channels)),
             scores,
             publisher,
             MemoryHistory(),

@@ -21,7 +21,7 @@ from producer.fleet import Fleet, Message
 from producer.pacing import Pace
 from producer.progress import ReplayProgress, ReplayState
 from producer.resume import remaining
-from producer.simulator import simulate
+from producer.simulator.simulate import simulate
 from tests.support.engines import START
 from tests.support.replays import OnTopic, on_topic, reports, run, running, wait_for_rows
 

@@ -17,7 +17,7 @@ from producer.app import ReplayPlan, run_replay
 from producer.fleet import Fleet
 from producer.pacing import Pace
 from producer.progress import ReplayState
-from producer.simulator import simulate
+from producer.simulator.simulate import simulate
 from tests.support.backends import build, server
 from tests.support.engines import START
 from tests.support.replays import on_topic, reports, running, wait_for_rows

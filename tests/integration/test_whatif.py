@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from common.kafka import read_to_end
-from models.artifact import load_artifact
-from models.serving import open_scorer
-from producer.simulator import simulate, write_dataset
+from models.artifact.opening import open_scorer
+from models.artifact.store import load_artifact
+from producer.simulator.simulate import simulate, write_dataset
 from tests.support.detector import DetectorBench
 from tests.support.fleet_messages import fleet_messages
 from tests.support.tools import surgeline
@@ -27,7 +27,7 @@ async def recorded(bench: DetectorBench) -> DetectorBench:
 
 
 def warning_threshold() -> float:
-    return open_scorer(load_artifact("fd001")).thresholds.warning
+    return open_scorer(load_artifact("fd001")).spec.thresholds.warning
 
 
 async def what_if(bench: DetectorBench, *arguments: str) -> tuple[str, dict[str, object]]:

@@ -9,7 +9,7 @@ import pytest
 
 from common.kafka import ensure_topics
 from common.settings import KafkaSettings
-from producer.simulator import simulate
+from producer.simulator.simulate import simulate
 from tests.support.backends import wait_until
 from tests.support.detector import DetectorBench
 from tests.support.fleet_messages import fleet_messages

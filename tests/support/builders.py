@@ -12,7 +12,7 @@ from common.channels import SENSOR_NAMES, SENSORS
 from common.records import ModelRef, SensorReading, SourcePosition
 from detector.core.policy import InputPolicy
 from detector.core.source import SourceRecord
-from models.serving import NormalisedRows, Thresholds, WindowScores
+from models.scoring.scorer import NormalisedRows, ScorerSpec, Thresholds, WindowScores
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 TOPIC = "test.readings"
@@ -34,30 +34,13 @@ class MeanScorer:
         thresholds: Thresholds = THRESHOLDS,
         version: str = "1",
     ) -> None:
-        self._channels = channels
-        self._window_length = window_length
-        self._thresholds = thresholds
-        self._ref = ModelRef(name="mean", version=version, sha256=version.ljust(64, "0"))
+        ref = ModelRef(name="mean", version=version, sha256=version.ljust(64, "0"))
+        self._spec = ScorerSpec(ref, channels, window_length, thresholds)
 
     @property
-    def ref(self) -> ModelRef:
-        """Name, version and digest."""
-        return self._ref
-
-    @property
-    def channels(self) -> tuple[str, ...]:
-        """Sensor names."""
-        return self._channels
-
-    @property
-    def window_length(self) -> int:
-        """Cycles in a window."""
-        return self._window_length
-
-    @property
-    def thresholds(self) -> Thresholds:
-        """The two thresholds."""
-        return self._thresholds
+    def spec(self) -> ScorerSpec:
+        """What it is."""
+        return self._spec
 
     def normalise(
         self, settings: NDArray[np.float64], sensors: NDArray[np.float64]

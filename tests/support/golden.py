@@ -38,15 +38,15 @@ from common.records import (
     WireRecord,
     utc_text,
 )
-from common.scorestore.influx_lines import repeat_lines, verdict_lines
-from common.scorestore.sqlite import SqliteScoreStore
+from common.scorestore.influx.lines import repeat_lines, verdict_lines
+from common.scorestore.sqlite.store import SqliteScoreStore
 from detector.core.conclusion import Outcome, conclude
 from detector.core.letters import dead_letter, failure, unreadable_letter, wrong_partition
 from detector.core.pipeline import DecodedBatch, decode_batch, prepare
 from detector.core.policy import InputPolicy
 from detector.core.source import FailedRecord, SourceRecord, UnreadableBatch
 from models.alarm import AlarmPolicy
-from models.serving import Thresholds, WindowScores
+from models.scoring.scorer import Thresholds, WindowScores
 from tests.support.builders import MeanScorer, changed, reading
 
 UNIT: Final = Path(__file__).parents[1] / "unit"
@@ -120,7 +120,7 @@ STUCK_FLIGHT: Final[Sequence[tuple[int, Row]]] = (
 def message(cycle: int, row: Row, asset_id: str = "engine-1", run_id: str = "run-1") -> bytes:
     """Return a reading as bytes."""
     base = reading(cycle, 0.0, asset_id, run_id)
-    sensors = dict(base.sensors) | dict(zip(SCORER.channels, row, strict=True))
+    sensors = dict(base.sensors) | dict(zip(SCORER.spec.channels, row, strict=True))
     return changed(base, sensors=sensors, ts=utc_text(TAKEN + timedelta(seconds=cycle)))
 
 
@@ -149,7 +149,7 @@ def concluded() -> tuple[DecodedBatch, Outcome]:
     """Return what the core makes of the two flights."""
     batch = decode_batch(_flight(), SCORER, INPUTS)
     plan = prepare(batch, {}, SCORER, INPUTS)
-    return batch, conclude(plan, SCORER.score(plan.windows), ALARM, SCORER)
+    return batch, conclude(plan, SCORER.score(plan.windows), ALARM, SCORER.spec)
 
 
 def alerts() -> object:
@@ -285,8 +285,8 @@ STORED: Final = (
 
 def influx_lines() -> object:
     """Return the lines that InfluxDB gets."""
-    repeats = [item for item in STORED if item.status.is_repeat]
-    own = [item for item in STORED if not item.status.is_repeat]
+    repeats = [item for item in STORED if item.status.of_message]
+    own = [item for item in STORED if not item.status.of_message]
     return [*verdict_lines(own), *repeat_lines(repeats)]
 
 

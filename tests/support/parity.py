@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from detector.tools.differences import AlertDiff, ScoreDifference
-from detector.tools.parity import ParityReport
+from detector.tools.parity.differences import AlertDiff, ScoreDifference
+from detector.tools.parity.report import ParityReport
 
 EQUAL = ParityReport(
     run_id="night",

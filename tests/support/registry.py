@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from common.errors import ArtifactError
-from models.artifact import Artifact
+from models.artifact.store import Artifact
 from models.tracking.registry import PRODUCTION, SHA256_TAG, Registered, RunRecord
 
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from models.evaluation import Scored
-from models.serving import Thresholds
+from models.evaluation.measure import Scored
+from models.scoring.scorer import Thresholds
 
 
 def scored(

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from common.records import SensorReading, SourcePosition
 from detector.core.source import SourceRecord
-from models.serving import Thresholds, WindowScores
+from models.scoring.scorer import Thresholds, WindowScores
 from tests.support.builders import START, TOPIC, MeanScorer, changed, reading
 
 MAX_BYTES = 4096

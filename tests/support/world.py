@@ -14,12 +14,12 @@ from detector.adapters.memory import MemoryHistory, MemoryPublisher, MemoryState
 from detector.core.policy import InputPolicy
 from detector.core.source import SourceBatch, SourceRecord, Span
 from detector.core.state import model_digest
+from detector.failpoints import Point, PointListener, ignore_points
 from detector.health import Health
 from detector.metrics import DetectorMetrics
-from detector.protocol import Point, PointListener, ignore_points
 from detector.service import DetectorPolicy, DetectorPorts, DetectorService
 from models.alarm import AlarmPolicy
-from models.serving import WindowScorer
+from models.scoring.scorer import WindowScorer
 from tests.support.builders import INPUTS, MeanScorer, record
 
 ALARM = AlarmPolicy(on_delay_cycles=2, off_delay_cycles=2, deadband=0.0)
@@ -65,8 +65,8 @@ class World:
 
     def __post_init__(self) -> None:
         """Make the state store."""
-        digest = model_digest(self.scorer.ref.sha256)
-        self.states = MemoryStateStore(digest, len(self.scorer.channels))
+        digest = model_digest(self.scorer.spec.ref.sha256)
+        self.states = MemoryStateStore(digest, len(self.scorer.spec.channels))
 
     def worker(
         self,
@@ -78,7 +78,7 @@ class World:
     ) -> Worker:
         """Start a worker; another model has its own idea of what a stored state means."""
         scorer = scorer or self.scorer
-        states = MemoryStateStore(model_digest(scorer.ref.sha256), len(scorer.channels))
+        states = MemoryStateStore(model_digest(scorer.spec.ref.sha256), len(scorer.spec.channels))
         states.values, states.progress = self.states.values, self.states.progress
         states.intents = self.states.intents
         metrics = DetectorMetrics()

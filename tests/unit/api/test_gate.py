@@ -19,7 +19,7 @@ JSON = {"Content-Type": "application/json"}
 @pytest.fixture
 async def api() -> AsyncIterator[Running]:
     async with running() as started:
-        started.services.wakeup.closed = True  # streams end at once
+        started.services.changed.closed = True  # streams end at once
         yield started
 
 

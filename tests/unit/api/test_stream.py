@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from api.adapters.memory import MemoryAlertHistory
 from api.alert_stream import BEGINNING, follow, starting_point
+from api.change_signal import ChangeSignal
 from api.ports import AlertFilter, StoredAlert
 from api.stream_pages import KEPT, PAGE, StreamPages
-from api.wakeup import Wakeup
 from common.errors import BackendUnavailableError, RequestRefusedError
 from common.records import Alert, Level, Transition
 from tests.support.alerts import batch, make_alert
@@ -63,7 +63,7 @@ def sent(api: Running) -> float:
 async def ended(api: Running, task: asyncio.Task[httpx.Response], events: int) -> list[str]:
     """End the app's streams once ``events`` were sent; return the ids of one stream's alerts."""
     await eventually(lambda: sent(api) >= events)
-    api.services.wakeup.close()
+    api.services.changed.close()
     answer = await task
     return [event["id"] for event in stream_events(answer.text) if "data" in event]
 
@@ -207,7 +207,7 @@ async def test_a_stream_whose_history_fails_ends_whole_and_is_resumed() -> None:
         await arrive(api, ALERTS[:2])
         await eventually(lambda: sent(api) == 2)
         api.fakes.history.failure = BackendUnavailableError("database is locked")
-        api.services.wakeup.ring()
+        api.services.changed.notify()
         seen = [event["id"] for event in stream_events((await first).text) if "data" in event]
         api.fakes.history.failure = None
         second = await opened(api, **{"Last-Event-ID": seen[-1]})
@@ -218,17 +218,17 @@ async def test_a_stream_whose_history_fails_ends_whole_and_is_resumed() -> None:
 
 
 async def test_a_reader_that_stands_still_holds_nobody_up() -> None:
-    history, wakeup = MemoryAlertHistory(), Wakeup()
+    history, changed = MemoryAlertHistory(), ChangeSignal()
     many = [make_alert(cycle) for cycle in range(1, 2 * PAGE + 8)]
     await history.store(batch(many[:1]))
-    pages = StreamPages(history, wakeup)
+    pages = StreamPages(history, changed)
     async with (
         aclosing(follow(pages, 0, AlertFilter())) as slow,
         aclosing(follow(pages, 0, AlertFilter())) as quick,
     ):
         assert (await anext(slow)).sequence == 1
         await history.store(batch(many))
-        wakeup.ring()
+        changed.notify()
 
         async with asyncio.timeout(5):
             seen = [(await anext(quick)).sequence for _ in many]
@@ -246,12 +246,12 @@ async def test_a_ring_between_reading_and_waiting_is_not_missed() -> None:
             found = await super().page(*args, **options)
             if not found and await self.last() is None:
                 await self.store(batch(ALERTS[:1]))
-                wakeup.ring()
+                changed.notify()
             return found
 
-    history, wakeup = Late(), Wakeup()
+    history, changed = Late(), ChangeSignal()
     async with (
-        aclosing(follow(StreamPages(history, wakeup), 0, AlertFilter())) as stream,
+        aclosing(follow(StreamPages(history, changed), 0, AlertFilter())) as stream,
         asyncio.timeout(5),
     ):
         stored = await anext(stream)
@@ -267,11 +267,11 @@ async def test_an_alert_that_arrives_while_a_filtered_page_is_read_is_not_skippe
         async def page(self, *args: Any, **options: Any) -> Sequence[StoredAlert]:
             found = await super().page(*args, **options)
             if await self.store(batch([other, wanted])):
-                wakeup.ring()
+                changed.notify()
             return found
 
-    history, wakeup = Racing(), Wakeup()
-    stream = follow(StreamPages(history, wakeup), 0, AlertFilter(asset_id="a"))
+    history, changed = Racing(), ChangeSignal()
+    stream = follow(StreamPages(history, changed), 0, AlertFilter(asset_id="a"))
     async with aclosing(stream), asyncio.timeout(5):
         assert (await anext(stream)).alert_id == wanted.alert_id
 
@@ -292,11 +292,11 @@ def test_whatever_the_timing_a_resuming_reader_sees_each_alert_once(
     steps: list[tuple[str, int]],
 ) -> None:
     async def live() -> tuple[list[str], int]:
-        history, wakeup = MemoryAlertHistory(), Wakeup()
+        history, changed = MemoryAlertHistory(), ChangeSignal()
         seen: list[str] = []
         arrived = 0
         start, last_id = await starting_point(history, None, from_the_first=False)
-        stream = follow(StreamPages(history, wakeup), start, AlertFilter())
+        stream = follow(StreamPages(history, changed), start, AlertFilter())
 
         async def read(most: int) -> None:
             nonlocal last_id
@@ -310,10 +310,10 @@ def test_whatever_the_timing_a_resuming_reader_sees_each_alert_once(
                     case "arrive":
                         new = ALERTS[arrived : arrived + number]
                         arrived += await history.store(batch(new))
-                        wakeup.ring()
+                        changed.notify()
                     case "again":
                         await history.store(batch(ALERTS[:arrived][number:]))
-                        wakeup.ring()
+                        changed.notify()
                     case "read":
                         await read(number)
                     case "reconnect":
@@ -321,7 +321,7 @@ def test_whatever_the_timing_a_resuming_reader_sees_each_alert_once(
                         start, last_id = await starting_point(
                             history, last_id, from_the_first=False
                         )
-                        stream = follow(StreamPages(history, wakeup), start, AlertFilter())
+                        stream = follow(StreamPages(history, changed), start, AlertFilter())
             await read(len(ALERTS))
             await stream.aclose()
         return seen, arrived
@@ -364,8 +364,8 @@ class CountedHistory(MemoryAlertHistory):
 
 
 async def test_many_streams_at_one_place_read_one_page_and_share_it() -> None:
-    history, wakeup = CountedHistory(), Wakeup()
-    pages = StreamPages(history, wakeup)
+    history, changed = CountedHistory(), ChangeSignal()
+    pages = StreamPages(history, changed)
     await history.store(batch([make_alert(cycle) for cycle in range(1, PAGE + 1)]))
     streams = [follow(pages, 0, AlertFilter()) for _ in range(200)]
 
@@ -379,14 +379,14 @@ async def test_many_streams_at_one_place_read_one_page_and_share_it() -> None:
 
 async def test_a_read_from_before_a_ring_is_not_joined_after_it() -> None:
     """It may have looked before the alert was there; who came after the ring must look again."""
-    history, wakeup = CountedHistory(), Wakeup()
-    pages = StreamPages(history, wakeup)
+    history, changed = CountedHistory(), ChangeSignal()
+    pages = StreamPages(history, changed)
     history.may_answer.clear()
-    early = asyncio.create_task(pages.read(AlertFilter(), 0, wakeup.rings))
+    early = asyncio.create_task(pages.read(AlertFilter(), 0, changed.count))
     await eventually(lambda: history.reads == 1)
     await history.store(batch(ALERTS[:1]))
-    wakeup.ring()
-    late = asyncio.create_task(pages.read(AlertFilter(), 0, wakeup.rings))
+    changed.notify()
+    late = asyncio.create_task(pages.read(AlertFilter(), 0, changed.count))
     await eventually(lambda: history.reads == 2)
     history.may_answer.set()
 
@@ -395,12 +395,12 @@ async def test_a_read_from_before_a_ring_is_not_joined_after_it() -> None:
 
 
 async def test_a_client_that_goes_takes_the_page_from_nobody() -> None:
-    history, wakeup = CountedHistory(), Wakeup()
+    history, changed = CountedHistory(), ChangeSignal()
     await history.store(batch(ALERTS[:1]))
-    pages = StreamPages(history, wakeup)
+    pages = StreamPages(history, changed)
     history.may_answer.clear()
     going, staying = (
-        asyncio.create_task(pages.read(AlertFilter(), 0, wakeup.rings)) for _ in range(2)
+        asyncio.create_task(pages.read(AlertFilter(), 0, changed.count)) for _ in range(2)
     )
     await eventually(lambda: history.reads == 1)
     going.cancel()
@@ -412,9 +412,9 @@ async def test_a_client_that_goes_takes_the_page_from_nobody() -> None:
 
 
 async def test_what_is_kept_for_others_is_bounded_and_a_failure_is_not_kept() -> None:
-    history, wakeup = CountedHistory(), Wakeup()
+    history, changed = CountedHistory(), ChangeSignal()
     await history.store(batch([make_alert(cycle) for cycle in range(1, PAGE * (KEPT + 10))]))
-    pages = StreamPages(history, wakeup)
+    pages = StreamPages(history, changed)
     history.failure = BackendUnavailableError("gone")
     with pytest.raises(BackendUnavailableError):
         await pages.read(AlertFilter(), 0, 0)

@@ -9,7 +9,7 @@ import pytest
 
 from common.channels import SENSORS
 from common.cmapss import Dataset, load_dataset
-from producer.simulator import simulate
+from producer.simulator.simulate import simulate
 
 FILES = [
     ("FD001", "train"),

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from api.adapters.sql_alert_history import SqlAlertHistory
 from api.adapters.sql_database import open_database
-from common.scorestore.sqlite import SqliteScoreStore
+from common.scorestore.sqlite.store import SqliteScoreStore
 from common.settings import AlertHistorySettings
 from tests.support.alerts import batch, make_alert
 from tests.support.api import score

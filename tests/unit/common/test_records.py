@@ -195,7 +195,7 @@ def test_the_words_on_the_wire_are_these() -> None:
     assert [level.value for level in Level] == ["none", "warning", "critical"]
     assert [level.rank for level in Level] == [0, 1, 2]
     assert [state.value for state in Transition] == ["raised", "escalated", "cleared"]
-    assert {verdict.value: verdict.is_repeat for verdict in Verdict} == {
+    assert {verdict.value: verdict.of_message for verdict in Verdict} == {
         "scored": False,
         "warming_up": False,
         "gap": False,

@@ -19,7 +19,7 @@ from common.errors import BackendUnavailableError, SurgelineError, UserError
 from common.redaction import MASK, without_credentials
 from common.retry import Backoff
 from common.scorestore.factory import open_score_store
-from common.scorestore.influx_errors import influx_errors, split_address, status_error
+from common.scorestore.influx.errors import influx_errors, split_address, status_error
 from common.settings import (
     AlertHistorySettings,
     RedisSettings,

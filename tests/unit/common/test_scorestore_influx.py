@@ -14,10 +14,10 @@ from influxdb_client.rest import ApiException
 
 from common.errors import BackendError, BackendRefusedError, BackendUnavailableError
 from common.records import Level, ScoreRecord, SourcePosition, Verdict
-from common.scorestore.influx_errors import influx_errors, statement_error, status_error
-from common.scorestore.influx_lines import MAX_TIME_NS, repeat_lines, verdict_lines
-from common.scorestore.influx_queries import Series, literal, select_moment, select_page
-from common.scorestore.influx_summaries import (
+from common.scorestore.influx.errors import influx_errors, statement_error, status_error
+from common.scorestore.influx.lines import MAX_TIME_NS, repeat_lines, verdict_lines
+from common.scorestore.influx.queries import Series, literal, select_moment, select_page
+from common.scorestore.influx.summaries import (
     NAMES_CHARS,
     in_questions,
     names_of,

@@ -26,14 +26,14 @@ from hypothesis import strategies as st
 
 from common.errors import BackendError, BackendRefusedError, BackendUnavailableError
 from common.records import Level, ScoreRecord, SourcePosition, Verdict
-from common.scorestore import sqlite_schema
 from common.scorestore.factory import open_score_store
 from common.scorestore.memory import MemoryScoreStore
 from common.scorestore.paging import position_of
 from common.scorestore.port import ScoreQuery
-from common.scorestore.sqlite import SqliteScoreStore
-from common.scorestore.sqlite_reader import MAX_STREAMS
-from common.scorestore.sqlite_schema import open_connection
+from common.scorestore.sqlite import schema as sqlite_schema
+from common.scorestore.sqlite.reader import MAX_STREAMS
+from common.scorestore.sqlite.schema import open_connection
+from common.scorestore.sqlite.store import SqliteScoreStore
 from common.settings import ScoreStoreSettings
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

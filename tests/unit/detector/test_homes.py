@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.records import SensorReading
-from detector.protocol import Point
+from detector.failpoints import Point
 from tests.support.builders import INPUTS, reading
 from tests.support.world import Killed, Worker, World, dies_at
 

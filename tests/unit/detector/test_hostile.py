@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from common.records import Alert, DeadLetter
 from common.scorestore.batch import gather
-from common.scorestore.influx_lines import repeat_lines, verdict_lines
-from common.scorestore.sqlite import SqliteScoreStore
+from common.scorestore.influx.lines import repeat_lines, verdict_lines
+from common.scorestore.sqlite.store import SqliteScoreStore
 from detector.adapters.source_records import source_records
 from detector.core.policy import InputPolicy
 from tests.support.builders import INPUTS, MeanScorer, reading
@@ -144,7 +144,7 @@ async def _through_every_sink(world: World, folder: Path) -> None:
         rows = connection.execute("SELECT count(*) FROM verdict").fetchone()[0]
         rows += connection.execute("SELECT count(*) FROM repeat").fetchone()[0]
     assert rows == len({(w.asset_id, w.run_id, w.cycle) for w in written if not
-                        w.status.is_repeat}) + len(batch.repeats)  # fmt: skip
+                        w.status.of_message}) + len(batch.repeats)  # fmt: skip
 
 
 @settings(max_examples=40, deadline=None)
@@ -255,7 +255,7 @@ def test_alerts_of_any_version_are_read() -> None:
         "schema_version": 1, "alert_id": "a", "alarm_id": "b", "asset_id": "e", "run_id": "r",
         "level": "warning", "state": "raised", "onset_cycle": 1, "cycle": 2,
         "ts": "2026-01-01T00:00:00Z", "score": 1.0, "threshold": 1.0, "channels": [],
-        "model": scorer.ref.model_dump(), "reason": "",
+        "model": scorer.spec.ref.model_dump(), "reason": "",
     }  # fmt: skip
 
     assert Alert.model_validate_json(json.dumps(old)).alarm_sequence == 0

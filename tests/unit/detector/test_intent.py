@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from common.records import Alert, SensorReading
 from detector.core.intent import Intent, unpack_intent
 from detector.core.progress import Progress, unpack_progress
-from detector.protocol import Point
+from detector.failpoints import Point
 from models.alarm import AlarmPolicy
-from models.serving import Thresholds
+from models.scoring.scorer import Thresholds
 from tests.support.builders import MeanScorer, reading
 from tests.support.world import ALARM, Killed, World, dies_at
 
@@ -75,7 +75,7 @@ async def test_every_alarm_that_was_raised_is_cleared_and_raised_once(
     labels = {row.model for row in await world.rows()}
     scorer = changed.get("scorer", world.scorer)
     assert isinstance(scorer, MeanScorer)
-    assert labels == {f"mean@{scorer.ref.version}"}  # no row of the old model is left
+    assert labels == {f"mean@{scorer.spec.ref.version}"}  # no row of the old model is left
 
 
 @pytest.mark.parametrize("cut", [3, 6, 7, 9])
@@ -225,7 +225,7 @@ def test_rules_are_told_apart() -> None:
     from tests.support.builders import INPUTS
 
     digests = {
-        rules_digest(scorer, alarm, INPUTS)
+        rules_digest(scorer.spec, alarm, INPUTS)
         for scorer in (MeanScorer(), OTHER_MODEL, NEVER)
         for alarm in (ALARM, DEAF)
     }

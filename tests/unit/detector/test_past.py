@@ -21,7 +21,7 @@ from detector.core.policy import InputPolicy
 from detector.core.source import SourceRecord
 from detector.core.state import AssetState
 from models.alarm import AlarmPolicy
-from models.serving import WindowScores
+from models.scoring.scorer import WindowScores
 from tests.support.builders import reading, records
 from tests.support.streams import MAX_BYTES, ORDINARY, Message, WeighingScorer, on_topic, streams
 
@@ -49,7 +49,7 @@ def taken_as_batch(batch: Sequence[SourceRecord], states: States, policy: InputP
     """States after a batch, all of it scored, as the service does it."""
     scorer = WeighingScorer()
     plan = prepare(decode_batch(batch, scorer, policy), states, scorer, policy)
-    outcome = conclude(plan, scorer.score(plan.windows), ALARM, scorer)
+    outcome = conclude(plan, scorer.score(plan.windows), ALARM, scorer.spec)
     return states | {key: item.state for key, item in outcome.states.items()}
 
 

@@ -19,7 +19,7 @@ from models.alarm import AlarmPolicy
 from tests.support.builders import INPUTS, MeanScorer, reading, record, records
 
 SCORER = MeanScorer()
-DIGEST = model_digest(SCORER.ref.sha256)
+DIGEST = model_digest(SCORER.spec.ref.sha256)
 POLICY = AlarmPolicy(on_delay_cycles=2, off_delay_cycles=2, deadband=0.0)
 
 
@@ -29,7 +29,9 @@ class Bench:
     def __init__(self, scorer: MeanScorer = SCORER, inputs: InputPolicy = INPUTS) -> None:
         self.scorer = scorer
         self.inputs = inputs
-        self.store = MemoryStateStore(model_digest(scorer.ref.sha256), len(scorer.channels))
+        self.store = MemoryStateStore(
+            model_digest(scorer.spec.ref.sha256), len(scorer.spec.channels)
+        )
         self.verdicts: list[ScoreRecord] = []
         self.alerts: list[Alert] = []
         self.batches: list[DecodedBatch] = []
@@ -37,12 +39,12 @@ class Bench:
     def feed(self, batch: list[SourceRecord], *, keep_states: bool = True) -> None:
         decoded = decode_batch(batch, self.scorer, self.inputs)
         states = {
-            key: unpack(self.store.values[key], model_digest(self.scorer.ref.sha256), 3)
+            key: unpack(self.store.values[key], model_digest(self.scorer.spec.ref.sha256), 3)
             for key in decoded.by_asset
             if key in self.store.values
         }
         plan = prepare(decoded, states, self.scorer, self.inputs)
-        outcome = conclude(plan, self.scorer.score(plan.windows), POLICY, self.scorer)
+        outcome = conclude(plan, self.scorer.score(plan.windows), POLICY, self.scorer.spec)
         self.verdicts += [*outcome.verdicts, *decoded.rejected]
         self.alerts += outcome.alerts
         self.batches.append(decoded)

@@ -17,16 +17,16 @@ from detector.core.pipeline import AssetRun, NextState
 from detector.core.progress import NextProgress, unpack_progress
 from detector.core.source import dense
 from detector.core.state import Fence, model_digest
+from detector.failpoints import Point
 from detector.health import Health
 from detector.metrics import DetectorMetrics
 from detector.ports import Stored
-from detector.protocol import Point
 from detector.service import DetectorPolicy, DetectorPorts, DetectorService
 from models.alarm import AlarmPolicy
 from tests.support.builders import INPUTS, MeanScorer, reading, record, records
 
 SCORER = MeanScorer()
-DIGEST = model_digest(SCORER.ref.sha256)
+DIGEST = model_digest(SCORER.spec.ref.sha256)
 
 
 class FakeClock:

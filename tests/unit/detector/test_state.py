@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 from common.records import Level
 from detector.core.state import AssetState, Fence, fresh_state, model_digest, unpack
 from models.alarm import AlarmPolicy, AlarmState, step
-from models.serving import Thresholds
+from models.scoring.scorer import Thresholds
 
 MODEL = model_digest("ab" * 32)
 OTHER = model_digest("cd" * 32)

@@ -9,9 +9,9 @@ import pytest
 
 from common.cmapss import load_dataset
 from detector.core.stuck import stuck_channels, stuck_sentence
-from models.artifact import load_artifact
-from models.batch import engine_windows
-from models.serving import open_scorer
+from models.artifact.opening import open_scorer
+from models.artifact.store import load_artifact
+from models.evaluation.batch_path import engine_windows
 
 
 def test_only_a_channel_with_one_value_throughout_is_stuck() -> None:
@@ -56,5 +56,5 @@ def test_no_sensor_of_a_real_engine_is_ever_called_stuck(
 ) -> None:
     scorer = open_scorer(load_artifact(name.lower()))
     for series in load_dataset(cmapss_dir, name, split).engines:  # type: ignore[arg-type]
-        _, windows = engine_windows(scorer, scorer.channels, scorer.window_length, series)
+        _, windows = engine_windows(scorer, scorer.spec.channels, scorer.spec.window_length, series)
         assert not stuck_channels(windows).any(), series.unit

@@ -10,7 +10,7 @@ from common.errors import BackendUnavailableError
 from common.records import SensorReading, Verdict
 from detector.core.progress import unpack_progress
 from detector.core.source import Span
-from detector.protocol import Point
+from detector.failpoints import Point
 from tests.support.builders import reading
 from tests.support.world import Killed, World, dies_at
 

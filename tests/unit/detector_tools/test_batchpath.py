@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from common.records import SensorReading, Verdict
 from detector.core.pipeline import decode_batch
-from detector.tools.batchpath import batch_scores, expect
+from detector.tools.parity.expected import batch_scores, expect
 from models.alarm import AlarmPolicy
 from tests.support.builders import INPUTS, START, MeanScorer, reading, records
 
@@ -43,7 +43,9 @@ def test_scores_of_the_batch_path_are_those_of_the_core(
 
 
 def without_unused(item: SensorReading) -> SensorReading:
-    return item.model_copy(update={"sensors": {n: item.sensors[n] for n in MeanScorer().channels}})
+    return item.model_copy(
+        update={"sensors": {n: item.sensors[n] for n in MeanScorer().spec.channels}}
+    )
 
 
 def test_sensors_the_model_does_not_use_may_be_missing() -> None:

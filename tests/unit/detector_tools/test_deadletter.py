@@ -11,7 +11,7 @@ from common.errors import InvalidRecordError, UserError
 from common.records import MAX_ORIGINAL_BYTES
 from detector.core.decoding import decode
 from detector.core.letters import dead_letter
-from detector.tools.deadletter import (
+from detector.tools.deadletter.letters import (
     Letter,
     by_position,
     count_reasons,
@@ -30,7 +30,7 @@ NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
 def letter(value: bytes | None, offset: int = 0, key: bytes | None = b"engine-1") -> Letter:
     source = record(value, offset, key=key)
     with pytest.raises(InvalidRecordError) as caught:
-        decode(source, MeanScorer().channels, INPUTS)
+        decode(source, MeanScorer().spec.channels, INPUTS)
     return open_letter(dead_letter(source, caught.value))
 
 

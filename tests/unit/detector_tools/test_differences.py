@@ -6,14 +6,14 @@ import pytest
 
 from common.records import Alert, Level, ScoreRecord, Verdict
 from detector.core.pipeline import decode_batch
-from detector.tools.batchpath import Expected, expect
-from detector.tools.differences import (
+from detector.tools.parity.differences import (
     Comparison,
     CycleRef,
     LiveVerdict,
     compare_alerts,
     relative_difference,
 )
+from detector.tools.parity.expected import Expected, expect
 from models.alarm import AlarmPolicy
 from tests.support.builders import INPUTS, MeanScorer, reading, records
 

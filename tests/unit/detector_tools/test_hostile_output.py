@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.records import DeadLetter
-from detector.tools.deadletter import none_found, open_letter
-from detector.tools.output import show_letter, show_letters
+from detector.tools.deadletter.letters import none_found, open_letter
+from detector.tools.deadletter.output import show_letter, show_letters
 from tests.unit.common.test_console import HOSTILE, commands, terminal
 
 

@@ -11,8 +11,8 @@ from rich.console import Console
 
 from common.atomic_file import write_report
 from common.errors import UserError
-from detector.tools.differences import CycleRef, ScoreDifference, VerdictDifference
-from detector.tools.output import parity_differences, parity_facts, parity_notes, show_parity
+from detector.tools.parity.differences import CycleRef, ScoreDifference, VerdictDifference
+from detector.tools.parity.output import parity_differences, parity_facts, parity_notes, show_parity
 from tests.support.parity import EQUAL
 
 

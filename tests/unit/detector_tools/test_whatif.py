@@ -15,12 +15,12 @@ from common.errors import UserError
 from common.records import Alert, Level, Transition
 from common.settings import AlarmSettings
 from detector.core.policy import InputPolicy
-from detector.tools.matching import match_alerts
 from detector.tools.recording import DatasetRecording, TopicRecording
-from detector.tools.rule import Rule, parse_alarm, parse_thresholds
-from detector.tools.whatif import WhatIfReport, what_if
+from detector.tools.whatif.matching import match_alerts
+from detector.tools.whatif.report import WhatIfReport, what_if
+from detector.tools.whatif.rule import Rule, parse_alarm, parse_thresholds
 from models.alarm import AlarmPolicy
-from models.serving import Thresholds
+from models.scoring.scorer import Thresholds
 from tests.support.builders import INPUTS, START, MeanScorer, reading, records
 
 POLICY = AlarmPolicy(on_delay_cycles=3, off_delay_cycles=10, deadband=0.05)
@@ -58,7 +58,7 @@ def alert(
         score=1.0,
         threshold=1.0,
         channels=(),
-        model=MeanScorer().ref,
+        model=MeanScorer().spec.ref,
         reason="",
     )
 

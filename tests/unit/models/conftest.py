@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from models.artifact import Artifact
-from models.preparation import Prepared, prepare
-from models.recipe import build_artifact
-from models.training import TrainingConfig
+from models.artifact.store import Artifact
+from models.training.build import build_artifact
+from models.training.networks.loop import TrainingConfig
+from models.training.preparation import Prepared, prepare
 from tests.support.fleets import fleet
 
 SMALL = TrainingConfig(seed=3, epochs=2, hidden=6, latent=3)

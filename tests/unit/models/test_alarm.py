@@ -19,7 +19,7 @@ from models.alarm import (
     level_of,
     step,
 )
-from models.serving import Thresholds
+from models.scoring.scorer import Thresholds
 
 THRESHOLDS = Thresholds(warning=1.0, critical=2.0)
 POLICY = AlarmPolicy(on_delay_cycles=3, off_delay_cycles=4, deadband=0.1)

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from common.errors import ArtifactError
-from models.artifact import Artifact, load_artifact, save_artifact, shipped_names
-from models.serving import open_scorer
+from models.artifact.opening import open_scorer
+from models.artifact.store import Artifact, load_artifact, save_artifact, shipped_names
 
 Edit = Callable[[dict[str, Any]], object]
 
@@ -152,7 +152,7 @@ def test_a_manifest_that_is_no_manifest_is_refused(folder: Path, content: bytes)
 
 
 def test_a_huge_file_is_not_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.artifact.MAX_FILE_BYTES", 100)
+    monkeypatch.setattr("models.artifact.store.MAX_FILE_BYTES", 100)
 
     with pytest.raises(ArtifactError, match="at most 100 are accepted"):
         load_artifact(str(folder))

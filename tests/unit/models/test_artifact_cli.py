@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from models.artifact import load_artifact
-from models.cli import app
+from deploy.commands import app
+from models.artifact.store import load_artifact
 from tests.support.fleets import cut_short, fleet, write_fleet
 
 RUN = CliRunner()
@@ -64,7 +64,8 @@ def test_calibrate_writes_the_same_model_with_other_thresholds(
 
 
 def test_calibrate_needs_no_torch() -> None:
-    code = "import sys, models.recalibration, models.card; print('torch' in sys.modules)"
+    modules = "models.training.recalibration, models.report.card"
+    code = f"import sys, {modules}; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "False"

@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 
 from common.errors import ArtifactError
-from models.artifact import Artifact, load_artifact, save_artifact
-from models.catalogue import BASELINES, CANDIDATES, MODELS
-from models.learned import pack_arrays
-from models.preparation import Prepared
-from models.recipe import build_artifact
-from models.serving import open_scorer
-from models.training import TrainingConfig
+from models.artifact.opening import open_scorer
+from models.artifact.score_arrays import pack_arrays
+from models.artifact.store import Artifact, load_artifact, save_artifact
+from models.training.build import build_artifact
+from models.training.catalogue import BASELINES, CANDIDATES, MODELS
+from models.training.networks.loop import TrainingConfig
+from models.training.preparation import Prepared
 
 TINY = TrainingConfig(seed=1, epochs=1, hidden=4, latent=2)
 
@@ -133,8 +133,8 @@ def test_a_map_of_another_shape_is_refused(prepared: Prepared) -> None:
 def test_a_forest_is_served_without_the_library_that_grew_it(forest: Path) -> None:
     code = (
         "import sys, numpy as np\n"
-        "from models.artifact import load_artifact\n"
-        "from models.serving import open_scorer\n"
+        "from models.artifact.store import load_artifact\n"
+        "from models.artifact.opening import open_scorer\n"
         f"scorer = open_scorer(load_artifact({str(forest)!r}))\n"
         "assert np.isfinite(scorer.score(np.zeros((2, 30, 14), np.float32)).scores).all()\n"
         "print(sorted({'torch', 'onnx', 'sklearn', 'scipy'} & set(sys.modules)))\n"

@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.artifact import Artifact
-from models.batch import collect_windows, score_engine, sensor_columns
-from models.serving import WindowScorer, open_scorer
-from models.splits import EngineRange
+from models.artifact.opening import open_scorer
+from models.artifact.store import Artifact
+from models.evaluation.batch_path import collect_windows, score_engine, sensor_columns
+from models.evaluation.splits import EngineRange
+from models.scoring.scorer import WindowScorer
 from tests.support.fleets import cut_short, engine, fleet
 
 
@@ -30,7 +31,7 @@ def test_every_cycle_from_the_thirtieth_has_a_score(scorer: WindowScorer) -> Non
 
 def test_a_score_is_that_of_the_window_taken_by_hand(scorer: WindowScorer) -> None:
     series = engine(1, 80, seed=5)
-    sensors = series.sensors[:, sensor_columns(scorer.channels)]
+    sensors = series.sensors[:, sensor_columns(scorer.spec.channels)]
 
     result = score_engine(scorer, series)
 
@@ -64,9 +65,9 @@ def test_collected_windows_are_those_of_the_chosen_engines(scorer: WindowScorer)
     left = np.array([5, 40, 3, 9, 12, 31, 8, 2])
     dataset = cut_short(fleet(), left)
 
-    windows = collect_windows(scorer, scorer.channels, 30, dataset, EngineRange(2, 3))
+    windows = collect_windows(scorer, scorer.spec.channels, 30, dataset, EngineRange(2, 3))
 
     assert sorted(set(windows.units.tolist())) == [2, 3]
     assert windows.rul[windows.units == 2].min() == 40
     assert windows.rul[windows.units == 3].min() == 3
-    assert len(collect_windows(scorer, scorer.channels, 30, dataset, EngineRange(9, 9))) == 0
+    assert len(collect_windows(scorer, scorer.spec.channels, 30, dataset, EngineRange(9, 9))) == 0

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.calibration import calibrate, choose_thresholds, fit_score
-from models.onnx_scorer import ZeroReconstructor
-from models.preparation import Prepared, healthy
-from models.rules import Rule
-from models.scoring import SCORES
+from models.artifact.onnx_scorer import ZeroReconstructor
+from models.scoring.scores import SCORES
+from models.thresholding.rule import Rule
+from models.training.calibration import calibrate, choose_thresholds, fit_score
+from models.training.preparation import Prepared, healthy
 
 
 def test_warning_is_chosen_on_healthy_validation_windows(prepared: Prepared) -> None:

@@ -10,10 +10,12 @@ import typer
 from typer.testing import CliRunner
 
 from common.extras import how_to_install
-from models.artifact import load_artifact
-from models.catalogue import BASELINES
-from models.cli import app, evaluate, train
-from models.training import TrainingConfig
+from deploy.commands import app
+from models.artifact.store import load_artifact
+from models.cli.evaluate import evaluate
+from models.cli.train import train
+from models.training.catalogue import BASELINES
+from models.training.networks.loop import TrainingConfig
 from tests.support.fleets import cut_short, fleet, write_fleet
 
 RUN = CliRunner()
@@ -91,7 +93,9 @@ def test_evaluating_heldout_engines_gives_the_manifest_s_metrics(
 def test_evaluate_trains_over_seeds_and_shows_the_spread(
     data: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("models.training.TrainingConfig", partial(TrainingConfig, epochs=1))
+    monkeypatch.setattr(
+        "models.training.networks.loop.TrainingConfig", partial(TrainingConfig, epochs=1)
+    )
     path = tmp_path / "report.json"
     arguments = ["evaluate", "--dataset", "TOY", "--artifact", str(trained), "--seeds", "2"]
 

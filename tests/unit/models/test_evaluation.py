@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.evaluation import lead_cycles, measure
-from models.serving import Thresholds
-from models.windowing import WindowSet
+from models.evaluation.measure import lead_cycles, measure
+from models.scoring.scorer import Thresholds
+from models.scoring.windows import WindowSet
 
 
 def lives(*lengths: int) -> WindowSet:

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.forest import average_path, check_forest, isolation, summary
-from models.forest_training import forest_arrays, grow
-from models.subspace import flat
+from models.scoring.forest import average_path, check_forest, isolation, summary
+from models.scoring.subspace import flat
+from models.training.isolation_forest import forest_arrays, grow
 
 RNG = np.random.default_rng(3)
 HEALTHY = RNG.normal(size=(400, 30, 14)).astype(np.float32)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from models.normalise import MAX_REGIMES, Normaliser, fit_normaliser
+from models.scoring.normaliser import MAX_REGIMES, Normaliser, fit_normaliser
 from tests.support.fleets import REGIMES, SEA_LEVEL
 
 SIX = (

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from models.export import PARITY_TOLERANCE, export_onnx, max_difference
-from models.network import count_parameters
-from models.patchtst import PatchTst
+from models.training.networks.lstm import count_parameters
+from models.training.networks.onnx_export import PARITY_TOLERANCE, export_onnx, max_difference
+from models.training.networks.patchtst import PatchTst
 
 WINDOWS = np.random.default_rng(0).normal(size=(70, 30, 14)).astype(np.float32) * 5
 

@@ -7,8 +7,8 @@ import pytest
 
 from common.cmapss import Dataset
 from common.errors import DatasetError
-from models.preparation import REFERENCE_CHANNELS, Prepared, healthy, prepare
-from models.splits import HEALTHY_RUL
+from models.evaluation.splits import HEALTHY_RUL
+from models.training.preparation import REFERENCE_CHANNELS, Prepared, healthy, prepare
 from tests.support.fleets import REGIMES, cut_short, engine, fleet
 
 

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from common.errors import ArtifactError, DatasetError
-from models.artifact import Artifact
-from models.card import write_card
-from models.preparation import Prepared, healthy
-from models.quantise import compare_precisions, quantise
-from models.recalibration import prepare_as, recalibrate
-from models.recipe import build_artifact
-from models.rules import Rule
-from models.serving import open_scorer
-from models.training import TrainingConfig
+from models.artifact.opening import open_scorer
+from models.artifact.store import Artifact
+from models.report.card import write_card
+from models.thresholding.rule import Rule
+from models.training.build import build_artifact
+from models.training.networks.loop import TrainingConfig
+from models.training.preparation import Prepared, healthy
+from models.training.quantise import compare_precisions, quantise
+from models.training.recalibration import prepare_as, recalibrate
 from tests.support.fleets import cut_short, fleet
 
 TEST_FLEET = cut_short(fleet(seed=1), np.array([5, 40, 3, 9, 12, 31, 8, 2]))

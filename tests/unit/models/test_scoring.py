@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from models.contributions import ScoreParams
-from models.fitting import fit_params
-from models.scoring import SCORES, Score, directions, score_windows, shares
-from models.serving import WindowScores
-from models.windowing import sliding_windows
+from models.scoring.contributions import ScoreParams
+from models.scoring.scorer import WindowScores
+from models.scoring.scores import SCORES, Score, directions, score_windows, shares
+from models.scoring.windows import sliding_windows
+from models.training.score_fits import fit_params
 
 LENGTH, CHANNELS = 30, 14
 Windows = NDArray[np.float32]

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.artifact import Artifact, load_artifact, save_artifact
-from models.onnx_scorer import CHUNK
-from models.serving import WindowScorer, open_scorer
+from models.artifact.onnx_scorer import CHUNK
+from models.artifact.opening import open_scorer
+from models.artifact.store import Artifact, load_artifact, save_artifact
+from models.scoring.scorer import WindowScorer
 
 GOLDEN = Path(__file__).parent / "golden"
 SAME = 1e-6
@@ -113,18 +114,18 @@ def test_absurd_but_finite_readings_get_a_finite_score(shipped: WindowScorer) ->
 
     assert rows.known.all()
     assert np.isfinite(result.scores).all()
-    assert result.scores[0] > shipped.thresholds.critical
+    assert result.scores[0] > shipped.spec.thresholds.critical
     assert result.shares.sum() == pytest.approx(1.0, abs=1e-9)
 
 
 def test_the_scorer_tells_what_the_manifest_says(artifact: Artifact) -> None:
     scorer = open_scorer(artifact)
 
-    assert scorer.ref == artifact.ref
-    assert scorer.channels == artifact.manifest.channels
-    assert scorer.window_length == 30
-    assert scorer.thresholds.warning == artifact.manifest.thresholds.warning.value
-    assert scorer.thresholds.critical == artifact.manifest.thresholds.critical.value
+    assert scorer.spec.ref == artifact.ref
+    assert scorer.spec.channels == artifact.manifest.channels
+    assert scorer.spec.window_length == 30
+    assert scorer.spec.thresholds.warning == artifact.manifest.thresholds.warning.value
+    assert scorer.spec.thresholds.critical == artifact.manifest.thresholds.critical.value
 
 
 def test_saving_and_loading_changes_no_score(artifact: Artifact, tmp_path: Path) -> None:
@@ -140,8 +141,8 @@ def test_saving_and_loading_changes_no_score(artifact: Artifact, tmp_path: Path)
 def test_serving_loads_neither_torch_nor_its_friends() -> None:
     code = (
         "import sys, numpy as np\n"
-        "from models.artifact import load_artifact\n"
-        "from models.serving import open_scorer\n"
+        "from models.artifact.store import load_artifact\n"
+        "from models.artifact.opening import open_scorer\n"
         "open_scorer(load_artifact('fd001')).score(np.zeros((1, 30, 14), np.float32))\n"
         "print(sorted({'torch', 'onnx', 'sklearn', 'matplotlib'} & set(sys.modules)))\n"
     )
@@ -152,7 +153,8 @@ def test_serving_loads_neither_torch_nor_its_friends() -> None:
 
 
 def test_the_contracts_alone_do_not_load_the_runtime() -> None:
-    code = "import sys, models.serving, models.scoring; print('onnxruntime' in sys.modules)"
+    modules = "models.artifact.opening, models.scoring.scores"
+    code = f"import sys, {modules}; print('onnxruntime' in sys.modules)"
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
@@ -176,4 +178,4 @@ def test_the_golden_artifact_scores_as_it_always_did() -> None:
     np.testing.assert_allclose(result.scores, pinned["scores"], rtol=1e-5)
     np.testing.assert_allclose(result.shares[2], pinned["shares"], rtol=1e-4)
     assert result.directions[2].tolist() == pinned["directions"]
-    assert scorer.ref.sha256 == pinned["sha256"]
+    assert scorer.spec.ref.sha256 == pinned["sha256"]

@@ -8,11 +8,11 @@ from typing import Literal
 import pytest
 
 from common.cmapss import load_dataset
-from models.artifact import SHIPPED, load_artifact, shipped_names
-from models.comparison import Measured, compare, measure_scorer
-from models.preparation import prepare
-from models.serving import open_scorer
-from models.splits import EngineRange, split_engines
+from models.artifact.opening import open_scorer
+from models.artifact.store import SHIPPED, load_artifact, shipped_names
+from models.evaluation.splits import EngineRange, split_engines
+from models.report.comparison import Measured, compare, measure_scorer
+from models.training.preparation import prepare
 
 MAX_SHIPPED_BYTES = 600_000
 
@@ -21,7 +21,7 @@ MAX_SHIPPED_BYTES = 600_000
 def test_a_shipped_artifact_opens_and_is_small(name: str) -> None:
     artifact = load_artifact(name)
 
-    assert open_scorer(artifact).ref.name == artifact.manifest.name == name
+    assert open_scorer(artifact).spec.ref.name == artifact.manifest.name == name
     assert sum(path.stat().st_size for path in (SHIPPED / name).iterdir()) < MAX_SHIPPED_BYTES
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.splits import MIN_ENGINES, split_engines
+from models.evaluation.splits import MIN_ENGINES, split_engines
 
 
 @given(n=st.integers(MIN_ENGINES, 1000))

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from models.artifact import load_artifact
-from models.suggestion import suggest_artifact
+from models.artifact.store import load_artifact
+from models.artifact.suggestion import suggest_artifact
 from tests.support.fleets import fleet
 
 SIX = ((0.0, 0.0, 100.0), (10.0, 0.25, 100.0), (25.0, 0.62, 60.0), (42.0, 0.84, 100.0))

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.metrics import f1_score
 
-from models.rules import STRATEGIES, WARNING_RULE, Rule, parse_rule
-from models.tail import MIN_EXCEEDANCES
-from models.thresholds import CalibrationScores
+from models.thresholding.peaks_over_threshold import MIN_EXCEEDANCES
+from models.thresholding.rule import STRATEGIES, WARNING_RULE, Rule, parse_rule
+from models.thresholding.strategies import CalibrationScores
 
 QUANTILE = Rule("quantile")
 

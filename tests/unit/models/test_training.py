@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from common.errors import ArtifactError
-from models.artifact import Artifact
-from models.catalogue import LSTM_AUTOENCODER, PATCHTST
-from models.export import export_onnx, max_difference
-from models.network import LstmAutoencoder, count_parameters
-from models.preparation import Prepared, healthy
-from models.recipe import build_artifact
-from models.training import EpochReport, TrainingConfig, fit_network
+from models.artifact.store import Artifact
+from models.training.build import build_artifact
+from models.training.catalogue import LSTM_AUTOENCODER, PATCHTST
+from models.training.networks.loop import EpochReport, TrainingConfig, fit_network
+from models.training.networks.lstm import LstmAutoencoder, count_parameters
+from models.training.networks.onnx_export import export_onnx, max_difference
+from models.training.preparation import Prepared, healthy
 from tests.unit.models.conftest import SMALL
 
 
@@ -97,7 +97,7 @@ def test_an_export_of_other_weights_is_noticed(prepared: Prepared, layer: str) -
 
 
 def test_a_wrong_export_is_refused(prepared: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.export._onnx_gates", lambda stacked: stacked)
+    monkeypatch.setattr("models.training.networks.onnx_export._onnx_gates", lambda stacked: stacked)
 
     with pytest.raises(ArtifactError, match="differs from the trained one"):
         export_onnx(LstmAutoencoder(), prepared.validate.windows[:8])

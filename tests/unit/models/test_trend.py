@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.trend import RESIDUAL_WEIGHT, _at, fit_hybrid, fit_trend, hybrid, hybrid_upper, trend
+from models.scoring.trend import (
+    RESIDUAL_WEIGHT,
+    _at,
+    fit_hybrid,
+    fit_trend,
+    hybrid,
+    hybrid_upper,
+    trend,
+)
 
 LENGTH, CHANNELS = 30, 14
 RNG = np.random.default_rng(0)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.windowing import WindowSet, complete_window_ends, sliding_windows
+from models.scoring.windows import WindowSet, complete_window_ends, sliding_windows
 
 
 @given(n=st.integers(0, 40), length=st.integers(1, 12), channels=st.integers(1, 4))

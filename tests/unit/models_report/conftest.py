@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from models.artifact import Artifact
-from models.comparison import Comparison, Measured, compare
-from models.preparation import Prepared, prepare
-from models.recipe import build_artifact
-from models.training import TrainingConfig
+from models.artifact.store import Artifact
+from models.report.comparison import Comparison, Measured, compare
+from models.training.build import build_artifact
+from models.training.networks.loop import TrainingConfig
+from models.training.preparation import Prepared, prepare
 from tests.support.fleets import fleet
 
 

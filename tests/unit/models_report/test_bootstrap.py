@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.evaluation import Scored, measure
-from models.metrics import Metrics
+from models.artifact.metrics import Metrics
+from models.evaluation.measure import Scored, measure
 from models.report.bootstrap import (
     LEVEL_METRICS,
     LEVELS,
@@ -16,8 +16,8 @@ from models.report.bootstrap import (
     intervals,
     proportion_interval,
 )
-from models.serving import Thresholds
-from models.windowing import WindowSet
+from models.scoring.scorer import Thresholds
+from models.scoring.windows import WindowSet
 from tests.support.scored import resampled, scored
 
 

@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from common.extras import how_to_install
-from models.artifact import save_artifact
-from models.cli import app
+from deploy.commands import app
+from models.artifact.store import save_artifact
 from tests.support.fleets import fleet, write_fleet
 from tests.unit.models_report.conftest import Case
 

@@ -9,7 +9,7 @@ from common.records import Level, Transition
 from common.settings import AlarmSettings
 from models.alarm import AlarmPolicy, AlarmState, interrupt, step
 from models.report.events import Alarm, engine_stories, run_alarm_rule
-from models.serving import Thresholds
+from models.scoring.scorer import Thresholds
 from tests.support.scored import scored
 
 THRESHOLDS = Thresholds(warning=1.0, critical=2.0)

@@ -13,6 +13,7 @@ from models.report.curves import (
     score_span,
     sweep,
 )
+from models.report.engine_courses import choose_engines, draw_lives
 from models.report.events import engine_stories
 from models.report.figures import (
     MANY_ENGINES,
@@ -21,8 +22,7 @@ from models.report.figures import (
     lead_figure,
     sweep_figure,
 )
-from models.report.lives import choose_engines, draw_lives
-from models.serving import Thresholds
+from models.scoring.scorer import Thresholds
 from tests.support.scored import scored
 
 

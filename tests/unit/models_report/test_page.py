@@ -7,10 +7,10 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from models.comparison import Measured, compare
+from models.evaluation.splits import EngineRange
+from models.report.comparison import Measured, compare
 from models.report.page import render_report
-from models.report.verdicts import bootstrap
-from models.splits import EngineRange
+from models.report.uncertainty import bootstrap
 from tests.support.fleets import cut_short, fleet
 from tests.unit.models_report.conftest import Case
 
@@ -93,7 +93,7 @@ def test_it_names_data_model_and_split(case: Case, page: str) -> None:
 
 
 def test_one_row_of_the_table_is_bold_in_each_column_at_least(page: str) -> None:
-    body = page.split('<table class="league">')[1].split("</table>")[0]
+    body = page.split('<table class="ranking">')[1].split("</table>")[0]
     rows = [re.findall(r'<td class="([^"]*)">', row) for row in body.split("<tr")[3:]]
 
     columns = list(zip(*(row[:12] for row in rows), strict=True))

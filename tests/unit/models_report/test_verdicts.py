@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from common.errors import UserError
-from models.comparison import Comparison, Measured
-from models.evaluation import Scored, measure
-from models.report.command import ci95, show_uncertainty, write_html
-from models.report.verdicts import Uncertainty, bootstrap, sentence, short, summary
-from models.splits import EngineRange
-from models.windowing import WindowSet
+from models.cli.report_files import ci95, show_uncertainty, write_html
+from models.evaluation.measure import Scored, measure
+from models.evaluation.splits import EngineRange
+from models.report.comparison import Comparison, Measured
+from models.report.uncertainty import Uncertainty, bootstrap, sentence, short, summary
+from models.scoring.windows import WindowSet
 from tests.support.fleets import fleet
 from tests.support.scored import scored
 from tests.unit.models_report.conftest import Case

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from models.artifact import Artifact
-from models.metrics import LevelMetrics, Metrics
+from models.artifact.metrics import LevelMetrics, Metrics
+from models.artifact.store import Artifact
 from models.tracking.gate import CRITERIA, Criterion, incomparable, judge
 
 LEVEL = LevelMetrics(

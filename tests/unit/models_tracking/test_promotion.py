@@ -3,8 +3,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from common.cmapss import Dataset
-from models.artifact import Artifact
-from models.metrics import Metrics
+from models.artifact.metrics import Metrics
+from models.artifact.store import Artifact
 from models.tracking.gate import CRITERIA
 from models.tracking.promotion import Candidate, Outcome, propose
 from models.tracking.record import run_record

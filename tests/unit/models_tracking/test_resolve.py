@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 from common.errors import ArtifactError
 from common.extras import how_to_install
 from common.settings import TrackingSettings
-from models.artifact import Artifact, load_artifact
-from models.cli import app
+from deploy.commands import app
+from models.artifact.store import Artifact, load_artifact
 from models.tracking.record import run_record
 from models.tracking.registry import SHA256_TAG
 from models.tracking.resolve import fetch, parse_url
@@ -113,7 +113,7 @@ def in_fresh_process(code: str) -> str:
 
 def test_an_artifact_by_name_needs_no_mlflow() -> None:
     code = (
-        "import sys, detector.app\nfrom models.artifact import load_artifact\n"
+        "import sys, detector.app\nfrom models.artifact.store import load_artifact\n"
         "load_artifact('fd001')\nprint('mlflow' in sys.modules)"
     )
 
@@ -123,8 +123,9 @@ def test_an_artifact_by_name_needs_no_mlflow() -> None:
 def test_a_url_without_mlflow_says_what_to_install(tmp_path: Path) -> None:
     code = (
         "import sys\nsys.modules['mlflow'] = None\nfrom common.errors import UserError\n"
-        "from models.artifact import load_artifact\n"
-        f"try:\n    load_artifact({URL!r})\nexcept UserError as exc:\n    print(exc)"
+        "from models.artifact.store import load_artifact\n"
+        "from models.tracking.resolve import registry_folder\n"
+        f"try:\n    load_artifact({URL!r}, registry_folder)\nexcept UserError as exc:\n    print(exc)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
@@ -150,7 +151,7 @@ def test_promote_asks_for_one_candidate_and_a_real_reason(arguments: list[str], 
 
 def test_tracking_is_off_unless_asked_for() -> None:
     code = (
-        "import sys\nfrom models.tracking.command import open_tracker\n"
+        "import sys\nfrom models.cli.promotion import open_tracker\n"
         "print(open_tracker(None), open_tracker(False), 'mlflow' in sys.modules)"
     )
 

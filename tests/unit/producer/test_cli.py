@@ -144,7 +144,7 @@ def test_help_teaches_by_example(command: list[str]) -> None:
 
 
 def test_the_commands_import_nothing_heavy_until_they_run() -> None:
-    heavy = ("numpy", "aiokafka", "httpx", "producer.app", "producer.simulator")
+    heavy = ("numpy", "aiokafka", "httpx", "producer.app", "producer.simulator.simulate")
     code = f"import producer.cli, sys; print([name for name in {heavy} if name in sys.modules])"
 
     loaded = subprocess.run(

@@ -16,8 +16,9 @@ from common.cmapss import Dataset, load_dataset, remaining_useful_life
 from common.cmapss_files import Split, file_name, find_file, read_bytes
 from common.errors import DatasetError
 from producer.atomic_file import write_atomically
-from producer.estimate_simulator import decimals_of, estimate
-from producer.simulator import (
+from producer.simulator.constants import COLUMN_NAMES, CONSTANTS_PATH, load_constants
+from producer.simulator.estimate import decimals_of, estimate
+from producer.simulator.simulate import (
     MAX_TEST_RUL,
     MIN_TEST_CYCLES,
     MIN_TEST_RUL,
@@ -26,7 +27,6 @@ from producer.simulator import (
     wear,
     write_dataset,
 )
-from producer.simulator_constants import COLUMN_NAMES, CONSTANTS_PATH, load_constants
 
 CONSTANT_IN_FD001 = {
     "T2": 518.67,

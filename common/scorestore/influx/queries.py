@@ -1,0 +1,139 @@
+r"""Pages of verdicts from InfluxDB: InfluxQL out, records in.
+
+InfluxQL because the ``/query`` address with it is what InfluxDB 1.8, 2.x and 3.x all serve. Values
+are quoted here, not bound: only 1.x documents bound parameters there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final, TypeAlias
+
+from common.records import Level, ScoreRecord, Verdict
+from common.scorestore.influx.lines import MAX_TIME_NS, SHARE_PREFIX
+from common.scorestore.paging import Bounds, from_epoch_us
+from common.scorestore.port import ScoreQuery
+from common.topics import SCORE_MEASUREMENT
+
+Series: TypeAlias = Mapping[str, Any]
+
+MAX_TS_US: Final = MAX_TIME_NS // 1000
+
+_LITERAL_ESCAPES: Final = str.maketrans({"\\": r"\\", "'": r"\'", "\n": r"\n"})
+
+
+def literal(text: str) -> str:
+    r"""Return an InfluxQL string literal.
+
+    Example:
+        >>> print(literal("it's"))
+        'it\'s'
+    """
+    return f"'{text.translate(_LITERAL_ESCAPES)}'"
+
+
+def select_page(query: ScoreQuery, bounds: Bounds, limit: int) -> str:
+    """Return the statement for the first rows by time; which of equal times come is left open.
+
+    Args:
+        query: Filters and direction.
+        bounds: The query's bounds; the microsecond of ``after`` itself is left out.
+        limit: Most rows.
+    """
+    lower, upper = _time_range(bounds)
+    if bounds.after is not None and query.newest_first:
+        upper = min(upper, bounds.after.ts_us)
+    elif bounds.after is not None:
+        lower = max(lower, bounds.after.ts_us + 1)
+    direction = "DESC" if query.newest_first else "ASC"
+    rows = select("*", SCORE_MEASUREMENT, _filters(query, lower, upper))
+    return f"{rows} ORDER BY time {direction} LIMIT {limit}"
+
+
+def select_moment(query: ScoreQuery, bounds: Bounds, ts_us: int) -> str:
+    """Return the statement for all rows of one microsecond."""
+    lower, upper = _time_range(bounds)
+    terms = _filters(query, max(lower, ts_us), min(upper, ts_us + 1))
+    return select("*", SCORE_MEASUREMENT, terms)
+
+
+def select_nothing() -> str:
+    """Return a statement that finds no row, quickly, but fails where there is no bucket."""
+    return select('"cycle"', SCORE_MEASUREMENT, identity("", None))
+
+
+def records_of(series: Sequence[Series]) -> Iterator[ScoreRecord]:
+    """Yield the verdicts in the answer to :func:`select_page` or :func:`select_moment`."""
+    for one in series:
+        columns: list[str] = one["columns"]
+        shares = [
+            (column, column.removeprefix(SHARE_PREFIX))
+            for column in columns
+            if column.startswith(SHARE_PREFIX)
+        ]
+        for values in one["values"]:
+            yield _record(dict(zip(columns, values, strict=True)), shares)
+
+
+def _record(row: dict[str, Any], shares: Sequence[tuple[str, str]]) -> ScoreRecord:
+    plain = ScoreRecord(
+        asset_id=row["asset_id"],
+        run_id=row["run_id"],
+        cycle=row["cycle"],
+        ts=from_epoch_us(row["time"] // 1000),
+        status=Verdict(row["status"]),
+        model=row["model"],
+        level=Level(row["level"]),
+        detail=row["detail"],
+    )
+    if plain.status is not Verdict.SCORED:
+        return plain  # fields of a score may be left from before it was rewritten
+    return replace(
+        plain,
+        score=_float(row["score"]),
+        warning_threshold=_float(row["warning_threshold"]),
+        critical_threshold=_float(row["critical_threshold"]),
+        shares={name: float(row[column]) for column, name in shares if row[column] is not None},
+    )
+
+
+def _float(value: float | None) -> float | None:
+    return None if value is None else float(value)  # JSON writes 1.0 as 1
+
+
+def select(fields: str, measurement: str, terms: Sequence[str]) -> str:
+    """Return a SELECT statement; everything in it must be quoted already."""
+    where = f" WHERE {' AND '.join(terms)}" if terms else ""
+    return f'SELECT {fields} FROM "{measurement}"{where}'  # noqa: S608 - values are quoted
+
+
+def identity(asset_id: str | None, run_id: str | None) -> list[str]:
+    """Return the terms that pick an asset, a run, both or none."""
+    given = (("asset_id", asset_id), ("run_id", run_id))
+    return [f'"{name}" = {literal(value)}' for name, value in given if value is not None]
+
+
+def _time_range(bounds: Bounds) -> tuple[int, int]:
+    """Return the first microsecond inside and the first behind, as far as InfluxDB can tell."""
+    lower = -MAX_TS_US if bounds.since_us is None else bounds.since_us
+    upper = MAX_TS_US if bounds.until_us is None else bounds.until_us
+    return lower, upper
+
+
+def _tellable(ts_us: int) -> int:
+    """Return the nearest microsecond that InfluxDB can tell."""
+    return max(-MAX_TS_US, min(ts_us, MAX_TS_US))
+
+
+def _filters(query: ScoreQuery, lower_us: int, upper_us: int) -> list[str]:
+    terms = identity(query.asset_id, query.run_id)
+    terms += [f"time >= {_tellable(lower_us) * 1000}", f"time < {_tellable(upper_us) * 1000}"]
+    if query.status is not None:
+        terms.append(f'"status" = {literal(query.status.value)}')
+    if query.min_level is not None and query.min_level is not Level.NONE:
+        levels = [level for level in Level if level.rank >= query.min_level.rank]
+        terms.append(
+            "(" + " OR ".join(f'"level" = {literal(level.value)}' for level in levels) + ")"
+        )
+    return terms

@@ -1,0 +1,228 @@
+"""The score store in InfluxDB, for production.
+
+Writes go through ``influxdb-client`` (``/api/v2/write``), on a thread, as line protocol; reads are
+InfluxQL on ``/query``. Nothing is retried here: the caller repeats the whole batch, which is
+harmless, and retries inside would multiply with its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Final, Self
+
+import httpx
+from influxdb_client import InfluxDBClient, WritePrecision
+from influxdb_client.client.write_api import SYNCHRONOUS
+
+from common.errors import BackendRefusedError
+from common.records import ScoreRecord, Verdict
+from common.redaction import without_credentials
+from common.scorestore.batch import Batch, gather
+from common.scorestore.influx.errors import (
+    influx_errors,
+    split_address,
+    statement_error,
+    status_error,
+)
+from common.scorestore.influx.lines import repeat_lines, verdict_lines
+from common.scorestore.influx.queries import (
+    Series,
+    records_of,
+    select_moment,
+    select_nothing,
+    select_page,
+)
+from common.scorestore.influx.summaries import (
+    counts_of,
+    in_questions,
+    names_of,
+    select_counts,
+    select_names,
+    select_runs,
+    summaries_of,
+)
+from common.scorestore.paging import Bounds, Position, check_query, page_of, position_of
+from common.scorestore.port import RunPage, RunSummary, ScorePage, ScoreQuery
+from common.settings import ScoreStoreSettings
+
+LINES_PER_REQUEST: Final = 5000
+"""Lines InfluxDB recommends for one write; about 2.5 MB of ours."""
+
+
+class InfluxScoreStore:
+    """Keeps the promises of the port, except that a verdict's row is (asset, run, cycle, model).
+
+    When another model scores a reading again, or the reading comes again with another ``ts``,
+    InfluxDB has both; pages show one for each time and cycle, and cycles are counted once for each
+    verdict.
+
+    A write is as durable as the server makes it: InfluxDB syncs its log before it answers.
+    Entering connects to nothing, so that services start in any order: only a malformed address is
+    refused. :meth:`ping` tells the rest.
+    """
+
+    def __init__(self, settings: ScoreStoreSettings) -> None:
+        """Prepare a store; the settings name the server, organisation, bucket and token."""
+        self._settings = settings
+        self._url = without_credentials(settings.influx_url)
+
+    async def __aenter__(self) -> Self:
+        """Make the clients. The bucket must exist: making one needs more rights than writing."""
+        self._url, token = split_address(self._settings.influx_url)
+        token = self._settings.influx_token.get_secret_value() or token
+        if not (token.isascii() and token.isprintable()):
+            raise BackendRefusedError(
+                "SURGELINE_SCORES__INFLUX_TOKEN, or the password in SURGELINE_SCORES__INFLUX_URL, "
+                "has characters that no HTTP header takes; expected printable ASCII."
+            )
+        timeout_s = self._settings.op_timeout_s
+        self._reading = httpx.AsyncClient(
+            base_url=self._url,
+            headers={"Authorization": f"Token {token}"} if token else {},
+            timeout=timeout_s,
+            trust_env=False,  # as the writing client: no proxy that only one of them uses
+        )
+        self._client = InfluxDBClient(
+            self._url, token, org=self._settings.influx_org, timeout=int(timeout_s * 1000)
+        )
+        self._writing = self._client.write_api(write_options=SYNCHRONOUS)
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the connections."""
+        await self._reading.aclose()
+        await asyncio.to_thread(self._client.close)
+
+    async def write(self, records: Sequence[ScoreRecord]) -> None:
+        """Send the rows, ``LINES_PER_REQUEST`` at a time."""
+        await asyncio.to_thread(self._write, gather(records))
+
+    def _write(self, batch: Batch) -> None:
+        lines: list[str] = []
+        for run in batch.verdicts.values():
+            lines += verdict_lines(run.values())
+        lines += repeat_lines(batch.repeats.values())
+        for start in range(0, len(lines), LINES_PER_REQUEST):
+            payload = "\n".join(lines[start : start + LINES_PER_REQUEST]).encode()
+            with influx_errors(self._url):
+                self._writing.write(
+                    self._settings.influx_bucket, record=payload, write_precision=WritePrecision.NS
+                )
+
+    async def query(self, query: ScoreQuery) -> ScorePage:
+        """Return one page.
+
+        InfluxDB orders by time alone, and the limit may cut rows of the same microsecond apart;
+        so the microseconds at both edges are read whole, and sorted here.
+        """
+        bounds = check_query(query)
+        wanted = query.limit + 1
+        rows: dict[Position, ScoreRecord] = {}
+        if bounds.after is not None:
+            rows = await self._moment(query, bounds, bounds.after.ts_us)
+            rows = {place: row for place, row in rows.items() if _is_behind(place, query, bounds)}
+        while len(rows) < wanted:
+            found = await self._records(select_page(query, bounds, wanted))
+            rows |= _by_position(found)
+            if len(found) < wanted:
+                break
+            edge = position_of(found[-1])
+            rows |= await self._moment(query, bounds, edge.ts_us)
+            bounds = replace(bounds, after=edge)
+        ordered = sorted(rows, reverse=query.newest_first)
+        return page_of([rows[position] for position in ordered[:wanted]], query.limit)
+
+    async def runs(
+        self, *, asset_id: str | None = None, run_id: str | None = None
+    ) -> Sequence[RunSummary]:
+        """Return a summary of each run, counted by the server now."""
+        return summaries_of(await self._ask(select_runs(asset_id, run_id)))
+
+    async def run_page(
+        self,
+        most_assets: int,
+        *,
+        after: str | None = None,
+        asset_id: str | None = None,
+        run_id: str | None = None,
+    ) -> RunPage:
+        """Return the summaries of a few assets, counted by the server now.
+
+        InfluxQL has no "the next names": all are listed, from the index, and a page picked here.
+        """
+        (listed,) = await self._ask([select_names(asset_id, run_id)])
+        names = await asyncio.to_thread(names_of, listed, after)
+        chosen = names[:most_assets]
+        runs: list[RunSummary] = []
+        for group in in_questions(chosen):
+            runs += summaries_of(await self._ask(select_runs(asset_id, run_id, group)))
+        return RunPage(runs, chosen[-1] if len(names) > most_assets else None)
+
+    async def verdict_counts(self, run_id: str | None = None) -> Mapping[Verdict, int]:
+        """Return how many readings got each verdict, counted by the server now."""
+        return counts_of(await self._ask(select_counts(None, run_id)))
+
+    async def ping(self) -> None:
+        """Return when the server answers a query on our bucket."""
+        await self._ask([select_nothing()])
+
+    async def _moment(
+        self, query: ScoreQuery, bounds: Bounds, ts_us: int
+    ) -> dict[Position, ScoreRecord]:
+        return _by_position(await self._records(select_moment(query, bounds, ts_us)))
+
+    async def _records(self, statement: str) -> list[ScoreRecord]:
+        (series,) = await self._ask([statement])
+        return await asyncio.to_thread(lambda: list(records_of(series)))
+
+    async def _ask(self, statements: Sequence[str]) -> list[Sequence[Series]]:
+        """Return the series that answer each statement."""
+        parameters = {
+            "db": self._settings.influx_bucket,
+            "epoch": "ns",
+            "q": "; ".join(statements),
+        }
+        with influx_errors(self._url):
+            answer = await self._reading.get("/query", params=parameters)
+        if not answer.is_success:
+            raise status_error(self._url, answer.status_code, answer.text)
+        results = (await asyncio.to_thread(_parse, self._url, answer.content))["results"]
+        for result in results:
+            if "error" in result:
+                if len(statements) > 1:  # of several, old servers say only "not executed"
+                    await self._ask(statements[:1])
+                raise statement_error(self._url, result["error"])
+        return [result.get("series", ()) for result in results]
+
+
+def _parse(url: str, content: bytes) -> Any:
+    try:
+        return json.loads(content)
+    except ValueError as exc:
+        raise BackendRefusedError(
+            f"SURGELINE_SCORES__INFLUX_URL is {url}: what answers there is not InfluxDB."
+        ) from exc
+
+
+def _by_position(records: Iterable[ScoreRecord]) -> dict[Position, ScoreRecord]:
+    """Return one row for each position; of several models' rows, the last by name and version."""
+    rows: dict[Position, ScoreRecord] = {}
+    for record in records:
+        known = rows.setdefault(position_of(record), record)
+        if record.model > known.model:
+            rows[position_of(record)] = record
+    return rows
+
+
+def _is_behind(position: Position, query: ScoreQuery, bounds: Bounds) -> bool:
+    assert bounds.after is not None  # noqa: S101 - asked only then
+    return position < bounds.after if query.newest_first else position > bounds.after

@@ -1,0 +1,176 @@
+"""Reading from the SQLite file: pages of verdicts, summaries of runs, counts."""
+
+from __future__ import annotations
+
+import heapq
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Final
+
+from common.records import Level, ScoreRecord, Verdict
+from common.scorestore.paging import Bounds, page_of, position_of
+from common.scorestore.port import RunPage, RunSummary, ScorePage, ScoreQuery
+from common.scorestore.sqlite.rows import (
+    TALLY_COLUMNS,
+    VERDICT_COLUMNS,
+    ChannelSets,
+    record_of,
+    tally_of,
+)
+from common.scorestore.sqlite.schema import COUNT_COLUMNS
+
+MAX_STREAMS: Final = 200
+"""Runs that are read side by side and merged; above, one reader of all runs filters instead."""
+
+OF_RUNS: Final = (
+    "(:asset_id IS NULL OR asset_id = :asset_id) AND (:run_id IS NULL OR run_id = :run_id)"
+)
+SELECT_VERDICTS: Final = (
+    f"SELECT run.asset_id, run.run_id, {', '.join(f'verdict.{name}' for name in VERDICT_COLUMNS)} "  # noqa: S608 - our names
+    "FROM verdict CROSS JOIN run USING (run_key)"
+)
+
+
+def read_page(connection: sqlite3.Connection, query: ScoreQuery, bounds: Bounds) -> ScorePage:
+    """Return one page, as of one moment.
+
+    Every stream of rows below follows an index that has the order of the page, so that a page costs
+    what it holds, not what the file holds.
+    """
+    connection.execute("BEGIN")
+    channel_sets = ChannelSets()
+    channel_sets.load(connection)
+    condition, values = _condition(query, bounds)
+    run_keys = _run_keys(connection, query)
+    if run_keys is None:
+        order = ["verdict.ts_us", "run.asset_id", "run.run_id", "verdict.cycle"]
+        streams = [(condition, values)]
+    else:  # within one run the ids are the same, so an index has this order
+        order = ["verdict.ts_us", "verdict.cycle"]
+        one_run = f"verdict.run_key = :run_key AND {condition}"
+        streams = [(one_run, {**values, "run_key": key}) for key in run_keys]
+    direction = " DESC" if query.newest_first else ""
+    rows = (
+        _records(
+            connection,
+            f"{SELECT_VERDICTS} WHERE {where} "
+            f"ORDER BY {', '.join(name + direction for name in order)} LIMIT :page_rows",
+            {**given, "page_rows": query.limit + 1},
+            channel_sets,
+        )
+        for where, given in streams
+    )
+    merged = heapq.merge(*rows, key=position_of, reverse=query.newest_first)
+    return page_of(islice(merged, query.limit + 1), query.limit)
+
+
+def read_runs(
+    connection: sqlite3.Connection, asset_id: str | None, run_id: str | None
+) -> Sequence[RunSummary]:
+    """Return the summaries that the writer keeps."""
+    return _summaries(connection, OF_RUNS, {"asset_id": asset_id, "run_id": run_id})
+
+
+def read_run_page(
+    connection: sqlite3.Connection,
+    most_assets: int,
+    after: str | None,
+    asset_id: str | None,
+    run_id: str | None,
+) -> RunPage:
+    """Return the summaries of a few assets, as of one moment; the index on ids finds them."""
+    connection.execute("BEGIN")
+    where = f"{OF_RUNS} AND asset_id > :after"
+    values = {"asset_id": asset_id, "run_id": run_id, "after": after or ""}
+    names = [
+        name
+        for (name,) in connection.execute(
+            f"SELECT DISTINCT asset_id FROM run WHERE {where} ORDER BY asset_id LIMIT :most",  # noqa: S608 - our names
+            {**values, "most": most_assets + 1},
+        )
+    ]
+    if not names:
+        return RunPage([], None)
+    last = names[:most_assets][-1]
+    runs = _summaries(connection, f"{where} AND asset_id <= :last", {**values, "last": last})
+    return RunPage(runs, last if len(names) > most_assets else None)
+
+
+def _summaries(
+    connection: sqlite3.Connection, where: str, values: Mapping[str, object]
+) -> list[RunSummary]:
+    rows = connection.execute(
+        f"SELECT asset_id, run_id, {', '.join(TALLY_COLUMNS)} FROM run "  # noqa: S608 - our names
+        f"WHERE {where} ORDER BY asset_id, last_ts_us, run_id",  # those without a time come first
+        values,
+    )
+    return [tally_of(row[2:]).summary(row[0], row[1]) for row in rows]
+
+
+def read_counts(connection: sqlite3.Connection, run_id: str | None) -> Mapping[Verdict, int]:
+    """Return the sum of the summaries' counts."""
+    sums = connection.execute(
+        f"SELECT {', '.join(f'sum({name})' for name in COUNT_COLUMNS)} FROM run "  # noqa: S608 - our names
+        "WHERE :run_id IS NULL OR run_id = :run_id",
+        {"run_id": run_id},
+    ).fetchone()
+    return {verdict: count for verdict, count in zip(Verdict, sums, strict=True) if count}
+
+
+def _run_keys(connection: sqlite3.Connection, query: ScoreQuery) -> list[int] | None:
+    """Return the runs a query is about; none where all, or too many to merge."""
+    if query.asset_id is None and query.run_id is None:
+        return None
+    rows = connection.execute(
+        f"SELECT run_key FROM run WHERE {OF_RUNS} LIMIT :most",  # noqa: S608 - our names
+        {"asset_id": query.asset_id, "run_id": query.run_id, "most": MAX_STREAMS + 1},
+    ).fetchall()
+    return [key for (key,) in rows] if len(rows) <= MAX_STREAMS else None
+
+
+def _condition(query: ScoreQuery, bounds: Bounds) -> tuple[str, dict[str, object]]:
+    """Return the WHERE clause of a query and its values."""
+    terms: list[str] = ["1"]
+    values: dict[str, object] = {}
+
+    def add(term: str, **given: object) -> None:
+        terms.append(term)
+        values.update(given)
+
+    if query.asset_id is not None:
+        add("run.asset_id = :asset_id", asset_id=query.asset_id)
+    if query.run_id is not None:
+        add("run.run_id = :run_id", run_id=query.run_id)
+    if bounds.since_us is not None:
+        add("verdict.ts_us >= :since_us", since_us=bounds.since_us)
+    if bounds.until_us is not None:
+        add("verdict.ts_us < :until_us", until_us=bounds.until_us)
+    if query.status is not None:
+        add("verdict.status = :status", status=query.status.value)
+        if query.status is not Verdict.SCORED:
+            add("verdict.status <> 'scored'")  # tells SQLite that the partial index applies
+    if query.min_level not in (None, Level.NONE):
+        add("verdict.level > 0 AND verdict.level >= :level", level=query.min_level.rank)
+    if bounds.after is not None:
+        than = "<" if query.newest_first else ">"
+        add(
+            f"verdict.ts_us {than}= :after_ts_us AND (verdict.ts_us {than} :after_ts_us OR "
+            f"(run.asset_id, run.run_id, verdict.cycle) {than} "
+            "(:after_asset, :after_run, :after_cycle))",
+            after_ts_us=bounds.after.ts_us,
+            after_asset=bounds.after.asset_id,
+            after_run=bounds.after.run_id,
+            after_cycle=bounds.after.cycle,
+        )
+    return " AND ".join(terms), values
+
+
+def _records(
+    connection: sqlite3.Connection,
+    sql: str,
+    values: Mapping[str, object],
+    channel_sets: ChannelSets,
+) -> Iterator[ScoreRecord]:
+    for asset_id, run_id, *row in connection.execute(sql, values):
+        yield record_of(asset_id, run_id, row, channel_sets)

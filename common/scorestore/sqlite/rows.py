@@ -1,0 +1,165 @@
+"""Rows of the SQLite file and the records they stand for."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import struct
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+from common.records import Level, ScoreRecord, Verdict
+from common.scorestore.paging import epoch_us, from_epoch_us
+from common.scorestore.sqlite.schema import COUNT_COLUMNS
+from common.scorestore.tally import RunTally
+
+VerdictRow: TypeAlias = tuple[
+    int, int, int, str, int, str, float | None, float | None, float | None, int | None,
+    bytes | None, str,
+]  # fmt: skip
+ChannelNames: TypeAlias = tuple[str, ...]
+
+LEVELS: Final = tuple(sorted(Level, key=lambda level: level.rank))
+RANKS: Final = {level: level.rank for level in Level}
+VERDICTS: Final = {verdict.value: verdict for verdict in Verdict}
+
+VERDICT_COLUMNS: Final = (
+    "run_key", "cycle", "ts_us", "status", "level", "model", "score", "warning_threshold",
+    "critical_threshold", "channel_set_key", "shares", "detail",
+)  # fmt: skip
+REPEAT_COLUMNS: Final = (
+    "run_key", "topic", "partition", '"offset"', "published_ts_ms", "cycle", "ts_us", "status",
+    "model", "detail",
+)  # fmt: skip
+TALLY_COLUMNS: Final = (
+    "first_cycle", "last_cycle", "last_ts_us", "last_scored_cycle", "last_score", "last_level",
+    "peak_score", *COUNT_COLUMNS,
+)  # fmt: skip
+
+
+class ChannelSets:
+    """The tables of channel names, known by number; numbers are never reused.
+
+    A number made in a transaction that is then rolled back may come to mean other names, so the
+    writer calls :meth:`load` at the start of each transaction.
+    """
+
+    def __init__(self) -> None:
+        self._names: dict[int, ChannelNames] = {}
+        self._keys: dict[ChannelNames, int] = {}
+
+    def load(self, connection: sqlite3.Connection) -> None:
+        """Read the whole table: one row per model that ever scored, so a handful."""
+        rows = connection.execute("SELECT channel_set_key, names FROM channel_set")
+        self._names = {key: tuple(json.loads(names)) for key, names in rows}
+        self._keys = {names: key for key, names in self._names.items()}
+
+    def pack(
+        self, connection: sqlite3.Connection, shares: Mapping[str, float]
+    ) -> tuple[int | None, bytes | None]:
+        """Return the number of the names and the packed values, adding names that are new."""
+        if not shares:
+            return None, None
+        names = tuple(shares)
+        key = self._keys.get(names)
+        if key is None:
+            key = connection.execute(
+                "INSERT INTO channel_set (names) VALUES (?)", [json.dumps(names)]
+            ).lastrowid
+            assert key is not None  # noqa: S101 - an insert has one
+            self._names[key], self._keys[names] = names, key
+        return key, struct.pack(f">{len(names)}d", *shares.values())
+
+    def unpack(self, key: int | None, packed: bytes | None) -> dict[str, float]:
+        """Return the shares again."""
+        if key is None or packed is None:
+            return {}
+        names = self._names[key]
+        return dict(zip(names, struct.unpack(f">{len(names)}d", packed), strict=True))
+
+
+def verdict_row(
+    run_key: int, record: ScoreRecord, packed: tuple[int | None, bytes | None]
+) -> VerdictRow:
+    """Return a row in the order of ``VERDICT_COLUMNS``."""
+    return (
+        run_key,
+        record.cycle,
+        epoch_us(record.ts),
+        record.status.value,
+        RANKS[record.level],
+        record.model,
+        record.score,
+        record.warning_threshold,
+        record.critical_threshold,
+        *packed,
+        record.detail,
+    )
+
+
+def repeat_row(run_key: int, record: ScoreRecord) -> tuple[object, ...]:
+    """Return a row in the order of ``REPEAT_COLUMNS``."""
+    source = record.source
+    return (
+        run_key,
+        source.topic,
+        source.partition,
+        source.offset,
+        record.published_ts_ms,
+        record.cycle,
+        epoch_us(record.ts),
+        record.status.value,
+        record.model,
+        record.detail,
+    )
+
+
+def tally_row(tally: RunTally) -> tuple[object, ...]:
+    """Return a row in the order of ``TALLY_COLUMNS``."""
+    return (
+        tally.first_cycle,
+        tally.last_cycle,
+        tally.last_ts_us,
+        tally.last_scored_cycle,
+        tally.last_score,
+        RANKS[tally.last_level],
+        tally.peak_score,
+        *(tally.verdicts[verdict] for verdict in Verdict),
+    )
+
+
+def tally_of(row: Sequence[Any]) -> RunTally:
+    """Return the tally of a row in the order of ``TALLY_COLUMNS``."""
+    first, last, last_ts_us, last_scored, last_score, level, peak, *counts = row
+    return RunTally(
+        first_cycle=first,
+        last_cycle=last,
+        last_ts_us=last_ts_us,
+        last_scored_cycle=last_scored,
+        last_score=last_score,
+        last_level=LEVELS[level],
+        peak_score=peak,
+        verdicts=Counter(dict(zip(Verdict, counts, strict=True))),
+    )
+
+
+def record_of(
+    asset_id: str, run_id: str, row: Sequence[Any], channel_sets: ChannelSets
+) -> ScoreRecord:
+    """Return the record of a row in the order of ``VERDICT_COLUMNS``."""
+    _, cycle, ts_us, status, level, model, score, warning, critical, key, packed, detail = row
+    return ScoreRecord(
+        asset_id=asset_id,
+        run_id=run_id,
+        cycle=cycle,
+        ts=from_epoch_us(ts_us),
+        status=VERDICTS[status],
+        model=model,
+        score=score,
+        warning_threshold=warning,
+        critical_threshold=critical,
+        level=LEVELS[level],
+        shares=channel_sets.unpack(key, packed),
+        detail=detail,
+    )

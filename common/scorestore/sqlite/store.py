@@ -1,0 +1,91 @@
+"""The score store in an SQLite file: for one machine, any number of processes.
+
+One process writes and others read at the same time (WAL). Writing and reading have a thread and a
+connection each, so that a long read delays no write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from common.records import ScoreRecord, Verdict
+from common.scorestore.batch import gather
+from common.scorestore.paging import check_query
+from common.scorestore.port import RunPage, RunSummary, ScorePage, ScoreQuery
+from common.scorestore.sqlite.reader import read_counts, read_page, read_run_page, read_runs
+from common.scorestore.sqlite.thread import SqliteThread
+from common.scorestore.sqlite.writer import write_batch
+
+
+class SqliteScoreStore:
+    """Keeps every promise of the port; a write is one transaction, synced before it returns."""
+
+    def __init__(self, path: Path, op_timeout_s: float) -> None:
+        """Prepare a store.
+
+        Args:
+            path: The file; made on entering, with its folders.
+            op_timeout_s: Longest wait for another process's lock, and longest work, s.
+        """
+        self._writer = SqliteThread(path, "writer", op_timeout_s)
+        self._reader = SqliteThread(path, "reader", op_timeout_s)
+        self._open = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        """Open the file; create it and its tables if missing."""
+        async with AsyncExitStack() as opening:
+            for thread in (self._writer, self._reader):
+                opening.push_async_callback(thread.close)
+                await thread.open()
+            self._open = opening.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Finish what was started, and close."""
+        await self._open.aclose()
+
+    async def write(self, records: Sequence[ScoreRecord]) -> None:
+        """Store the rows in one transaction."""
+        if records:
+            await self._writer.run(lambda connection: write_batch(connection, gather(records)))
+
+    async def query(self, query: ScoreQuery) -> ScorePage:
+        """Return one page."""
+        bounds = check_query(query)
+        return await self._reader.run(lambda connection: read_page(connection, query, bounds))
+
+    async def runs(
+        self, *, asset_id: str | None = None, run_id: str | None = None
+    ) -> Sequence[RunSummary]:
+        """Return a summary of each run, from the table that every write keeps."""
+        return await self._reader.run(lambda connection: read_runs(connection, asset_id, run_id))
+
+    async def run_page(
+        self,
+        most_assets: int,
+        *,
+        after: str | None = None,
+        asset_id: str | None = None,
+        run_id: str | None = None,
+    ) -> RunPage:
+        """Return the summaries of a few assets, from the same table."""
+        return await self._reader.run(
+            lambda connection: read_run_page(connection, most_assets, after, asset_id, run_id)
+        )
+
+    async def verdict_counts(self, run_id: str | None = None) -> Mapping[Verdict, int]:
+        """Return how many readings got each verdict, from the same table."""
+        return await self._reader.run(lambda connection: read_counts(connection, run_id))
+
+    async def ping(self) -> None:
+        """Return when the file can be read."""
+        await self._reader.run(lambda connection: connection.execute("SELECT 1 FROM run LIMIT 1"))

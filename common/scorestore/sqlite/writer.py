@@ -1,0 +1,156 @@
+"""Writing to the SQLite file: one transaction a batch, verdicts and summaries together.
+
+A summary counts each verdict once although batches are redelivered. Cycles above the run's last
+are new without looking; only for the others are the stored rows read. Equal ones change nothing;
+where one differs, the run is counted anew from its rows.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from common.records import ScoreRecord, Verdict
+from common.scorestore.batch import Batch, RunKey
+from common.scorestore.paging import epoch_us
+from common.scorestore.sqlite.rows import (
+    LEVELS,
+    RANKS,
+    REPEAT_COLUMNS,
+    TALLY_COLUMNS,
+    VERDICT_COLUMNS,
+    VERDICTS,
+    ChannelSets,
+    VerdictRow,
+    repeat_row,
+    tally_of,
+    tally_row,
+    verdict_row,
+)
+from common.scorestore.tally import RunTally
+
+
+def _upsert(table: str, columns: tuple[str, ...], identity: tuple[str, ...]) -> str:
+    rest = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in identity)
+    marks = ", ".join("?" * len(columns))
+    return (
+        f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks}) "  # noqa: S608 - our names
+        f"ON CONFLICT ({', '.join(identity)}) DO UPDATE SET {rest}"
+    )
+
+
+REPEAT_IDENTITY: Final = ("run_key", "topic", "partition", '"offset"', "published_ts_ms")
+UPSERT_VERDICT: Final = _upsert("verdict", VERDICT_COLUMNS, ("run_key", "cycle"))
+UPSERT_REPEAT: Final = _upsert("repeat", REPEAT_COLUMNS, REPEAT_IDENTITY)
+SELECT_RUN: Final = (
+    f"SELECT run_key, {', '.join(TALLY_COLUMNS)} FROM run "  # noqa: S608 - our names
+    "WHERE asset_id = ? AND run_id = ?"
+)
+UPDATE_RUN: Final = (
+    f"UPDATE run SET {', '.join(f'{name} = ?' for name in TALLY_COLUMNS)} "  # noqa: S608 - our names
+    "WHERE run_key = ?"
+)
+SELECT_COUNTED: Final = (
+    "SELECT cycle, ts_us, status, score, level FROM verdict WHERE run_key = ? AND cycle >= ?"
+)
+SELECT_REPEAT: Final = (
+    f"SELECT status FROM repeat WHERE {' AND '.join(f'{name} = ?' for name in REPEAT_IDENTITY)}"  # noqa: S608 - our names
+)
+
+
+@dataclass(slots=True)
+class _Run:
+    """One run while a batch is written.
+
+    Attributes:
+        key: Its number.
+        tally: Its summary.
+        recount: Whether a stored row changes, so that the summary cannot be carried forward.
+    """
+
+    key: int
+    tally: RunTally
+    recount: bool = False
+
+
+def write_batch(connection: sqlite3.Connection, batch: Batch) -> None:
+    """Store a batch; when this returns it is on disk.
+
+    Raises:
+        sqlite3.Error: If any of it fails; then nothing is stored once the caller rolls back.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    channel_sets = ChannelSets()
+    channel_sets.load(connection)
+    runs: dict[RunKey, _Run] = {}
+    rows: list[VerdictRow] = []
+    for key, records in batch.verdicts.items():
+        run = runs[key] = _open_run(connection, key)
+        _count(connection, run, records)
+        rows.extend(
+            verdict_row(run.key, record, channel_sets.pack(connection, record.shares))
+            for record in records.values()
+        )
+    connection.executemany(UPSERT_VERDICT, rows)
+    _write_repeats(connection, runs, batch.repeats.values())
+    for run in runs.values():
+        if run.recount:
+            _recount(connection, run)
+    connection.executemany(UPDATE_RUN, [(*tally_row(run.tally), run.key) for run in runs.values()])
+    connection.execute("COMMIT")
+
+
+def _open_run(connection: sqlite3.Connection, key: RunKey) -> _Run:
+    stored = connection.execute(SELECT_RUN, key).fetchone()
+    if stored is not None:
+        return _Run(stored[0], tally_of(stored[1:]))
+    run_key = connection.execute("INSERT INTO run (asset_id, run_id) VALUES (?, ?)", key).lastrowid
+    assert run_key is not None  # noqa: S101 - an insert has one
+    return _Run(run_key, RunTally())
+
+
+def _count(connection: sqlite3.Connection, run: _Run, records: Mapping[int, ScoreRecord]) -> None:
+    """Add a run's verdicts to its summary, except those it has counted already."""
+    lowest = min(records)
+    known: dict[int, tuple[object, ...]] = {}
+    if run.tally.last_cycle is not None and lowest <= run.tally.last_cycle:
+        stored = connection.execute(SELECT_COUNTED, (run.key, lowest))
+        known = {row[0]: row for row in stored}
+    for cycle, record in records.items():
+        ts_us = epoch_us(record.ts)
+        before = known.get(cycle)
+        if before is None:
+            run.tally.add(cycle, ts_us, record.status, record.score, record.level)
+        elif before != (cycle, ts_us, record.status.value, record.score, RANKS[record.level]):
+            run.recount = True
+
+
+def _write_repeats(
+    connection: sqlite3.Connection, runs: dict[RunKey, _Run], repeats: Iterable[ScoreRecord]
+) -> None:
+    rows = []
+    for record in repeats:
+        key = (record.asset_id, record.run_id)
+        if key not in runs:
+            runs[key] = _open_run(connection, key)
+        run = runs[key]
+        row = repeat_row(run.key, record)
+        stored = connection.execute(SELECT_REPEAT, row[: len(REPEAT_IDENTITY)]).fetchone()
+        if stored is not None:
+            run.tally.verdicts[VERDICTS[stored[0]]] -= 1
+        run.tally.verdicts[record.status] += 1
+        rows.append(row)
+    connection.executemany(UPSERT_REPEAT, rows)
+
+
+def _recount(connection: sqlite3.Connection, run: _Run) -> None:
+    """Rebuild a summary from the run's rows; repeats have their own count and keep it."""
+    tally = RunTally()
+    for status in Verdict:
+        if status.of_message:
+            tally.verdicts[status] = run.tally.verdicts[status]
+    for cycle, ts_us, status, score, level in connection.execute(SELECT_COUNTED, (run.key, 0)):
+        tally.add(cycle, ts_us, VERDICTS[status], score, LEVELS[level])
+    run.tally = tally

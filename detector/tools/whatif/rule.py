@@ -1,0 +1,120 @@
+"""A rule of a what-if replay: a model, thresholds of one's own, and when scores become alarms."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from pydantic import ValidationError
+
+from common.errors import UserError
+from common.settings import AlarmSettings
+from detector.core.alerts import model_label
+from detector.core.policy import InputPolicy
+from models.alarm import AlarmPolicy
+from models.scoring.scorer import ScorerSpec, Thresholds, WindowScorer
+
+ALARM_FIELDS: Final = {
+    "on_delay": "on_delay_cycles",
+    "off_delay": "off_delay_cycles",
+    "deadband": "deadband",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What makes alerts out of readings.
+
+    Attributes:
+        scorer: The model; two rules with the same one are scored together.
+        thresholds: In place of the model's own.
+        alarm: When scores become alarms.
+        inputs: What is made of readings that are not as they should be.
+    """
+
+    scorer: WindowScorer
+    thresholds: Thresholds
+    alarm: AlarmPolicy
+    inputs: InputPolicy
+
+    @property
+    def spec(self) -> ScorerSpec:
+        """What the model is, with these thresholds."""
+        return replace(self.scorer.spec, thresholds=self.thresholds)
+
+    def __str__(self) -> str:
+        """Return the rule in words."""
+        bridge = self.inputs.bridge_cycles
+        gaps = f"gaps of up to {bridge} bridged" if bridge else "gaps refused"
+        return (
+            f"{model_label(self.spec.ref)}, warning from {self.thresholds.warning:.4g}, critical "
+            f"from {self.thresholds.critical:.4g}, on-delay {self.alarm.on_delay_cycles}, "
+            f"off-delay {self.alarm.off_delay_cycles}, deadband {self.alarm.deadband:g}, {gaps}"
+        )
+
+
+def check_thresholds(texts: Iterable[str]) -> list[tuple[str, float]]:
+    """Return names and values of texts such as ``warning=0.6``.
+
+    Raises:
+        UserError: If a text is no such thing.
+    """
+    return list(_assignments(texts, ("warning", "critical"), "threshold"))
+
+
+def parse_thresholds(texts: Iterable[str], base: Thresholds) -> Thresholds:
+    """Return thresholds with some of them set, from texts such as ``warning=0.6``.
+
+    Raises:
+        UserError: If a text is no such thing, or warning would be above critical.
+    """
+    thresholds = base
+    for name, value in check_thresholds(texts):
+        if name == "warning":
+            thresholds = replace(thresholds, warning=value)
+        else:
+            thresholds = replace(thresholds, critical=value)
+    if thresholds.warning > thresholds.critical:
+        raise UserError(
+            f"The warning threshold {thresholds.warning:.6g} would be above the critical one, "
+            f"{thresholds.critical:.6g}; set both, such as --threshold warning=1 "
+            "--threshold critical=2."
+        )
+    return thresholds
+
+
+def parse_alarm(texts: Iterable[str], base: AlarmSettings) -> AlarmPolicy:
+    """Return the alarm rule with some of it set, from texts such as ``on_delay=5``.
+
+    Raises:
+        UserError: If a text is no such thing, or out of bounds.
+    """
+    values = base.model_dump()
+    for name, value in _assignments(texts, tuple(ALARM_FIELDS), "alarm"):
+        values[ALARM_FIELDS[name]] = value
+    try:
+        return AlarmPolicy(**AlarmSettings.model_validate(values).model_dump())
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        raise UserError(
+            f"--alarm {first['loc'][0]}: {first['msg']} (got {first['input']:g})."
+        ) from exc
+
+
+def _assignments(
+    texts: Iterable[str], names: Sequence[str], option: str
+) -> Iterable[tuple[str, float]]:
+    for text in texts:
+        name, _, number = text.partition("=")
+        try:
+            value = float(number)
+        except ValueError:
+            value = math.nan
+        if name.strip() not in names or not math.isfinite(value):
+            raise UserError(
+                f"--{option} {text!r} came; expected NAME=NUMBER with NAME one of "
+                f"{', '.join(names)}."
+            )
+        yield name.strip(), value

@@ -1,0 +1,193 @@
+"""An artifact opened with onnxruntime: the one implementation of ``WindowScorer``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, Protocol
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from common.errors import ArtifactError
+from models.artifact.score_arrays import learned_params
+from models.artifact.store import Artifact
+from models.scoring.contributions import ScoreParams
+from models.scoring.scorer import NormalisedRows, ScorerSpec, Thresholds, WindowScores
+from models.scoring.scores import SCORES, Score, score_windows
+
+CHUNK: Final = 64
+"""Windows per call of the network. Measured fastest on one thread: all states stay in cache. Larger
+batches are cut into these; a score does not depend on the others in its chunk."""
+
+INPUT_NAME: Final = "windows"
+OUTPUT_NAME: Final = "reconstructions"
+ERRORS_ONLY: Final = 3
+
+
+class Reconstructor(Protocol):
+    """Says what a model expects of windows."""
+
+    def reconstruct(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return what was expected, same shape ``(n, window_length, n_channels)``."""
+
+
+class ZeroReconstructor:
+    """Expects the healthy mean: for scores that use no network."""
+
+    def reconstruct(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return zeros of the windows' shape, without allocating them."""
+        return np.broadcast_to(np.float32(0.0), windows.shape)
+
+
+class OnnxReconstructor:
+    """An autoencoder in ONNX form.
+
+    Args:
+        network: Bytes of the ONNX file.
+        window_length: Rows in a window it must accept.
+        n_channels: Channels it must accept.
+        threads: Threads of one call; scale by processes instead.
+
+    Raises:
+        ArtifactError: If it is not a network of that shape.
+    """
+
+    def __init__(
+        self, network: bytes, *, window_length: int, n_channels: int, threads: int = 1
+    ) -> None:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = ERRORS_ONLY
+        # idle threads must sleep: a worker waits for messages most of the time
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            self._session = ort.InferenceSession(
+                network, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as exc:  # the runtime's errors share no base class
+            raise ArtifactError(
+                f"The network is not an ONNX model that onnxruntime can run: {exc}. Train the "
+                "artifact again with `surgeline train`."
+            ) from exc
+        self._check_shapes((window_length, n_channels))
+
+    def _check_shapes(self, expected: tuple[int, int]) -> None:
+        for name, ports in (
+            (INPUT_NAME, self._session.get_inputs()),
+            (OUTPUT_NAME, self._session.get_outputs()),
+        ):
+            came = {port.name: (port.type, tuple(port.shape[1:])) for port in ports}
+            if came != {name: ("tensor(float)", expected)}:
+                raise ArtifactError(
+                    f"The network has {came}; the manifest expects one float {name!r} of shape "
+                    f"(batch, {expected[0]}, {expected[1]}). Train the artifact again with "
+                    "`surgeline train`."
+                )
+
+    def reconstruct(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the network's output for at most a few hundred windows."""
+        if not len(windows):
+            return np.empty(windows.shape, np.float32)  # the runtime aborts the process on these
+        outputs = self._session.run(
+            [OUTPUT_NAME], {INPUT_NAME: np.ascontiguousarray(windows, np.float32)}
+        )
+        return np.asarray(outputs[0], np.float32)
+
+
+def chunks(windows: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+    """Yield ``windows`` in consecutive parts of :data:`CHUNK`; one empty part if there are none."""
+    for start in range(0, max(1, len(windows)), CHUNK):
+        yield windows[start : start + CHUNK]
+
+
+def score_in_chunks(
+    score: Score,
+    params: ScoreParams,
+    reconstructor: Reconstructor,
+    windows: NDArray[np.float32],
+) -> WindowScores:
+    """Reconstruct and score, chunk by chunk.
+
+    Args:
+        score: Which score.
+        params: What it learned.
+        reconstructor: Says what was expected.
+        windows: Shape ``(n, window_length, n_channels)``; ``n`` may be 0.
+
+    Raises:
+        ValueError: If a value is not finite.
+    """
+    parts = [
+        score_windows(score, part, reconstructor.reconstruct(part), params)
+        for part in chunks(windows)
+    ]
+    if len(parts) == 1:
+        return parts[0]
+    return WindowScores(
+        np.concatenate([part.scores for part in parts]),
+        np.concatenate([part.shares for part in parts]),
+        np.concatenate([part.directions for part in parts]),
+    )
+
+
+def reconstruct_in_chunks(
+    reconstructor: Reconstructor, windows: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return what was expected of any number of windows, same shape."""
+    return np.concatenate([reconstructor.reconstruct(part) for part in chunks(windows)])
+
+
+def open_reconstructor(artifact: Artifact, threads: int = 1) -> Reconstructor:
+    """Return what an artifact's score compares windows with.
+
+    Raises:
+        ArtifactError: If the network is not what the manifest says.
+    """
+    if artifact.network is None:
+        return ZeroReconstructor()
+    return OnnxReconstructor(
+        artifact.network,
+        window_length=artifact.manifest.window_length,
+        n_channels=len(artifact.manifest.channels),
+        threads=threads,
+    )
+
+
+class ArtifactScorer:
+    """An artifact ready to score: implements :class:`models.scoring.scorer.WindowScorer`."""
+
+    def __init__(self, artifact: Artifact, threads: int = 1) -> None:
+        manifest = artifact.manifest
+        self._spec = ScorerSpec(
+            artifact.ref,
+            manifest.channels,
+            manifest.window_length,
+            Thresholds(manifest.thresholds.warning.value, manifest.thresholds.critical.value),
+        )
+        self._normaliser = manifest.normalisation.normaliser()
+        self._score = SCORES[manifest.score.name]
+        self._params = learned_params(artifact)
+        self._reconstructor = open_reconstructor(artifact, threads)
+
+    @property
+    def spec(self) -> ScorerSpec:
+        """See :attr:`models.scoring.scorer.WindowScorer.spec`."""
+        return self._spec
+
+    def normalise(
+        self, settings: NDArray[np.float64], sensors: NDArray[np.float64]
+    ) -> NormalisedRows:
+        """See :meth:`models.scoring.scorer.WindowScorer.normalise`."""
+        return self._normaliser.normalise(settings, sensors)
+
+    def score(self, windows: NDArray[np.float32]) -> WindowScores:
+        """See :meth:`models.scoring.scorer.WindowScorer.score`."""
+        expected = (self._spec.window_length, len(self._spec.channels))
+        if windows.ndim != 3 or windows.shape[1:] != expected:
+            raise ValueError(
+                f"windows of shape {windows.shape} came; (n, {expected[0]}, {expected[1]}) was "
+                "expected"
+            )
+        return score_in_chunks(self._score, self._params, self._reconstructor, windows)

@@ -1,0 +1,29 @@
+"""From an artifact to a scorer. Importing this loads no onnxruntime; opening does."""
+
+from __future__ import annotations
+
+import os
+
+from models.artifact.store import Artifact
+from models.scoring.scorer import WindowScorer
+
+
+def open_scorer(artifact: Artifact, threads: int = 1) -> WindowScorer:
+    """Open an artifact for scoring.
+
+    A score does not depend on which other windows are in the call, nor on how many. Not
+    thread-safe by promise; open one per worker.
+
+    Args:
+        artifact: What ``store.load_artifact`` returned.
+        threads: Threads of the network; scale by workers instead.
+
+    Raises:
+        ArtifactError: If the network is not what the manifest says.
+    """
+    # onnxruntime sends usage data to its maker unless told not to before it is imported
+    os.putenv("ORT_DISABLE_TELEMETRY", "1")
+    # here, so that whoever only reads artifacts does not load onnxruntime
+    from models.artifact.onnx_scorer import ArtifactScorer
+
+    return ArtifactScorer(artifact, threads)

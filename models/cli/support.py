@@ -1,0 +1,98 @@
+"""What the model commands share: their common options, files in and out, early checks."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from common.cli import output_console
+from common.errors import ArtifactError, UserError
+from common.extras import how_to_install
+from common.settings import load_settings
+from models.thresholding.rule import STRATEGIES, Rule, parse_rule
+
+if TYPE_CHECKING:
+    from common.cmapss import Dataset
+    from models.artifact.store import Artifact
+    from models.training.preparation import Prepared
+
+DatasetName = Annotated[
+    str, typer.Option(help="Data set: FD001 to FD004, or one of the simulator's.")
+]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(help="Folder of the data files. Default: SURGELINE_DATA_DIR, else ./data/cmapss."),
+]
+RULE_HELP = f"STRATEGY or STRATEGY:option=value,... with {', '.join(STRATEGIES)}."
+
+
+def load(name: str, split: str, data_dir: Path | None) -> Dataset:
+    """Return one file of engines."""
+    from common.cmapss import load_dataset
+
+    folder = data_dir or load_settings().data_dir
+    return load_dataset(folder, name, "test" if split == "test" else "train")
+
+
+def prepare(dataset: Dataset) -> Prepared:
+    """Return a training file split, normalised and cut."""
+    from models.training.preparation import prepare
+
+    return prepare(dataset)
+
+
+def show_artifact(artifact: Artifact) -> None:
+    """Print what an artifact is."""
+    from models.cli.tables import artifact_lines
+
+    for line in artifact_lines(artifact):
+        output_console().print(line, soft_wrap=True)
+
+
+def require(command: str, *modules: str) -> None:
+    """Fail before any work if a library is missing."""
+    missing = [module for module in modules if importlib.util.find_spec(module) is None]
+    if missing:
+        raise UserError(
+            f"`surgeline {command}` needs {', '.join(missing)}, not installed here. "
+            + how_to_install("train")
+        )
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that an artifact cannot have."""
+    from models.artifact.manifest import SLUG_PATTERN
+
+    if not re.match(SLUG_PATTERN, name):
+        raise ArtifactError(
+            f"The name {name!r} came; letters, digits and . _ + - were expected, at most 64, the "
+            "first a letter or digit. Choose another with --name."
+        )
+
+
+def check_folder(folder: Path) -> None:
+    """Fail before training rather than after it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise ArtifactError(
+            f"{folder} cannot be made: {exc.strerror}. Choose another folder with --out."
+        ) from exc
+
+
+def parse_rule_option(option: str, text: str) -> Rule:
+    """Return the threshold rule that was typed.
+
+    Raises:
+        UserError: Saying what came and what was expected.
+    """
+    try:
+        return parse_rule(text)
+    except ValueError as exc:
+        raise UserError(
+            f"--{option} {text}: {exc}. Examples: quantile:q=0.99, pot:risk=0.001, best_f1."
+        ) from exc

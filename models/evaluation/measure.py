@@ -1,0 +1,135 @@
+"""How good is a model on engines it was not chosen on: window metrics and engine metrics.
+
+The label is a proxy: C-MAPSS says when an engine failed, not when its fault began. So "faulty"
+means at most ``FAULT_RUL`` cycles left, and an alarm earlier than that is not always false; alarms
+are called false only in windows with more than ``HEALTHY_RUL`` cycles left.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from common.settings import AlarmSettings
+from models.artifact.metrics import LevelMetrics, Metrics
+from models.evaluation.splits import FAULT_RUL, HEALTHY_RUL
+from models.scoring.scorer import Thresholds, WindowScores
+from models.scoring.windows import WindowSet
+
+ON_DELAY: Final = AlarmSettings().on_delay_cycles
+"""Anomalous cycles in a row that raise an alarm: the live detector's default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What one model says of the engines it is measured on.
+
+    Attributes:
+        units: Shape ``(n,)``; engine of each window, engines in the order of the file.
+        cycles: Shape ``(n,)``; cycle at the window's end, ascending within an engine.
+        rul: Shape ``(n,)``; life left at the window's end, cycles.
+        scores: Shape ``(n,)``; higher is more anomalous.
+        thresholds: The model's.
+        explained: The same scores with each channel's share; none where nobody asked for shares.
+    """
+
+    units: NDArray[np.int64]
+    cycles: NDArray[np.int64]
+    rul: NDArray[np.int64]
+    scores: NDArray[np.float64]
+    thresholds: Thresholds
+    explained: WindowScores | None = None
+
+    @property
+    def faulty(self) -> NDArray[np.bool_]:
+        """Shape ``(n,)``; which windows end near failure."""
+        return self.rul <= FAULT_RUL
+
+    @property
+    def healthy(self) -> NDArray[np.bool_]:
+        """Shape ``(n,)``; which windows end far from failure."""
+        return self.rul > HEALTHY_RUL
+
+
+def measure(windows: WindowSet, scores: NDArray[np.float64], thresholds: Thresholds) -> Metrics:
+    """Measure scores of labelled windows.
+
+    Args:
+        windows: Windows of whole engines, each engine's in the order of its cycles.
+        scores: Shape ``(n,)``; higher is more anomalous.
+        thresholds: Chosen on other engines.
+
+    Raises:
+        ValueError: If there is not one score per window, or no window.
+    """
+    if len(scores) != len(windows) or not len(scores):
+        raise ValueError(f"{len(scores)} scores of {len(windows)} windows came; one each expected")
+    faulty = windows.rul <= FAULT_RUL
+    both_classes = bool(faulty.any()) and not bool(faulty.all())
+    return Metrics(
+        auc=float(roc_auc_score(faulty, scores)) if both_classes else None,
+        pr_auc=float(average_precision_score(faulty, scores)) if both_classes else None,
+        windows=len(scores),
+        healthy_windows=int((windows.rul > HEALTHY_RUL).sum()),
+        faulty_windows=int(faulty.sum()),
+        warning=_measure_level(windows, scores, thresholds.warning),
+        critical=_measure_level(windows, scores, thresholds.critical),
+    )
+
+
+def _measure_level(
+    windows: WindowSet, scores: NDArray[np.float64], threshold: float
+) -> LevelMetrics:
+    anomalous = scores >= threshold
+    faulty = windows.rul <= FAULT_RUL
+    healthy = windows.rul > HEALTHY_RUL
+    hits = int((anomalous & faulty).sum())
+    precision = hits / max(1, int(anomalous.sum()))
+    recall = hits / max(1, int(faulty.sum()))
+    units = np.unique(windows.units[faulty])
+    leads = [
+        lead
+        for unit in units
+        if (lead := lead_cycles(anomalous[own := windows.units == unit], windows.rul[own]))
+        is not None
+    ]
+    return LevelMetrics(
+        threshold=threshold,
+        precision=precision,
+        recall=recall,
+        f1=2 * precision * recall / (precision + recall) if hits else 0.0,
+        false_alarms_per_1000=float(anomalous[healthy].mean() * 1000) if healthy.any() else None,
+        engines=len(units),
+        engines_caught=len(leads),
+        lead_mean=float(np.mean(leads)) if leads else None,
+        lead_min=min(leads) if leads else None,
+    )
+
+
+def lead_cycles(
+    anomalous: NDArray[np.bool_], rul: NDArray[np.int64], on_delay: int = ON_DELAY
+) -> int | None:
+    """Return the life left when one engine's alarm begins, in cycles; none if it never does.
+
+    Only windows with at most ``HEALTHY_RUL`` cycles left count: an earlier alarm is false, not
+    early. The alarm begins at the last of ``on_delay`` anomalous windows in a row.
+
+    Args:
+        anomalous: Shape ``(n,)``, one engine's windows in order.
+        rul: Shape ``(n,)``; life left at each.
+        on_delay: Anomalous windows in a row.
+
+    Example:
+        >>> lead_cycles(np.array([True, False, True, True]), np.array([9, 8, 7, 6]), on_delay=2)
+        6
+    """
+    run = 0
+    for is_anomalous, left in zip(anomalous.tolist(), rul.tolist(), strict=True):
+        run = run + 1 if is_anomalous and left <= HEALTHY_RUL else 0
+        if run == on_delay:
+            return int(left)
+    return None

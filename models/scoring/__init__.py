@@ -1,0 +1,7 @@
+"""How anomalous is a window: pure numpy, no files, no clock, no network runtime.
+
+Start at ``scorer.py``: the values and the port the detector calls. ``normaliser.py`` puts readings
+on a model's scale, ``windows.py`` cuts them, ``scores.py`` is the registry of named scores, whose
+maths is in ``trend.py``, ``subspace.py`` and ``forest.py``; ``contributions.py`` is what each
+gives.
+"""

@@ -1,0 +1,250 @@
+"""How anomalous is a window: named scores as pure functions of (windows, what was expected).
+
+Every score gives one non-negative contribution per channel and a total; higher is more anomalous.
+``expected`` is the network's reconstruction, or zeros (the healthy mean) for a score that uses no
+network. What a score first learned of healthy windows (``training/score_fits.py``) travels in the artifact. To
+add one: write its function, enter it in :data:`SCORES` and its fit in ``score_fits.FITS``; the
+property tests in ``tests/unit/models/test_scoring.py`` then run over it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.scoring import forest, subspace, trend
+from models.scoring.contributions import RECENT_ROWS, Contributions, ScoreParams, residuals_of
+from models.scoring.scorer import WindowScores
+
+Contribute = Callable[[NDArray[np.float32], NDArray[np.float32], ScoreParams], Contributions]
+Check = Callable[[ScoreParams, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A named score.
+
+    Attributes:
+        name: What artifacts and reports call it.
+        summary: What it measures, in one sentence.
+        uses_network: Whether ``expected`` must be a network's reconstruction; else it is zeros.
+        contribute: Scores windows, given what was expected and what was learned.
+        param_names: What it learned per channel, each of shape ``(n_channels,)``.
+        array_names: What it learned of other shapes.
+        check: Refuses arrays that do not fit ``(window_length, n_channels)`` with a ValueError.
+    """
+
+    name: str
+    summary: str
+    uses_network: bool
+    contribute: Contribute
+    param_names: frozenset[str] = frozenset()
+    array_names: frozenset[str] = frozenset()
+    check: Check = lambda params, window_length, n_channels: None
+
+
+def mean_square(
+    windows: NDArray[np.float32], expected: NDArray[np.float32], params: ScoreParams
+) -> Contributions:
+    """Return the mean squared residual over all cycles and channels, in squared deviations.
+
+    With ``residual = windows - expected`` a channel contributes
+    ``mean(residual**2 over the window) / n_channels``. 0 is a perfect rebuild.
+
+    Args:
+        windows: Shape ``(n, window_length, n_channels)``, z-scored.
+        expected: Same shape and scale.
+        params: Not used.
+    """
+    return _mean_square(residuals_of(windows, expected))
+
+
+def last_row_square(
+    windows: NDArray[np.float32], expected: NDArray[np.float32], params: ScoreParams
+) -> Contributions:
+    """Return the mean squared residual of the window's last row alone.
+
+    Args:
+        windows: Shape ``(n, window_length, n_channels)``, z-scored.
+        expected: Same shape and scale.
+        params: Not used.
+    """
+    return _mean_square(residuals_of(windows[:, -1:], expected[:, -1:]))
+
+
+def _mean_square(residuals: NDArray[np.float64]) -> Contributions:
+    sums = np.einsum("nwc,nwc->nc", residuals, residuals)
+    channels = sums / (residuals.shape[1] * residuals.shape[2])
+    return Contributions(channels.sum(axis=1), channels)
+
+
+def _check_map(width: int | None, params: ScoreParams, length: int, n_channels: int) -> None:
+    size = (length if width is None else width) * n_channels
+    came = params[subspace.MAP]
+    if came.shape != (size, size) or not np.isfinite(came).all():
+        raise ValueError(f"a map of shape {came.shape} came; ({size}, {size}) was expected, finite")
+
+
+def _check_forest(width: int | None, params: ScoreParams, length: int, n_channels: int) -> None:
+    forest.check_forest(params, (length if width is None else width) * n_channels)
+
+
+_TREND = frozenset(trend.STATISTICS)
+_HYBRID = frozenset(trend.HYBRID_STATISTICS)
+_MAP = frozenset({subspace.MAP})
+_FOREST = frozenset(forest.FOREST)
+_SQUARE_OF_WINDOW = subspace.mapped_square(subspace.flat)
+
+SCORES: Final[Mapping[str, Score]] = MappingProxyType(
+    {
+        score.name: score
+        for score in (
+            Score("mse", "mean squared residual of the autoencoder", True, mean_square),
+            Score(
+                "residual_trend",
+                "level and slope of the network's residual, in the median channel",
+                True,
+                trend.trend,
+                _TREND,
+            ),
+            Score(
+                "input_trend",
+                "level and slope of the z-scored window, in the median channel, no network",
+                False,
+                trend.trend,
+                _TREND,
+            ),
+            Score(
+                "hybrid",
+                "input_trend plus a quarter of residual_trend",
+                True,
+                trend.hybrid,
+                _HYBRID,
+            ),
+            Score(
+                "hybrid_upper",
+                "hybrid of the channel that 30 % of the channels exceed",
+                True,
+                trend.hybrid_upper,
+                _HYBRID,
+            ),
+            Score(
+                "input_mse", "mean square of the z-scored window, no network", False, mean_square
+            ),
+            Score(
+                "last_row",
+                "mean square of the last z-scored row, no network",
+                False,
+                last_row_square,
+            ),
+            Score(
+                "iforest",
+                "isolation forest on mean, deviation and slope of each channel",
+                False,
+                forest.isolation(forest.summary),
+                array_names=_FOREST,
+                check=partial(_check_forest, 3),
+            ),
+            Score(
+                "iforest_flat",
+                "isolation forest on the window's values",
+                False,
+                forest.isolation(subspace.flat),
+                array_names=_FOREST,
+                check=partial(_check_forest, None),
+            ),
+            Score(
+                "pca_spe",
+                "squared part of the window outside its principal components (SPE, or Q)",
+                False,
+                _SQUARE_OF_WINDOW,
+                array_names=_MAP,
+                check=partial(_check_map, None),
+            ),
+            Score(
+                "pca_t2",
+                "squared principal components, each in its own deviations (Hotelling's T2)",
+                False,
+                _SQUARE_OF_WINDOW,
+                array_names=_MAP,
+                check=partial(_check_map, None),
+            ),
+            Score(
+                "mahalanobis",
+                "squared Mahalanobis distance of each channel's level and slope",
+                False,
+                subspace.mapped_square(subspace.level_and_slope),
+                array_names=_MAP,
+                check=partial(_check_map, 2),
+            ),
+        )
+    }
+)
+"""Every score by name. An artifact that names another is refused."""
+
+
+def score_windows(
+    score: Score,
+    windows: NDArray[np.float32],
+    expected: NDArray[np.float32],
+    params: ScoreParams,
+) -> WindowScores:
+    """Score windows, with each channel's share and direction.
+
+    Args:
+        score: Which score.
+        windows: Shape ``(n, window_length, n_channels)``, z-scored; ``n`` may be 0.
+        expected: Same shape.
+        params: What ``score_fits.fit_params`` returned.
+
+    Raises:
+        ValueError: If the shapes differ, or a value is not finite.
+    """
+    if windows.ndim != 3 or windows.shape != expected.shape:
+        raise ValueError(
+            f"windows {windows.shape} and expected {expected.shape} came; both must be "
+            "(n, window_length, n_channels)"
+        )
+    if not (np.isfinite(windows).all() and np.isfinite(expected).all()):
+        raise ValueError("a window holds a value that is not finite; normalised rows were expected")
+    contributions = score.contribute(windows, expected, params)
+    return WindowScores(
+        contributions.totals, shares(contributions.channels), directions(windows, expected)
+    )
+
+
+def shares(contributions: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return each channel's part of its row; equal parts where nothing contributed.
+
+    Args:
+        contributions: Shape ``(n, n_channels)``, non-negative.
+
+    Example:
+        >>> shares(np.array([[3.0, 1.0], [0.0, 0.0]])).tolist()
+        [[0.75, 0.25], [0.5, 0.5]]
+    """
+    totals = contributions.sum(axis=1)
+    silent = totals == 0.0
+    parts = contributions / np.where(silent, 1.0, totals)[:, None]
+    parts[silent] = 1.0 / contributions.shape[1]
+    return parts
+
+
+def directions(windows: NDArray[np.float32], expected: NDArray[np.float32]) -> NDArray[np.int8]:
+    """Return +1 where a channel's recent mean is at or above what was expected, else -1.
+
+    Args:
+        windows: Shape ``(n, window_length, n_channels)``.
+        expected: Same shape.
+
+    Returns:
+        Shape ``(n, n_channels)``; the mean is over the last :data:`RECENT_ROWS` rows.
+    """
+    recent = residuals_of(windows[:, -RECENT_ROWS:], expected[:, -RECENT_ROWS:])
+    return np.where(recent.sum(axis=1) >= 0.0, 1, -1).astype(np.int8)

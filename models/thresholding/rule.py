@@ -1,0 +1,144 @@
+"""Threshold strategies by name, with their options: what a command line or a manifest names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+from models.thresholding import strategies as thresholds
+from models.thresholding.peaks_over_threshold import pot
+from models.thresholding.strategies import CalibrationScores, Choice, Choose, Options
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """A way to choose a threshold.
+
+    Attributes:
+        choose: Chooses.
+        defaults: All its options, with the value of those not given.
+        limits: Least and greatest value of each option.
+        labelled: Whether it looks at faulty windows.
+    """
+
+    choose: Choose
+    defaults: Options
+    limits: Mapping[str, tuple[float, float]]
+    labelled: bool = False
+
+
+_PART = (0.0, 1.0)
+_ANY_K = (0.0, 1000.0)
+
+STRATEGIES: Final[Mapping[str, Strategy]] = MappingProxyType(
+    {
+        "quantile": Strategy(thresholds.quantile, {"q": 0.99}, {"q": _PART}),
+        "robust_quantile": Strategy(
+            thresholds.robust_quantile,
+            {"q": 0.99, "spread": 2.0},
+            {"q": _PART, "spread": _ANY_K},
+        ),
+        "capped_quantile": Strategy(
+            thresholds.capped_quantile,
+            {"q": 0.99, "spread": 3.0},
+            {"q": _PART, "spread": _ANY_K},
+        ),
+        "zscore": Strategy(thresholds.zscore, {"k": 3.0}, {"k": _ANY_K}),
+        "pot": Strategy(
+            pot, {"risk": 0.001, "tail": 0.95}, {"risk": (1e-12, 0.5), "tail": (0.5, 0.999)}
+        ),
+        "alarm_budget": Strategy(
+            thresholds.alarm_budget,
+            {"per_1000": 5.0, "coverage": 1.0},
+            {"per_1000": (0.0, 1000.0), "coverage": _PART},
+            labelled=True,
+        ),
+        "best_f1": Strategy(thresholds.best_f1, {}, {}, labelled=True),
+        "precision_floor": Strategy(
+            thresholds.precision_floor, {"precision": 0.9}, {"precision": _PART}, labelled=True
+        ),
+    }
+)
+"""Every strategy by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Which strategy with which options.
+
+    Attributes:
+        strategy: Name in :data:`STRATEGIES`.
+        options: Its options by name; the rest have their defaults.
+    """
+
+    strategy: str
+    options: Options = field(default_factory=dict)
+
+    def choose(self, data: CalibrationScores) -> Choice:
+        """Return the threshold this rule chooses.
+
+        Raises:
+            ValueError: If the strategy or an option is unknown or out of its limits, or the data
+                lack what it needs.
+        """
+        return self._strategy().choose(data, self.all_options())
+
+    def all_options(self) -> dict[str, float]:
+        """Return every option with its value.
+
+        Raises:
+            ValueError: If the strategy or an option is unknown, or a value out of its limits.
+        """
+        strategy = self._strategy()
+        for name, value in self.options.items():
+            if name not in strategy.limits:
+                raise ValueError(
+                    f"option {name!r} came; strategy {self.strategy!r} has "
+                    f"{', '.join(strategy.defaults) or 'none'}"
+                )
+            least, greatest = strategy.limits[name]
+            if not least <= value <= greatest:
+                raise ValueError(f"{name}={value:g} came; {least:g} to {greatest:g} was expected")
+        return {**strategy.defaults, **self.options}
+
+    @property
+    def labelled(self) -> bool:
+        """Whether it looks at faulty windows."""
+        return self._strategy().labelled
+
+    def _strategy(self) -> Strategy:
+        if self.strategy not in STRATEGIES:
+            raise ValueError(
+                f"threshold strategy {self.strategy!r} came; one of {', '.join(STRATEGIES)} "
+                "was expected"
+            )
+        return STRATEGIES[self.strategy]
+
+
+def parse_rule(text: str) -> Rule:
+    """Return the rule written as ``STRATEGY`` or ``STRATEGY:option=value,option=value``.
+
+    Raises:
+        ValueError: Saying what came and what was expected.
+
+    Example:
+        >>> parse_rule("quantile:q=0.995")
+        Rule(strategy='quantile', options={'q': 0.995})
+    """
+    name, _, rest = text.partition(":")
+    options: dict[str, float] = {}
+    for part in filter(None, rest.split(",")):
+        option, _, value = part.partition("=")
+        try:
+            options[option.strip()] = float(value)
+        except ValueError as exc:
+            raise ValueError(f"{part!r} came; option=number was expected") from exc
+    rule = Rule(name.strip(), options)
+    rule.all_options()
+    return rule
+
+
+WARNING_RULE: Final = Rule("capped_quantile")
+CRITICAL_RULE: Final = Rule("best_f1")

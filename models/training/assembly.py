@@ -1,0 +1,143 @@
+"""From all parts of a model to one artifact, and from an artifact to a changed one.
+
+The version is a digest of everything else in the artifact, so two artifacts that differ in anything
+never share a version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from models.artifact.manifest import SCHEMA_VERSION, Manifest, NormalisationSection
+from models.artifact.score_arrays import pack_arrays
+from models.artifact.store import Artifact
+from models.evaluation.measure import measure
+from models.evaluation.splits import EngineRange
+from models.training.calibration import Calibrated, ChosenThreshold
+from models.training.preparation import Prepared
+
+NETWORK_FILE: Final = "model.onnx"
+ARRAYS_FILE: Final = "arrays.npz"
+VERSION_DIGITS: Final = 12
+"""Of the content's digest: enough to never meet again, short enough to read out."""
+
+Precision = Literal["fp32", "int8"]
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkFile:
+    """A network as it is stored.
+
+    Attributes:
+        content: Bytes of the ONNX file.
+        kind: What it is.
+        parameters: How many numbers it learned.
+        precision: Of its weights.
+    """
+
+    content: bytes
+    kind: str
+    parameters: int
+    precision: Precision = "fp32"
+
+    def fields(self) -> dict[str, object]:
+        """Return its part of the manifest."""
+        return {
+            "kind": self.kind,
+            "file": NETWORK_FILE,
+            "sha256": hashlib.sha256(self.content).hexdigest(),
+            "parameters": self.parameters,
+            "precision": self.precision,
+        }
+
+
+def assemble(
+    prepared: Prepared,
+    name: str,
+    calibrated: Calibrated,
+    network: NetworkFile | None,
+    training: Mapping[str, object],
+    selection: Mapping[str, object] | None = None,
+) -> Artifact:
+    """Return the artifact of a calibrated model, measured on the held-out engines.
+
+    Args:
+        prepared: What it was fitted on.
+        name: Of the artifact, such as ``fd001``.
+        calibrated: The score and its thresholds.
+        network: What the score compares windows with, if anything.
+        training: The manifest's ``training`` part.
+        selection: The manifest's ``selection`` part.
+    """
+    score, params = calibrated.fitted.score, calibrated.fitted.params
+    arrays = (
+        pack_arrays({key: params[key] for key in score.array_names}) if score.array_names else None
+    )
+    fields: dict[str, object] = {
+        "schema_version": SCHEMA_VERSION,
+        "name": name,
+        "channels": prepared.channels,
+        "window_length": prepared.window_length,
+        "normalisation": NormalisationSection.of(prepared.normaliser),
+        "network": None if network is None else network.fields(),
+        "score": {
+            "name": score.name,
+            "params": {key: tuple(params[key].tolist()) for key in sorted(score.param_names)},
+            "arrays": arrays
+            and {"file": ARRAYS_FILE, "sha256": hashlib.sha256(arrays).hexdigest()},
+        },
+        "training": training,
+        "selection": selection,
+        **calibration_fields(calibrated, prepared),
+    }
+    return Artifact(_versioned(fields), None if network is None else network.content, arrays)
+
+
+def calibration_fields(calibrated: Calibrated, prepared: Prepared) -> dict[str, object]:
+    """Return what the manifest says of the thresholds, and what they do on held-out engines."""
+    return {
+        "thresholds": {
+            "warning": _threshold_fields(calibrated.warning),
+            "critical": _threshold_fields(calibrated.critical),
+        },
+        "heldout_metrics": measure(
+            prepared.heldout, calibrated.scores(prepared.heldout), calibrated.thresholds
+        ),
+    }
+
+
+def revise(
+    artifact: Artifact, changes: Mapping[str, object], network: bytes | None = None
+) -> Artifact:
+    """Return an artifact with other manifest fields, and another network if one is given."""
+    stored = {
+        name: getattr(artifact.manifest, name)
+        for name in Manifest.model_fields
+        if name != "version"
+    }
+    return Artifact(_versioned({**stored, **changes}), network or artifact.network, artifact.arrays)
+
+
+def range_fields(engines: EngineRange) -> dict[str, object]:
+    """Return a range of engines as the manifest has it."""
+    return {"first": engines.first, "last": engines.last}
+
+
+def _versioned(fields: Mapping[str, object]) -> Manifest:
+    draft = Manifest.model_validate({**fields, "version": "draft"})
+    digest = hashlib.sha256(draft.to_json()).hexdigest()
+    return draft.model_copy(update={"version": digest[:VERSION_DIGITS]})
+
+
+def _threshold_fields(chosen: ChosenThreshold) -> dict[str, object]:
+    return {
+        "value": chosen.value,
+        "strategy": chosen.rule.strategy,
+        "options": dict(chosen.rule.options),
+        "engines": range_fields(chosen.engines),
+        "windows": chosen.windows,
+        "reason": chosen.reason,
+    }

@@ -1,0 +1,167 @@
+"""A training file in, a whole artifact out: prepare, fit, export, choose, calibrate, describe.
+
+Scores, thresholds and metrics are computed with the exported network through onnxruntime, the way
+the detector will run it, not with torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import version as library_version
+from typing import Final
+
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from models.artifact.onnx_scorer import OnnxReconstructor, Reconstructor, ZeroReconstructor
+from models.artifact.store import Artifact
+from models.evaluation.splits import FAULT_RUL, HEALTHY_RUL, EngineRange
+from models.scoring.scores import SCORES
+from models.thresholding.rule import CRITICAL_RULE, WARNING_RULE, Rule
+from models.training.assembly import NetworkFile, assemble, range_fields
+from models.training.calibration import Fitted, choose_thresholds, fit_score, joined, labelled
+from models.training.catalogue import AUTO, CANDIDATES, LSTM_AUTOENCODER, MODELS
+from models.training.networks.loop import OnEpoch, TrainingConfig, fit_network
+from models.training.preparation import Prepared, healthy
+
+PARITY_WINDOWS: Final = 512
+"""Validation windows, the last ones, on which the export is compared with torch."""
+
+LIBRARIES: Final = ("numpy", "onnx", "onnxruntime", "scikit-learn", "torch")
+SELECTION_RULE: Final = (
+    f"highest ROC AUC for windows with at most {FAULT_RUL} cycles left, on fit and validation "
+    "engines"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedNetwork:
+    """A network, exported and opened.
+
+    Attributes:
+        file: As it is stored.
+        reconstructor: As it is run.
+        train_loss: Of the last pass.
+        validation_loss: Of healthy validation windows.
+    """
+
+    file: NetworkFile
+    reconstructor: Reconstructor
+    train_loss: float | None
+    validation_loss: float | None
+
+
+def build_artifact(
+    prepared: Prepared,
+    name: str,
+    config: TrainingConfig,
+    model: str = AUTO,
+    warning_rule: Rule = WARNING_RULE,
+    critical_rule: Rule = CRITICAL_RULE,
+    on_epoch: OnEpoch = lambda report: None,
+) -> Artifact:
+    """Train a model and return it with all that serving needs.
+
+    Args:
+        prepared: The training file.
+        name: Of the artifact, such as ``fd001``.
+        config: How a network is fitted; its seed is any model's.
+        model: One of ``catalogue.MODELS``, or ``auto``: the best of ``catalogue.CANDIDATES`` by
+            :data:`SELECTION_RULE`.
+        warning_rule: How the lower threshold is chosen.
+        critical_rule: How the higher threshold is chosen.
+        on_epoch: Told after each pass over the windows; never, for a model without network.
+    """
+    kind = LSTM_AUTOENCODER if model == AUTO else MODELS[model].network
+    network = train_network(prepared, kind, config, on_epoch) if kind else None
+    selection = None
+    if model == AUTO:
+        fitted, selection = _select(prepared, network, config.seed)
+    else:
+        fitted = _fit(prepared, MODELS[model].score, network, config.seed)
+    used = network if fitted.score.uses_network else None
+    return assemble(
+        prepared,
+        name,
+        choose_thresholds(fitted, prepared, warning_rule, critical_rule),
+        used.file if used else None,
+        _training_fields(prepared, config, used),
+        selection,
+    )
+
+
+def train_network(
+    prepared: Prepared, kind: str, config: TrainingConfig, on_epoch: OnEpoch = lambda report: None
+) -> TrainedNetwork:
+    """Train a network on healthy windows, export it and open it as the detector would."""
+    # needs torch; models without a network do not
+    from models.training.networks.lstm import count_parameters
+    from models.training.networks.onnx_export import export_onnx
+
+    fitted = fit_network(
+        healthy(prepared.fit).windows, healthy(prepared.validate).windows, kind, config, on_epoch
+    )
+    content = export_onnx(fitted.network, prepared.validate.windows[-PARITY_WINDOWS:])
+    return TrainedNetwork(
+        NetworkFile(content, kind, count_parameters(fitted.network)),
+        OnnxReconstructor(
+            content, window_length=prepared.window_length, n_channels=len(prepared.channels)
+        ),
+        fitted.train_loss,
+        fitted.validation_loss,
+    )
+
+
+def _fit(prepared: Prepared, score: str, network: TrainedNetwork | None, seed: int) -> Fitted:
+    used = network if SCORES[score].uses_network else None
+    return fit_score(
+        SCORES[score], used.reconstructor if used else ZeroReconstructor(), prepared, seed
+    )
+
+
+def _select(
+    prepared: Prepared, network: TrainedNetwork | None, seed: int
+) -> tuple[Fitted, Mapping[str, object]]:
+    """Return the best candidate; held-out engines are not looked at."""
+    fitted = {score: _fit(prepared, score, network, seed) for score in CANDIDATES}
+    ranking = {score: _ranking(each, prepared) for score, each in fitted.items()}
+    best = max(CANDIDATES, key=lambda score: ranking[score]["auc"])
+    engines = EngineRange(prepared.split.fit.first, prepared.split.validate.last)
+    selection = {
+        "rule": SELECTION_RULE,
+        "engines": range_fields(engines),
+        "candidates": ranking,
+    }
+    return fitted[best], selection
+
+
+def _ranking(fitted: Fitted, prepared: Prepared) -> dict[str, float]:
+    fit, validate = (
+        labelled(part, fitted.scores(part)) for part in (prepared.fit, prepared.validate)
+    )
+    both = joined(fit, validate)
+    return {
+        "auc": float(roc_auc_score(both.faulty, both.scores)),
+        "pr_auc": float(average_precision_score(both.faulty, both.scores)),
+    }
+
+
+def _training_fields(
+    prepared: Prepared, config: TrainingConfig, network: TrainedNetwork | None
+) -> dict[str, object]:
+    settings = {key: value for key, value in asdict(config).items() if key != "seed"}
+    return {
+        "dataset": prepared.name,
+        "split": "train",
+        "data_sha256": prepared.sha256,
+        "fit": range_fields(prepared.split.fit),
+        "validate": range_fields(prepared.split.validate),
+        "heldout": range_fields(prepared.split.heldout),
+        "healthy_rul": HEALTHY_RUL,
+        "fault_rul": FAULT_RUL,
+        "seed": config.seed,
+        "config": settings if network else {},
+        "train_loss": network.train_loss if network else None,
+        "validation_loss": network.validation_loss if network else None,
+        "libraries": {name: library_version(name) for name in LIBRARIES},
+    }

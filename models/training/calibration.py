@@ -1,0 +1,154 @@
+"""From a network to a calibrated model: its score learns what is healthy, two thresholds follow.
+
+Held-out engines decide nothing here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.artifact.onnx_scorer import Reconstructor, reconstruct_in_chunks, score_in_chunks
+from models.evaluation.splits import FAULT_RUL, HEALTHY_RUL, EngineRange
+from models.scoring.contributions import ScoreParams
+from models.scoring.scorer import Thresholds
+from models.scoring.scores import Score
+from models.scoring.windows import WindowSet
+from models.thresholding.rule import CRITICAL_RULE, WARNING_RULE, Rule
+from models.thresholding.strategies import CalibrationScores
+from models.training.preparation import Prepared, healthy
+from models.training.score_fits import fit_params
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A score that has learned what it needs, and what it is compared with.
+
+    Attributes:
+        score: Which score.
+        params: What it learned of healthy windows.
+        reconstructor: Says what the model expects.
+    """
+
+    score: Score
+    params: ScoreParams
+    reconstructor: Reconstructor
+
+    def scores(self, windows: WindowSet) -> NDArray[np.float64]:
+        """Return the score of each window, shape ``(n,)``."""
+        return score_in_chunks(self.score, self.params, self.reconstructor, windows.windows).scores
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenThreshold:
+    """One threshold and how it was chosen.
+
+    Attributes:
+        value: Anomalous when ``score >= value``.
+        rule: The strategy and its options.
+        engines: The engines it was chosen on.
+        windows: How many of their windows the strategy looked at.
+        reason: The choice in one sentence.
+    """
+
+    value: float
+    rule: Rule
+    engines: EngineRange
+    windows: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """A score with everything it needs to be used.
+
+    Attributes:
+        fitted: The score.
+        warning: The lower threshold.
+        critical: The higher threshold.
+    """
+
+    fitted: Fitted
+    warning: ChosenThreshold
+    critical: ChosenThreshold
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """The two values."""
+        return Thresholds(self.warning.value, self.critical.value)
+
+    def scores(self, windows: WindowSet) -> NDArray[np.float64]:
+        """Return the score of each window, shape ``(n,)``."""
+        return self.fitted.scores(windows)
+
+
+def fit_score(
+    score: Score, reconstructor: Reconstructor, prepared: Prepared, seed: int = 0
+) -> Fitted:
+    """Let a score learn from the healthy windows of the ``fit`` engines."""
+    reference = healthy(prepared.fit).windows
+    expected = reconstruct_in_chunks(reconstructor, reference)
+    return Fitted(score, fit_params(score, reference, expected, seed), reconstructor)
+
+
+def choose_thresholds(
+    fitted: Fitted,
+    prepared: Prepared,
+    warning_rule: Rule = WARNING_RULE,
+    critical_rule: Rule = CRITICAL_RULE,
+) -> Calibrated:
+    """Choose both thresholds.
+
+    ``warning`` is chosen on the ``validate`` engines, which the model has never seen. ``critical``
+    is too, unless its strategy looks at faulty windows: of these there are few, so the ``fit``
+    engines count as well. ``critical`` is never below ``warning``.
+
+    Raises:
+        ValueError: If a rule cannot be followed on these engines.
+    """
+    validate = labelled(prepared.validate, fitted.scores(prepared.validate))
+    warning = _chosen(warning_rule, validate, prepared.split.validate)
+    if critical_rule.labelled:
+        fit = labelled(prepared.fit, fitted.scores(prepared.fit))
+        both = EngineRange(prepared.split.fit.first, prepared.split.validate.last)
+        critical = _chosen(critical_rule, joined(fit, validate), both)
+    else:
+        critical = _chosen(critical_rule, validate, prepared.split.validate)
+    return Calibrated(fitted, warning, _not_below(critical, warning.value))
+
+
+def calibrate(
+    score: Score, reconstructor: Reconstructor, prepared: Prepared, seed: int = 0
+) -> Calibrated:
+    """Fit a score and choose its thresholds by the default rules."""
+    return choose_thresholds(fit_score(score, reconstructor, prepared, seed), prepared)
+
+
+def labelled(part: WindowSet, scores: NDArray[np.float64]) -> CalibrationScores:
+    """Return scores with what is known of their windows."""
+    return CalibrationScores(scores, part.units, part.rul > HEALTHY_RUL, part.rul <= FAULT_RUL)
+
+
+def joined(first: CalibrationScores, second: CalibrationScores) -> CalibrationScores:
+    """Return both as one."""
+    return CalibrationScores(
+        np.concatenate([first.scores, second.scores]),
+        np.concatenate([first.units, second.units]),
+        np.concatenate([first.healthy, second.healthy]),
+        np.concatenate([first.faulty, second.faulty]),
+    )
+
+
+def _chosen(rule: Rule, data: CalibrationScores, engines: EngineRange) -> ChosenThreshold:
+    choice = rule.choose(data)
+    complete = Rule(rule.strategy, rule.all_options())
+    return ChosenThreshold(choice.value, complete, engines, choice.windows, choice.reason)
+
+
+def _not_below(critical: ChosenThreshold, warning: float) -> ChosenThreshold:
+    if critical.value >= warning:
+        return critical
+    reason = f"raised to the warning threshold; was {critical.value:.6g}: {critical.reason}"
+    return ChosenThreshold(warning, critical.rule, critical.engines, critical.windows, reason)

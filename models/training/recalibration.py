@@ -1,0 +1,66 @@
+"""An artifact, its training file and new rules in; the same model with other thresholds out."""
+
+from __future__ import annotations
+
+from common.cmapss import Dataset
+from common.errors import DatasetError
+from models.artifact.manifest import ThresholdSection
+from models.artifact.onnx_scorer import open_reconstructor
+from models.artifact.score_arrays import learned_params
+from models.artifact.store import Artifact
+from models.scoring.scores import SCORES
+from models.thresholding.rule import Rule
+from models.training.assembly import calibration_fields, revise
+from models.training.calibration import Fitted, choose_thresholds
+from models.training.preparation import Prepared, prepare
+
+
+def recalibrate(
+    artifact: Artifact, dataset: Dataset, warning: Rule | None, critical: Rule | None
+) -> Artifact:
+    """Return the artifact with thresholds chosen anew; network and score stay as they are.
+
+    Args:
+        artifact: Any artifact.
+        dataset: The training file it was made of, so that its engines keep their roles.
+        warning: How the lower threshold is chosen; none keeps the artifact's own rule.
+        critical: How the higher threshold is chosen, likewise.
+
+    Raises:
+        DatasetError: If the file is another.
+        ValueError: If a rule cannot be followed on these engines.
+    """
+    prepared = prepare_as(artifact, dataset)
+    manifest = artifact.manifest
+    fitted = Fitted(
+        SCORES[manifest.score.name], learned_params(artifact), open_reconstructor(artifact)
+    )
+    calibrated = choose_thresholds(
+        fitted,
+        prepared,
+        warning or _rule(manifest.thresholds.warning),
+        critical or _rule(manifest.thresholds.critical),
+    )
+    return revise(artifact, calibration_fields(calibrated, prepared))
+
+
+def prepare_as(artifact: Artifact, dataset: Dataset) -> Prepared:
+    """Return the artifact's training file as the artifact sees it.
+
+    Raises:
+        DatasetError: If the file is another.
+    """
+    manifest = artifact.manifest
+    if dataset.sha256 != manifest.training.data_sha256:
+        raise DatasetError(
+            f"{manifest.name} was trained on {manifest.training.dataset} with sha256 "
+            f"{manifest.training.data_sha256}; {dataset.name} with {dataset.sha256} came. Its own "
+            "training file is needed: engines it was fitted on must not be taken for new ones."
+        )
+    return prepare(
+        dataset, manifest.channels, manifest.window_length, manifest.normalisation.normaliser()
+    )
+
+
+def _rule(stored: ThresholdSection) -> Rule:
+    return Rule(stored.strategy, dict(stored.options))

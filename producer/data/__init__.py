@@ -1,0 +1,1 @@
+"""Data files: fetched and checked by digest (``download.py``), by command (``command.py``)."""

@@ -1,4 +1,4 @@
-"""The numbers a report or a manifest holds about one model. Computed in ``evaluation/measure.py``."""
+"""The figures a report or a manifest holds of one model; ``evaluation/measure.py`` has the sums."""
 
 from __future__ import annotations
 

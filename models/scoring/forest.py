@@ -1,4 +1,4 @@
-"""Isolation forests as plain arrays: scoring with numpy alone. Growing is ``training/isolation_forest.py``.
+"""Isolation forests as plain arrays, scored with numpy (grown in ``training/``).
 
 A forest splits at random; what a few splits isolate is unusual. Nodes of all trees are rows of one
 table, so 64 windows walk down all trees in a dozen indexing steps.

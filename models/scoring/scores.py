@@ -2,9 +2,9 @@
 
 Every score gives one non-negative contribution per channel and a total; higher is more anomalous.
 ``expected`` is the network's reconstruction, or zeros (the healthy mean) for a score that uses no
-network. What a score first learned of healthy windows (``training/score_fits.py``) travels in the artifact. To
-add one: write its function, enter it in :data:`SCORES` and its fit in ``score_fits.FITS``; the
-property tests in ``tests/unit/models/test_scoring.py`` then run over it.
+network. What a score first learned of healthy windows (``training/score_fits.py``) travels in the
+artifact. To add one: write its function, enter it in :data:`SCORES` and its fit in
+``score_fits.FITS``; the property tests in ``tests/unit/models/test_scoring.py`` then run over it.
 """
 
 from __future__ import annotations

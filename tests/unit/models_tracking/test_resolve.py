@@ -125,7 +125,8 @@ def test_a_url_without_mlflow_says_what_to_install(tmp_path: Path) -> None:
         "import sys\nsys.modules['mlflow'] = None\nfrom common.errors import UserError\n"
         "from models.artifact.store import load_artifact\n"
         "from models.tracking.resolve import registry_folder\n"
-        f"try:\n    load_artifact({URL!r}, registry_folder)\nexcept UserError as exc:\n    print(exc)"
+        f"try:\n    load_artifact({URL!r}, registry_folder)\n"
+        "except UserError as exc:\n    print(exc)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path

@@ -28,7 +28,7 @@ from detector.adapters.redis_state_store import RedisStateStore
 from detector.core.conclusion import conclude
 from detector.core.pipeline import AssetRun, decode_batch, prepare
 from detector.core.policy import InputPolicy
-from detector.core.state import AssetState, model_digest
+from detector.core.state import AssetState
 from detector.recovery import StateRebuilder
 from models.alarm import AlarmPolicy
 from models.artifact.opening import open_scorer
@@ -88,8 +88,7 @@ class Subject:
         """Rebuild into an empty store."""
         async with Redis.from_url(self._redis.url.get_secret_value()) as redis:
             await redis.flushall()
-        digest = model_digest(self._scorer.spec.ref.sha256)
-        async with RedisStateStore(self._redis, digest, len(self._scorer.spec.channels)) as states:
+        async with RedisStateStore(self._redis) as states:
             rebuilder = StateRebuilder(
                 self._scorer, states, self._history, self._alarm, self._inputs
             )

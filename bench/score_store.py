@@ -21,7 +21,7 @@ from typing import Annotated
 import typer
 from influxdb_client import Point
 
-from common.channels import SENSOR_NAMES
+from common.machines.turbofan import SENSOR_NAMES
 from common.records import Level, ScoreRecord, Verdict
 from common.scorestore.factory import open_score_store
 from common.scorestore.influx.lines import verdict_lines

@@ -1,6 +1,7 @@
 """Reads the C-MAPSS turbofan files: 26 columns of text to one series per engine.
 
-A line is: engine number, cycle, 3 settings, 21 sensors (``common.channels``), separated by spaces.
+A line is: engine number, cycle, 3 settings, 21 sensors, separated by spaces: the conditions and
+channels of ``common/machines/turbofan.toml``, in their order.
 Training files run to failure; test files stop before it, and the RUL file says how long before.
 Damaged files are refused with the file, the line, what came and what was expected.
 """
@@ -18,7 +19,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from common.channels import SENSORS, SETTINGS
 from common.cmapss_files import (
     PUBLISHED_SETS,
     Split,
@@ -28,10 +28,11 @@ from common.cmapss_files import (
     sets_in,
 )
 from common.errors import DatasetError
+from common.machines.turbofan import SENSOR_NAMES, SETTING_NAMES
 from common.nearest import suggestion
 
-N_SETTINGS: Final = len(SETTINGS)
-N_SENSORS: Final = len(SENSORS)
+N_SETTINGS: Final = len(SETTING_NAMES)
+N_SENSORS: Final = len(SENSOR_NAMES)
 N_COLUMNS: Final = 2 + N_SETTINGS + N_SENSORS
 MAX_DIGITS: Final = 9
 """A remaining life of more digits is a damaged line, not an engine."""
@@ -47,8 +48,8 @@ class EngineSeries:
     Attributes:
         unit: Engine number in the file, from 1.
         cycles: Shape ``(n,)``: 1, 2, ..., n.
-        settings: Shape ``(n, 3)``, in the order of ``common.channels.SETTINGS``.
-        sensors: Shape ``(n, 21)``, in the order of ``common.channels.SENSORS``, physical units.
+        settings: Shape ``(n, 3)``, in the order of ``turbofan.SETTING_NAMES``.
+        sensors: Shape ``(n, 21)``, in the order of ``turbofan.SENSOR_NAMES``, physical units.
     """
 
     unit: int

@@ -3,6 +3,7 @@
 SurgelineError
 ├── UserError                  a person can mend it: shown as one line, no traceback, exit code 2
 │   ├── SettingsError          an environment variable is misspelt or out of bounds
+│   ├── MachineTypeError       a description of a kind of machine says what none may say
 │   ├── DatasetError           a data file is missing, damaged or not what its name says
 │   ├── DownloadError          data could not be fetched
 │   ├── ArtifactError          a model artifact is missing, damaged or does not fit
@@ -44,6 +45,10 @@ class UserError(SurgelineError):
 
 class SettingsError(UserError):
     """A setting is misspelt, missing or out of bounds."""
+
+
+class MachineTypeError(UserError):
+    """A machine type is missing, damaged or contradicts itself. Names the file and the entry."""
 
 
 class DatasetError(UserError):

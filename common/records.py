@@ -203,8 +203,8 @@ class SensorReading(IncomingReading):
         run_id: One life of the asset; a new run starts with fresh state.
         cycle: 1-based count within the run.
         ts: When the reading was taken, UTC.
-        settings: Operating settings by name (``common.channels.SETTINGS``).
-        sensors: Sensor values by name (``common.channels.SENSORS``), in the units given there.
+        settings: Operating settings by name: the machine type's conditions.
+        sensors: Sensor values by name: the machine type's channels, in the units given there.
     """
 
     settings: dict[str, Finite]

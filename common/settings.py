@@ -171,13 +171,8 @@ class InputSettings(Group):
     max_reading_bytes: int = Field(
         65_536, ge=1024, description="A larger message is a dead letter, bytes."
     )
-    check_ranges: bool = Field(
-        True,
-        description="Whether a sensor beyond the limits of plausibility makes a dead letter. Turn "
-        "off for machines whose sensors have other units than common/channels.py says.",
-    )
     bridge_cycles: int = Field(
-        0,
+        3,
         ge=0,
         le=1000,
         description="Longest gap a window may span, missing cycles; 0 refuses every gap: the "

@@ -11,8 +11,9 @@ from typing import Final
 
 from pydantic.json_schema import models_json_schema
 
-from common.channels import SENSORS, SETTINGS, Channel
 from common.errors import RejectReason
+from common.machines.machine import Channel, Condition
+from common.machines.turbofan import TURBOFAN
 from common.records import SCHEMA_VERSION, Alert, DeadLetter, SensorReading, WireRecord
 from common.topics import Topics
 
@@ -52,8 +53,8 @@ def asyncapi_document() -> dict[str, object]:
             for name, record, text in MESSAGES
         },
         "components": {"schemas": schema["$defs"]},
-        "x-settings": [_channel(channel) for channel in SETTINGS],
-        "x-sensors": [_channel(channel) for channel in SENSORS],
+        "x-settings": [_channel(part) for part in TURBOFAN.conditions],
+        "x-sensors": [_channel(part) for part in TURBOFAN.channels],
         "x-dead-letter-reasons": [reason.value for reason in RejectReason],
     }
 
@@ -63,7 +64,7 @@ def asyncapi_text() -> str:
     return json.dumps(asyncapi_document(), indent=2, ensure_ascii=False) + "\n"
 
 
-def _channel(channel: Channel) -> dict[str, str]:
+def _channel(channel: Channel | Condition) -> dict[str, str]:
     return {"name": channel.name, "meaning": channel.meaning, "unit": channel.unit}
 
 

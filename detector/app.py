@@ -27,7 +27,6 @@ from detector.adapters.kafka_history import KafkaHistory
 from detector.adapters.kafka_publisher import KafkaPublisher
 from detector.adapters.redis_state_store import RedisStateStore
 from detector.core.policy import InputPolicy
-from detector.core.state import model_digest
 from detector.ending import Ending
 from detector.failpoints import KillAt, Point, PointListener, ignore_points
 from detector.health import Health
@@ -170,13 +169,12 @@ class Worker:
         settings, detector = self._settings, self._settings.detector
         artifact = load_artifact(detector.artifact, registry_folder)
         scorer = open_scorer(artifact, threads=detector.inference_threads)
-        digest = model_digest(scorer.spec.ref.sha256)
         metrics = DetectorMetrics()
         enter = stack.enter_async_context
         await enter(HttpStatus(detector.http_host, detector.http_port, metrics, self._health))
         await ensure_topics(settings.kafka)
         ports = DetectorPorts(
-            states=await enter(RedisStateStore(settings.redis, digest, len(scorer.spec.channels))),
+            states=await enter(RedisStateStore(settings.redis)),
             scores=await enter(open_score_store(settings.scores)),
             publisher=await enter(KafkaPublisher(settings.kafka, self._publishing)),
             history=KafkaHistory(settings.kafka, detector.max_batch_rows),

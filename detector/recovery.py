@@ -21,7 +21,7 @@ from detector.core.past import Past, Restorer
 from detector.core.pipeline import AssetRun, NextState
 from detector.core.policy import InputPolicy
 from detector.core.progress import NextProgress, Progress
-from detector.core.state import AssetState, Fence, fresh_state, model_digest
+from detector.core.state import AssetState, Fence, fresh_state
 from detector.failpoints import Point, PointListener, ignore_points
 from detector.ports import StateStore, TopicHistory
 from models.alarm import AlarmPolicy
@@ -108,8 +108,7 @@ class StateRebuilder:
         """
         end = progress.next_offset
         home = Fence(partition, end, progress.life)
-        spec = self._scorer.spec
-        fresh = fresh_state(model_digest(spec.ref.sha256), len(spec.channels), home)
+        fresh = fresh_state(self._scorer.spec, home)
         states = dict.fromkeys(fences, fresh)
         known: dict[AssetRun, AssetState] = {}
         async with aclosing(self._parts(partition, None, end)) as parts:

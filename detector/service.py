@@ -36,7 +36,7 @@ from detector.core.pipeline import AssetRun, DecodedBatch, Plan, decode_batch, p
 from detector.core.policy import InputPolicy
 from detector.core.progress import NextProgress, next_progress
 from detector.core.source import SourceBatch, SourceRecord
-from detector.core.state import AssetState, model_digest
+from detector.core.state import AssetState
 from detector.failpoints import Point, PointListener, ignore_points
 from detector.health import Health
 from detector.metrics import DetectorMetrics
@@ -118,8 +118,7 @@ class DetectorService:
         self._rules = rules_digest(scorer.spec, policy.alarm, policy.input)
         self._moves = Moves(policy.input.follow_after)
         self._keeper = StateKeeper(
-            model_digest(scorer.spec.ref.sha256),
-            len(scorer.spec.channels),
+            scorer.spec,
             ports.states,
             ports.history,
             StateRebuilder(scorer, ports.states, ports.history, policy.alarm, policy.input, at),
@@ -184,7 +183,7 @@ class DetectorService:
         self._at(Point.SCORED)
         with self._timed("conclude"):
             outcome = conclude(plan, scores, self._policy.alarm, self._scorer.spec, told)
-            refused = [*failed, *self._misplaced(plan, states)]
+            refused = [*failed, *self._misplaced(plan, states), *self._unusable(plan)]
         self._at(Point.CONCLUDED)
         progress = next_progress(source, footing.stored.progress)
         intents = self._intents(outcome, taken_over, progress)
@@ -237,6 +236,11 @@ class DetectorService:
             for item in items:
                 partition, home = item.record.position.partition, states[key].fence.partition
                 yield self._refused(item.record, wrong_partition(key[0], partition, home))
+
+    def _unusable(self, plan: Plan) -> Iterator[Refused]:
+        for asset in plan.assets.values():
+            for item, error in asset.refused:
+                yield self._refused(item.record, error)
 
     def _refused(self, record: SourceRecord, error: InvalidRecordError) -> Refused:
         verdicts = rejected_verdict(record, error, self._scorer.spec.ref)

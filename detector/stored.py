@@ -24,6 +24,7 @@ from detector.failpoints import Point, PointListener
 from detector.metrics import DetectorMetrics
 from detector.ports import StateStore, Stored, TopicHistory, TopicLook
 from detector.recovery import StateRebuilder
+from models.scoring.scorer import ScorerSpec
 
 logger = get_logger(__name__)
 
@@ -52,8 +53,7 @@ class StateKeeper:
     """Reads states for a batch.
 
     Args:
-        model: Digest of the model.
-        n_channels: Channels of the model.
+        spec: Of the model.
         states: The state store.
         history: The past of the readings topic.
         rebuilder: Brings lost states back.
@@ -66,8 +66,7 @@ class StateKeeper:
 
     def __init__(
         self,
-        model: bytes,
-        n_channels: int,
+        spec: ScorerSpec,
         states: StateStore,
         history: TopicHistory,
         rebuilder: StateRebuilder,
@@ -77,7 +76,7 @@ class StateKeeper:
         metrics: DetectorMetrics,
         at: PointListener,
     ) -> None:
-        self._model, self._n_channels = model, n_channels
+        self._spec = spec
         self._states, self._history, self._rebuilder = states, history, rebuilder
         self._moves, self._try, self._catch_up = moves, attempt, catch_up
         self._metrics, self._at = metrics, at
@@ -234,7 +233,7 @@ class StateKeeper:
         lives = {partition: known.life for partition, known in stored.progress.items()}
         moved = self._moves.due(batch)
         states = dict(stored.states)
-        while wanted := claims(batch, states, lives, moved, self._model, self._n_channels):
+        while wanted := claims(batch, states, lives, moved, self._spec):
             refused = await self._try("claim", partial(self._states.write, wanted, {}))
             mine = wanted.keys() - set(refused)
             for key in moved.keys() & mine:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from common.channels import SENSOR_NAMES, SETTING_NAMES
 from common.cmapss import Dataset
+from common.machines.turbofan import SENSOR_NAMES, SETTING_NAMES
 from common.records import SensorReading
 
 

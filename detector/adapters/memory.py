@@ -19,12 +19,10 @@ from detector.ports import Stored, TopicLook
 class MemoryStateStore:
     """States in a dict, packed as Redis holds them."""
 
-    def __init__(self, model: bytes, n_channels: int) -> None:
+    def __init__(self) -> None:
         self.values: dict[AssetRun, bytes] = {}
         self.progress: dict[int, bytes] = {}
         self.intents: dict[int, bytes] = {}
-        self._model = model
-        self._n_channels = n_channels
 
     async def __aenter__(self) -> Self:
         """Connect."""
@@ -45,7 +43,7 @@ class MemoryStateStore:
             {number: self.progress[number] for number in partitions if number in self.progress},
             {number: self.intents[number] for number in partitions if number in self.intents},
         )
-        stored, foreign = raw.read(self._model, self._n_channels)
+        stored, foreign = raw.read()
         for partition in foreign.progress:
             del self.progress[partition]
         for partition in foreign.intents:

@@ -98,11 +98,9 @@ would look new."""
 class RedisStateStore:
     """States in Redis."""
 
-    def __init__(self, settings: RedisSettings, model: bytes, n_channels: int) -> None:
+    def __init__(self, settings: RedisSettings) -> None:
         self._settings = settings
         self._keys = StateKeys(settings.key_prefix)
-        self._model = model
-        self._n_channels = n_channels
         try:
             self._redis: Redis = Redis.from_url(
                 settings.url.get_secret_value(),
@@ -154,7 +152,7 @@ class RedisStateStore:
             _there(partitions, values[progress:intents]),
             _there(partitions, values[intents:]),
         )
-        stored, foreign = raw.read(self._model, self._n_channels)
+        stored, foreign = raw.read()
         if any(foreign):
             await self._remove(
                 [(self._keys.progress(item), raw.progress[item]) for item in foreign.progress]

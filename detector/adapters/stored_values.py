@@ -35,9 +35,9 @@ class RawValues:
     progress: Mapping[int, bytes]
     intents: Mapping[int, bytes]
 
-    def read(self, model: bytes, n_channels: int) -> tuple[Stored, Foreign]:
+    def read(self) -> tuple[Stored, Foreign]:
         """Return what it says, and the names of what says nothing to us."""
-        states, no_states = _sorted(self.states, lambda value: unpack(value, model, n_channels))
+        states, no_states = _sorted(self.states, unpack)
         progress, no_progress = _sorted(self.progress, unpack_progress)
         intents, no_intents = _sorted(self.intents, unpack_intent)
         unreadable = {key: _fence_bytes(self.states[key]) for key in no_states}

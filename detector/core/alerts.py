@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 from common.records import (
     Alert,
     ChannelShare,
-    IncomingReading,
     Level,
     ModelRef,
     Transition,
     derive_alert_id,
 )
+from detector.core.source import Reading
 from models.alarm import AlarmChange
 
 TOP_CHANNELS = 3
@@ -41,7 +41,7 @@ def contributions(
 
 
 def make_alert(
-    reading: IncomingReading,
+    reading: Reading,
     run_id: str,
     alarm_id: str,
     score: float,

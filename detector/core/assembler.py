@@ -4,24 +4,34 @@ The verdict of a reading depends on what came before it on the topic and on noth
 how the records were cut into batches, not on the number of partitions. Hence readings are taken in
 offset order and never sorted: a reading that comes after a later cycle is ``late``, in whichever
 batch it arrives.
+
+It is done in two steps, since only the second asks the model. :func:`lay_out` says which readings
+are taken, and which of them belong together; :func:`assemble` looks at where their conditions are
+known, and cuts the windows. What is remembered between batches is what was measured, so a model
+that takes over in between finds every window whole.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from common.errors import InvalidRecordError
+from common.machines.machine import MachineType
 from common.records import Verdict
+from detector.core.holding import Held, Holder
 from detector.core.policy import InputPolicy
 from detector.core.state import AssetState, Place, Rival
+from models.scoring.scorer import NormalisedRows
+from models.scoring.windows import sliding_windows
 
 NO_RIVAL: Final = Rival()
 UNKNOWN_REGIME_DETAIL: Final = "operating settings outside every regime of the training data"
+NO_ROW: Final = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,27 +43,69 @@ class Readings:
         cycles: Their cycles, shape ``(n,)``, int64.
         clock_us: Their times, UTC epoch microseconds, shape ``(n,)``, int64; a time far ahead of
             the broker's stamp is no time to compare with, and the stamp stands in for it.
-        rows: Their values, normalised, shape ``(n, n_channels)``, float32.
-        known: False where the operating regime is unknown, shape ``(n,)``.
+        rows: Their values as measured, shape ``(n, width)``, float32: the conditions, then the
+            channels, NaN where a channel is missing.
     """
 
     offsets: NDArray[np.int64]
     cycles: NDArray[np.int64]
     clock_us: NDArray[np.int64]
     rows: NDArray[np.float32]
-    known: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.offsets)
 
     def __getitem__(self, part: slice | NDArray[np.int64]) -> Readings:
-        return Readings(
-            self.offsets[part],
-            self.cycles[part],
-            self.clock_us[part],
-            self.rows[part],
-            self.known[part],
-        )
+        return Readings(self.offsets[part], self.cycles[part], self.clock_us[part], self.rows[part])
+
+
+class Refusal(NamedTuple):
+    """A reading that cannot be used, as is found only beside those before it.
+
+    Attributes:
+        at: Which of the readings.
+        error: Why not.
+    """
+
+    at: int
+    error: InvalidRecordError
+
+
+class Step(NamedTuple):
+    """What became of one reading that was not refused.
+
+    Attributes:
+        verdict: Its verdict; ``scored`` as far as the model has nothing against it.
+        detail: What is to be said of it beside the verdict.
+        opened: Where its run was opened by rule; none for the source's own run.
+        row: Its row; ``NO_ROW`` for a reading that repeats one.
+        begin: The first row that belongs together with it.
+    """
+
+    verdict: Verdict
+    detail: str
+    opened: Place | None
+    row: int = NO_ROW
+    begin: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """One asset's readings, laid out in rows, before a model has looked at any value.
+
+    Attributes:
+        taken: Which readings have a step; the others were refused.
+        steps: One for each of these.
+        refused: The others.
+        rows: The remembered rows, then those of the readings; as measured or held, float32.
+        state: The state after the last reading, its alarm and fence not yet moved on.
+    """
+
+    taken: Sequence[int]
+    steps: Sequence[Step]
+    refused: Sequence[Refusal]
+    rows: NDArray[np.float32]
+    state: AssetState
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,25 +113,33 @@ class Assembled:
     """What an asset's readings of one batch came to.
 
     Attributes:
-        verdicts: One for each reading.
-        details: One sentence for each reading, empty where the verdict says it all.
-        opened: For each reading, where its run was opened by rule; none for the source's own run.
-        windows: The full windows, one for each ``scored`` verdict, in order; shape
-            ``(n, window_length, n_channels)``.
+        taken: Which readings have a verdict; the others were refused.
+        verdicts: One for each of these.
+        details: One sentence for each of these, empty where the verdict says it all.
+        opened: For each of these, where its run was opened by rule.
+        refused: The readings without a verdict, each with the reason.
+        windows: The full windows on the model's scale, one for each ``scored`` verdict, in order;
+            shape ``(n, window_length, n_channels)``.
+        rows: All rows as measured or held, shape ``(m, width)``.
+        ends: At which row each window ends, shape ``(n,)``.
         state: The state after the last reading, its alarm and fence not yet moved on.
     """
 
+    taken: Sequence[int]
     verdicts: Sequence[Verdict]
     details: Sequence[str]
     opened: Sequence[Place | None]
+    refused: Sequence[Refusal]
     windows: NDArray[np.float32]
+    rows: NDArray[np.float32]
+    ends: NDArray[np.int64]
     state: AssetState
 
 
-def assemble(
-    state: AssetState, readings: Readings, window_length: int, policy: InputPolicy
-) -> Assembled:
-    """Take readings of one (asset, run) into account.
+def lay_out(
+    state: AssetState, readings: Readings, machine: MachineType, policy: InputPolicy
+) -> Course:
+    """Say which readings of one (asset, run) are taken, and what is remembered after them.
 
     A counter that restarts, or that jumped far ahead once, makes everything after it repeat or come
     late. It does so for a while only: as soon as ``follow_after`` such readings in a row agree with
@@ -88,70 +148,118 @@ def assemble(
     Args:
         state: What is remembered; its fence says in which partition the readings stood.
         readings: In the order of the topic.
-        window_length: Rows in a window.
+        machine: What is measured, and how long a missing value is held.
         policy: Which gaps a window may span, and when a new run is opened.
     """
-    verdicts: list[Verdict] = []
-    details: list[str] = []
-    runs: list[Place | None] = []
-    windows: list[NDArray[np.float32]] = []
-    stretch = _Stretch(state.ring, window_length)
+    ring, length = state.ring, machine.window.length
+    holder = Holder(machine, state.ages, ring[-1] if len(ring) else None)
+    incomplete: list[bool] = np.any(np.isnan(readings.rows), axis=1).tolist()
+    taken: list[int] = []
+    steps: list[Step] = []
+    refused: list[Refusal] = []
+    rows: list[NDArray[np.float32]] = []
+    begin = 0
     last, seen_from, newest_us = state.last_cycle, state.seen_from, state.newest_us
     opened, rival = state.opened, state.rival
     bridge_cycles = policy.bridge_cycles
-    known = readings.known
     for index, (cycle, clock_us) in enumerate(
         zip(readings.cycles.tolist(), readings.clock_us.tolist(), strict=True)
     ):
-        notice = ""
+        opens = False
         if cycle <= last:
             rival = rival.met(cycle, clock_us, newest_us, bridge_cycles + 1)
-            if not 0 < policy.follow_after <= rival.count:
+            opens = 0 < policy.follow_after <= rival.count
+            if not opens:
                 repeated = cycle >= seen_from
-                verdicts.append(Verdict.DUPLICATE if repeated else Verdict.LATE)
-                details.append("" if repeated else f"came after cycle {last}")
-                runs.append(opened)
+                verdict = Verdict.DUPLICATE if repeated else Verdict.LATE
+                taken.append(index)
+                steps.append(Step(verdict, "" if repeated else f"came after cycle {last}", opened))
                 continue
+        held: Held | None = None
+        if incomplete[index]:
+            try:
+                held = holder.fill(readings.rows[index], cycle, cycle - last, anew=opens)
+            except InvalidRecordError as exc:
+                refused.append(Refusal(index, exc))
+                continue
+        notice = ""
+        row = len(ring) + len(rows)
+        if opens:
             notice = _follows(rival.count, last)
-            windows.append(stretch.cut())
             opened = Place(state.fence.partition, int(readings.offsets[index]))
-            last = 0
+            begin, last = row, 0
         missing = cycle - last - 1 if last else 0
-        refused = missing > bridge_cycles
-        if refused:
-            windows.append(stretch.cut())
+        is_gap = missing > bridge_cycles
+        if is_gap:
+            begin = row
         if missing or not last:
             seen_from = cycle
         last, newest_us, rival = cycle, clock_us, NO_RIVAL
-        runs.append(opened)
-        if not known[index]:
-            windows.append(stretch.cut())
-            verdicts.append(Verdict.UNKNOWN_REGIME)
-            details.append(_joined(UNKNOWN_REGIME_DETAIL, notice))
-            continue
-        stretch.add(readings.rows[index])
-        if refused:
-            verdicts.append(Verdict.GAP)
-            details.append(_gap(missing))
-            continue
-        warming_up = stretch.length < window_length
-        verdicts.append(Verdict.WARMING_UP if warming_up else Verdict.SCORED)
-        detail = f"{stretch.length} of {window_length} cycles" if warming_up else ""
-        if missing or notice:
-            detail = _joined(detail, f"{_gap(missing)}, bridged" if missing else "", notice)
-        details.append(detail)
-    ring = stretch.tail()
-    windows.append(stretch.cut())
+        if held is None:
+            rows.append(readings.rows[index])
+            holder.measured(readings.rows[index])
+        else:
+            rows.append(held.row)
+            holder.take(held)
+        gap = "" if not missing else _gap(missing) if is_gap else f"{_gap(missing)}, bridged"
+        detail = _joined(gap, notice, "" if held is None else held.detail)
+        taken.append(index)
+        verdict = Verdict.GAP if is_gap else Verdict.SCORED
+        steps.append(Step(verdict, detail, opened, row, begin))
+    everything = np.concatenate([ring, np.stack(rows)]) if rows else ring
     after = replace(
         state,
-        ring=ring,
+        ring=everything[begin:][-length:].copy(),
+        ages=holder.ages,
         last_cycle=last,
         seen_from=seen_from,
         newest_us=newest_us,
         opened=opened,
         rival=rival,
     )
-    return Assembled(verdicts, details, runs, np.concatenate(windows), after)
+    return Course(taken, steps, refused, everything, after)
+
+
+def assemble(course: Course, normalised: NormalisedRows, window_length: int) -> Assembled:
+    """Give each reading its verdict and cut the windows.
+
+    Args:
+        course: What ``lay_out`` returned.
+        normalised: Its rows on the model's scale.
+        window_length: Rows in a window.
+    """
+    numbers = np.arange(len(course.rows))
+    unknown = np.maximum.accumulate(np.where(normalised.known, NO_ROW, numbers))
+    latest_unknown: list[int] = unknown.tolist()
+    verdicts: list[Verdict] = []
+    details: list[str] = []
+    ends: list[int] = []
+    for step in course.steps:
+        verdict, detail, row = step.verdict, step.detail, step.row
+        if row != NO_ROW:
+            together = row - max(step.begin - 1, latest_unknown[row])
+            if not together:
+                verdict, detail = Verdict.UNKNOWN_REGIME, _joined(UNKNOWN_REGIME_DETAIL, detail)
+            elif verdict is Verdict.SCORED and together < window_length:
+                verdict = Verdict.WARMING_UP
+                detail = _joined(f"{together} of {window_length} cycles", detail)
+            elif verdict is Verdict.SCORED:
+                ends.append(row)
+        verdicts.append(verdict)
+        details.append(detail)
+    where = np.array(ends, np.int64)
+    windows = sliding_windows(normalised.rows, window_length)
+    return Assembled(
+        course.taken,
+        verdicts,
+        details,
+        [step.opened for step in course.steps],
+        course.refused,
+        windows[where - (window_length - 1)] if ends else windows[:0],
+        course.rows,
+        where,
+        course.state,
+    )
 
 
 def _follows(count: int, last: int) -> str:
@@ -167,46 +275,3 @@ def _joined(*parts: str) -> str:
 
 def _gap(missing: int) -> str:
     return f"{missing} {'cycle' if missing == 1 else 'cycles'} missing before it"
-
-
-class _Stretch:
-    """Rows that belong together: those remembered, then those added, until a gap cuts it."""
-
-    def __init__(self, ring: NDArray[np.float32], window_length: int) -> None:
-        self._ring = ring
-        self._added: list[NDArray[np.float32]] = []
-        self._window_length = window_length
-
-    @property
-    def length(self) -> int:
-        """Rows in the stretch."""
-        return len(self._ring) + len(self._added)
-
-    def add(self, row: NDArray[np.float32]) -> None:
-        """Append the next cycle's row."""
-        self._added.append(row)
-
-    def tail(self) -> NDArray[np.float32]:
-        """Return the last ``window_length`` rows, or all there are."""
-        return self._all()[-self._window_length :]
-
-    def cut(self) -> NDArray[np.float32]:
-        """Return the windows that end at an added row, and start anew with nothing.
-
-        A stretch of n rows of which m were added holds
-        ``min(m, max(0, n - window_length + 1))`` of them.
-        """
-        rows = self._all()
-        n_channels = rows.shape[1]
-        count = min(len(self._added), max(0, len(rows) - self._window_length + 1))
-        self._ring = np.empty((0, n_channels), np.float32)
-        self._added = []
-        if not count:
-            return np.empty((0, self._window_length, n_channels), np.float32)
-        needed = rows[-(count + self._window_length - 1) :]
-        return sliding_window_view(needed, self._window_length, axis=0).transpose(0, 2, 1)
-
-    def _all(self) -> NDArray[np.float32]:
-        if not self._added:
-            return self._ring
-        return np.concatenate([self._ring, np.stack(self._added)])

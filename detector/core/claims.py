@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from detector.core.pipeline import AssetRun, Decoded, DecodedBatch, NextState, Plan, home_of
 from detector.core.state import MAX_FORMER_HOMES, AssetState, Fence, fresh_state
+from models.scoring.scorer import ScorerSpec
 
 
 def of_this_life(
@@ -37,8 +38,7 @@ def claims(
     stored: Mapping[AssetRun, AssetState],
     lives: Mapping[int, int],
     moved: Mapping[AssetRun, int],
-    model: bytes,
-    n_channels: int,
+    spec: ScorerSpec,
 ) -> dict[AssetRun, NextState]:
     """Return the states to write before anything is put out: of new assets, and of moved ones.
 
@@ -47,8 +47,7 @@ def claims(
         stored: What is stored of their assets.
         lives: The life of each partition of the batch.
         moved: Assets that are to be followed to another partition.
-        model: Digest of the model.
-        n_channels: Channels of the model.
+        spec: Of the model.
     """
     found: dict[AssetRun, NextState] = {}
     valid = of_this_life(stored, lives)
@@ -58,7 +57,7 @@ def claims(
             fence = home_of(decoded)
             fence = replace(fence, life=lives.get(fence.partition, 0))
             expected = stored[key].fence if key in stored else Fence()
-            found[key] = NextState(fresh_state(model, n_channels, fence), expected)
+            found[key] = NextState(fresh_state(spec, fence), expected)
         elif key in moved:
             there = [item for item in decoded if _is_new_at(item, moved[key], state)]
             if there:

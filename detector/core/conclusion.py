@@ -71,14 +71,11 @@ def conclude(
             last of them an asset's alarm goes as they say, and nothing else is said of it.
     """
     outcome = Outcome([], [], {}, {}, [])
-    stuck = stuck_channels(plan.windows)
     first = 0
     for key, asset in plan.assets.items():
         own = slice(first, first + len(asset.assembled.windows))
         part = WindowScores(scores.scores[own], scores.shares[own], scores.directions[own])
-        state = _conclude_asset(
-            key, asset, part, stuck[own], policy, spec, told.get(key, ()), outcome
-        )
+        state = _conclude_asset(key, asset, part, policy, spec, told.get(key, ()), outcome)
         outcome.states[key] = NextState(state, asset.before)
         first = own.stop
     return outcome
@@ -126,7 +123,6 @@ def _conclude_asset(
     key: AssetRun,
     asset: AssetPlan,
     scores: WindowScores,
-    stuck: NDArray[np.bool_],
     policy: AlarmPolicy,
     spec: ScorerSpec,
     told: Sequence[Alert],
@@ -135,6 +131,8 @@ def _conclude_asset(
     assembled, start = asset.assembled, asset.start
     watch = _watch(key, start, told)
     label = model_label(spec.ref)
+    measured = assembled.rows[:, len(spec.machine.conditions) :]
+    stuck = stuck_channels(measured, assembled.ends, spec.window_length)
     any_stuck: list[bool] = np.any(stuck, axis=1).tolist()
     position = 0
     for item, verdict, detail, opened in zip(
@@ -166,7 +164,7 @@ def _conclude_asset(
             alert = _alert(item, watch, score, change, channels, spec, warning)
             outcome.alerts.append(alert)
             outcome.told.setdefault(start.fence.partition, []).append((key, alert))
-    last = asset.decoded[-1].record.position
+    last = asset.fresh[-1].record.position
     fence = Fence(last.partition, last.offset + 1, start.fence.life)
     return replace(assembled.state, alarm=watch.alarm, alarm_id=watch.alarm_id, fence=fence)
 

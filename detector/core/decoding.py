@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
-from math import isfinite
+from math import isfinite, nan
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from common.channels import BY_NAME, SETTING_NAMES
 from common.errors import InvalidRecordError, RejectReason
+from common.machines.machine import Channel, MachineType
 from common.records import AssetId, Cycle, IncomingReading, RunId, UtcTimestamp
 from detector.core.policy import InputPolicy
-from detector.core.source import SourceRecord
+from detector.core.source import Reading, SourceRecord
 
 SHOWN_CHARACTERS: Final = 120
 
@@ -23,9 +22,6 @@ NUMBERS: Final = frozenset({int, float})
 LARGEST: Final = 1e18
 """Of any value. Far beyond any machine, and far enough from the largest 32-bit float: squares of
 deviations stay finite."""
-
-Limits = tuple[tuple[str, float, float], ...]
-"""Of each used sensor: name, lowest and highest plausible value."""
 
 
 class ReadingIdentity(BaseModel):
@@ -39,13 +35,17 @@ class ReadingIdentity(BaseModel):
     ts: UtcTimestamp
 
 
-def decode(record: SourceRecord, channels: tuple[str, ...], policy: InputPolicy) -> IncomingReading:
-    """Return the reading a record holds; what the model uses of it is a plausible number.
+def decode(record: SourceRecord, machine: MachineType, policy: InputPolicy) -> Reading:
+    """Return the reading a record holds.
+
+    A channel that is missing or not finite is no reason to refuse a reading, as long as others are
+    there: whether an earlier value may stand in for it is seen beside the readings before
+    (``holding.py``). What the model does not look at may be anything.
 
     Args:
         record: What came.
-        channels: The sensors the model uses; all must be there.
-        policy: What is too large, and whether values must be plausible.
+        machine: What is measured: names, and what is plausible.
+        policy: What is too large.
 
     Raises:
         InvalidRecordError: With the reason code and a sentence.
@@ -60,20 +60,17 @@ def decode(record: SourceRecord, channels: tuple[str, ...], policy: InputPolicy)
             f"{policy.max_reading_bytes:,}.",
         )
     try:
-        reading = IncomingReading.model_validate_json(value)
+        came = IncomingReading.model_validate_json(value)
     except ValidationError as exc:
         raise _rejection(value, exc) from exc
-    if record.key != reading.asset_id.encode():
+    if record.key != came.asset_id.encode():
         raise InvalidRecordError(
             RejectReason.KEY_MISMATCH,
-            f"The key is {_shown(record.key)}, the reading's asset_id {reading.asset_id!r}; they "
+            f"The key is {_shown(record.key)}, the reading's asset_id {came.asset_id!r}; they "
             "must be equal, or the readings of one asset lose their order.",
         )
-    _require_numbers(reading.settings, SETTING_NAMES, "settings")
-    _require_numbers(reading.sensors, channels, "sensors")
-    if policy.check_ranges:
-        _require_plausible(reading.sensors, _limits(channels))
-    return reading
+    values = (*_conditions(came.settings, machine), *_channels(came.sensors, machine))
+    return Reading(came.asset_id, came.run_id, came.cycle, came.ts, values)
 
 
 def identify(record: SourceRecord) -> ReadingIdentity | None:
@@ -102,60 +99,99 @@ def _rejection(value: bytes, exc: ValidationError) -> InvalidRecordError:
     return InvalidRecordError(reason, f"{field}: {first['msg']}; got {came}{others}.")
 
 
-def _require_numbers(values: Mapping[str, Any], names: Sequence[str], group: str) -> None:
-    """Refuse a reading in which a value the model uses is no number; the others may be anything."""
+def _conditions(settings: Mapping[str, Any], machine: MachineType) -> list[float]:
+    """Return the conditions; all must be numbers, for without them no reading can be judged."""
+    names = machine.condition_names
     try:
-        used = [values[name] for name in names]
-        if NUMBERS.issuperset(map(type, used)) and sum(map(abs, used)) <= LARGEST:
-            return
+        values = [settings[name] for name in names]
+        if NUMBERS.issuperset(map(type, values)) and sum(map(abs, values)) <= LARGEST:
+            return values
     except (KeyError, OverflowError):
         pass  # told apart below, where there is time for it
-    missing = [name for name in names if values.get(name) is None]
+    missing = [name for name in names if settings.get(name) is None]
     if missing:
-        raise InvalidRecordError(
-            RejectReason.MISSING_CHANNEL,
-            f"{group} lacks {', '.join(missing)}, which the model needs.",
-        )
+        raise _lacks("settings", missing)
     for name in names:
-        reason, expected = _fault(values[name])
-        if reason is not None:
+        _refuse_no_number("settings", name, settings[name])
+        if not isfinite(settings[name]):
             raise InvalidRecordError(
-                reason, f"{group}.{name}: {expected}; got {_excerpt(values[name])}."
+                RejectReason.NON_FINITE,
+                f"settings.{name}: a finite number is expected; got {_excerpt(settings[name])}.",
             )
+        _refuse_huge("settings", name, settings[name])
+    return [settings[name] for name in names]
 
 
-def _fault(value: object) -> tuple[RejectReason | None, str]:
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return RejectReason.SCHEMA, "a number is expected"
+def _channels(sensors: Mapping[str, Any], machine: MachineType) -> list[float]:
+    """Return the used channels, NaN for what is missing; at least one must be there."""
+    names = machine.channel_names
+    try:
+        values = [sensors[name] for name in names]
+        whole = NUMBERS.issuperset(map(type, values)) and sum(map(abs, values)) <= LARGEST
+    except (KeyError, OverflowError):
+        whole = False
+    if not whole:
+        values = [_measured(name, sensors.get(name)) for name in names]
+        if not any(map(isfinite, values)):
+            raise _lacks("sensors", names)
+    for value, (low, high) in zip(values, machine.limits, strict=True):
+        if value < low or value > high:
+            raise _implausible(sensors, machine)
+    return values
+
+
+def _measured(name: str, value: object) -> float:
+    """Return a channel's value, NaN if there is none.
+
+    Raises:
+        InvalidRecordError: If there is something, but no number that a machine may show.
+    """
+    if value is None:
+        return nan
+    _refuse_no_number("sensors", name, value)
     if isinstance(value, float) and not isfinite(value):
-        return RejectReason.NON_FINITE, "a finite number is expected"
-    if abs(value) > LARGEST:
-        return RejectReason.OUT_OF_RANGE, f"no machine shows more than {LARGEST:g}"
-    return None, ""
+        return nan
+    _refuse_huge("sensors", name, value)
+    return float(value)  # type: ignore[arg-type]
 
 
-def _require_plausible(sensors: Mapping[str, float], limits: Limits) -> None:
-    for name, lowest, highest in limits:
-        if not lowest <= sensors[name] <= highest:
-            break
-    else:
-        return
-    beyond = [name for name, low, high in limits if not low <= sensors[name] <= high]
-    first = BY_NAME[beyond[0]]
-    others = f" (also {', '.join(beyond[1:])})" if beyond[1:] else ""
-    raise InvalidRecordError(
-        RejectReason.OUT_OF_RANGE,
-        f"{first.name}, {first.meaning}, is {sensors[first.name]:g} {first.unit}".rstrip()
-        + f"; plausible is {first.lowest:g} to {first.highest:g}{others}. A broken sensor, or "
-        "another unit?",
+def _lacks(group: str, names: Sequence[str]) -> InvalidRecordError:
+    return InvalidRecordError(
+        RejectReason.MISSING_CHANNEL,
+        f"{group} lacks {', '.join(names)}, which the model needs.",
     )
 
 
-@cache
-def _limits(channels: tuple[str, ...]) -> Limits:
-    """The limits as plain tuples: they are looked at for every reading."""
-    found = [BY_NAME[name] for name in channels]
-    return tuple((channel.name, channel.lowest, channel.highest) for channel in found)
+def _refuse_no_number(group: str, name: str, value: object) -> None:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise InvalidRecordError(
+            RejectReason.SCHEMA, f"{group}.{name}: a number is expected; got {_excerpt(value)}."
+        )
+
+
+def _refuse_huge(group: str, name: str, value: Any) -> None:
+    if abs(value) > LARGEST:
+        raise InvalidRecordError(
+            RejectReason.OUT_OF_RANGE,
+            f"{group}.{name}: no machine shows more than {LARGEST:g}; got {_excerpt(value)}.",
+        )
+
+
+def _implausible(sensors: Mapping[str, Any], machine: MachineType) -> InvalidRecordError:
+    beyond = [channel for channel in machine.used if _is_beyond(channel, sensors.get(channel.name))]
+    first = beyond[0]
+    others = ", ".join(channel.name for channel in beyond[1:])
+    low, high = first.limits
+    return InvalidRecordError(
+        RejectReason.OUT_OF_RANGE,
+        f"{first} is {sensors[first.name]:g} {first.unit}".rstrip()
+        + f"; plausible is {low:g} to {high:g}{f' (also {others})' if others else ''}. "
+        "A broken sensor, or another unit?",
+    )
+
+
+def _is_beyond(channel: Channel, value: object) -> bool:
+    return isinstance(value, int | float) and isfinite(value) and not channel.plausible(value)
 
 
 def _is_utf8(value: bytes) -> bool:

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 
 from common.records import Level, Verdict, derive_alarm_id, renewed_run_id
 from detector.core.alerts import model_label
-from detector.core.assembler import Assembled, Readings, assemble
+from detector.core.assembler import Assembled, Readings
 from detector.core.claims import of_this_life
-from detector.core.pipeline import AssetRun, NextState, as_readings, decode_batch
+from detector.core.pipeline import AssetRun, NextState, as_readings, assemble_all, decode_batch
 from detector.core.policy import InputPolicy
 from detector.core.source import SourceRecord
-from detector.core.state import AssetState, Fence, fresh_state, model_digest
+from detector.core.state import AssetState, Fence, fresh_state
 from models.alarm import AlarmPolicy, AlarmState, interrupt, is_quiet, step
 from models.scoring.scorer import Thresholds, WindowScorer
 
@@ -80,7 +80,7 @@ class Past:
         numbers = [self._numbers.setdefault(key, len(self._numbers)) for key in by_asset]
         counts = [len(decoded) for decoded in by_asset.values()]
         self._assets.append(np.repeat(np.array(numbers, np.int32), counts))
-        self._readings.append(as_readings(items, self._scorer))
+        self._readings.append(as_readings(items, self._scorer.spec.machine))
 
 
 def _joined(parts: Sequence[Readings]) -> Readings:
@@ -89,7 +89,6 @@ def _joined(parts: Sequence[Readings]) -> Readings:
         np.concatenate([part.cycles for part in parts]),
         np.concatenate([part.clock_us for part in parts]),
         np.concatenate([part.rows for part in parts]),
-        np.concatenate([part.known for part in parts]),
     )
 
 
@@ -127,7 +126,9 @@ class Restorer:
         """
         valid = of_this_life(stored, {partition: life})
         states = {
-            key: valid[key] if key in valid else self._fresh(partition, life, part)
+            key: valid[key].under(self._scorer.spec)
+            if key in valid
+            else self._fresh(partition, life, part)
             for key, part in readings.items()
         }
         expected = {key: stored[key].fence if key in stored else Fence() for key in readings}
@@ -145,21 +146,16 @@ class Restorer:
         }
 
     def _fresh(self, partition: int, life: int, part: Readings) -> AssetState:
-        digest = model_digest(self._scorer.spec.ref.sha256)
-        home = Fence(partition, int(part.offsets[0]), life)
-        return fresh_state(digest, len(self._scorer.spec.channels), home)
+        return fresh_state(self._scorer.spec, Fence(partition, int(part.offsets[0]), life))
 
     def _taken_through(
         self,
         group: Mapping[AssetRun, Readings],
         states: Mapping[AssetRun, AssetState],
     ) -> dict[AssetRun, AssetState]:
+        assembled = assemble_all(states, group, self._scorer, self._policy)
         runs = {
-            key: _Run(
-                states[key],
-                assemble(states[key], part, self._scorer.spec.window_length, self._policy),
-                part.cycles.tolist(),
-            )
+            key: _Run(states[key], assembled[key], part.cycles[list(assembled[key].taken)].tolist())
             for key, part in group.items()
         }
         self._find_alarms(list(runs.values()))

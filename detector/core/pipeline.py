@@ -13,21 +13,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from operator import itemgetter
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from common.channels import SETTING_NAMES
 from common.errors import InvalidRecordError
-from common.records import DeadLetter, IncomingReading, ScoreRecord
-from detector.core.assembler import Assembled, Readings, assemble
+from common.machines.machine import MachineType
+from common.machines.rows import as_rows, split_rows
+from common.records import DeadLetter, ScoreRecord
+from detector.core.assembler import Assembled, Course, Readings, assemble, lay_out
 from detector.core.decoding import decode
 from detector.core.letters import dead_letter, rejected_verdict
 from detector.core.policy import InputPolicy
-from detector.core.source import SourceRecord
-from detector.core.state import AssetState, Fence, fresh_state, model_digest
+from detector.core.source import Reading, SourceRecord
+from detector.core.state import AssetState, Fence, fresh_state
 from models.scoring.scorer import WindowScorer
 
 AssetRun = tuple[str, str]
@@ -45,7 +45,7 @@ class Decoded:
     """A record that holds a reading."""
 
     record: SourceRecord
-    reading: IncomingReading
+    reading: Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +65,29 @@ class DecodedBatch:
 
 @dataclass(frozen=True, slots=True)
 class AssetPlan:
-    """One asset's part of a batch: fresh readings, and what they came to."""
+    """One asset's part of a batch: fresh readings, and what they came to.
+
+    Attributes:
+        before: The fence of the stored state; the next one is written over this alone.
+        start: The state before them.
+        fresh: The readings, in the order of the topic.
+        assembled: What they came to.
+    """
 
     before: Fence
     start: AssetState
-    decoded: Sequence[Decoded]
+    fresh: Sequence[Decoded]
     assembled: Assembled
+
+    @property
+    def decoded(self) -> Sequence[Decoded]:
+        """The readings that have a verdict."""
+        return [self.fresh[index] for index in self.assembled.taken]
+
+    @property
+    def refused(self) -> Sequence[tuple[Decoded, InvalidRecordError]]:
+        """Readings that cannot be used beside those before them, and why not."""
+        return [(self.fresh[index], error) for index, error in self.assembled.refused]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +122,7 @@ def decode_batch(
     rejected: list[ScoreRecord] = []
     for record in records:
         try:
-            reading = decode(record, scorer.spec.channels, policy)
+            reading = decode(record, scorer.spec.machine, policy)
         except InvalidRecordError as exc:
             dead_letters.append(dead_letter(record, exc))
             rejected.extend(rejected_verdict(record, exc, scorer.spec.ref))
@@ -130,33 +147,64 @@ def prepare(
         scorer: The model.
         policy: Which gaps a window may span, and when a new run is opened.
     """
-    digest = model_digest(scorer.spec.ref.sha256)
-    n_channels = len(scorer.spec.channels)
+    spec = scorer.spec
     starts: dict[AssetRun, AssetState] = {}
     fresh: dict[AssetRun, Sequence[Decoded]] = {}
     misplaced: dict[AssetRun, Sequence[Decoded]] = {}
     for key, decoded in batch.by_asset.items():
-        state = states.get(key)
-        if state is None:
-            state = fresh_state(digest, n_channels, home_of(decoded))
+        known = states.get(key)
+        state = fresh_state(spec, home_of(decoded)) if known is None else known.under(spec)
         mine, elsewhere = _unapplied(decoded, state)
         if mine:
             starts[key], fresh[key] = state, mine
         if elsewhere:
             misplaced[key] = elsewhere
-    readings = as_readings([item for items in fresh.values() for item in items], scorer)
-    assets: dict[AssetRun, AssetPlan] = {}
+    readings = as_readings([item for items in fresh.values() for item in items], spec.machine)
+    parts: dict[AssetRun, Readings] = {}
     begin = 0
     for key, items in fresh.items():
-        end = begin + len(items)
-        start = starts[key]
-        before = start.fence if key in states else Fence()
-        assembled = assemble(start, readings[begin:end], scorer.spec.window_length, policy)
-        assets[key] = AssetPlan(before, start, items, assembled)
-        begin = end
-    empty = np.empty((0, scorer.spec.window_length, n_channels), np.float32)
-    windows = np.concatenate([empty, *(plan.assembled.windows for plan in assets.values())])
+        parts[key] = readings[begin : begin + len(items)]
+        begin += len(items)
+    assembled = assemble_all(starts, parts, scorer, policy)
+    assets = {
+        key: AssetPlan(
+            starts[key].fence if key in states else Fence(), starts[key], fresh[key], done
+        )
+        for key, done in assembled.items()
+    }
+    empty = np.empty((0, spec.window_length, len(spec.channels)), np.float32)
+    windows = np.concatenate([empty, *(done.windows for done in assembled.values())])
     return Plan(assets, windows, misplaced)
+
+
+def assemble_all(
+    starts: Mapping[AssetRun, AssetState],
+    readings: Mapping[AssetRun, Readings],
+    scorer: WindowScorer,
+    policy: InputPolicy,
+) -> dict[AssetRun, Assembled]:
+    """Take readings of several assets into account; the model is asked once for all of them.
+
+    Args:
+        starts: What is remembered of each, as the model takes it over.
+        readings: Of each, in the order of the topic.
+        scorer: The model.
+        policy: Which gaps a window may span, and when a new run is opened.
+    """
+    machine = scorer.spec.machine
+    courses: dict[AssetRun, Course] = {
+        key: lay_out(starts[key], part, machine, policy) for key, part in readings.items()
+    }
+    empty = np.empty((0, machine.row_width), np.float32)
+    rows = np.concatenate([empty, *(course.rows for course in courses.values())])
+    normalised = scorer.normalise(*split_rows(rows, len(machine.conditions)))
+    found: dict[AssetRun, Assembled] = {}
+    begin = 0
+    for key, course in courses.items():
+        own = normalised[begin : begin + len(course.rows)]
+        found[key] = assemble(course, own, machine.window.length)
+        begin += len(course.rows)
+    return found
 
 
 def home_of(decoded: Sequence[Decoded]) -> Fence:
@@ -182,28 +230,20 @@ def _unapplied(
     return mine, elsewhere
 
 
-def as_readings(items: Sequence[Decoded], scorer: WindowScorer) -> Readings:
-    """Return readings as the assembler takes them, on the model's scale.
+def as_readings(items: Sequence[Decoded], machine: MachineType) -> Readings:
+    """Return readings as the assembler takes them.
 
     Args:
         items: The readings.
-        scorer: The model.
+        machine: What their values are.
     """
-    settings = _columns([item.reading.settings for item in items], SETTING_NAMES)
-    sensors = _columns([item.reading.sensors for item in items], scorer.spec.channels)
-    normalised = scorer.normalise(settings, sensors)
+    values = np.array([item.reading.values for item in items], np.float64)
     return Readings(
         np.array([item.record.position.offset for item in items], np.int64),
         np.array([item.reading.cycle for item in items], np.int64),
         np.array([_clock_us(item) for item in items], np.int64),
-        normalised.rows,
-        normalised.known,
+        as_rows(values.reshape(len(items), machine.row_width)),
     )
-
-
-def _columns(values: Sequence[Mapping[str, float]], names: Sequence[str]) -> NDArray[np.float64]:
-    picked = map(itemgetter(*names), values)  # a tuple each, of one name the value itself
-    return np.array(list(picked), np.float64).reshape(len(values), len(names))
 
 
 def _clock_us(item: Decoded) -> int:

@@ -11,7 +11,6 @@ class InputPolicy:
 
     Attributes:
         max_reading_bytes: A larger message is a dead letter.
-        check_ranges: Whether a used sensor beyond its limits of plausibility makes a dead letter.
         bridge_cycles: Longest gap, in missing cycles, that a window may span. Nothing is filled in:
             such a window holds the last readings there are. 0 refuses every gap.
         follow_after: Readings in a row that contradict what is known of an asset (its counter, its
@@ -19,6 +18,5 @@ class InputPolicy:
     """
 
     max_reading_bytes: int
-    check_ranges: bool
     bridge_cycles: int
     follow_after: int = 30

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from common.errors import RejectReason
 from common.records import SourcePosition
@@ -30,6 +31,26 @@ class SourceRecord:
     published_ts_ms: int
     key: bytes | None
     value: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a record says, as far as a model looks at it.
+
+    Attributes:
+        asset_id: Whose.
+        run_id: In which run.
+        cycle: Its count within the run.
+        ts: When it was taken, UTC.
+        values: The conditions, then the used channels, in the machine type's order; NaN where a
+            channel is missing.
+    """
+
+    asset_id: str
+    run_id: str
+    cycle: int
+    ts: datetime
+    values: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)

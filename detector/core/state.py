@@ -1,32 +1,35 @@
 """What is remembered of one asset's run, and its form as one binary value.
 
 Layout: 12 bytes of fence (partition, next offset; big-endian, so that Redis can compare them as
-they stand), then little-endian the header, the tail, the former homes, and the ring as float32
-rows, oldest first.
+they stand), then little-endian the header, the tail, the former homes, the ages of held values, and
+the ring as float32 rows, oldest first.
 """
 
 from __future__ import annotations
 
 import struct
 import uuid
-from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from common.records import Level
 from models.alarm import AlarmState
+from models.scoring.scorer import ScorerSpec
 
 FENCE: Final = struct.Struct(">iq")
-HEADER: Final = struct.Struct("<B16siiHHBiHHH")
-"""Version, model, last cycle, seen from, ring's rows and channels, the alarm: as in layout 1."""
-TAIL: Final = struct.Struct("<I16sqiqHiqB")
+HEADER: Final = struct.Struct("<B16s16sqqHHHBqHHH")
+"""Version, machine type, model, last cycle, seen from, ring's rows and columns, number of ages, the
+alarm."""
+TAIL: Final = struct.Struct("<I16sqiqHqqB")
 """Life of the fence, alarm's id, newest time, place where the run was opened by rule,
 rival (count, cycle, time), number of former homes."""
 FORMER: Final = struct.Struct("<iqI")
-LAYOUT_VERSION: Final = 2
-READABLE_VERSIONS: Final = (1, 2)
+LAYOUT_VERSION: Final = 3
+"""Layouts 1 and 2 held rings on a model's scale, which nothing can bring back to what was measured:
+such a state counts as lost, and is rebuilt from the topic."""
 LEVELS: Final = (Level.NONE, Level.WARNING, Level.CRITICAL)
 DIGEST_BYTES: Final = 16
 NO_ALARM: Final = bytes(16)
@@ -99,10 +102,11 @@ class AssetState:
     """What is remembered of one (asset, run).
 
     Attributes:
-        model: First 16 bytes of the digest of the model whose scale the ring is in.
+        machine: Digest of the machine type whose values the ring holds.
+        model: First 16 bytes of the digest of the model under which the alarm came about.
         ring: Up to ``window_length`` latest rows that belong together, oldest first, shape
-            ``(n, n_channels)``, float32, normalised. Begins anew after a gap that is not bridged,
-            and after an unknown regime.
+            ``(n, width)``, float32, as measured or held. Begins anew after a gap that is not
+            bridged.
         last_cycle: Highest cycle seen; 0 before the first.
         seen_from: First cycle of the gapless stretch that ends at ``last_cycle``: every cycle from
             here on is known to have had its verdict.
@@ -113,8 +117,10 @@ class AssetState:
         opened: Where the run was opened by rule; none for the run the source names.
         rival: Readings that contradict the counter.
         former: Where the asset was at home before, oldest first.
+        ages: Steps since each channel was last measured; empty where all were at ``last_cycle``.
     """
 
+    machine: bytes
     model: bytes
     ring: NDArray[np.float32]
     last_cycle: int = 0
@@ -126,19 +132,22 @@ class AssetState:
     opened: Place | None = None
     rival: Rival = field(default_factory=Rival)
     former: tuple[Fence, ...] = ()
+    ages: tuple[int, ...] = ()
 
     def pack(self) -> bytes:
         """Return the state as one value."""
         alarm, opened, rival = self.alarm, self.opened or Place(-1, 0), self.rival
-        n, channels = self.ring.shape
+        n, width = self.ring.shape
         former = self.former[-MAX_FORMER_HOMES:]
         header = HEADER.pack(
             LAYOUT_VERSION,
+            self.machine,
             self.model,
             self.last_cycle,
             self.seen_from,
             n,
-            channels,
+            width,
+            len(self.ages),
             alarm.level.rank,
             alarm.onset_cycle,
             alarm.warning_row,
@@ -156,8 +165,28 @@ class AssetState:
             len(former),
         )
         homes = b"".join(FORMER.pack(at.partition, at.next_offset, at.life) for at in former)
+        ages = np.array(self.ages, "<u2").tobytes()
         ring = self.ring.astype("<f4", copy=False).tobytes()
-        return self.fence.pack() + header + tail + homes + ring
+        return self.fence.pack() + header + tail + homes + ages + ring
+
+    def under(self, spec: ScorerSpec) -> AssetState:
+        """Return the state as a model goes on with it, which may be another than before.
+
+        The ring holds what was measured, so another model of the same machine type reads on. An
+        alarm that is open goes on, its id and level as they are; its rows of scores begin anew, for
+        they were the other model's. Of another machine type the ring says nothing.
+        """
+        changes: dict[str, Any] = {}
+        if self.model != (model := model_digest(spec.ref.sha256)):
+            carried = _carried(self.alarm) if self.alarm_id else AlarmState()
+            changes |= {"model": model, "alarm": carried}
+        machine = spec.machine
+        if self.machine != machine.digest or self.ring.shape[1] != machine.row_width:
+            ring = np.empty((0, machine.row_width), np.float32)
+            changes |= {"machine": machine.digest, "ring": ring, "ages": ()}
+        elif len(self.ring) > machine.window.length:
+            changes["ring"] = self.ring[-machine.window.length :]
+        return replace(self, **changes) if changes else self
 
 
 def model_digest(sha256: str) -> bytes:
@@ -170,83 +199,76 @@ def model_digest(sha256: str) -> bytes:
     return bytes.fromhex(sha256)[:DIGEST_BYTES]
 
 
-def fresh_state(model: bytes, n_channels: int, fence: Fence | None = None) -> AssetState:
+def fresh_state(spec: ScorerSpec, fence: Fence | None = None) -> AssetState:
     """Return the state of an asset nothing is known of, at home where the fence says."""
-    return AssetState(model, np.empty((0, n_channels), np.float32), fence=fence or Fence())
+    ring = np.empty((0, spec.machine.row_width), np.float32)
+    digest = model_digest(spec.ref.sha256)
+    return AssetState(spec.machine.digest, digest, ring, fence=fence or Fence())
 
 
-def unpack(value: bytes, model: bytes, n_channels: int) -> AssetState:
+def unpack(value: bytes) -> AssetState:
     """Return the state a value holds.
 
-    A ring of another model is on another scale: the state keeps its fence, its cycles and the open
-    alarm with its id, and no more. So the asset warms up anew, without counting its readings as
-    duplicates, and an alarm that is open goes on until it is cleared.
-
     Raises:
-        ValueError: If the value is not of this layout; it was not written by this program.
+        ValueError: If the value is not of this layout.
     """
     try:
-        return _unpacked(value, model, n_channels)
+        return _unpacked(value)
     except struct.error as exc:
         raise ValueError(f"an asset state is cut off at {len(value)} bytes") from exc
 
 
-def _unpacked(value: bytes, model: bytes, n_channels: int) -> AssetState:
+def _unpacked(value: bytes) -> AssetState:
     partition, next_offset = FENCE.unpack_from(value)
-    version, digest, last_cycle, seen_from, n, channels, level, onset, warn, crit, quiet = (
-        HEADER.unpack_from(value, FENCE.size)
-    )
-    if version not in READABLE_VERSIONS:
+    version = value[FENCE.size] if len(value) > FENCE.size else 0
+    if version != LAYOUT_VERSION:
         raise ValueError(f"asset state of layout {version}; this program reads {LAYOUT_VERSION}")
-    end = FENCE.size + HEADER.size
-    more = _More(Fence(partition, next_offset))
-    if version > 1:
-        more, end = _more(value, end, more.fence)
-    elif warn and not onset:  # by a yet earlier version, which allowed no gap in a row of scores
-        onset = last_cycle - warn + 1
+    (
+        _, machine, model, last_cycle, seen_from, n, width, n_ages,
+        level, onset, warn, crit, quiet,
+    ) = HEADER.unpack_from(value, FENCE.size)  # fmt: skip
+    more, end = _more(value, FENCE.size + HEADER.size, Fence(partition, next_offset))
     if level >= len(LEVELS) or min(last_cycle, seen_from, onset, next_offset) < 0:
         raise ValueError("asset state with a value no state has")
-    body = value[end:]
-    if len(body) != n * channels * 4:
-        raise ValueError(
-            f"a ring of {n} x {channels} has {n * channels * 4} bytes, not {len(body)}"
-        )
-    alarm = AlarmState(LEVELS[level], onset, warn, crit, quiet)
-    ring = np.frombuffer(body, "<f4").reshape(n, channels)
+    if n_ages > width:
+        raise ValueError(f"asset state with {n_ages} ages of held values in {width} columns")
+    body = value[end + 2 * n_ages :]
+    if len(body) != n * width * 4:
+        raise ValueError(f"a ring of {n} x {width} has {n * width * 4} bytes, not {len(body)}")
+    ring = np.frombuffer(body, "<f4").reshape(n, width)
     if not np.isfinite(ring).all():
         raise ValueError("a ring with a value that is no number")
-    if digest != model or channels != n_channels:
-        ring = np.empty((0, n_channels), np.float32)
-        alarm = _carried(alarm) if more.alarm_id else AlarmState()
     return AssetState(
+        machine,
         model,
         ring,
         last_cycle,
         seen_from,
-        alarm,
+        AlarmState(LEVELS[level], onset, warn, crit, quiet),
         more.fence,
         more.alarm_id,
         more.newest_us,
         more.opened,
         more.rival,
         more.former,
+        tuple(np.frombuffer(value, "<u2", n_ages, end).tolist()),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _More:
-    """What layout 2 added."""
+    """What stands between header and ring."""
 
     fence: Fence
-    alarm_id: str = ""
-    newest_us: int = 0
-    opened: Place | None = None
-    rival: Rival = field(default_factory=Rival)
-    former: tuple[Fence, ...] = ()
+    alarm_id: str
+    newest_us: int
+    opened: Place | None
+    rival: Rival
+    former: tuple[Fence, ...]
 
 
 def _more(value: bytes, at: int, fence: Fence) -> tuple[_More, int]:
-    """Return what stands between header and ring, and where the ring begins."""
+    """Return what stands between header and ages, and where the ages begin."""
     life, alarm_id, newest_us, partition, offset, count, cycle, clock_us, homes = TAIL.unpack_from(
         value, at
     )

@@ -7,30 +7,35 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from models.scoring.windows import sliding_windows
+
 NAMED = 3
 """How many channels a sentence names."""
 
 
-def stuck_channels(windows: NDArray[np.float32]) -> NDArray[np.bool_]:
+def stuck_channels(
+    rows: NDArray[np.float32], ends: NDArray[np.int64], window_length: int
+) -> NDArray[np.bool_]:
     """Return which channels hold one and the same value throughout each window.
 
     Exactly the same, to the last bit: a working sensor's noise never lets that happen for a whole
-    window (in NASA's files the longest such stretch of a used channel is 11 cycles). Under a model
-    with several operating regimes a stuck sensor is not seen here once the regime changes, because
-    the same value is another number of deviations there; it then gets a very high score instead.
+    window (in NASA's files the longest such stretch of a used channel is 11 cycles).
 
     Args:
-        windows: Shape ``(n, window_length, n_channels)``.
+        rows: As measured, shape ``(m, n_channels)``.
+        ends: At which row each window ends, shape ``(n,)``.
+        window_length: Rows in a window.
 
     Returns:
         Shape ``(n, n_channels)``; all false for windows of a single row.
     """
-    if windows.shape[1] < 2:
-        return np.zeros((len(windows), windows.shape[2]), np.bool_)
+    if window_length < 2 or not len(ends):
+        return np.zeros((len(ends), rows.shape[1]), np.bool_)
     # nearly every channel differs between its first and last row: look closer only at the rest
-    stuck = np.asarray(windows[:, 0] == windows[:, -1])
-    suspects = stuck.any(axis=1)
-    stuck[suspects] &= (windows[suspects] == windows[suspects, :1]).all(axis=1)
+    stuck = np.asarray(rows[ends - (window_length - 1)] == rows[ends])
+    suspects = np.flatnonzero(stuck.any(axis=1))
+    windows = sliding_windows(rows, window_length)[ends[suspects] - (window_length - 1)]
+    stuck[suspects] &= (windows == windows[:, :1]).all(axis=1)
     return stuck
 
 

@@ -9,17 +9,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
-from common.channels import SENSOR_NAMES, SETTING_NAMES
 from common.cmapss import Dataset, EngineSeries, remaining_useful_life
 from common.errors import DatasetError, UserError
-from common.records import SensorReading, SourcePosition
+from common.machines.machine import MachineType
+from common.records import SourcePosition
 from common.settings import KafkaSettings
 from common.topics import Topics
 from detector.adapters.source_records import source_records
 from detector.core.pipeline import Decoded, DecodedBatch, decode_batch
 from detector.core.policy import InputPolicy
-from detector.core.source import SourceRecord
+from detector.core.source import Reading, SourceRecord
 from detector.tools.topic import Progress, silent, topic_records
+from models.evaluation.batch_path import engine_values
 from models.scoring.scorer import WindowScorer
 
 RUN_ID: Final = re.compile(rb'"run_id"\s*:\s*"([^"\\]{1,128})"')
@@ -118,7 +119,9 @@ class DatasetRecording:
         """Yield one batch an engine."""
         for unit in self.units:
             asset_id = engine_asset_id(self.dataset, unit)
-            decoded = _engine_readings(self.dataset.engines[unit - 1], asset_id, self.run_id)
+            decoded = _engine_readings(
+                self.dataset.engines[unit - 1], scorer.spec.machine, asset_id, self.run_id
+            )
             yield DecodedBatch({(asset_id, self.run_id): decoded}, [], [])
 
     def life_left(self, asset_id: str) -> Sequence[int] | None:
@@ -212,17 +215,14 @@ def parse_units(text: str, available: int) -> tuple[int, ...]:
     return tuple(sorted(units))
 
 
-def _engine_readings(engine: EngineSeries, asset_id: str, run_id: str) -> list[Decoded]:
-    readings = []
-    for index, cycle in enumerate(engine.cycles.tolist()):
-        reading = SensorReading(
-            asset_id=asset_id,
-            run_id=run_id,
-            cycle=cycle,
-            ts=NOMINAL_START + timedelta(seconds=index),
-            settings=dict(zip(SETTING_NAMES, engine.settings[index].tolist(), strict=True)),
-            sensors=dict(zip(SENSOR_NAMES, engine.sensors[index].tolist(), strict=True)),
+def _engine_readings(
+    engine: EngineSeries, machine: MachineType, asset_id: str, run_id: str
+) -> list[Decoded]:
+    rows = engine_values(machine, engine).tolist()
+    return [
+        Decoded(
+            SourceRecord(SourcePosition("", 0, index), 0, asset_id.encode(), None),
+            Reading(asset_id, run_id, cycle, NOMINAL_START + timedelta(seconds=index), tuple(row)),
         )
-        record = SourceRecord(SourcePosition("", 0, index), 0, asset_id.encode(), None)
-        readings.append(Decoded(record, reading))
-    return readings
+        for index, (cycle, row) in enumerate(zip(engine.cycles.tolist(), rows, strict=True))
+    ]

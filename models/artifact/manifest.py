@@ -1,51 +1,46 @@
 """What an artifact says of itself: ``manifest.json``. Numbers and names only, nothing executable.
 
 Strict and closed: an unknown field, a wrong type, a length that does not fit the channels or a
-score this version does not know is refused. A layout change raises :data:`SCHEMA_VERSION`.
+score this version does not know is refused. A layout change raises :data:`SCHEMA_VERSION`;
+:func:`read_manifest` reads the layouts before it, too.
 """
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Final, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
-from common.channels import SENSOR_NAMES
+from common.machines.machine import SLUG_PATTERN, MachineType, Part
+from common.machines.turbofan import TURBOFAN
 from models.artifact.metrics import Metrics
 from models.scoring.normaliser import Normaliser
 from models.scoring.scores import SCORES
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
+TURBOFANS_ONLY: Final = 2
+"""The layout that knew no machine types: its models are all of turbofans."""
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-SLUG_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$"
-"""Names and versions: safe in a path, a Redis key and an InfluxDB tag alike."""
-
 Slug = Annotated[str, Field(pattern=SLUG_PATTERN)]
 Positive = Annotated[float, Field(gt=0.0)]
-Triple = tuple[float, float, float]
 
 
-class Section(BaseModel):
-    """Base of all parts: immutable, nothing unknown, no silent conversion, finite numbers."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class RegimeSection(Section):
+class RegimeSection(Part):
     """One operating regime: where it is, and each channel's healthy mean and deviation."""
 
-    centre: Triple
+    centre: tuple[float, ...]
     mean: tuple[float, ...]
     sd: tuple[Positive, ...]
 
 
-class NormalisationSection(Section):
+class NormalisationSection(Part):
     """The regime table (``models.scoring.normaliser.Normaliser``)."""
 
-    tolerances: tuple[Positive, Positive, Positive]
+    tolerances: tuple[Positive, ...]
     radius: Positive
     regimes: tuple[RegimeSection, ...] = Field(min_length=1)
 
@@ -74,13 +69,15 @@ class NormalisationSection(Section):
         return Normaliser(
             np.array(self.tolerances),
             self.radius,
-            np.array([regime.centre for regime in self.regimes]),
+            np.array([regime.centre for regime in self.regimes]).reshape(
+                len(self.regimes), len(self.tolerances)
+            ),
             np.array([regime.mean for regime in self.regimes]),
             np.array([regime.sd for regime in self.regimes]),
         )
 
 
-class NetworkSection(Section):
+class NetworkSection(Part):
     """The network's file. ``file`` is a plain name inside the artifact's folder.
 
     ``int8`` networks round differently for another number of windows in a call: a live score then
@@ -94,14 +91,14 @@ class NetworkSection(Section):
     precision: Literal["fp32", "int8"]
 
 
-class ArraysSection(Section):
+class ArraysSection(Part):
     """The file of what a score learned, if it is more than numbers per channel: ``.npz``."""
 
     file: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}\.npz$")]
     sha256: Digest
 
 
-class ScoreSection(Section):
+class ScoreSection(Part):
     """The score's name and what it learned: per channel here, anything else in a file."""
 
     name: str
@@ -113,14 +110,14 @@ class ScoreSection(Section):
         return {name: np.array(values) for name, values in self.params.items()}
 
 
-class RangeSection(Section):
+class RangeSection(Part):
     """Engines ``first`` to ``last``, both included."""
 
     first: Annotated[int, Field(ge=1)]
     last: Annotated[int, Field(ge=1)]
 
 
-class ThresholdSection(Section):
+class ThresholdSection(Part):
     """One threshold, and how it was chosen."""
 
     value: float
@@ -131,7 +128,7 @@ class ThresholdSection(Section):
     reason: str
 
 
-class ThresholdsSection(Section):
+class ThresholdsSection(Part):
     """Both thresholds; anomalous when ``score >= value``."""
 
     warning: ThresholdSection
@@ -146,7 +143,7 @@ class ThresholdsSection(Section):
         return self
 
 
-class TrainingSection(Section):
+class TrainingSection(Part):
     """Where the artifact comes from: enough to make it again."""
 
     dataset: str
@@ -164,14 +161,14 @@ class TrainingSection(Section):
     libraries: dict[str, str]
 
 
-class CandidateSection(Section):
+class CandidateSection(Part):
     """How one score ranks the windows of the engines a choice was made on."""
 
     auc: float
     pr_auc: float
 
 
-class SelectionSection(Section):
+class SelectionSection(Part):
     """Why this score: those it was chosen from, the engines, the rule in words."""
 
     rule: str
@@ -179,14 +176,13 @@ class SelectionSection(Section):
     candidates: dict[Slug, CandidateSection] = Field(min_length=1)
 
 
-class Manifest(Section):
+class Manifest(Part):
     """The whole of ``manifest.json``."""
 
-    schema_version: Literal[2]
+    schema_version: Literal[3]
     name: Slug
     version: Slug
-    channels: tuple[str, ...] = Field(min_length=1)
-    window_length: Annotated[int, Field(ge=2, le=10_000)]
+    machine: MachineType
     normalisation: NormalisationSection
     network: NetworkSection | None
     score: ScoreSection
@@ -197,12 +193,16 @@ class Manifest(Section):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        n_channels = len(self.channels)
-        if self.channels != tuple(name for name in SENSOR_NAMES if name in self.channels):
-            raise ValueError(
-                f"channels {', '.join(self.channels)} came; distinct sensors in the order of a "
-                "reading were expected"
-            )
+        n_channels, n_conditions = len(self.channels), len(self.machine.conditions)
+        for what, count in (
+            ("tolerances", len(self.normalisation.tolerances)),
+            *(("coordinates of a regime", len(at.centre)) for at in self.normalisation.regimes),
+        ):
+            if count != n_conditions:
+                raise ValueError(
+                    f"normalisation has {count} {what}; {n_conditions} were expected, one per "
+                    "condition"
+                )
         for regime in self.normalisation.regimes:
             if not len(regime.mean) == len(regime.sd) == n_channels:
                 raise ValueError(
@@ -233,6 +233,41 @@ class Manifest(Section):
             if len(values) != n_channels:
                 raise ValueError(f"score param {name!r} has {len(values)} values, not {n_channels}")
 
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the channels it looks at, in the order of a window's last axis."""
+        return self.machine.channel_names
+
+    @property
+    def window_length(self) -> int:
+        """Readings in a window."""
+        return self.machine.window.length
+
     def to_json(self) -> bytes:
         """Return the bytes of ``manifest.json``; the same manifest always gives the same bytes."""
         return self.model_dump_json(indent=2, by_alias=True).encode() + b"\n"
+
+
+class _Layout(BaseModel):
+    schema_version: int
+
+
+class _TurbofansOnly(_Layout):
+    channels: tuple[str, ...]
+    window_length: Annotated[int, Field(ge=2, le=10_000)]
+
+
+def read_manifest(content: bytes) -> tuple[Manifest, bool]:
+    """Return the manifest that ``manifest.json`` holds, and whether it was of this layout.
+
+    Raises:
+        ValueError: If it is of no layout this program knows, or contradicts itself.
+    """
+    if _Layout.model_validate_json(content).schema_version != TURBOFANS_ONLY:
+        return Manifest.model_validate_json(content), True
+    old = _TurbofansOnly.model_validate_json(content)
+    machine = TURBOFAN.using(old.channels, old.window_length)
+    fields = {**json.loads(content), "machine": machine.model_dump(by_alias=True)}
+    fields["schema_version"] = SCHEMA_VERSION
+    del fields["channels"], fields["window_length"]
+    return Manifest.model_validate_json(json.dumps(fields)), False

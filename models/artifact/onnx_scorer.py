@@ -162,8 +162,7 @@ class ArtifactScorer:
         manifest = artifact.manifest
         self._spec = ScorerSpec(
             artifact.ref,
-            manifest.channels,
-            manifest.window_length,
+            manifest.machine,
             Thresholds(manifest.thresholds.warning.value, manifest.thresholds.critical.value),
         )
         self._normaliser = manifest.normalisation.normaliser()
@@ -177,10 +176,10 @@ class ArtifactScorer:
         return self._spec
 
     def normalise(
-        self, settings: NDArray[np.float64], sensors: NDArray[np.float64]
+        self, conditions: NDArray[np.float64], channels: NDArray[np.float64]
     ) -> NormalisedRows:
         """See :meth:`models.scoring.scorer.WindowScorer.normalise`."""
-        return self._normaliser.normalise(settings, sensors)
+        return self._normaliser.normalise(conditions, channels)
 
     def score(self, windows: NDArray[np.float32]) -> WindowScores:
         """See :meth:`models.scoring.scorer.WindowScorer.score`."""

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from common.errors import ArtifactError
 from common.records import ModelRef
-from models.artifact.manifest import SCHEMA_VERSION, Manifest
+from models.artifact.manifest import SCHEMA_VERSION, Manifest, read_manifest
 
 SHIPPED: Final = Path(__file__).parent / "shipped"
 """Artifacts that come with the package, one folder each, called by the folder's name."""
@@ -43,16 +43,23 @@ class Artifact:
         manifest: What it is.
         network: Bytes of the ONNX network; none for a score without one.
         arrays: Bytes of the ``.npz`` file; none for a score without one.
+        as_written: Bytes of ``manifest.json`` where that is of an older layout; else none.
     """
 
     manifest: Manifest
     network: bytes | None
     arrays: bytes | None = None
+    as_written: bytes | None = None
+
+    @property
+    def manifest_json(self) -> bytes:
+        """Bytes of ``manifest.json``: of an older layout as they were, so that digests hold."""
+        return self.as_written or self.manifest.to_json()
 
     @property
     def sha256(self) -> str:
         """Digest of the manifest, which itself holds the network's digest; hexadecimal."""
-        return hashlib.sha256(self.manifest.to_json()).hexdigest()
+        return hashlib.sha256(self.manifest_json).hexdigest()
 
     @property
     def ref(self) -> ModelRef:
@@ -79,12 +86,12 @@ def load_artifact(name_or_path: str, registry: RegistryFolder | None = None) -> 
         BackendError: If the registry does not answer, or refuses.
     """
     folder = artifact_folder(name_or_path, registry)
-    manifest = _read_manifest(folder / MANIFEST_FILE)
+    manifest, as_written = _read_manifest(folder / MANIFEST_FILE)
     network, arrays = (
         None if named is None else _read_named(folder, named.file, named.sha256)
         for named in (manifest.network, manifest.score.arrays)
     )
-    return Artifact(manifest, network, arrays)
+    return Artifact(manifest, network, arrays, as_written)
 
 
 def save_artifact(artifact: Artifact, folder: Path) -> None:
@@ -104,7 +111,7 @@ def save_artifact(artifact: Artifact, folder: Path) -> None:
         ):
             if named is not None and content is not None:
                 _write(folder / named.file, content)
-        _write(folder / MANIFEST_FILE, artifact.manifest.to_json())
+        _write(folder / MANIFEST_FILE, artifact.manifest_json)
     except OSError as exc:
         raise ArtifactError(
             f"The artifact cannot be written to {folder}: {exc.strerror}. Choose another folder."
@@ -167,9 +174,10 @@ def _read(path: Path, limit: int) -> bytes:
         raise ArtifactError(f"{path} cannot be read: {exc.strerror}. {RETRAIN}") from exc
 
 
-def _read_manifest(path: Path) -> Manifest:
+def _read_manifest(path: Path) -> tuple[Manifest, bytes | None]:
+    content = _read(path, MAX_MANIFEST_BYTES)
     try:
-        return Manifest.model_validate_json(_read(path, MAX_MANIFEST_BYTES))
+        manifest, is_current = read_manifest(content)
     except ValidationError as exc:
         first = exc.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -178,6 +186,9 @@ def _read_manifest(path: Path) -> Manifest:
             f"{where + ': ' if where else ''}{first['msg']} ({exc.error_count()} problem(s)). "
             f"{RETRAIN}"
         ) from exc
+    except ValueError as exc:
+        raise ArtifactError(f"{path} is no manifest: {exc}. {RETRAIN}") from exc
+    return manifest, None if is_current else content
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -12,6 +12,7 @@ import typer
 from common.cli import output_console
 from common.errors import ArtifactError, UserError
 from common.extras import how_to_install
+from common.machines.machine import SLUG_PATTERN
 from common.settings import load_settings
 from models.thresholding.rule import STRATEGIES, Rule, parse_rule
 
@@ -65,8 +66,6 @@ def require(command: str, *modules: str) -> None:
 
 def check_name(name: str) -> None:
     """Refuse a name that an artifact cannot have."""
-    from models.artifact.manifest import SLUG_PATTERN
-
     if not re.match(SLUG_PATTERN, name):
         raise ArtifactError(
             f"The name {name!r} came; letters, digits and . _ + - were expected, at most 64, the "

@@ -1,94 +1,160 @@
-"""The batch path: whole engines to scores, through the same scorer as the live detector.
+"""The batch path: whole records to scores, through the same scorer as the live detector.
 
-Parity tests compare the live scores with these. Both ask the same :class:`WindowScorer`, so they
-can differ only in how windows are put together.
+Parity tests compare the live scores with these. Both ask the same :class:`WindowScorer` and round
+measured values by the same function, so they can differ only in how windows are put together: here
+whole stretches are cut at once, and nothing of the live assembler is used.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from common.channels import SENSOR_NAMES
 from common.cmapss import Dataset, EngineSeries, remaining_useful_life
+from common.machines.machine import MachineType
+from common.machines.rows import as_rows, split_rows
+from common.machines.turbofan import SENSOR_NAMES
+from common.settings import InputSettings
 from models.evaluation.splits import EngineRange
 from models.scoring.scorer import NormalisedRows, WindowScorer
 from models.scoring.windows import WindowSet, complete_window_ends, sliding_windows
+
+BRIDGE: Final = InputSettings().bridge_cycles
+"""Missing cycles that a window may span: the live detector's default."""
 
 
 class RowNormaliser(Protocol):
     """Puts readings on the model's scale: a scorer, or a bare regime table."""
 
     def normalise(
-        self, settings: NDArray[np.float64], sensors: NDArray[np.float64]
+        self, conditions: NDArray[np.float64], channels: NDArray[np.float64]
     ) -> NormalisedRows:
         """See :meth:`models.scoring.scorer.WindowScorer.normalise`."""
 
 
 @dataclass(frozen=True, slots=True)
-class EngineScores:
-    """Scores of one engine, one for each cycle that completes a window.
+class RecordScores:
+    """Scores of one asset's record, one for each cycle that completes a window.
 
     Attributes:
-        unit: Engine number.
         cycles: Shape ``(m,)``; ascending.
         scores: Shape ``(m,)``; higher is more anomalous.
         shares: Shape ``(m, n_channels)``; rows sum to 1.
         directions: Shape ``(m, n_channels)``; +1 above what was expected, -1 below.
     """
 
-    unit: int
     cycles: NDArray[np.int64]
     scores: NDArray[np.float64]
     shares: NDArray[np.float64]
     directions: NDArray[np.int8]
 
 
-def sensor_columns(channels: tuple[str, ...]) -> list[int]:
-    """Return where the channels are among the 21 sensors of a reading.
-
-    Example:
-        >>> sensor_columns(("T24", "W32"))
-        [1, 20]
-    """
-    return [SENSOR_NAMES.index(name) for name in channels]
+def engine_values(machine: MachineType, series: EngineSeries) -> NDArray[np.float64]:
+    """Return what an engine's record holds of a machine type's values, shape ``(n, width)``."""
+    columns = [SENSOR_NAMES.index(name) for name in machine.channel_names]
+    return np.concatenate([series.settings, series.sensors[:, columns]], axis=1)
 
 
-def engine_windows(
-    normaliser: RowNormaliser, channels: tuple[str, ...], window_length: int, series: EngineSeries
+def engine_rows(machine: MachineType, series: EngineSeries) -> NDArray[np.float32]:
+    """Return an engine's record as rows, shape ``(n, width)``."""
+    return as_rows(engine_values(machine, series))
+
+
+def record_windows(
+    normaliser: RowNormaliser,
+    machine: MachineType,
+    cycles: NDArray[np.int64],
+    rows: NDArray[np.float32],
+    bridge_cycles: int = BRIDGE,
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Return the complete windows of one engine, and the row each ends at.
+    """Return the complete windows of one record, and the row each ends at.
 
-    A window that holds a row of an unknown regime is left out: after such a row, as after a gap,
-    ``window_length`` rows must come before the next window.
+    A window that holds a row of an unknown regime, or that spans a longer gap than may be bridged,
+    is left out. A value that is missing is the one before, for as long as its channel may be held;
+    a row in which one is missing for longer counts as not there.
+
+    Args:
+        normaliser: Puts rows on the model's scale.
+        machine: What the rows are.
+        cycles: Shape ``(n,)``; in the order they came: one that is not above all before it that
+            count, does not count.
+        rows: Shape ``(n, width)``; NaN where nothing was measured.
+        bridge_cycles: Longest gap a window may span, missing cycles.
 
     Returns:
         Rows, shape ``(m,)``, and windows, shape ``(m, window_length, n_channels)``.
     """
-    normalised = normaliser.normalise(series.settings, series.sensors[:, sensor_columns(channels)])
-    ends = complete_window_ends(normalised.known, window_length)
-    windows = sliding_windows(normalised.rows, window_length)
+    length = machine.window.length
+    kept, filled = _that_count(machine, cycles, rows)
+    normalised = normaliser.normalise(*split_rows(filled, len(machine.conditions)))
+    ends = complete_window_ends(normalised.known, length)
+    stretches = np.cumsum(np.diff(cycles[kept], prepend=cycles[kept][:1]) > bridge_cycles + 1)
+    ends = ends[stretches[ends] == stretches[ends - (length - 1)]]
+    windows = sliding_windows(normalised.rows, length)
     if len(ends) < len(windows):
-        windows = windows[ends - (window_length - 1)]
-    return ends, windows
+        windows = windows[ends - (length - 1)]
+    return kept[ends], windows
 
 
-def score_engine(scorer: WindowScorer, series: EngineSeries) -> EngineScores:
-    """Score every cycle of one engine that completes a window of known rows."""
-    ends, windows = engine_windows(scorer, scorer.spec.channels, scorer.spec.window_length, series)
-    result = scorer.score(windows)
-    return EngineScores(
-        series.unit, series.cycles[ends], result.scores, result.shares, result.directions
+def _that_count(
+    machine: MachineType, cycles: NDArray[np.int64], rows: NDArray[np.float32]
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Return which rows count, and these with earlier values where something is missing."""
+    blank = np.isnan(rows)
+    if not blank.any():
+        highest_before = np.maximum.accumulate(np.concatenate(([0], cycles)))[:-1]
+        rising = np.flatnonzero(cycles > highest_before)
+        return rising, rows[rising]
+    longest = np.concatenate(
+        [np.zeros(len(machine.conditions)), [channel.max_hold for channel in machine.used]]
     )
+    filled = rows.copy()
+    measured_at = np.full(rows.shape[1], -np.inf)  # the cycle each value held is of
+    kept: list[int] = []
+    for index, cycle in enumerate(cycles.tolist()):
+        if kept and cycle <= cycles[kept[-1]]:
+            continue
+        here = blank[index]
+        if here.any():
+            if (cycle - measured_at > longest)[here].any():
+                continue
+            filled[index, here] = filled[kept[-1], here]
+        measured_at[~here] = cycle
+        kept.append(index)
+    which = np.array(kept, np.int64)
+    return which, filled[which]
+
+
+def score_record(
+    scorer: WindowScorer,
+    cycles: NDArray[np.int64],
+    rows: NDArray[np.float32],
+    bridge_cycles: int = BRIDGE,
+) -> RecordScores:
+    """Score every cycle of one record that completes a window.
+
+    Args:
+        scorer: The model.
+        cycles: Shape ``(n,)``; in the order they came.
+        rows: Shape ``(n, width)``; NaN where nothing was measured.
+        bridge_cycles: Longest gap a window may span, missing cycles.
+    """
+    ends, windows = record_windows(scorer, scorer.spec.machine, cycles, rows, bridge_cycles)
+    result = scorer.score(windows)
+    return RecordScores(cycles[ends], result.scores, result.shares, result.directions)
+
+
+def score_engine(scorer: WindowScorer, series: EngineSeries) -> RecordScores:
+    """Score every cycle of one engine that completes a window of known rows."""
+    return score_record(scorer, series.cycles, engine_rows(scorer.spec.machine, series))
 
 
 def collect_windows(
     normaliser: RowNormaliser,
-    channels: tuple[str, ...],
-    window_length: int,
+    machine: MachineType,
     dataset: Dataset,
     engines: EngineRange | None = None,
 ) -> WindowSet:
@@ -96,20 +162,21 @@ def collect_windows(
 
     Args:
         normaliser: Puts readings on the model's scale.
-        channels: Sensors to use, in the model's order.
-        window_length: Rows in a window.
+        machine: Which channels are used, and how long a window is.
         dataset: The engines.
         engines: Only these; none means all.
 
     Raises:
         DatasetError: If the remaining life is not known (a test file without its RUL file).
     """
-    windows = [np.empty((0, window_length, len(channels)), np.float32)]
+    windows = [np.empty((0, machine.window.length, len(machine.used)), np.float32)]
     units, cycles, rul = ([np.empty(0, np.int64)] for _ in range(3))
     for series, life in zip(dataset.engines, remaining_useful_life(dataset), strict=True):
         if engines is not None and not engines.first <= series.unit <= engines.last:
             continue
-        ends, found = engine_windows(normaliser, channels, window_length, series)
+        ends, found = record_windows(
+            normaliser, machine, series.cycles, engine_rows(machine, series)
+        )
         windows.append(found)
         units.append(np.full(len(ends), series.unit, np.int64))
         cycles.append(series.cycles[ends])

@@ -203,9 +203,7 @@ def measure_plain_error(artifact: Artifact, prepared: Prepared, measured: Measur
 
 
 def _score_and_measure(scorer: WindowScorer, measured: Measured) -> tuple[Metrics, Scored]:
-    windows = collect_windows(
-        scorer, scorer.spec.channels, scorer.spec.window_length, measured.dataset, measured.engines
-    )
+    windows = collect_windows(scorer, scorer.spec.machine, measured.dataset, measured.engines)
     _check_some(windows, measured)
     explained = scorer.score(windows.windows)
     metrics = measure(windows, explained.scores, scorer.spec.thresholds)
@@ -221,11 +219,7 @@ def _score_and_measure(scorer: WindowScorer, measured: Measured) -> tuple[Metric
 
 def _windows(prepared: Prepared, measured: Measured) -> WindowSet:
     windows = collect_windows(
-        prepared.normaliser,
-        prepared.channels,
-        prepared.fit.windows.shape[1],
-        measured.dataset,
-        measured.engines,
+        prepared.normaliser, prepared.machine, measured.dataset, measured.engines
     )
     _check_some(windows, measured)
     return windows

@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from common.machines.machine import MachineType
 from common.records import ModelRef
 
 
@@ -27,6 +28,10 @@ class NormalisedRows:
 
     rows: NDArray[np.float32]
     known: NDArray[np.bool_]
+
+    def __getitem__(self, part: slice) -> NormalisedRows:
+        """Return some of them."""
+        return NormalisedRows(self.rows[part], self.known[part])
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +65,23 @@ class ScorerSpec:
 
     Attributes:
         ref: Name, version and digest of the artifact.
-        channels: Sensor names, in the order of the last axis.
-        window_length: Cycles in a window.
+        machine: What is measured, and how long a window is.
         thresholds: The two thresholds.
     """
 
     ref: ModelRef
-    channels: tuple[str, ...]
-    window_length: int
+    machine: MachineType
     thresholds: Thresholds
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the channels, in the order of the last axis."""
+        return self.machine.channel_names
+
+    @property
+    def window_length(self) -> int:
+        """Readings in a window."""
+        return self.machine.window.length
 
 
 class WindowScorer(Protocol):
@@ -79,13 +92,13 @@ class WindowScorer(Protocol):
         """What it is."""
 
     def normalise(
-        self, settings: NDArray[np.float64], sensors: NDArray[np.float64]
+        self, conditions: NDArray[np.float64], channels: NDArray[np.float64]
     ) -> NormalisedRows:
         """Put readings on the model's scale.
 
         Args:
-            settings: Shape ``(n, 3)``, in the order of ``common.channels.SETTINGS``.
-            sensors: Shape ``(n, n_channels)``, in the order of ``spec.channels``, physical units.
+            conditions: Shape ``(n, n_conditions)``, in the order of ``spec.machine.conditions``.
+            channels: Shape ``(n, n_channels)``, in the order of ``spec.channels``, measured units.
         """
 
     def score(self, windows: NDArray[np.float32]) -> WindowScores:

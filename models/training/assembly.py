@@ -79,8 +79,7 @@ def assemble(
     fields: dict[str, object] = {
         "schema_version": SCHEMA_VERSION,
         "name": name,
-        "channels": prepared.channels,
-        "window_length": prepared.window_length,
+        "machine": prepared.machine,
         "normalisation": NormalisationSection.of(prepared.normaliser),
         "network": None if network is None else network.fields(),
         "score": {

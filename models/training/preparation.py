@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
 from common.cmapss import Dataset, remaining_useful_life
 from common.errors import DatasetError
-from models.evaluation.batch_path import collect_windows, sensor_columns
+from common.machines.machine import MachineType
+from common.machines.rows import split_rows
+from common.machines.turbofan import TURBOFAN
+from models.evaluation.batch_path import collect_windows, engine_rows
 from models.evaluation.splits import FAULT_RUL, HEALTHY_RUL, EngineRange, EngineSplit, split_engines
 from models.scoring.normaliser import Normaliser, fit_normaliser
 from models.scoring.windows import WindowSet
-
-REFERENCE_CHANNELS: Final = (
-    "T24", "T30", "T50", "P30", "Nf", "Nc", "Ps30", "phi", "NRf", "NRc", "BPR", "htBleed",
-    "W31", "W32",
-)  # fmt: skip
-"""Sensors 1, 5, 6, 10, 16, 18 and 19 never move in FD001, or hardly."""
-
-REFERENCE_WINDOW: Final = 30
-"""Cycles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +24,7 @@ class Prepared:
     Attributes:
         name: Of the data set.
         sha256: Of the file.
-        channels: Sensors used.
-        window_length: Rows in a window.
+        machine: What is measured, and how long a window is.
         split: Which engines serve what.
         normaliser: Fitted on healthy rows of the ``fit`` engines.
         fit: Windows of the engines the model is fitted on.
@@ -42,13 +34,22 @@ class Prepared:
 
     name: str
     sha256: str
-    channels: tuple[str, ...]
-    window_length: int
+    machine: MachineType
     split: EngineSplit
     normaliser: Normaliser
     fit: WindowSet
     validate: WindowSet
     heldout: WindowSet
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the channels used."""
+        return self.machine.channel_names
+
+    @property
+    def window_length(self) -> int:
+        """Rows in a window."""
+        return self.machine.window.length
 
 
 def healthy(windows: WindowSet) -> WindowSet:
@@ -58,16 +59,14 @@ def healthy(windows: WindowSet) -> WindowSet:
 
 def prepare(
     dataset: Dataset,
-    channels: tuple[str, ...] = REFERENCE_CHANNELS,
-    window_length: int = REFERENCE_WINDOW,
+    machine: MachineType = TURBOFAN,
     normaliser: Normaliser | None = None,
 ) -> Prepared:
     """Split, normalise and cut a training file.
 
     Args:
         dataset: A ``train`` split: engines run to failure.
-        channels: Sensors to use, in the order of a reading.
-        window_length: Rows in a window.
+        machine: Which channels are used, and how long a window is.
         normaliser: An existing model's; none fits one to healthy rows of the ``fit`` engines.
 
     Raises:
@@ -80,19 +79,18 @@ def prepare(
         )
     try:
         split = split_engines(len(dataset.engines))
-        normaliser = normaliser or _fit_normaliser(dataset, channels, split.fit)
+        normaliser = normaliser or _fit_normaliser(dataset, machine, split.fit)
     except ValueError as exc:
         raise DatasetError(f"{dataset.name} cannot be used for training: {exc}.") from exc
     fit, validate, heldout = (
-        collect_windows(normaliser, channels, window_length, dataset, engines)
+        collect_windows(normaliser, machine, dataset, engines)
         for engines in (split.fit, split.validate, split.heldout)
     )
-    _check_enough(dataset.name, window_length, {"fit": fit, "validate": validate})
+    _check_enough(dataset.name, machine.window.length, {"fit": fit, "validate": validate})
     return Prepared(
         dataset.name,
         dataset.sha256,
-        channels,
-        window_length,
+        machine,
         split,
         normaliser,
         fit,
@@ -101,17 +99,14 @@ def prepare(
     )
 
 
-def _fit_normaliser(
-    dataset: Dataset, channels: tuple[str, ...], engines: EngineRange
-) -> Normaliser:
-    columns = sensor_columns(channels)
-    settings, sensors = [], []
-    for series, life in zip(dataset.engines, remaining_useful_life(dataset), strict=True):
-        if engines.first <= series.unit <= engines.last:
-            rows = life > HEALTHY_RUL
-            settings.append(series.settings[rows])
-            sensors.append(series.sensors[rows][:, columns])
-    return fit_normaliser(np.concatenate(settings), np.concatenate(sensors))
+def _fit_normaliser(dataset: Dataset, machine: MachineType, engines: EngineRange) -> Normaliser:
+    rows = [
+        engine_rows(machine, series)[life > HEALTHY_RUL]
+        for series, life in zip(dataset.engines, remaining_useful_life(dataset), strict=True)
+        if engines.first <= series.unit <= engines.last
+    ]
+    tolerances = np.array([condition.tolerance for condition in machine.conditions])
+    return fit_normaliser(*split_rows(np.concatenate(rows), len(machine.conditions)), tolerances)
 
 
 def _check_enough(name: str, window_length: int, parts: dict[str, WindowSet]) -> None:

@@ -57,9 +57,7 @@ def prepare_as(artifact: Artifact, dataset: Dataset) -> Prepared:
             f"{manifest.training.data_sha256}; {dataset.name} with {dataset.sha256} came. Its own "
             "training file is needed: engines it was fitted on must not be taken for new ones."
         )
-    return prepare(
-        dataset, manifest.channels, manifest.window_length, manifest.normalisation.normaliser()
-    )
+    return prepare(dataset, manifest.machine, manifest.normalisation.normaliser())
 
 
 def _rule(stored: ThresholdSection) -> Rule:

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from common.channels import SENSOR_NAMES, SETTING_NAMES
 from common.cmapss import N_SETTINGS
+from common.machines.turbofan import SENSOR_NAMES, SETTING_NAMES
 
 CONSTANTS_PATH: Final = Path(__file__).with_name("constants.json")
 COLUMN_NAMES: Final = SETTING_NAMES + SENSOR_NAMES

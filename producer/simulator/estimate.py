@@ -18,11 +18,11 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from common.channels import SENSOR_NAMES
 from common.cli import friendly_errors, output_console
 from common.cmapss import Dataset, load_dataset
 from common.cmapss_files import file_name, find_file, read_bytes
 from common.errors import DatasetError
+from common.machines.turbofan import SENSOR_NAMES
 from common.settings import load_settings
 from producer.atomic_file import write_atomically
 from producer.simulator.constants import COLUMN_NAMES, CONSTANTS_PATH, ConstantsFile

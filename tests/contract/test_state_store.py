@@ -21,20 +21,22 @@ from detector.adapters.redis_state_store import RedisStateStore
 from detector.core.intent import Intent, NextIntent
 from detector.core.pipeline import NextState
 from detector.core.progress import Mark, NextProgress, Progress
-from detector.core.state import AssetState, Fence, fresh_state, model_digest
+from detector.core.state import AssetState, Fence, fresh_state
 from detector.ports import StateStore, Stored
 from tests.support.backends import build, server
+from tests.support.builders import MeanScorer
 
-MODEL = model_digest("ab" * 32)
+SPEC = MeanScorer().spec
+WIDTH = SPEC.machine.row_width
 KEY = ("engine-1", "run-1")
 
 
 @pytest.fixture(params=["memory", "redis"])
 async def store(request: pytest.FixtureRequest) -> AsyncIterator[StateStore]:
     if request.param == "memory":
-        yield MemoryStateStore(MODEL, 3)
+        yield MemoryStateStore()
         return
-    async with RedisStateStore(request.getfixturevalue("redis_settings"), MODEL, 3) as real:
+    async with RedisStateStore(request.getfixturevalue("redis_settings")) as real:
         yield real
 
 
@@ -74,8 +76,8 @@ def _raising(error: Exception) -> Callable[..., Awaitable[None]]:
 
 def state(next_offset: int, last_cycle: int = 1, partition: int = 0) -> AssetState:
     return replace(
-        fresh_state(MODEL, 3),
-        ring=np.full((2, 3), last_cycle, np.float32),
+        fresh_state(SPEC),
+        ring=np.full((2, WIDTH), last_cycle, np.float32),
         last_cycle=last_cycle,
         fence=Fence(partition, next_offset),
     )
@@ -88,7 +90,7 @@ async def test_what_is_written_is_read_and_the_unknown_is_left_out(store: StateS
 
     assert list(read) == [KEY]
     assert read[KEY].last_cycle == 7
-    np.testing.assert_array_equal(read[KEY].ring, np.full((2, 3), 7, np.float32))
+    np.testing.assert_array_equal(read[KEY].ring, np.full((2, WIDTH), 7, np.float32))
 
 
 async def test_nothing_is_read_or_written_for_nothing(store: StateStore) -> None:
@@ -238,7 +240,7 @@ async def test_a_value_of_another_type_is_replaced(redis_settings: RedisSettings
     keys = StateKeys(redis_settings.key_prefix)
     async with (
         Redis.from_url(redis_settings.url.get_secret_value()) as redis,
-        RedisStateStore(redis_settings, MODEL, 3) as store,
+        RedisStateStore(redis_settings) as store,
     ):
         for name in (keys.asset_state(*KEY), keys.progress(0), keys.intent(0)):
             await redis.rpush(name, "a", "list")
@@ -267,7 +269,7 @@ async def test_no_server_is_an_error_that_may_pass() -> None:
         {"url": f"redis://127.0.0.1:{free_port()}/0", "op_timeout_s": 0.5}
     )
 
-    async with RedisStateStore(settings, MODEL, 3) as store:
+    async with RedisStateStore(settings) as store:
         with pytest.raises(BackendUnavailableError, match="could not read states"):
             await store.read([KEY], [])
 
@@ -275,7 +277,7 @@ async def test_no_server_is_an_error_that_may_pass() -> None:
 async def test_an_error_of_the_network_itself_may_pass(
     redis_settings: RedisSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with RedisStateStore(redis_settings, MODEL, 3) as store:
+    async with RedisStateStore(redis_settings) as store:
         monkeypatch.setattr(Redis, "execute_command", _raising(OSError("no route to host")))
         with pytest.raises(BackendUnavailableError, match="could not read states: no route"):
             await store.read([KEY], [])
@@ -296,7 +298,7 @@ def replica(tmp_path: Path) -> Iterator[RedisSettings]:
 async def test_a_read_only_replica_is_read_and_its_refusal_to_write_may_pass(
     replica: RedisSettings,
 ) -> None:
-    async with RedisStateStore(replica, MODEL, 3) as store:
+    async with RedisStateStore(replica) as store:
         assert (await store.read([KEY], [])).states[KEY].last_cycle == 7
         with pytest.raises(BackendUnavailableError, match=r"could not write states.*read only"):
             await store.write({KEY: NextState(state(20), Fence(0, 10))}, {})
@@ -307,7 +309,7 @@ async def test_a_read_only_replica_is_read_and_its_refusal_to_write_may_pass(
 
 
 async def test_keys_are_of_the_prefix_and_expire(redis_settings: RedisSettings) -> None:
-    async with RedisStateStore(redis_settings, MODEL, 3) as store:
+    async with RedisStateStore(redis_settings) as store:
         await store.write(
             {KEY: NextState(state(10), Fence())}, {3: NextProgress(Progress(10), None)}
         )
@@ -323,7 +325,7 @@ async def test_keys_are_of_the_prefix_and_expire(redis_settings: RedisSettings) 
 async def test_progress_expires_long_before_the_states_it_speaks_of(
     redis_settings: RedisSettings,
 ) -> None:
-    async with RedisStateStore(redis_settings, MODEL, 3) as store:
+    async with RedisStateStore(redis_settings) as store:
         await store.write(
             {KEY: NextState(state(10), Fence())}, {0: NextProgress(Progress(10), None)}
         )
@@ -348,7 +350,7 @@ async def test_a_server_that_may_evict_states_is_warned_of(
     command = build(lambda: [*valkey_command(port, tmp_path), *limits])
     settings = RedisSettings.model_validate({"url": f"redis://127.0.0.1:{port}/0"})
     with server(command, port, tmp_path / "log"), capture_logs() as logs:
-        async with RedisStateStore(settings, MODEL, 3):
+        async with RedisStateStore(settings):
             pass
 
     assert [line["maxmemory_policy"] for line in logs] == ([policy] if warns else [])

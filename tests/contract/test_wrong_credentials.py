@@ -24,15 +24,15 @@ from deploy.local.programs import free_port, valkey_command
 from detector.adapters.redis_state_store import RedisStateStore
 from detector.core.pipeline import NextState
 from detector.core.progress import NextProgress, Progress
-from detector.core.state import Fence, fresh_state, model_digest
+from detector.core.state import Fence, fresh_state
 from tests.support.alerts import START
 from tests.support.backends import build, require, server
+from tests.support.builders import MeanScorer
 from tests.support.influx import InfluxServer, influx_server
 
 RIGHT, WRONG = "open-sesame-5b1f", "open-barley-77c2"  # passwords of servers of these tests alone
-MODEL = model_digest("ab" * 32)
 KEY = ("engine-1", "run-1")
-NEXT = NextState(fresh_state(MODEL, 3), Fence())
+NEXT = NextState(fresh_state(MeanScorer().spec), Fence())
 VERDICT = ScoreRecord("engine-1", "run-1", 1, START, Verdict.GAP, "m@1")
 
 
@@ -89,7 +89,7 @@ async def test_redis_refuses_a_wrong_password(
 ) -> None:
     settings = redis_settings(locked_valkey, "", password)
 
-    async with RedisStateStore(settings, MODEL, 3) as store:  # entered whatever the server says
+    async with RedisStateStore(settings) as store:  # entered whatever the server says
         with pytest.raises(BackendError) as caught:
             await call(store)
 
@@ -97,13 +97,13 @@ async def test_redis_refuses_a_wrong_password(
 
 
 async def test_redis_with_the_right_password_is_used(locked_valkey: int) -> None:
-    async with RedisStateStore(redis_settings(locked_valkey, "", RIGHT), MODEL, 3) as store:
+    async with RedisStateStore(redis_settings(locked_valkey, "", RIGHT)) as store:
         for _, call in STATE_CALLS:
             await call(store)
 
 
 async def test_redis_refuses_a_user_who_may_not_write(locked_valkey: int) -> None:
-    async with RedisStateStore(redis_settings(locked_valkey, "reader", RIGHT), MODEL, 3) as store:
+    async with RedisStateStore(redis_settings(locked_valkey, "reader", RIGHT)) as store:
         await store.read([KEY], [0])
         with pytest.raises(BackendError) as caught:
             await store.write({KEY: NEXT}, {})

@@ -204,7 +204,6 @@ async def test_the_detector_scores_with_what_is_in_production(
 
     with bench.running(
         SURGELINE_DETECTOR__ARTIFACT="models:/live@production",
-        SURGELINE_DETECTOR__INPUT__CHECK_RANGES="false",  # a toy fleet has no physical units
         SURGELINE_TRACKING__TRACKING_URI=mlflow_server,
         SURGELINE_TRACKING__MODEL_NAME="live",
         SURGELINE_TRACKING__CACHE_DIR=str(tracking),

@@ -22,7 +22,6 @@ from common.scorestore.port import ScoreQuery
 from detector.adapters.memory import MemoryHistory, MemoryPublisher, MemoryStateStore
 from detector.core.policy import InputPolicy
 from detector.core.source import SourceRecord, dense
-from detector.core.state import model_digest
 from detector.health import Health
 from detector.metrics import DetectorMetrics
 from detector.service import DetectorPolicy, DetectorPorts, DetectorService
@@ -60,11 +59,10 @@ async def live(
 ) -> tuple[Scores, set[str]]:
     """Scores by asset and cycle, and alert ids, of the records fed in batches."""
     scores, publisher = MemoryScoreStore(), MemoryPublisher()
-    digest = model_digest(scorer.spec.ref.sha256)
     service = DetectorService(
         scorer,
         DetectorPorts(
-            MemoryStateStore(digest, len(scorer.spec.channels)),
+            MemoryStateStore(),
             scores,
             publisher,
             MemoryHistory(),
@@ -73,7 +71,7 @@ async def live(
         DetectorPolicy(
             AlarmPolicy(3, 10, 0.05),
             Backoff(),
-            InputPolicy(65_536, check_ranges=True, bridge_cycles=0),
+            InputPolicy(65_536, bridge_cycles=0),
         ),
         DetectorMetrics(),
         Health(),

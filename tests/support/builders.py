@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from common.channels import SENSOR_NAMES, SENSORS
+from common.machines.machine import Channel, MachineType, Window
+from common.machines.turbofan import SENSOR_NAMES, TURBOFAN
 from common.records import ModelRef, SensorReading, SourcePosition
 from detector.core.policy import InputPolicy
 from detector.core.source import SourceRecord
@@ -17,8 +18,20 @@ from models.scoring.scorer import NormalisedRows, ScorerSpec, Thresholds, Window
 START = datetime(2026, 1, 1, tzinfo=UTC)
 TOPIC = "test.readings"
 THRESHOLDS = Thresholds(warning=1.0, critical=2.0)
-INPUTS = InputPolicy(max_reading_bytes=65_536, check_ranges=False, bridge_cycles=0)
-"""The defaults, except that the small numbers of these tests pass for temperatures."""
+INPUTS = InputPolicy(max_reading_bytes=65_536, bridge_cycles=0)
+"""The defaults, except that no gap is bridged."""
+
+
+def toy_machine(
+    channels: tuple[str, ...] = ("T24", "T30", "T50"), window_length: int = 4, max_hold: int = 3
+) -> MachineType:
+    """Return a turbofan of a few channels, which may show any number."""
+    return MachineType(
+        name="toy",
+        window=Window(length=window_length),
+        conditions=TURBOFAN.conditions,
+        channels=tuple(Channel(name=name, max_hold=max_hold) for name in channels),
+    )
 
 
 class MeanScorer:
@@ -33,9 +46,11 @@ class MeanScorer:
         window_length: int = 4,
         thresholds: Thresholds = THRESHOLDS,
         version: str = "1",
+        machine: MachineType | None = None,
     ) -> None:
+        machine = machine or toy_machine(channels, window_length)
         ref = ModelRef(name="mean", version=version, sha256=version.ljust(64, "0"))
-        self._spec = ScorerSpec(ref, channels, window_length, thresholds)
+        self._spec = ScorerSpec(ref, machine, thresholds)
 
     @property
     def spec(self) -> ScorerSpec:
@@ -43,11 +58,11 @@ class MeanScorer:
         return self._spec
 
     def normalise(
-        self, settings: NDArray[np.float64], sensors: NDArray[np.float64]
+        self, conditions: NDArray[np.float64], channels: NDArray[np.float64]
     ) -> NormalisedRows:
-        """Return the sensors as they are."""
-        known = settings[:, 0] >= 0
-        return NormalisedRows(np.where(known[:, None], sensors, 0).astype(np.float32), known)
+        """Return the channels as they are."""
+        known = conditions[:, 0] >= 0
+        return NormalisedRows(np.where(known[:, None], channels, 0).astype(np.float32), known)
 
     def score(self, windows: NDArray[np.float32]) -> WindowScores:
         """Return the mean of each last row, shared out by absolute value."""
@@ -81,7 +96,7 @@ def reading(
 def sound_reading(cycle: int, asset_id: str = "engine-1") -> SensorReading:
     """Return a reading whose sensors show something plausible."""
     base = reading(cycle, asset_id=asset_id)
-    values = {channel.name: (channel.lowest + channel.highest) / 2 for channel in SENSORS}
+    values = {channel.name: sum(channel.limits) / 2 for channel in TURBOFAN.channels}
     return base.model_copy(update={"sensors": values})
 
 

@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from common.channels import SENSOR_NAMES, SETTING_NAMES
 from common.cmapss import Dataset
+from common.machines.turbofan import SENSOR_NAMES, SETTING_NAMES
 from common.records import SensorReading
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

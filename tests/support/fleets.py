@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from common.channels import SENSOR_NAMES
 from common.cmapss import Dataset, EngineSeries
+from common.machines.turbofan import SENSOR_NAMES
 
 N_SENSORS = len(SENSOR_NAMES)
 SEA_LEVEL = (0.0, 0.0, 100.0)

@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import RejectReason
+from common.machines.turbofan import TURBOFAN
 from common.records import (
     MAX_ORIGINAL_BYTES,
     DeadLetter,
@@ -60,8 +61,7 @@ PUBLISHED_MS: Final = 1_767_225_600_000
 TAKEN: Final = datetime(2026, 3, 1, 12, 0, 0, 250, tzinfo=UTC)
 
 LIMIT: Final = 4096
-INPUTS: Final = InputPolicy(max_reading_bytes=LIMIT, check_ranges=False, bridge_cycles=0)
-STRICT: Final = InputPolicy(max_reading_bytes=LIMIT, check_ranges=True, bridge_cycles=0)
+INPUTS: Final = InputPolicy(max_reading_bytes=LIMIT, bridge_cycles=0)
 ALARM: Final = AlarmPolicy(on_delay_cycles=2, off_delay_cycles=3, deadband=0.125)
 
 LONGEST_SHOWN: Final = 1000
@@ -88,6 +88,8 @@ class SumScorer(MeanScorer):
 
 
 SCORER: Final = SumScorer()
+STRICT: Final = MeanScorer(machine=TURBOFAN.using(("T24", "T30", "T50"), 4))
+"""Likewise, of channels that have limits of plausibility."""
 
 FLIGHT: Final[Sequence[tuple[int, Row]]] = (
     (1, (0.25, 0.125, 0.125)),
@@ -138,7 +140,17 @@ def _flight() -> list[SourceRecord]:
         ts=utc_text(TAKEN + timedelta(seconds=14)),
     )
     messages.append((b"engine-1", unknown))
-    messages.append((b"engine-1", changed(reading(15), sensors={"T24": 1.0, "T30": 1.0})))
+    later = [
+        (15, {"T24": 1.0, "T30": 1.0}),  # T50 is held
+        (16, {"P2": 1.0}),  # nothing the model looks at
+    ]
+    messages += [
+        (
+            b"engine-1",
+            changed(reading(cycle), sensors=sensors, ts=utc_text(TAKEN + timedelta(seconds=cycle))),
+        )
+        for cycle, sensors in later
+    ]
     messages += [
         (b"engine-2", message(cycle, row, "engine-2", "run-7")) for cycle, row in STUCK_FLIGHT
     ]
@@ -177,24 +189,24 @@ def states() -> object:
     }
 
 
-def _refused() -> list[tuple[bytes | None, bytes | None, InputPolicy]]:
+def _refused() -> list[tuple[bytes | None, bytes | None, MeanScorer]]:
     good = reading(5, 645.0)
-    sensors = dict(good.sensors)
+    settings, sensors = dict(good.settings), dict(good.sensors)
     engine = b"engine-1"
     return [
-        (engine, None, INPUTS),
-        (engine, b"", INPUTS),
-        (engine, bytes(index % 251 for index in range(MAX_ORIGINAL_BYTES + 5)), INPUTS),
-        (engine, '{"note": "größer"}'.encode("latin-1"), INPUTS),
-        (engine, b'{"asset_id": "eng', INPUTS),
-        (engine, changed(good, schema_version=2, run_id="run 1"), INPUTS),
-        (engine, changed(good, sensors=sensors | {"T24": float("nan")}), INPUTS),
-        (engine, changed(good, cycle=0), INPUTS),
-        (engine, changed(good, sensors={"T24": 645.0}), INPUTS),
+        (engine, None, SCORER),
+        (engine, b"", SCORER),
+        (engine, bytes(index % 251 for index in range(MAX_ORIGINAL_BYTES + 5)), SCORER),
+        (engine, '{"note": "größer"}'.encode("latin-1"), SCORER),
+        (engine, b'{"asset_id": "eng', SCORER),
+        (engine, changed(good, schema_version=2, run_id="run 1"), SCORER),
+        (engine, changed(good, settings=settings | {"mach": float("nan")}), SCORER),
+        (engine, changed(good, cycle=0), SCORER),
+        (engine, changed(good, sensors={"P2": 14.6}), SCORER),
         (engine, changed(good, sensors=sensors | {"T24": 6450.0, "T30": 64.5}), STRICT),
-        (b"engine-2", good.to_json(), INPUTS),
-        (None, good.to_json(), INPUTS),
-        (b"k" * (MAX_ORIGINAL_BYTES + 1), good.to_json(), INPUTS),
+        (b"engine-2", good.to_json(), SCORER),
+        (None, good.to_json(), SCORER),
+        (b"k" * (MAX_ORIGINAL_BYTES + 1), good.to_json(), SCORER),
     ]
 
 
@@ -208,8 +220,8 @@ UNREADABLE: Final = (
 def dead_letters() -> object:
     """Return a dead letter for each reason, and one of a message without a stamp."""
     letters: list[DeadLetter] = []
-    for number, (key, value, policy) in enumerate(_refused()):
-        letters += decode_batch([record(value, number, key)], SCORER, policy).dead_letters
+    for number, (key, value, scorer) in enumerate(_refused()):
+        letters += decode_batch([record(value, number, key)], scorer, INPUTS).dead_letters
     unstamped = SourceRecord(SourcePosition(TOPIC, 0, 0), 0, None, b"?")
     letters += decode_batch([unstamped], SCORER, INPUTS).dead_letters
     sound = record(reading(5).to_json(), 20)

@@ -16,6 +16,7 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from common.machines.turbofan import TURBOFAN
 from common.records import SensorReading, SourcePosition
 from detector.core.source import SourceRecord
 from models.scoring.scorer import Thresholds, WindowScores
@@ -35,7 +36,8 @@ class WeighingScorer(MeanScorer):
     """
 
     def __init__(self) -> None:
-        super().__init__(thresholds=Thresholds(ORDINARY + 1, ORDINARY + 2))
+        machine = TURBOFAN.using(("T24", "T30", "T50"), 4)
+        super().__init__(thresholds=Thresholds(ORDINARY + 1, ORDINARY + 2), machine=machine)
 
     def score(self, windows: NDArray[np.float32]) -> WindowScores:
         """Return ``sum(weight * row) / sum(weight)`` with weights 1, 2, 3, ... from the oldest."""
@@ -101,6 +103,12 @@ OUT_OF_STEP: dict[str, Step] = {
         value, settings={"altitude": -1.0, "mach": 0.0, "tra": 100.0}
     ),
 }
+BLANK: dict[str, Step] = {
+    "nan": lambda m, value: m.sound(value, sensors=m.sensors(T24=float("nan"))),
+    "infinite": lambda m, value: m.sound(value, sensors=m.sensors(T24=float("-inf"))),
+    "null": lambda m, value: m.sound(value, sensors=m.sensors(T30=None)),
+    "used sensors missing": lambda m, value: m.sound(value, sensors={"T24": value}),
+}
 ODD: dict[str, Step] = {
     "unknown fields": lambda m, value: m.sound(value, note={"by": "hand"}),
     "an unused sensor missing": lambda m, value: m.sound(
@@ -110,9 +118,7 @@ ODD: dict[str, Step] = {
     "a tenth": lambda m, value: m.spoiled(sensors=m.sensors(T30=ORDINARY / 10)),
     "subnormal": lambda m, value: m.spoiled(sensors=m.sensors(T50=5e-324)),
     "near the largest float": lambda m, value: m.spoiled(sensors=m.sensors(T50=1.7e308)),
-    "nan": lambda m, value: m.spoiled(sensors=m.sensors(T24=float("nan"))),
-    "infinite": lambda m, value: m.spoiled(sensors=m.sensors(T24=float("-inf"))),
-    "a used sensor missing": lambda m, value: m.spoiled(sensors={"T24": value}),
+    "no used sensor at all": lambda m, value: m.spoiled(sensors={"P2": value, "T24": None}),
     "a number as text": lambda m, value: m.spoiled(sensors=m.sensors(T24="645")),
     "unknown schema": lambda m, value: m.spoiled(schema_version=2),
     "cycle 0": lambda m, value: m.spoiled(cycle=0),
@@ -129,7 +135,7 @@ ODD: dict[str, Step] = {
 Stretch = tuple[str, str, str, int, int]
 """Asset, run, what comes, how often, and how many quarters above ordinary its values begin."""
 
-STEPS = USUAL | OUT_OF_STEP | ODD
+STEPS = USUAL | OUT_OF_STEP | BLANK | ODD
 
 _machines = st.sampled_from(
     [("engine-1", "run-1"), ("engine-1", "run-1"), ("engine-2", "run-1"), ("engine-1", "run-2")]
@@ -137,6 +143,7 @@ _machines = st.sampled_from(
 _stretches = st.one_of(
     st.tuples(_machines, st.sampled_from(sorted(USUAL)), st.integers(1, 9), st.integers(-4, 4)),
     st.tuples(_machines, st.sampled_from(sorted(OUT_OF_STEP)), st.just(1), st.integers(-4, 4)),
+    st.tuples(_machines, st.sampled_from(sorted(BLANK)), st.integers(1, 5), st.integers(-4, 4)),
     st.tuples(_machines, st.sampled_from(sorted(ODD)), st.just(1), st.integers(-4, 4)),
 ).map(lambda drawn: (*drawn[0], *drawn[1:]))
 

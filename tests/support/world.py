@@ -13,7 +13,6 @@ from common.scorestore.port import ScoreQuery
 from detector.adapters.memory import MemoryHistory, MemoryPublisher, MemoryStateStore
 from detector.core.policy import InputPolicy
 from detector.core.source import SourceBatch, SourceRecord, Span
-from detector.core.state import model_digest
 from detector.failpoints import Point, PointListener, ignore_points
 from detector.health import Health
 from detector.metrics import DetectorMetrics
@@ -65,8 +64,7 @@ class World:
 
     def __post_init__(self) -> None:
         """Make the state store."""
-        digest = model_digest(self.scorer.spec.ref.sha256)
-        self.states = MemoryStateStore(digest, len(self.scorer.spec.channels))
+        self.states = MemoryStateStore()
 
     def worker(
         self,
@@ -78,7 +76,7 @@ class World:
     ) -> Worker:
         """Start a worker; another model has its own idea of what a stored state means."""
         scorer = scorer or self.scorer
-        states = MemoryStateStore(model_digest(scorer.spec.ref.sha256), len(scorer.spec.channels))
+        states = MemoryStateStore()
         states.values, states.progress = self.states.values, self.states.progress
         states.intents = self.states.intents
         metrics = DetectorMetrics()

@@ -14,14 +14,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from common.channels import SENSOR_NAMES, SETTING_NAMES
-from common.cmapss import EngineSeries
-from common.records import Alert, IncomingReading, ScoreRecord, Verdict
+from common.machines.rows import as_rows
+from common.records import Alert, ScoreRecord, Verdict
 from detector.core.conclusion import conclude
 from detector.core.pipeline import AssetRun, DecodedBatch, Plan, prepare
 from detector.core.policy import InputPolicy
+from detector.core.source import Reading
 from models.alarm import AlarmPolicy
-from models.evaluation.batch_path import score_engine
+from models.evaluation.batch_path import score_record
 from models.scoring.scorer import WindowScorer
 
 
@@ -70,8 +70,10 @@ def expect(
             repeats[verdict.status] += 1
         else:
             verdicts[verdict.asset_id, verdict.run_id][verdict.cycle] = verdict
-    if misplaced := sum(map(len, plan.misplaced.values())):
-        repeats[Verdict.REJECTED] += misplaced
+    set_aside = sum(map(len, plan.misplaced.values()))
+    set_aside += sum(len(asset.refused) for asset in plan.assets.values())
+    if set_aside:
+        repeats[Verdict.REJECTED] += set_aside
     scores = {
         key: batch_scores(scorer, _readings_of_run(plan, key), inputs.bridge_cycles)
         for key in batch.by_asset
@@ -81,23 +83,17 @@ def expect(
     return Expected(scores, verdicts, repeats, alerts, readings, sorted(went_on))
 
 
-def _readings_of_run(plan: Plan, key: AssetRun) -> list[IncomingReading]:
-    """Return the readings that belong to the run as its source names it."""
+def _readings_of_run(plan: Plan, key: AssetRun) -> list[Reading]:
+    """Return the readings that belong to the run as its source names it, refused ones included."""
     asset = plan.assets[key]
-    return [
-        item.reading
-        for item, opened in zip(asset.decoded, asset.assembled.opened, strict=True)
-        if opened is None
-    ]
+    runs = dict(zip(asset.assembled.taken, asset.assembled.opened, strict=True))
+    return [item.reading for index, item in enumerate(asset.fresh) if runs.get(index) is None]
 
 
 def batch_scores(
-    scorer: WindowScorer, readings: Sequence[IncomingReading], bridge_cycles: int
+    scorer: WindowScorer, readings: Sequence[Reading], bridge_cycles: int
 ) -> dict[int, float]:
     """Return the batch path's score of each cycle that completes a window.
-
-    A reading counts if its cycle is above all before it; where too many cycles are missing, the
-    engine's record is cut in two and each part is scored as an engine of its own.
 
     Args:
         scorer: The model.
@@ -107,28 +103,6 @@ def batch_scores(
     if not readings:
         return {}
     cycles = np.array([reading.cycle for reading in readings], np.int64)
-    highest_before = np.maximum.accumulate(np.concatenate(([0], cycles[:-1])))
-    kept = np.flatnonzero(cycles > highest_before)
-    cuts = np.flatnonzero(np.diff(cycles[kept]) > 1 + bridge_cycles) + 1
-    scores: dict[int, float] = {}
-    for part in np.split(kept, cuts):
-        scored = score_engine(scorer, _series([readings[index] for index in part.tolist()]))
-        scores.update(zip(scored.cycles.tolist(), scored.scores.tolist(), strict=True))
-    return scores
-
-
-def _series(readings: Sequence[IncomingReading]) -> EngineSeries:
-    return EngineSeries(
-        unit=1,
-        cycles=np.array([reading.cycle for reading in readings], np.int64),
-        settings=np.array([[r.settings[name] for name in SETTING_NAMES] for r in readings]),
-        sensors=np.array([[_number(r.sensors.get(n)) for n in SENSOR_NAMES] for r in readings]),
-    )
-
-
-def _number(value: object) -> float:
-    """Return a sensor's value; one the model does not use may be anything, and is not looked at."""
-    try:
-        return float(value) if isinstance(value, int | float) else float("nan")
-    except OverflowError:
-        return float("nan")
+    rows = as_rows(np.array([reading.values for reading in readings], np.float64))
+    scored = score_record(scorer, cycles, rows, bridge_cycles)
+    return dict(zip(scored.cycles.tolist(), scored.scores.tolist(), strict=True))

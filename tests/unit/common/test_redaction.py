@@ -160,7 +160,7 @@ async def test_a_redis_that_is_down_is_named_without_its_password(
     url = SecretStr(f"redis://:{written}@127.0.0.1:{CLOSED_PORT}/0")
 
     with pytest.raises(SurgelineError) as failed:
-        async with RedisStateStore(RedisSettings(url=url, op_timeout_s=5), b"m", 1) as store:
+        async with RedisStateStore(RedisSettings(url=url, op_timeout_s=5)) as store:
             await store.ping()
 
     assert not is_in(password, chain(failed.value))

@@ -7,8 +7,16 @@ import pytest
 
 from common.records import ChannelShare, Level, ModelRef, Transition
 from detector.core.alerts import contributions, make_alert, model_label
+from detector.core.decoding import decode
+from detector.core.source import Reading
 from models.alarm import AlarmChange
-from tests.support.builders import reading
+from tests.support.builders import INPUTS, MeanScorer, record
+from tests.support.builders import reading as sent
+
+
+def reading(cycle: int) -> Reading:
+    return decode(record(sent(cycle), 0), MeanScorer().spec.machine, INPUTS)
+
 
 OF = (reading(6), "run-9", "alarm-4")
 MODEL = ModelRef(name="mean", version="7", sha256="70")

@@ -42,7 +42,7 @@ class CountingScorer(WeighingScorer):
 
 
 def inputs(bridge_cycles: int = 0) -> InputPolicy:
-    return InputPolicy(MAX_BYTES, check_ranges=True, bridge_cycles=bridge_cycles)
+    return InputPolicy(MAX_BYTES, bridge_cycles=bridge_cycles)
 
 
 def taken_as_batch(batch: Sequence[SourceRecord], states: States, policy: InputPolicy) -> States:

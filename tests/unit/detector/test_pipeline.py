@@ -14,12 +14,11 @@ from detector.core.conclusion import conclude
 from detector.core.pipeline import DecodedBatch, decode_batch, prepare
 from detector.core.policy import InputPolicy
 from detector.core.source import SourceRecord
-from detector.core.state import model_digest, unpack
+from detector.core.state import unpack
 from models.alarm import AlarmPolicy
 from tests.support.builders import INPUTS, MeanScorer, reading, record, records
 
 SCORER = MeanScorer()
-DIGEST = model_digest(SCORER.spec.ref.sha256)
 POLICY = AlarmPolicy(on_delay_cycles=2, off_delay_cycles=2, deadband=0.0)
 
 
@@ -29,9 +28,7 @@ class Bench:
     def __init__(self, scorer: MeanScorer = SCORER, inputs: InputPolicy = INPUTS) -> None:
         self.scorer = scorer
         self.inputs = inputs
-        self.store = MemoryStateStore(
-            model_digest(scorer.spec.ref.sha256), len(scorer.spec.channels)
-        )
+        self.store = MemoryStateStore()
         self.verdicts: list[ScoreRecord] = []
         self.alerts: list[Alert] = []
         self.batches: list[DecodedBatch] = []
@@ -39,7 +36,7 @@ class Bench:
     def feed(self, batch: list[SourceRecord], *, keep_states: bool = True) -> None:
         decoded = decode_batch(batch, self.scorer, self.inputs)
         states = {
-            key: unpack(self.store.values[key], model_digest(self.scorer.spec.ref.sha256), 3)
+            key: unpack(self.store.values[key])
             for key in decoded.by_asset
             if key in self.store.values
         }
@@ -87,11 +84,11 @@ def test_windows_of_the_next_batch_go_on_from_what_is_remembered() -> None:
     decoded = decode_batch(
         records([reading(cycle, float(cycle)) for cycle in (6, 7)], 5), SCORER, INPUTS
     )
-    state = unpack(bench.store.values["engine-1", "run-1"], DIGEST, 3)
+    state = unpack(bench.store.values["engine-1", "run-1"])
 
     plan = prepare(decoded, {("engine-1", "run-1"): state}, SCORER, INPUTS)
 
-    assert state.ring[:, 0].tolist() == [2, 3, 4, 5]
+    assert state.ring[:, 3].tolist() == [2, 3, 4, 5]
     np.testing.assert_array_equal(plan.windows[:, :, 0], [[3, 4, 5, 6], [4, 5, 6, 7]])
 
 
@@ -218,14 +215,15 @@ def test_a_new_run_starts_fresh_and_the_old_one_is_not_forgotten() -> None:
     assert bench.statuses()[4:] == [Verdict.WARMING_UP, Verdict.SCORED]
 
 
-def test_another_model_warms_up_anew_without_calling_its_readings_duplicates() -> None:
+def test_another_model_scores_the_very_next_reading() -> None:
     bench = Bench()
     bench.feed(records([reading(cycle) for cycle in range(1, 6)]))
     bench.scorer = MeanScorer(version="2")
 
     bench.feed(records([reading(cycle) for cycle in range(6, 11)], first_offset=5))
 
-    assert bench.statuses()[5:] == [Verdict.WARMING_UP] * 3 + [Verdict.SCORED] * 2
+    assert bench.statuses()[5:] == [Verdict.SCORED] * 5
+    assert {verdict.model for verdict in bench.verdicts[5:]} == {"mean@2"}
 
 
 def test_an_alert_names_every_channel_and_says_why() -> None:
@@ -245,7 +243,7 @@ def test_an_alert_names_every_channel_and_says_why() -> None:
 
 def test_a_bad_message_is_a_dead_letter_with_its_bytes_and_the_stream_goes_on() -> None:
     bench = Bench()
-    bad = reading(2).to_json().replace(b'"T24":0.0', b'"T24":NaN')
+    bad = reading(2).to_json().replace(b'"mach":0.0', b'"mach":NaN')
 
     bench.feed([record(reading(1), 0), record(bad, 1, key=b"engine-1"), record(reading(2), 2)])
 

@@ -10,7 +10,6 @@ from detector.adapters.memory import MemoryHistory, MemoryStateStore
 from detector.core.pipeline import AssetRun, NextState
 from detector.core.progress import NextProgress, Progress, behind, unpack_progress
 from detector.core.source import Span
-from detector.core.state import model_digest
 from detector.failpoints import Point
 from detector.ports import Stored
 from detector.recovery import PART_BATCHES, PORTION_KEYS, StateRebuilder
@@ -37,7 +36,7 @@ class Store(MemoryStateStore):
     """Remembers how much was asked and written at once; can be robbed before a read."""
 
     def __init__(self) -> None:
-        super().__init__(model_digest(SCORER.spec.ref.sha256), len(SCORER.spec.channels))
+        super().__init__()
         self.most_keys = 0
         self.reads = 0
         self.lose_at_read: int | None = None

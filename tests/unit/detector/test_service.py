@@ -63,7 +63,7 @@ class Script:
 
 class FlakyStates(MemoryStateStore):
     def __init__(self, script: Script) -> None:
-        super().__init__(DIGEST, 3)
+        super().__init__()
         self._script = script
 
     async def read(self, keys: Sequence[AssetRun], partitions: Sequence[int]) -> Stored:
@@ -230,7 +230,7 @@ async def test_a_backend_that_refuses_for_good_ends_the_batch_unacknowledged() -
 
 async def test_bad_messages_are_dead_letters_and_the_good_ones_get_their_verdicts() -> None:
     stage = Stage()
-    bad = reading(2).to_json().replace(b'"T24":0.0', b'"T24":NaN')
+    bad = reading(2).to_json().replace(b'"mach":0.0', b'"mach":NaN')
     batch = [
         record(reading(1), 0),
         record(b"{", 1, key=b"engine-1"),
@@ -262,7 +262,7 @@ async def test_a_worker_that_lost_its_assets_says_so_and_leaves_them_alone() -> 
 
     async def stale_once(keys: Sequence[AssetRun], partitions: Sequence[int]) -> Stored:
         stage.states.read = real  # type: ignore[method-assign]
-        store = MemoryStateStore(DIGEST, 3)
+        store = MemoryStateStore()
         store.values, store.progress = read, before
         return await store.read(keys, partitions)
 

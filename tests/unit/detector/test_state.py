@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+import uuid
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -14,51 +16,48 @@ from common.records import Level
 from detector.core.state import AssetState, Fence, fresh_state, model_digest, unpack
 from models.alarm import AlarmPolicy, AlarmState, step
 from models.scoring.scorer import Thresholds
+from tests.support.builders import MeanScorer
 
-MODEL = model_digest("ab" * 32)
-OTHER = model_digest("cd" * 32)
+SPEC = MeanScorer().spec
+OTHER = MeanScorer(version="2").spec
+MODEL, MACHINE, WIDTH = model_digest(SPEC.ref.sha256), SPEC.machine.digest, SPEC.machine.row_width
 COUNT = st.integers(0, 2**16 - 1)
-CYCLE = st.integers(0, 2**31 - 1)
+CYCLE = st.integers(0, 2**53 - 1)
 
 alarms = st.builds(AlarmState, st.sampled_from(Level), CYCLE, COUNT, COUNT, COUNT).filter(
     lambda alarm: alarm.onset_cycle > 0 or not alarm.warning_row  # a row began at some cycle
 )
 states = st.builds(
     AssetState,
+    machine=st.just(MACHINE),
     model=st.just(MODEL),
     ring=hnp.arrays(
-        np.float32, st.tuples(st.integers(0, 30), st.just(3)), elements=st.floats(-9, 9, width=32)
+        np.float32,
+        st.tuples(st.integers(0, 4), st.just(WIDTH)),
+        elements=st.floats(-9, 9, width=32),
     ),
     last_cycle=CYCLE,
     seen_from=CYCLE,
     alarm=alarms,
     fence=st.builds(Fence, st.integers(-1, 2**31 - 1), st.integers(0, 2**63 - 1)),
+    ages=st.sampled_from([(), (0, 2, 65_535)]),
 )
 
 
 @given(states)
 def test_what_is_packed_is_unpacked(state: AssetState) -> None:
-    read = unpack(state.pack(), MODEL, 3)
+    read = unpack(state.pack())
 
     np.testing.assert_array_equal(read.ring, state.ring)
-    assert (read.last_cycle, read.seen_from, read.alarm, read.fence) == (
-        state.last_cycle,
-        state.seen_from,
-        state.alarm,
-        state.fence,
-    )
+    nothing = np.empty(0, np.float32)
+    assert asdict(replace(read, ring=nothing)) | {"ring": 0} == asdict(state) | {"ring": 0}
 
 
-def test_a_row_stored_without_its_onset_by_an_earlier_version_gets_it_back() -> None:
-    header = struct.pack("<B16siiHHBiHHH", 1, MODEL, 40, 1, 1, 3, 0, 0, 2, 0, 0)
-    ring = np.array([[1, 2, 3]], "<f4")
-    old = Fence(5, 77).pack() + header + ring.tobytes()
+def test_a_state_of_an_earlier_layout_is_told_from_ours() -> None:
+    header = struct.pack("<B16siiHHBiHHH", 2, MODEL, 40, 1, 1, 3, 0, 0, 2, 0, 0)
 
-    state = unpack(old, MODEL, 3)
-
-    assert state.alarm == AlarmState(onset_cycle=39, warning_row=2)
-    assert (state.last_cycle, state.seen_from, state.fence) == (40, 1, Fence(5, 77, 0))
-    np.testing.assert_array_equal(state.ring, ring)
+    with pytest.raises(ValueError, match="layout 2; this program reads 3"):
+        unpack(Fence(5, 77).pack() + header + bytes(60))
 
 
 def test_an_alarm_that_has_stood_for_ever_is_packed_as_it_is() -> None:
@@ -66,9 +65,9 @@ def test_an_alarm_that_has_stood_for_ever_is_packed_as_it_is() -> None:
     alarm = AlarmState()
     for cycle in range(1, 65_540):  # longer than two bytes can count
         alarm, _ = step(alarm, cycle, 2.5, thresholds, policy)
-    state = AssetState(MODEL, np.empty((0, 3), np.float32), 65_539, 1, alarm)
+    state = AssetState(MACHINE, MODEL, np.empty((0, 3), np.float32), 65_539, 1, alarm)
 
-    read = unpack(state.pack(), MODEL, 3).alarm
+    read = unpack(state.pack()).alarm
 
     assert read == AlarmState(Level.CRITICAL, 1, 65_535, 65_535, 0)
 
@@ -84,7 +83,7 @@ def test_an_alarm_that_has_stood_for_ever_is_packed_as_it_is() -> None:
 def test_a_row_longer_than_two_bytes_hold_is_never_cut(alarm: AlarmState) -> None:
     """The alarm never counts so far; a defect there must not turn into a short row here."""
     with pytest.raises(struct.error):
-        AssetState(MODEL, np.empty((0, 3), np.float32), alarm=alarm).pack()
+        AssetState(MACHINE, MODEL, np.empty((0, 3), np.float32), alarm=alarm).pack()
 
 
 @given(states)
@@ -93,12 +92,50 @@ def test_the_fence_is_the_first_twelve_bytes_and_grows_as_bytes(state: AssetStat
 
 
 @given(states)
-def test_another_model_starts_a_new_window_but_keeps_its_place(state: AssetState) -> None:
-    read = unpack(state.pack(), OTHER, 3)
+def test_another_model_reads_on_in_the_same_window(state: AssetState) -> None:
+    taken = state.under(OTHER)
 
-    assert len(read.ring) == 0
-    assert read.alarm == AlarmState()
-    assert (read.last_cycle, read.fence) == (state.last_cycle, state.fence)
+    np.testing.assert_array_equal(taken.ring, state.ring)
+    assert (taken.last_cycle, taken.fence, taken.ages) == (
+        state.last_cycle,
+        state.fence,
+        state.ages,
+    )
+    assert taken.alarm == AlarmState()  # it has no id: nothing was published of it
+    assert state.under(SPEC) is state
+
+
+def test_an_open_alarm_goes_on_under_another_model_and_its_rows_begin_anew() -> None:
+    alarm = AlarmState(Level.WARNING, 7, 5, 2, 1)
+    state = replace(fresh_state(SPEC), alarm=alarm, alarm_id=str(uuid.uuid4()))
+
+    taken = state.under(OTHER)
+
+    assert (taken.alarm, taken.alarm_id) == (AlarmState(Level.WARNING, 7), state.alarm_id)
+
+
+@given(states)
+def test_of_another_machine_type_the_ring_says_nothing_but_the_place_stays(
+    state: AssetState,
+) -> None:
+    other = MeanScorer(channels=("T24", "T30", "P30")).spec
+
+    taken = state.under(other)
+
+    assert taken.ring.shape == (0, WIDTH)
+    assert (taken.machine, taken.ages) == (other.machine.digest, ())
+    assert (taken.last_cycle, taken.fence) == (state.last_cycle, state.fence)
+
+
+def test_a_shorter_window_takes_the_latest_rows_and_a_longer_one_all() -> None:
+    ring = np.arange(4 * WIDTH, dtype=np.float32).reshape(4, WIDTH)
+    state = replace(fresh_state(SPEC), ring=ring)
+
+    shorter = state.under(MeanScorer(window_length=2).spec).ring
+    longer = state.under(MeanScorer(window_length=9).spec).ring
+
+    np.testing.assert_array_equal(shorter, ring[-2:])
+    np.testing.assert_array_equal(longer, ring)
 
 
 @pytest.mark.parametrize(
@@ -106,23 +143,23 @@ def test_another_model_starts_a_new_window_but_keeps_its_place(state: AssetState
     [
         pytest.param(b"", id="empty"),
         pytest.param(b"x" * 20, id="too short"),
-        pytest.param(fresh_state(MODEL, 3).pack() + b"!", id="too long"),
+        pytest.param(fresh_state(SPEC).pack() + b"!", id="too long"),
         pytest.param(b"\xff" * 60, id="not ours"),
     ],
 )
 def test_foreign_bytes_are_refused(value: bytes) -> None:
     with pytest.raises(ValueError, match=r"state|ring"):
-        unpack(value, MODEL, 3)
+        unpack(value)
 
 
 def test_a_value_of_the_wrong_size_is_told_with_the_right_one() -> None:
-    empty = fresh_state(MODEL, 3).pack()
-    full = AssetState(MODEL, np.zeros((2, 3), np.float32)).pack()
+    empty = fresh_state(SPEC).pack()
+    full = AssetState(MACHINE, MODEL, np.zeros((2, 3), np.float32)).pack()
 
     with pytest.raises(ValueError, match=f"^an asset state is cut off at {len(empty) - 1} bytes$"):
-        unpack(empty[:-1], MODEL, 3)
+        unpack(empty[:-1])
     with pytest.raises(ValueError, match=r"^a ring of 2 x 3 has 24 bytes, not 23$"):
-        unpack(full[:-1], MODEL, 3)
+        unpack(full[:-1])
 
 
 def test_before_the_first_record_no_partition_is_named() -> None:

@@ -21,7 +21,6 @@ from common.scorestore.memory import MemoryScoreStore
 from detector.adapters.memory import MemoryHistory, MemoryPublisher, MemoryStateStore
 from detector.core.policy import InputPolicy
 from detector.core.source import dense
-from detector.core.state import model_digest
 from detector.health import Health
 from detector.metrics import DetectorMetrics
 from detector.service import DetectorPolicy, DetectorPorts, DetectorService
@@ -98,8 +97,7 @@ class World:
     def __init__(self, topic: Topic, bridge_cycles: int) -> None:
         self.topic = topic
         self.seen = Seen(topic)
-        spec = SCORER.spec
-        self.states = MemoryStateStore(model_digest(spec.ref.sha256), len(spec.channels))
+        self.states = MemoryStateStore()
         everything = [record for records in topic.records.values() for record in records]
         ports = DetectorPorts(
             self.states,
@@ -108,7 +106,7 @@ class World:
             MemoryHistory(everything, batch=7),
             SystemClock(),
         )
-        inputs = InputPolicy(MAX_BYTES, check_ranges=True, bridge_cycles=bridge_cycles)
+        inputs = InputPolicy(MAX_BYTES, bridge_cycles=bridge_cycles)
         policy = DetectorPolicy(ALARM, Backoff(), inputs)
         self.service = DetectorService(SCORER, ports, policy, DetectorMetrics(), Health())
 
@@ -199,9 +197,11 @@ GETS = {
     "a tenth": RejectReason.OUT_OF_RANGE,
     "subnormal": RejectReason.OUT_OF_RANGE,
     "near the largest float": RejectReason.OUT_OF_RANGE,
-    "nan": RejectReason.NON_FINITE,
-    "infinite": RejectReason.NON_FINITE,
-    "a used sensor missing": RejectReason.MISSING_CHANNEL,
+    "nan": Verdict.SCORED,
+    "infinite": Verdict.SCORED,
+    "null": Verdict.SCORED,
+    "used sensors missing": Verdict.SCORED,
+    "no used sensor at all": RejectReason.MISSING_CHANNEL,
     "a number as text": RejectReason.SCHEMA,
     "unknown schema": RejectReason.SCHEMA,
     "cycle 0": RejectReason.INVALID_CYCLE,

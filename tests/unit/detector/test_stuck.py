@@ -8,17 +8,16 @@ import numpy as np
 import pytest
 
 from common.cmapss import load_dataset
+from common.machines.turbofan import TURBOFAN
 from detector.core.stuck import stuck_channels, stuck_sentence
-from models.artifact.opening import open_scorer
-from models.artifact.store import load_artifact
-from models.evaluation.batch_path import engine_windows
+from models.evaluation.batch_path import engine_rows
 
 
 def test_only_a_channel_with_one_value_throughout_is_stuck() -> None:
     window = np.array([[1, 5, 1, 0], [1, 6, 2, 0], [1, 7, 1, 0]], np.float32)
     other = np.array([[1, 5, 1, 0], [2, 5, 1, 1], [1, 5, 2, 0]], np.float32)
 
-    found = stuck_channels(np.stack([window, other, window]))
+    found = stuck_channels(np.concatenate([window, other, window]), np.array([2, 5, 8]), 3)
 
     assert found.tolist() == [
         [True, False, False, True],
@@ -28,8 +27,10 @@ def test_only_a_channel_with_one_value_throughout_is_stuck() -> None:
 
 
 def test_windows_of_one_row_and_no_windows_say_nothing() -> None:
-    assert not stuck_channels(np.ones((3, 1, 2), np.float32)).any()
-    assert stuck_channels(np.ones((0, 4, 2), np.float32)).shape == (0, 2)
+    rows = np.ones((3, 2), np.float32)
+
+    assert not stuck_channels(rows, np.arange(3), 1).any()
+    assert stuck_channels(rows, np.empty(0, np.int64), 4).shape == (0, 2)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,7 @@ def test_the_sentence_names_a_few(names: list[str], sentence: str) -> None:
 def test_no_sensor_of_a_real_engine_is_ever_called_stuck(
     name: str, split: str, cmapss_dir: Path
 ) -> None:
-    scorer = open_scorer(load_artifact(name.lower()))
+    length, n_conditions = TURBOFAN.window.length, len(TURBOFAN.conditions)
     for series in load_dataset(cmapss_dir, name, split).engines:  # type: ignore[arg-type]
-        _, windows = engine_windows(scorer, scorer.spec.channels, scorer.spec.window_length, series)
-        assert not stuck_channels(windows).any(), series.unit
+        measured = engine_rows(TURBOFAN, series)[:, n_conditions:]
+        assert not stuck_channels(measured, np.arange(length - 1, len(series)), length).any()

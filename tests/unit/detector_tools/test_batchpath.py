@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import chain, repeat
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from common.records import SensorReading, Verdict
+from detector.core.decoding import decode
 from detector.core.pipeline import decode_batch
+from detector.core.source import Reading
 from detector.tools.parity.expected import batch_scores, expect
 from models.alarm import AlarmPolicy
-from tests.support.builders import INPUTS, START, MeanScorer, reading, records
+from tests.support.builders import INPUTS, START, MeanScorer, reading, records, toy_machine
 
 POLICY = AlarmPolicy(on_delay_cycles=2, off_delay_cycles=2, deadband=0.05)
 
@@ -42,16 +45,69 @@ def test_scores_of_the_batch_path_are_those_of_the_core(
         assert scored == expected.scores[key]
 
 
-def without_unused(item: SensorReading) -> SensorReading:
-    return item.model_copy(
-        update={"sensors": {n: item.sensors[n] for n in MeanScorer().spec.channels}}
+blanks = st.lists(st.sets(st.sampled_from(("T24", "T30", "T50")), max_size=3), max_size=60)
+
+
+@given(streams, blanks, st.booleans(), st.integers(0, 3), st.integers(0, 4))
+def test_so_they_are_where_values_are_missing_however_long_these_may_be_held(
+    rows: list[tuple[int, float, float]],
+    missing: list[set[str]],
+    in_order: bool,
+    bridge_cycles: int,
+    max_hold: int,
+) -> None:
+    stream = []
+    absent = chain(missing, repeat(set[str]()))
+    for (cycle, value, altitude), gone in zip(sorted(rows) if in_order else rows, absent):  # noqa: B905
+        whole = reading(cycle, value, altitude=altitude)
+        left = {name: value for name, value in whole.sensors.items() if name not in gone}
+        stream.append(whole.model_copy(update={"sensors": left}))
+    scorer = MeanScorer(machine=toy_machine(max_hold=max_hold))
+    inputs = replace(INPUTS, bridge_cycles=bridge_cycles)
+
+    expected = expect(decode_batch(records(stream), scorer, inputs), scorer, POLICY, inputs)
+
+    for key, verdicts in expected.verdicts.items():
+        scored = {c: row.score for c, row in verdicts.items() if row.status is Verdict.SCORED}
+        assert scored == expected.scores[key]
+
+
+def test_a_value_is_held_for_three_steps_and_the_fourth_reading_is_refused() -> None:
+    whole = [reading(cycle, float(cycle)) for cycle in range(1, 13)]
+    stream = [
+        item.model_copy(update={"sensors": {"T24": item.sensors["T24"], "T50": 0.0}})
+        if 5 <= item.cycle <= 8
+        else item
+        for item in whole
+    ]
+
+    expected = expect(
+        decode_batch(records(stream), MeanScorer(), INPUTS), MeanScorer(), POLICY, INPUTS
     )
+
+    verdicts = expected.verdicts["engine-1", "run-1"]
+    assert expected.repeats == {Verdict.REJECTED: 1}
+    for cycle in (5, 6, 7):
+        assert verdicts[cycle].detail.startswith("held: T30 as of cycle 4")
+    assert verdicts[7].score == (7 + 4 + 0) / 3
+    assert 8 not in verdicts
+    assert verdicts[9].status is Verdict.GAP
+
+
+def decoded(stream: list[SensorReading]) -> list[Reading]:
+    machine = MeanScorer().spec.machine
+    return [decode(item, machine, INPUTS) for item in records(stream)]
 
 
 def test_sensors_the_model_does_not_use_may_be_missing() -> None:
-    stream = [reading(cycle, float(cycle)) for cycle in range(1, 9)]
+    used = MeanScorer().spec.channels
+    stream = [
+        item.model_copy(update={"sensors": {name: item.sensors[name] for name in used}})
+        for cycle in range(1, 9)
+        for item in [reading(cycle, float(cycle))]
+    ]
 
-    assert batch_scores(MeanScorer(), [without_unused(item) for item in stream], 0) == {
+    assert batch_scores(MeanScorer(), decoded(stream), 0) == {
         4: 4.0, 5: 5.0, 6: 6.0, 7: 7.0, 8: 8.0,
     }  # fmt: skip
 
@@ -59,8 +115,8 @@ def test_sensors_the_model_does_not_use_may_be_missing() -> None:
 def test_a_gap_cuts_the_record_in_two() -> None:
     stream = [reading(cycle, float(cycle)) for cycle in (1, 2, 3, 4, 6, 7, 8, 9, 10)]
 
-    assert sorted(batch_scores(MeanScorer(), stream, 0)) == [4, 9, 10]
-    assert sorted(batch_scores(MeanScorer(), stream, 1)) == [4, 6, 7, 8, 9, 10]
+    assert sorted(batch_scores(MeanScorer(), decoded(stream), 0)) == [4, 9, 10]
+    assert sorted(batch_scores(MeanScorer(), decoded(stream), 1)) == [4, 6, 7, 8, 9, 10]
 
 
 def test_nothing_gives_nothing() -> None:
@@ -87,7 +143,7 @@ def test_runs_that_are_opened_by_rule_are_left_to_themselves(
         scored = {c: row.score for c, row in verdicts.items() if row.status is Verdict.SCORED}
         assert scored == expected.scores[key]
     rising = len({cycle for cycle, _, _ in rows})
-    if 0 < follow_after < rising:
+    if 0 < follow_after < rising == len(rows):  # a cycle twice in a row is no new life
         assert expected.went_on
     if not follow_after:
         assert not expected.went_on

@@ -30,7 +30,7 @@ NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
 def letter(value: bytes | None, offset: int = 0, key: bytes | None = b"engine-1") -> Letter:
     source = record(value, offset, key=key)
     with pytest.raises(InvalidRecordError) as caught:
-        decode(source, MeanScorer().spec.channels, INPUTS)
+        decode(source, MeanScorer().spec.machine, INPUTS)
     return open_letter(dead_letter(source, caught.value))
 
 

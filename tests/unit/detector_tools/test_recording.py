@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from common.errors import UserError
-from common.records import SensorReading
+from detector.core.decoding import decode
 from detector.tools.recording import (
     NOMINAL_START,
     DatasetRecording,
@@ -28,7 +28,11 @@ DATASET = fleet(3)
 def test_engines_are_named_and_read_as_the_producer_sends_them() -> None:
     units = (1, 3)
     sender = Fleet(DATASET, units, "night", NOMINAL_START, timedelta(seconds=1))
-    sent = [SensorReading.model_validate_json(m.value) for m in sender.messages(sender.slots())]
+    machine = MeanScorer().spec.machine
+    sent = [
+        decode(record(message.value, 0, key=message.key), machine, INPUTS)
+        for message in sender.messages(sender.slots())
+    ]
 
     recording = DatasetRecording(DATASET, units, "night")
     read = [

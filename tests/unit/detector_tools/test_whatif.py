@@ -9,9 +9,9 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from common.channels import SENSOR_NAMES
 from common.cmapss import Dataset, EngineSeries
 from common.errors import UserError
+from common.machines.turbofan import SENSOR_NAMES
 from common.records import Alert, Level, Transition
 from common.settings import AlarmSettings
 from detector.core.policy import InputPolicy

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from common.errors import ArtifactError
+from common.machines.turbofan import TURBOFAN
 from models.artifact.opening import open_scorer
 from models.artifact.store import Artifact, load_artifact, save_artifact, shipped_names
 
@@ -40,6 +41,42 @@ def test_its_name_is_the_digest_of_its_manifest(artifact: Artifact, folder: Path
     assert (artifact.ref.name, artifact.ref.version) == ("toy", artifact.manifest.version)
 
 
+def as_layout_2(content: dict[str, Any]) -> None:
+    machine = content.pop("machine")
+    content["schema_version"] = 2
+    content["channels"] = [part["name"] for part in machine["channel"] if part["used"]]
+    content["window_length"] = machine["window"]["length"]
+
+
+def test_the_layout_before_reads_as_a_turbofan_and_keeps_its_digest(
+    artifact: Artifact, folder: Path, tmp_path: Path
+) -> None:
+    edit_manifest(folder, as_layout_2)
+    written = (folder / "manifest.json").read_bytes()
+
+    loaded = load_artifact(str(folder))
+    save_artifact(loaded, tmp_path / "again")
+
+    assert loaded.manifest == artifact.manifest
+    assert loaded.manifest.machine == TURBOFAN
+    assert loaded.sha256 == hashlib.sha256(written).hexdigest() != artifact.sha256
+    assert (tmp_path / "again" / "manifest.json").read_bytes() == written
+    assert load_artifact(str(tmp_path / "again")) == loaded
+
+
+@pytest.mark.parametrize(
+    "channels", [[], ["T30", "T24"], ["T24", "T24"], ["T24", "T99"], "T24", None]
+)
+def test_channels_that_no_turbofan_has_in_this_order_are_refused(
+    folder: Path, channels: object
+) -> None:
+    edit_manifest(folder, as_layout_2)
+    edit_manifest(folder, lambda m: m.update(channels=channels))
+
+    with pytest.raises(ArtifactError, match="surgeline train"):
+        load_artifact(str(folder))
+
+
 def test_the_folder_holds_two_files_and_nothing_executable(folder: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == ["manifest.json", "model.onnx"]
 
@@ -60,17 +97,19 @@ def set_score(content: dict[str, Any]) -> None:
 
 
 TAMPERED: list[Any] = [
-    pytest.param(lambda m: m.update(schema_version=3), "schema_version", id="later layout"),
+    pytest.param(lambda m: m.update(schema_version=4), "schema_version", id="later layout"),
     pytest.param(lambda m: m.update(extra=1), "extra", id="unknown field"),
     pytest.param(lambda m: m.pop("score"), "score", id="missing part"),
     pytest.param(set_score, "'vibes' is unknown; this version has mse", id="unknown score"),
-    pytest.param(lambda m: m["channels"].pop(), "14 means", id="a channel too few"),
-    pytest.param(lambda m: m["channels"].reverse(), "order of a reading", id="channels reversed"),
+    pytest.param(lambda m: m["machine"]["channel"].pop(), "14 means", id="a channel too few"),
     pytest.param(
-        lambda m: m["channels"].__setitem__(0, "T99"), "order of a reading", id="unknown channel"
+        lambda m: m["machine"]["condition"].pop(), "3 tolerances; 2", id="a condition too few"
     ),
     pytest.param(
-        lambda m: m["channels"].__setitem__(1, "T24"), "order of a reading", id="channel twice"
+        lambda m: m["machine"]["channel"][0].update(unit=7), "channel.0.unit", id="no unit"
+    ),
+    pytest.param(
+        lambda m: m["machine"]["channel"][1].update(name="T2"), "T2 came twice", id="channel twice"
     ),
     pytest.param(
         lambda m: m["normalisation"]["regimes"][0]["sd"].__setitem__(3, 0.0), "sd.3", id="sd zero"
@@ -147,7 +186,7 @@ def test_a_link_out_of_the_folder_is_not_followed(folder: Path) -> None:
 def test_a_manifest_that_is_no_manifest_is_refused(folder: Path, content: bytes) -> None:
     (folder / "manifest.json").write_bytes(content)
 
-    with pytest.raises(ArtifactError, match="is not a manifest of layout 2"):
+    with pytest.raises(ArtifactError, match="is not a manifest of layout 3"):
         load_artifact(str(folder))
 
 
@@ -179,7 +218,7 @@ def test_a_shipped_name_wins_over_a_folder(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_network_of_another_shape_is_refused_when_opened(folder: Path) -> None:
-    edit_manifest(folder, lambda m: m.update(window_length=20))
+    edit_manifest(folder, lambda m: m["machine"]["window"].update(length=20))
 
     with pytest.raises(ArtifactError, match=r"expects one float 'windows' of shape \(batch, 20"):
         open_scorer(load_artifact(str(folder)))

@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from common.machines.rows import split_rows
 from models.artifact.opening import open_scorer
 from models.artifact.store import Artifact
-from models.evaluation.batch_path import collect_windows, score_engine, sensor_columns
+from models.evaluation.batch_path import collect_windows, engine_rows, score_engine
 from models.evaluation.splits import EngineRange
 from models.scoring.scorer import WindowScorer
 from tests.support.fleets import cut_short, engine, fleet
@@ -23,7 +24,6 @@ def test_every_cycle_from_the_thirtieth_has_a_score(scorer: WindowScorer) -> Non
 
     result = score_engine(scorer, series)
 
-    assert result.unit == 1
     assert result.cycles.tolist() == list(range(30, 81))
     assert result.scores.shape == (51,)
     assert result.shares.shape == result.directions.shape == (51, 14)
@@ -31,12 +31,12 @@ def test_every_cycle_from_the_thirtieth_has_a_score(scorer: WindowScorer) -> Non
 
 def test_a_score_is_that_of_the_window_taken_by_hand(scorer: WindowScorer) -> None:
     series = engine(1, 80, seed=5)
-    sensors = series.sensors[:, sensor_columns(scorer.spec.channels)]
+    conditions, channels = split_rows(engine_rows(scorer.spec.machine, series), 3)
 
     result = score_engine(scorer, series)
 
     for cycle in (30, 57, 80):
-        rows = scorer.normalise(series.settings[cycle - 30 : cycle], sensors[cycle - 30 : cycle])
+        rows = scorer.normalise(conditions[cycle - 30 : cycle], channels[cycle - 30 : cycle])
         by_hand = scorer.score(rows.rows[None])
         assert result.scores[cycle - 30] == by_hand.scores[0]
         assert np.array_equal(result.shares[cycle - 30], by_hand.shares[0])
@@ -65,9 +65,9 @@ def test_collected_windows_are_those_of_the_chosen_engines(scorer: WindowScorer)
     left = np.array([5, 40, 3, 9, 12, 31, 8, 2])
     dataset = cut_short(fleet(), left)
 
-    windows = collect_windows(scorer, scorer.spec.channels, 30, dataset, EngineRange(2, 3))
+    windows = collect_windows(scorer, scorer.spec.machine, dataset, EngineRange(2, 3))
 
     assert sorted(set(windows.units.tolist())) == [2, 3]
     assert windows.rul[windows.units == 2].min() == 40
     assert windows.rul[windows.units == 3].min() == 3
-    assert len(collect_windows(scorer, scorer.spec.channels, 30, dataset, EngineRange(9, 9))) == 0
+    assert len(collect_windows(scorer, scorer.spec.machine, dataset, EngineRange(9, 9))) == 0

@@ -7,8 +7,9 @@ import pytest
 
 from common.cmapss import Dataset
 from common.errors import DatasetError
+from common.machines.turbofan import TURBOFAN
 from models.evaluation.splits import HEALTHY_RUL
-from models.training.preparation import REFERENCE_CHANNELS, Prepared, healthy, prepare
+from models.training.preparation import Prepared, healthy, prepare
 from tests.support.fleets import REGIMES, cut_short, engine, fleet
 
 
@@ -16,7 +17,7 @@ def test_each_window_carries_its_engine_cycle_and_life_left(prepared: Prepared) 
     lengths = {series.unit: len(series) for series in fleet().engines}
 
     for part in (prepared.fit, prepared.validate, prepared.heldout):
-        assert part.windows.shape[1:] == (30, len(REFERENCE_CHANNELS))
+        assert part.windows.shape[1:] == (30, len(TURBOFAN.used))
         whole = np.array([lengths[unit] for unit in part.units.tolist()])
         assert np.array_equal(part.cycles + part.rul, whole)
         assert part.cycles.min() == 30

@@ -8,7 +8,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.channels import SENSOR_NAMES, SETTING_NAMES
+from common.machines.turbofan import SENSOR_NAMES, SETTING_NAMES
 from common.records import ID_PATTERN, SensorReading
 from producer.fleet import Slot
 from tests.support.engines import START, fleet_of

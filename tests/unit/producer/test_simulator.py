@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from common.channels import SENSOR_NAMES
 from common.cmapss import Dataset, load_dataset, remaining_useful_life
 from common.cmapss_files import Split, file_name, find_file, read_bytes
 from common.errors import DatasetError
+from common.machines.turbofan import SENSOR_NAMES
 from producer.atomic_file import write_atomically
 from producer.simulator.constants import COLUMN_NAMES, CONSTANTS_PATH, load_constants
 from producer.simulator.estimate import decimals_of, estimate

@@ -1,0 +1,7 @@
+"""Machine types: what a kind of machine reports, in one TOML file each.
+
+Start at ``machine.py``: the values, and what a file may say. ``files.py`` reads a file, ``rows.py``
+is the one place where measured values become the 32-bit rows that windows are made of,
+``turbofan.toml`` is the type that ships (``turbofan.py``: the same, loaded). ``docs/machines.md``
+tells how to describe a machine of your own.
+"""

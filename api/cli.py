@@ -42,6 +42,7 @@ def alerts(
     ] = False,
     asset: AssetOption = None,
     run: RunOption = None,
+    fleet: Annotated[str | None, typer.Option(help="Only this fleet.", show_default=False)] = None,
     min_level: Annotated[
         Literal["warning", "critical"] | None,
         typer.Option(help="Only this level or worse.", show_default=False),
@@ -65,7 +66,7 @@ def alerts(
     """
     address = url or _own_url()
     client = ApiClient(address)
-    query = {"asset_id": asset, "run_id": run, "min_level": min_level}
+    query = {"asset_id": asset, "run_id": run, "fleet": fleet, "min_level": min_level}
     if follow:
         _follow(client, query, address)
         return

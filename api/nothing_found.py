@@ -20,7 +20,8 @@ def no_alerts(client: ApiClient, query: Mapping[str, str | None]) -> str:
 
     Args:
         client: What asked.
-        query: The filters, ``asset_id``, ``run_id``, ``min_level``; none where not given.
+        query: The filters, ``asset_id``, ``run_id``, ``fleet``, ``min_level``; none
+            where not given.
     """
     wanted = {name: value for name, value in query.items() if value is not None}
     page = client.get("/api/v1/alerts", {"limit": LOOKED_AT}) if wanted else {"items": []}
@@ -28,7 +29,7 @@ def no_alerts(client: ApiClient, query: Mapping[str, str | None]) -> str:
         return "No alerts. Start a replay with `surgeline replay`, then look again."
     more = "more than " if page.get("next_cursor") else ""
     near = ""
-    for field in ("asset_id", "run_id"):
+    for field in ("asset_id", "run_id", "fleet"):
         near = near or (suggestion(wanted[field], _values(page, field)) if field in wanted else "")
     return (
         f"No alert matches: {more}{len(page['items']):,} are stored, none of them "
@@ -75,6 +76,7 @@ def _words(wanted: Mapping[str, str]) -> str:
     forms = {
         "asset_id": "of asset {}",
         "run_id": "of run {}",
+        "fleet": "of fleet {}",
         "min_level": "of level {} or worse",
         "status": "with the verdict {}",
     }

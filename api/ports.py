@@ -115,6 +115,7 @@ class AlertFilter:
         asset_id: Only this asset.
         run_id: Only this run.
         alarm_id: Only this alarm.
+        fleet: Only this fleet.
         level: Only this level.
         min_level: Only this level or worse.
         state: Only this transition.
@@ -125,6 +126,7 @@ class AlertFilter:
     asset_id: str | None = None
     run_id: str | None = None
     alarm_id: str | None = None
+    fleet: str | None = None
     level: Level | None = None
     min_level: Level | None = None
     state: Transition | None = None

@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from api.problems import invalid
-from common.records import ID_PATTERN, Level, Transition, Verdict
+from common.records import FLEET_PATTERN, ID_PATTERN, Level, Transition, Verdict
 
 RFC3339: Final = re.compile(
     r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?(Z|[+-]\d{2}:\d{2})", re.IGNORECASE
@@ -62,6 +62,10 @@ Moment = Annotated[AwareDatetime, BeforeValidator(rfc3339), AfterValidator(in_ut
 AssetParam = Annotated[
     str | None,
     Field(pattern=ID_PATTERN, description="Only this asset.", examples=["FD001-test-001"]),
+]
+FleetParam = Annotated[
+    str | None,
+    Field(pattern=FLEET_PATTERN, description="Only this fleet.", examples=["FD001"]),
 ]
 RunParam = Annotated[
     str | None, Field(pattern=ID_PATTERN, description="Only this run.", examples=["demo"])
@@ -117,6 +121,7 @@ class ScoresQuery(TimeRangeQuery):
 
     asset_id: AssetParam = None
     run_id: RunParam = None
+    fleet: FleetParam = None
     status: Annotated[
         Verdict | None, Field(description="Only this verdict.", examples=["scored"])
     ] = None
@@ -131,6 +136,7 @@ class AlertsQuery(TimeRangeQuery):
 
     asset_id: AssetParam = None
     run_id: RunParam = None
+    fleet: FleetParam = None
     alarm_id: Annotated[
         str | None, Field(max_length=200, description="Only the alerts of this alarm.")
     ] = None
@@ -152,6 +158,7 @@ class StreamQuery(StrictQuery):
 
     asset_id: AssetParam = None
     run_id: RunParam = None
+    fleet: FleetParam = None
     min_level: MinLevelParam = None
     last_event_id: Annotated[
         str | None,
@@ -173,6 +180,7 @@ class AssetsQuery(StrictQuery):
         str | None,
         Field(pattern=ID_PATTERN, description="This run of each asset, not its latest."),
     ] = None
+    fleet: FleetParam = None
     limit: Annotated[int, Field(ge=1, le=1000, description="Most assets in the page.")] = 200
     cursor: CursorParam = None
 

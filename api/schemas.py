@@ -39,6 +39,7 @@ class Score(BaseModel):
 
     asset_id: str = Field(examples=["FD001-test-001"])
     run_id: str = Field(examples=["demo"])
+    fleet: str = Field(description="Whose model and rule judge it.", examples=["FD001"])
     simulated: bool = Field(description="Whether the run came from the simulator.")
     cycle: int = Field(description="1-based cycle.", examples=[120])
     ts: UtcTimestamp = Field(description="The reading's timestamp.")
@@ -59,6 +60,7 @@ class Score(BaseModel):
         return cls(
             asset_id=record.asset_id,
             run_id=record.run_id,
+            fleet=record.fleet,
             simulated=is_simulated(record.run_id),
             cycle=record.cycle,
             ts=record.ts,
@@ -86,6 +88,7 @@ class AlertView(BaseModel):
     sequence: int = Field(description="Place in the order of arrival.", examples=[17])
     alert_id: str = Field(examples=["0b7d5f0e-3c1c-5a5e-9f57-0a3f6a1f1c11"])
     alarm_id: str = Field(description="The same for all alerts of one alarm.")
+    fleet: str = Field(description="Whose model and rule judge it.", examples=["FD001"])
     asset_id: str = Field(examples=["FD001-test-001"])
     run_id: str = Field(examples=["demo"])
     simulated: bool = Field(description="Whether the run came from the simulator.")
@@ -173,6 +176,7 @@ class Asset(BaseModel):
 
     asset_id: str = Field(examples=["FD001-test-001"])
     run_id: str = Field(description="The latest run.", examples=["demo"])
+    fleet: str = Field(description="Whose model and rule judge it.", examples=["FD001"])
     simulated: bool = Field(description="Whether the run came from the simulator.")
     runs: int = Field(description="How many runs of this asset are stored.")
     first_cycle: int | None = Field(description="None if every reading was rejected so far.")
@@ -198,6 +202,7 @@ class Asset(BaseModel):
         return cls(
             asset_id=run.asset_id,
             run_id=run.run_id,
+            fleet=run.fleet,
             simulated=is_simulated(run.run_id),
             runs=runs,
             first_cycle=run.first_cycle,

@@ -22,10 +22,12 @@ from redis.asyncio import Redis
 from bench.memory import resident_mb
 from bench.stage import stage
 from common.logs import configure_logging
+from common.records import DEFAULT_FLEET
 from common.settings import DetectorSettings, LogSettings
 from detector.adapters.kafka_history import KafkaHistory
 from detector.adapters.redis_state_store import RedisStateStore
 from detector.core.conclusion import conclude
+from detector.core.fleet import one_fleet
 from detector.core.pipeline import AssetRun, decode_batch, prepare
 from detector.core.policy import InputPolicy
 from detector.core.state import AssetState
@@ -79,9 +81,11 @@ class Subject:
         settings = DetectorSettings()
         self._rows = rows
         self._redis = bench.redis
-        self._alarm = AlarmPolicy(**settings.alarm.model_dump())
-        self._inputs = InputPolicy(**settings.input.model_dump())
-        self._scorer = open_scorer(load_artifact("fd001"))
+        self._fleets = one_fleet(
+            open_scorer(load_artifact("fd001")),
+            AlarmPolicy(**settings.alarm.model_dump()),
+            InputPolicy(**settings.input.model_dump()),
+        )
         self._history = KafkaHistory(bench.kafka, settings.max_batch_rows)
 
     async def rebuild(self) -> None:
@@ -89,9 +93,7 @@ class Subject:
         async with Redis.from_url(self._redis.url.get_secret_value()) as redis:
             await redis.flushall()
         async with RedisStateStore(self._redis) as states:
-            rebuilder = StateRebuilder(
-                self._scorer, states, self._history, self._alarm, self._inputs
-            )
+            rebuilder = StateRebuilder(self._fleets, states, self._history)
             await rebuilder.rebuild(0, None, self._rows)
             assert (await states.read([], [0])).progress[0].next_offset == self._rows
 
@@ -100,10 +102,11 @@ class Subject:
         states: dict[AssetRun, AssetState] = {}
         async with aclosing(self._history.read(0, None, self._rows)) as history:
             async for records in history:
-                batch = decode_batch(records, self._scorer, self._inputs)
-                plan = prepare(batch, states, self._scorer, self._inputs)
-                scores = await asyncio.to_thread(self._scorer.score, plan.windows)
-                outcome = conclude(plan, scores, self._alarm, self._scorer.spec)
+                batch = decode_batch(records, self._fleets)
+                fleet = self._fleets[DEFAULT_FLEET]
+                plan = prepare(batch, states, fleet)
+                scores = await asyncio.to_thread(fleet.scorer.score, plan.windows)
+                outcome = conclude(plan, scores, fleet)
                 states.update((key, item.state) for key, item in outcome.states.items())
 
 

@@ -3,6 +3,7 @@
 SurgelineError
 ├── UserError                  a person can mend it: shown as one line, no traceback, exit code 2
 │   ├── SettingsError          an environment variable is misspelt or out of bounds
+│   ├── FleetsError            the file of fleets is missing, or says what none may say
 │   ├── MachineTypeError       a description of a kind of machine says what none may say
 │   ├── DatasetError           a data file is missing, damaged or not what its name says
 │   ├── DownloadError          data could not be fetched
@@ -47,6 +48,10 @@ class SettingsError(UserError):
     """A setting is misspelt, missing or out of bounds."""
 
 
+class FleetsError(UserError):
+    """A fleet is not there, or the file of fleets contradicts itself. Names the entry."""
+
+
 class MachineTypeError(UserError):
     """A machine type is missing, damaged or contradicts itself. Names the file and the entry."""
 
@@ -80,6 +85,9 @@ class RejectReason(StrEnum):
     OUT_OF_RANGE = "out_of_range"
     KEY_MISMATCH = "key_mismatch"
     EMPTY = "empty"
+    UNKNOWN_FLEET = "unknown_fleet"
+    WRONG_FLEET = "wrong_fleet"
+    OFF_TICK = "off_tick"
     WRONG_PARTITION = "wrong_partition"
     DAMAGED_BATCH = "damaged_batch"
     UNKNOWN_CODEC = "unknown_codec"

@@ -26,6 +26,8 @@ from pydantic import (
 )
 
 SCHEMA_VERSION: Final = 1
+READING_VERSION: Final = 2
+"""Of readings: version 2 brought the fleet, and sources without a counter or runs."""
 
 ALERT_NAMESPACE: Final = uuid.UUID("6d0c0d5e-6a2b-5c38-9a0f-5a1d1f5b7a10")
 """Namespace of all derived ids. Changing it changes every id ever published."""
@@ -33,6 +35,14 @@ ALERT_NAMESPACE: Final = uuid.UUID("6d0c0d5e-6a2b-5c38-9a0f-5a1d1f5b7a10")
 MAX_ID_CHARS: Final = 128
 ID_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._:\-]{0,127}$"
 """Asset and run ids: what is safe in a URL path, a Redis key and an InfluxDB tag alike."""
+
+DEFAULT_FLEET: Final = "default"
+"""Of readings that name none, and of all readings of version 1."""
+
+FLEET_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._\-]{0,63}$"
+
+ONLY_RUN: Final = "only"
+"""The run of a source that knows no runs."""
 
 SIMULATED_PREFIX: Final = "simulated"
 """First part of the run id of every simulated run, and what screens look for to say so."""
@@ -108,7 +118,11 @@ UtcTimestamp = Annotated[
 ]
 AssetId = Annotated[str, Field(pattern=ID_PATTERN)]
 RunId = Annotated[str, Field(pattern=ID_PATTERN)]
-Cycle = Annotated[int, Field(ge=1, le=2**31 - 1)]
+FleetName = Annotated[str, Field(pattern=FLEET_PATTERN)]
+MAX_CYCLE: Final = 2**53 - 1
+"""The largest whole number that every reader of JSON gets right."""
+
+Cycle = Annotated[int, Field(ge=1, le=MAX_CYCLE)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -176,19 +190,21 @@ class IncomingReading(WireRecord):
     What a model does not use never refuses a reading, whatever it holds.
 
     Attributes:
-        schema_version: Version of this layout.
+        schema_version: Version of this layout: 1 knows no fleet.
+        fleet: Whose model and rule judge it.
         asset_id: One engine, or any machine.
         run_id: One life of the asset; a new run starts with fresh state.
-        cycle: 1-based count within the run.
+        cycle: 1-based count within the run; none where the machine type's clock is the time.
         ts: When the reading was taken, UTC.
         settings: Operating settings by name.
         sensors: Sensor values by name.
     """
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[1, 2] = 1
+    fleet: FleetName = DEFAULT_FLEET
     asset_id: AssetId
-    run_id: RunId
-    cycle: Cycle
+    run_id: RunId = ONLY_RUN
+    cycle: Cycle | None = None
     ts: UtcTimestamp
     settings: dict[str, Any]
     sensors: dict[str, Any]
@@ -199,16 +215,20 @@ class SensorReading(IncomingReading):
 
     Attributes:
         schema_version: Version of this layout.
+        fleet: Whose model and rule judge it.
         asset_id: One engine, or any machine.
         run_id: One life of the asset; a new run starts with fresh state.
-        cycle: 1-based count within the run.
+        cycle: 1-based count within the run; none where the machine type's clock is the time.
         ts: When the reading was taken, UTC.
         settings: Operating settings by name: the machine type's conditions.
         sensors: Sensor values by name: the machine type's channels, in the units given there.
     """
 
+    schema_version: Literal[1, 2] = 2
+    run_id: RunId
+    cycle: Cycle
     settings: dict[str, Finite]
-    sensors: dict[str, Finite]
+    sensors: dict[str, Finite | None]
 
 
 class ChannelShare(WireRecord):
@@ -246,6 +266,7 @@ class Alert(WireRecord):
         schema_version: Version of this layout.
         alert_id: Derived id of this message (:func:`derive_alert_id`).
         alarm_id: Derived id of the alarm (:func:`derive_alarm_id`), the same until it is cleared.
+        fleet: Of which fleet.
         asset_id: Whose alarm.
         run_id: In which run.
         level: Level after the transition; for ``cleared``, the highest level it had.
@@ -267,6 +288,7 @@ class Alert(WireRecord):
     schema_version: Literal[1] = 1
     alert_id: str
     alarm_id: str
+    fleet: FleetName = DEFAULT_FLEET
     asset_id: AssetId
     run_id: RunId
     level: Literal[Level.WARNING, Level.CRITICAL]
@@ -353,6 +375,8 @@ class ScoreRecord:
         detail: One sentence for a person, such as ``12 of 30 cycles``.
         source: Where the reading stood; it identifies a repeat (late, duplicate).
         published_ts_ms: The broker's timestamp, UTC epoch milliseconds; the time of a repeat.
+        fleet: Of which fleet.
+        timed: Whether the cycle is a tick of the time, not the source's count.
     """
 
     asset_id: str
@@ -369,6 +393,8 @@ class ScoreRecord:
     detail: str = ""
     source: SourcePosition = SourcePosition("", 0, 0)
     published_ts_ms: int = 0
+    fleet: str = DEFAULT_FLEET
+    timed: bool = False
 
 
 def derive_alarm_id(asset_id: str, run_id: str, onset_cycle: int, model: str) -> str:

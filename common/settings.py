@@ -193,8 +193,9 @@ class DetectorSettings(Group):
 
     artifact: str = Field(
         "fd001",
-        description="Name of a shipped artifact (models/artifact/shipped), a folder, or "
-        "`models:/surgeline@production` (docs/tracking.md).",
+        description="What judges the fleet `default` where SURGELINE_FLEETS names no file: a "
+        "shipped artifact (models/artifact/shipped), a folder, or `models:/surgeline@production` "
+        "(docs/tracking.md).",
     )
     group_id: str = Field(
         "surgeline-detector",
@@ -327,6 +328,11 @@ class Settings(BaseSettings):
         Path("var"),
         description="Folder of the local stack: logs, stores, and where other commands find it.",
     )
+    fleets: Path | None = Field(
+        None,
+        description="File that says which fleets there are and which model judges each "
+        "(docs/fleets.md); empty for the shipped ones.",
+    )
     kafka: KafkaSettings = KafkaSettings()
     redis: RedisSettings = RedisSettings()
     scores: ScoreStoreSettings = ScoreStoreSettings()
@@ -335,6 +341,11 @@ class Settings(BaseSettings):
     detector: DetectorSettings = DetectorSettings()
     api: ApiSettings = ApiSettings()
     tracking: TrackingSettings = TrackingSettings()
+
+    @field_validator("fleets", mode="before")
+    @classmethod
+    def _no_file(cls, value: object) -> object:
+        return None if value == "" else value
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:

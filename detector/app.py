@@ -26,16 +26,14 @@ from detector.adapters.http_status import HttpStatus
 from detector.adapters.kafka_history import KafkaHistory
 from detector.adapters.kafka_publisher import KafkaPublisher
 from detector.adapters.redis_state_store import RedisStateStore
-from detector.core.policy import InputPolicy
 from detector.ending import Ending
 from detector.failpoints import KillAt, Point, PointListener, ignore_points
+from detector.fleets import open_fleets
 from detector.health import Health
 from detector.heap import keep_heap_small
 from detector.metrics import DetectorMetrics
+from detector.reloading import FleetWatch
 from detector.service import DetectorPolicy, DetectorPorts, DetectorService
-from models.alarm import AlarmPolicy
-from models.artifact.opening import open_scorer
-from models.artifact.store import load_artifact
 from models.tracking.resolve import registry_folder
 
 CANCEL_EVERY_S: Final = 0.1
@@ -120,16 +118,22 @@ class Worker:
         self._ending.serving()
         timeout_s = self._settings.detector.session_timeout_s
         crashed = asyncio.create_task(app.wait_until_stopped())
+        watch = FleetWatch(self._settings, registry_folder, service.serve, service.metrics)
+        reloading = asyncio.create_task(watch.run())
         pulse = asyncio.create_task(watch_consumer(app, self._health, timeout_s))
         try:
-            await asyncio.wait({crashed, pulse, self._fatal}, return_when=asyncio.FIRST_COMPLETED)
+            ends = {crashed, pulse, self._fatal, reloading}
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            reloading.cancel()
             crashed.cancel()
             pulse.cancel()
         if self._fatal.done():
             self._fatal.result()
         if pulse.done() and app.crash_reason is None:
             pulse.result()
+        if reloading.done() and not reloading.cancelled() and app.crash_reason is None:
+            reloading.result()
         reason = app.crash_reason
         why = "by itself" if reason is None else one_line(reason)
         raise BackendError(f"The stream stopped: {why}") from reason
@@ -167,8 +171,7 @@ class Worker:
 
     async def _open_service(self, stack: AsyncExitStack) -> DetectorService:
         settings, detector = self._settings, self._settings.detector
-        artifact = load_artifact(detector.artifact, registry_folder)
-        scorer = open_scorer(artifact, threads=detector.inference_threads)
+        fleets = await asyncio.to_thread(open_fleets, settings, registry_folder)
         metrics = DetectorMetrics()
         enter = stack.enter_async_context
         await enter(HttpStatus(detector.http_host, detector.http_port, metrics, self._health))
@@ -181,11 +184,9 @@ class Worker:
             clock=SystemClock(),
         )
         policy = DetectorPolicy(
-            AlarmPolicy(**detector.alarm.model_dump()),
-            Backoff(detector.retry_initial_s, detector.retry_max_s),
-            InputPolicy(**detector.input.model_dump()),
+            Backoff(detector.retry_initial_s, detector.retry_max_s), detector.input.follow_after
         )
-        return DetectorService(scorer, ports, policy, metrics, self._health, self._at)
+        return DetectorService(fleets, ports, policy, metrics, self._health, self._at)
 
 
 async def _stopped(app: faust.App, within_s: float) -> None:

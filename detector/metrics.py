@@ -18,6 +18,20 @@ class DetectorMetrics:
         self.verdicts = Counter(
             "surgeline_verdicts", "Readings by verdict.", ["status"], registry=self.registry
         )
+        self.fleet_verdicts = Counter(
+            "surgeline_fleet_verdicts",
+            "Readings by fleet and verdict; `unknown` for fleets that there are not.",
+            ["fleet", "status"],
+            registry=self.registry,
+        )
+        self.fleets_loaded = Counter(
+            "surgeline_fleets_loaded", "Times the fleets were loaded anew.", registry=self.registry
+        )
+        self.fleets_refused = Counter(
+            "surgeline_fleets_refused",
+            "Times new fleets were refused, and those before stayed.",
+            registry=self.registry,
+        )
         self.alerts = Counter(
             "surgeline_alerts", "Alerts published.", ["state", "level"], registry=self.registry
         )

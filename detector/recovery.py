@@ -17,15 +17,13 @@ from typing import Final
 
 from common.logs import get_logger
 from detector.core.assembler import Readings
+from detector.core.fleet import Fleets
 from detector.core.past import Past, Restorer
 from detector.core.pipeline import AssetRun, NextState
-from detector.core.policy import InputPolicy
 from detector.core.progress import NextProgress, Progress
 from detector.core.state import AssetState, Fence, fresh_state
 from detector.failpoints import Point, PointListener, ignore_points
 from detector.ports import StateStore, TopicHistory
-from models.alarm import AlarmPolicy
-from models.scoring.scorer import WindowScorer
 
 logger = get_logger(__name__)
 
@@ -47,18 +45,15 @@ class StateRebuilder:
 
     def __init__(
         self,
-        scorer: WindowScorer,
+        fleets: Fleets,
         states: StateStore,
         history: TopicHistory,
-        alarm: AlarmPolicy,
-        input_policy: InputPolicy,
         at: PointListener = ignore_points,
     ) -> None:
-        self._scorer = scorer
+        self._fleets = fleets
         self._states = states
         self._history = history
-        self._input = input_policy
-        self._restorer = Restorer(scorer, alarm, input_policy)
+        self._restorer = Restorer(fleets)
         self._at = at
 
     async def rebuild(self, partition: int, start: Progress | None, end: int) -> None:
@@ -107,9 +102,6 @@ class StateRebuilder:
             BackendError: If the topic cannot be read or the states cannot be written.
         """
         end = progress.next_offset
-        home = Fence(partition, end, progress.life)
-        fresh = fresh_state(self._scorer.spec, home)
-        states = dict.fromkeys(fences, fresh)
         known: dict[AssetRun, AssetState] = {}
         async with aclosing(self._parts(partition, None, end)) as parts:
             async for past, _ in parts:
@@ -118,22 +110,28 @@ class StateRebuilder:
                     self._restorer.restore, partition, progress.life, readings, known
                 )
                 known |= {key: item.state for key, item in restored.items()}
-        states |= known
+        # of whom the topic holds nothing, nothing is known, not even the fleet: seen as new by then
+        gone = fences.keys() - known.keys()
+        home = Fence(partition, end, progress.life)
+        for key in gone:
+            known[key] = fresh_state(next(iter(self._fleets.values())), home)
         await self._states.write(
-            {key: NextState(state, fences[key]) for key, state in states.items()}, {}
+            {key: NextState(state, fences[key]) for key, state in known.items()}, {}
         )
-        logger.warning("unreadable states are back", partition=partition, assets=len(states))
+        logger.warning(
+            "unreadable states are back", partition=partition, assets=len(known), lost=len(gone)
+        )
 
     async def _parts(
         self, partition: int, start: int | None, end: int
     ) -> AsyncGenerator[tuple[Past, int], None]:
         """Yield the past in parts, each with the offset after it; the last one reaches the end."""
-        past, batches = Past(partition, self._scorer, self._input), 0
+        past, batches = Past(partition, self._fleets), 0
         async with aclosing(self._history.read(partition, start, end)) as history:
             async for records in history:
                 if batches == PART_BATCHES:
                     yield past, records[0].position.offset
-                    past, batches = Past(partition, self._scorer, self._input), 0
+                    past, batches = Past(partition, self._fleets), 0
                 await asyncio.to_thread(past.add, records)
                 batches += 1
         yield past, end
@@ -154,7 +152,9 @@ class StateRebuilder:
         return True
 
 
-def _portions(readings: Mapping[AssetRun, Readings]) -> Iterator[Mapping[AssetRun, Readings]]:
+def _portions(
+    readings: Mapping[AssetRun, Mapping[str, Readings]],
+) -> Iterator[Mapping[AssetRun, Mapping[str, Readings]]]:
     """Cut into portions of at most ``PORTION_KEYS``."""
     items = list(readings.items())
     for first in range(0, len(items), PORTION_KEYS):

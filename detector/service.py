@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -23,17 +23,26 @@ from common.records import Alert, DeadLetter, ScoreRecord
 from common.retry import Backoff, retrying
 from common.scorestore.port import ScoreStore
 from detector.core.claims import Moves
-from detector.core.conclusion import Outcome, conclude
-from detector.core.intent import Intent, NextIntent, TakenOver, by_asset, rules_digest, to_adopt
+from detector.core.conclusion import Outcome, conclude, nothing_yet
+from detector.core.fleet import Fleets, rules_digest
+from detector.core.intent import Intent, NextIntent, TakenOver, by_asset, to_adopt
 from detector.core.letters import (
     dead_letter,
     failure,
     rejected_verdict,
     unreadable_letter,
+    wrong_fleet,
     wrong_partition,
 )
-from detector.core.pipeline import AssetRun, DecodedBatch, Plan, decode_batch, prepare
-from detector.core.policy import InputPolicy
+from detector.core.pipeline import (
+    AssetRun,
+    Decoded,
+    DecodedBatch,
+    Plan,
+    by_fleet,
+    decode_batch,
+    prepare,
+)
 from detector.core.progress import NextProgress, next_progress
 from detector.core.source import SourceBatch, SourceRecord
 from detector.core.state import AssetState
@@ -45,11 +54,13 @@ from detector.quarantine import Quarantine
 from detector.recovery import StateRebuilder
 from detector.slices import slices
 from detector.stored import StateKeeper
-from models.alarm import AlarmPolicy
-from models.scoring.scorer import WindowScorer
+from models.scoring.scorer import WindowScores
 
 T = TypeVar("T")
 logger = get_logger(__name__)
+
+UNKNOWN_FLEET: Final = "unknown"
+"""In metrics: whatever a message says, there is one label for each fleet we know."""
 
 NOTHING_TAKEN_OVER: Final = TakenOver((), 0)
 
@@ -67,17 +78,15 @@ class DetectorPorts:
 
 @dataclass(frozen=True, slots=True)
 class DetectorPolicy:
-    """The rules, as the service needs them.
+    """What holds for all fleets.
 
     Attributes:
-        alarm: When scores become alarms.
         backoff: Waits between tries while a backend is down.
-        input: What is made of readings that are not as they should be.
+        follow_after: Readings elsewhere until an asset is followed to another partition; 0 never.
     """
 
-    alarm: AlarmPolicy
     backoff: Backoff
-    input: InputPolicy
+    follow_after: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,26 +111,27 @@ class DetectorService:
 
     def __init__(
         self,
-        scorer: WindowScorer,
+        fleets: Fleets,
         ports: DetectorPorts,
         policy: DetectorPolicy,
         metrics: DetectorMetrics,
         health: Health,
         at: PointListener = ignore_points,
     ) -> None:
-        self._scorer = scorer
+        self._fleets = fleets
+        self._next_fleets: Fleets | None = None
         self._ports = ports
         self._policy = policy
         self._metrics = metrics
         self._health = health
         self._at = at
-        self._rules = rules_digest(scorer.spec, policy.alarm, policy.input)
-        self._moves = Moves(policy.input.follow_after)
+        self._rules = rules_digest(fleets)
+        self._moves = Moves(policy.follow_after)
         self._keeper = StateKeeper(
-            scorer.spec,
+            fleets,
             ports.states,
             ports.history,
-            StateRebuilder(scorer, ports.states, ports.history, policy.alarm, policy.input, at),
+            StateRebuilder(fleets, ports.states, ports.history, at),
             self._moves,
             self._try,
             self._process,
@@ -130,9 +140,26 @@ class DetectorService:
         )
         self._quarantine = Quarantine(self._process)
 
+    @property
+    def metrics(self) -> DetectorMetrics:
+        """What it counts."""
+        return self._metrics
+
     def reassigned(self) -> None:
         """Take note that partitions were assigned anew."""
         self._keeper.reassigned()
+
+    def serve(self, fleets: Fleets) -> None:
+        """Judge by other fleets from the next batch on; the one in hand is carried out as begun."""
+        self._next_fleets = fleets
+
+    def _take_up(self, fleets: Fleets) -> None:
+        self._fleets, self._next_fleets = fleets, None
+        self._rules = rules_digest(fleets)
+        rebuilder = StateRebuilder(fleets, self._ports.states, self._ports.history, self._at)
+        self._keeper.serve(fleets, rebuilder)
+        self._metrics.fleets_loaded.inc()
+        logger.info("the fleets are now", fleets=sorted(fleets))
 
     async def process(self, source: SourceBatch) -> None:
         """Give every record its verdict; on return the records may be acknowledged.
@@ -145,6 +172,8 @@ class DetectorService:
         Raises:
             BackendRefusedError: If a backend will never take it; nothing may be acknowledged.
         """
+        if self._next_fleets is not None:
+            self._take_up(self._next_fleets)
         with self._metrics.in_hand.track_inprogress():
             await self._quarantine.take(source)
 
@@ -153,7 +182,7 @@ class DetectorService:
         self._metrics.batch_rows.observe(len(source.records))
         self._at(Point.RECEIVED)
         with self._timed("decode"):
-            batch = decode_batch(source.records, self._scorer, self._policy.input)
+            batch = decode_batch(source.records, self._fleets)
             failed = [self._refused(item.record, failure(item)) for item in source.failed]
         self._at(Point.DECODED)
         while (scored := await self._carry_out(source, batch, failed)) is None:
@@ -176,14 +205,20 @@ class DetectorService:
         states = footing.states
         self._at(Point.CLAIMED)
         with self._timed("assemble"):
-            plan = prepare(batch, states, self._scorer, self._policy.input)
+            shares = by_fleet(batch, states)
+            plans = {
+                name: prepare(part, states, self._fleets[name])
+                for name, part in shares.parts.items()
+            }
         self._at(Point.ASSEMBLED)
         with self._timed("score"):
-            scores = await asyncio.to_thread(self._scorer.score, plan.windows)
+            scores = await asyncio.to_thread(self._scored, plans)
         self._at(Point.SCORED)
         with self._timed("conclude"):
-            outcome = conclude(plan, scores, self._policy.alarm, self._scorer.spec, told)
-            refused = [*failed, *self._misplaced(plan, states), *self._unusable(plan)]
+            outcome = nothing_yet()
+            for name, plan in plans.items():
+                outcome.add(conclude(plan, scores[name], self._fleets[name], told))
+            refused = [*failed, *self._set_aside(plans.values(), shares.strangers, states)]
         self._at(Point.CONCLUDED)
         progress = next_progress(source, footing.stored.progress)
         intents = self._intents(outcome, taken_over, progress)
@@ -204,10 +239,11 @@ class DetectorService:
         if stale:
             self._metrics.stale_states.inc(len(stale))
             logger.warning("another worker has gone on with these assets", assets=list(stale)[:5])
-        self._moves.note(plan, states)
+        for plan in plans.values():
+            self._moves.note(plan, states)
         self._tell(outcome, sum(map(len, told.values())))
         self._count(source, output)
-        return len(plan.windows)
+        return sum(len(plan.windows) for plan in plans.values())
 
     def _output(
         self,
@@ -231,20 +267,32 @@ class DetectorService:
             ],
         )
 
-    def _misplaced(self, plan: Plan, states: Mapping[AssetRun, AssetState]) -> Iterator[Refused]:
-        for key, items in plan.misplaced.items():
-            for item in items:
-                partition, home = item.record.position.partition, states[key].fence.partition
-                yield self._refused(item.record, wrong_partition(key[0], partition, home))
+    def _scored(self, plans: Mapping[str, Plan]) -> dict[str, WindowScores]:
+        """Score each fleet's windows in one call."""
+        return {name: self._fleets[name].scorer.score(plan.windows) for name, plan in plans.items()}
 
-    def _unusable(self, plan: Plan) -> Iterator[Refused]:
-        for asset in plan.assets.values():
-            for item, error in asset.refused:
-                yield self._refused(item.record, error)
+    def _set_aside(
+        self,
+        plans: Iterable[Plan],
+        strangers: Sequence[tuple[Decoded, str]],
+        states: Mapping[AssetRun, AssetState],
+    ) -> Iterator[Refused]:
+        """Yield what cannot be used although it is a reading."""
+        for plan in plans:
+            for key, items in plan.misplaced.items():
+                home = states[key].fence.partition
+                for item in items:
+                    partition = item.record.position.partition
+                    yield self._refused(item.record, wrong_partition(key[0], partition, home))
+            for asset in plan.assets.values():
+                for item, error in asset.refused:
+                    yield self._refused(item.record, error)
+        for item, own in strangers:
+            reading = item.reading
+            yield self._refused(item.record, wrong_fleet(reading.asset_id, reading.fleet, own))
 
     def _refused(self, record: SourceRecord, error: InvalidRecordError) -> Refused:
-        verdicts = rejected_verdict(record, error, self._scorer.spec.ref)
-        return Refused(dead_letter(record, error), verdicts)
+        return Refused(dead_letter(record, error), rejected_verdict(record, error, self._fleets))
 
     def _intents(
         self,
@@ -311,6 +359,10 @@ class DetectorService:
         metrics = self._metrics
         for status, count in Counter(verdict.status for verdict in output.verdicts).items():
             metrics.verdicts.labels(status.value).inc(count)
+        counted = Counter((verdict.fleet, verdict.status) for verdict in output.verdicts)
+        for (fleet, status), count in counted.items():
+            known = fleet if fleet in self._fleets else UNKNOWN_FLEET
+            metrics.fleet_verdicts.labels(known, status.value).inc(count)
         for alert in output.alerts:
             metrics.alerts.labels(alert.state.value, alert.level.value).inc()
         for letter in output.dead_letters:

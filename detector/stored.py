@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from common.errors import BackendUnavailableError
 from common.logs import get_logger
 from detector.core.claims import Moves, claims, of_this_life
+from detector.core.fleet import Fleets
 from detector.core.pipeline import AssetRun, DecodedBatch
 from detector.core.progress import NextProgress, Progress, behind
 from detector.core.source import SourceBatch, Span
@@ -24,7 +25,6 @@ from detector.failpoints import Point, PointListener
 from detector.metrics import DetectorMetrics
 from detector.ports import StateStore, Stored, TopicHistory, TopicLook
 from detector.recovery import StateRebuilder
-from models.scoring.scorer import ScorerSpec
 
 logger = get_logger(__name__)
 
@@ -53,7 +53,7 @@ class StateKeeper:
     """Reads states for a batch.
 
     Args:
-        spec: Of the model.
+        fleets: Whose models judge the readings.
         states: The state store.
         history: The past of the readings topic.
         rebuilder: Brings lost states back.
@@ -66,7 +66,7 @@ class StateKeeper:
 
     def __init__(
         self,
-        spec: ScorerSpec,
+        fleets: Fleets,
         states: StateStore,
         history: TopicHistory,
         rebuilder: StateRebuilder,
@@ -76,11 +76,15 @@ class StateKeeper:
         metrics: DetectorMetrics,
         at: PointListener,
     ) -> None:
-        self._spec = spec
+        self._fleets = fleets
         self._states, self._history, self._rebuilder = states, history, rebuilder
         self._moves, self._try, self._catch_up = moves, attempt, catch_up
         self._metrics, self._at = metrics, at
         self._known: set[int] = set()
+
+    def serve(self, fleets: Fleets, rebuilder: StateRebuilder) -> None:
+        """Go on with other fleets."""
+        self._fleets, self._rebuilder = fleets, rebuilder
 
     def reassigned(self) -> None:
         """Take note that partitions were assigned anew: their topic may be another one by now."""
@@ -233,7 +237,7 @@ class StateKeeper:
         lives = {partition: known.life for partition, known in stored.progress.items()}
         moved = self._moves.due(batch)
         states = dict(stored.states)
-        while wanted := claims(batch, states, lives, moved, self._spec):
+        while wanted := claims(batch, states, lives, moved, self._fleets):
             refused = await self._try("claim", partial(self._states.write, wanted, {}))
             mine = wanted.keys() - set(refused)
             for key in moved.keys() & mine:

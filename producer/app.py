@@ -13,16 +13,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 from typing import Final, TypeVar
 
 from common.clock import Clock
 from common.cmapss import load_dataset
 from common.cmapss_files import Split, file_name
 from common.errors import UserError
+from common.fleets import fleet_of_dataset, load_fleets
 from common.kafka import ensure_topics
 from common.records import require_wire_times, utc_text
-from common.settings import KafkaSettings
+from common.settings import KafkaSettings, Settings
 from producer.adapters.kafka_history import KafkaRunHistory
 from producer.adapters.kafka_publisher import KafkaReadingPublisher
 from producer.arguments import (
@@ -42,7 +42,7 @@ from producer.replay import replay
 from producer.resume import remaining
 from producer.simulator.simulate import MAX_ENGINES, SIMULATED_NAME, simulate
 
-DEFAULT_FLEET: Final = 100
+DEFAULT_ENGINES: Final = 100
 """Simulated engines that ``all`` means: as many as FD001 has."""
 
 T = TypeVar("T")
@@ -61,6 +61,7 @@ class ReplayRequest:
         cycle_interval: Such as ``1s``.
         run_id: The run to begin or to continue; none begins a new one.
         seed: Of the simulator.
+        fleet: Whose model judges them; none for the data set's own.
     """
 
     dataset: str
@@ -71,6 +72,7 @@ class ReplayRequest:
     cycle_interval: str
     run_id: str | None
     seed: int
+    fleet: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ class ReplayPlan:
             f" --engines {format_engines(fleet.units)} --speed {self.pace}"
             f" --start {utc_text(fleet.start)}"
             f" --cycle-interval {format_duration(fleet.cycle_interval)}"
-            f"{seed} --run-id {fleet.run_id}"
+            f"{seed} --fleet {fleet.name} --run-id {fleet.run_id}"
         )
 
 
@@ -116,11 +118,12 @@ class ReplayResult:
     seconds: float
 
 
-def plan_replay(request: ReplayRequest, data_dir: Path, now: datetime) -> ReplayPlan:
+def plan_replay(request: ReplayRequest, settings: Settings, now: datetime) -> ReplayPlan:
     """Understand a request and read, or simulate, its data.
 
     Raises:
-        UserError: If a part of the request is not understood, or the data are not there.
+        UserError: If a part of the request is not understood, the data are not there, or no fleet's
+            model could judge them.
     """
     simulated = request.dataset.upper() == SIMULATED_NAME
     name = SIMULATED_NAME if simulated else request.dataset
@@ -128,14 +131,15 @@ def plan_replay(request: ReplayRequest, data_dir: Path, now: datetime) -> Replay
     pace = parse_speed(request.speed)
     start = parse_start(request.start, now)
     interval = parse_duration(request.cycle_interval)
+    fleet = fleet_of_dataset(name, request.fleet, load_fleets(settings))
     run_id = resolve_run_id(request.run_id, name, request.split, simulated=simulated, now=now)
     if simulated:
         everything = request.engines.strip().lower() == "all"
-        available = DEFAULT_FLEET if everything else MAX_ENGINES
+        available = DEFAULT_ENGINES if everything else MAX_ENGINES
         units = parse_engines(request.engines, available)
         dataset = simulate(max(units), request.seed, request.split)
     else:
-        dataset = load_dataset(data_dir, name, request.split)
+        dataset = load_dataset(settings.data_dir, name, request.split)
         units = parse_engines(request.engines, len(dataset.engines))
     try:
         longest = max(len(dataset.engines[unit - 1]) for unit in units)
@@ -143,7 +147,7 @@ def plan_replay(request: ReplayRequest, data_dir: Path, now: datetime) -> Replay
     except ValueError as exc:
         raise UserError(f"{exc} (--start, --cycle-interval)") from exc
     return ReplayPlan(
-        fleet=Fleet(dataset, units, run_id, start, interval),
+        fleet=Fleet(dataset, units, run_id, start, interval, fleet),
         pace=pace,
         may_be_there=request.run_id is not None,
         seed=request.seed if simulated else None,

@@ -77,6 +77,14 @@ def replay(
         typer.Option(help="Name of the run. A run that exists is continued, never sent twice."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the simulator.")] = 0,
+    fleet: Annotated[
+        str | None,
+        typer.Option(
+            help="Whose model judges them. By default the fleet of the data set's name, "
+            "else `default`.",
+            show_default=False,
+        ),
+    ] = None,
     progress: Annotated[
         ProgressChoice, typer.Option(help="A bar, JSON lines for programs, or nothing.")
     ] = ProgressChoice.BAR,
@@ -100,7 +108,7 @@ def replay(
     from producer.progress import ProgressMode, make_reporter
 
     request = ReplayRequest(
-        dataset, split.value, engines, speed, start, cycle_interval, run_id, seed
+        dataset, split.value, engines, speed, start, cycle_interval, run_id, seed, fleet
     )
     try:
         with make_reporter(ProgressMode(progress.value), SystemClock().monotonic) as reporter:
@@ -161,7 +169,7 @@ def _run(request: ReplayRequest, reporter: Reporter) -> tuple[ReplayResult, Repl
     try:
         settings = load_settings()
         _configure_logging(settings.log)
-        plan = plan_replay(request, settings.data_dir, clock.now())
+        plan = plan_replay(request, settings, clock.now())
         _warn_if_not_published(plan)
         result = asyncio.run(run_replay(plan, settings.kafka, clock, report))
         reporter.report(result.progress)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from common.cmapss import Dataset
 from common.machines.turbofan import SENSOR_NAMES, SETTING_NAMES
-from common.records import SensorReading
+from common.records import DEFAULT_FLEET, SensorReading
 
 
 class Slot(NamedTuple):
@@ -42,6 +42,7 @@ class Fleet:
         run_id: The run they become.
         start: Timestamp of every engine's cycle 1, UTC.
         cycle_interval: Time between two cycles.
+        name: The fleet whose model judges them.
     """
 
     dataset: Dataset
@@ -49,6 +50,7 @@ class Fleet:
     run_id: str
     start: datetime
     cycle_interval: timedelta
+    name: str = DEFAULT_FLEET
 
     def slots(self) -> list[Slot]:
         """Return all readings as a fleet would send them: by timestamp, then by engine.
@@ -81,6 +83,7 @@ class Fleet:
         row = slot.cycle - 1
         asset_id = self.asset_id(slot.unit)
         reading = SensorReading(
+            fleet=self.name,
             asset_id=asset_id,
             run_id=self.run_id,
             cycle=slot.cycle,

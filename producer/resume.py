@@ -52,6 +52,9 @@ def _refuse_another_run(fleet: Fleet, unit: int, asset: AssetHistory) -> None:
 def _same_reading(one: bytes, other: bytes) -> bool:
     """Whether two messages say the same, though their bytes differ (another spacing, say)."""
     try:
-        return SensorReading.model_validate_json(one) == SensorReading.model_validate_json(other)
+        first, second = map(SensorReading.model_validate_json, (one, other))
     except ValidationError:
         return False
+    # an earlier version sent no fleet
+    apart = {"schema_version", "fleet"}
+    return first.model_dump(exclude=apart) == second.model_dump(exclude=apart)

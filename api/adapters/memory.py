@@ -140,6 +140,7 @@ def _matches(item: StoredAlert, wanted: AlertFilter) -> bool:
         wanted.asset_id in (None, alert.asset_id)
         and wanted.run_id in (None, alert.run_id)
         and wanted.alarm_id in (None, alert.alarm_id)
+        and wanted.fleet in (None, alert.fleet)
         and wanted.level in (None, alert.level)
         and wanted.state in (None, alert.state)
         and (wanted.min_level is None or alert.level.rank >= wanted.min_level.rank)

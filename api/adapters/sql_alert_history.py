@@ -118,7 +118,7 @@ class SqlAlertHistory:
         that is not full still says that nothing follows.
         """
         found: list[StoredAlert] = []
-        if not all(map(_storable, (wanted.asset_id, wanted.run_id, wanted.alarm_id))):
+        if not all(map(_storable, (wanted.asset_id, wanted.run_id, wanted.alarm_id, wanted.fleet))):
             return found
         while True:
             rows = await self._rows(_in_order(wanted, limit - len(found), after, newest_first))
@@ -191,6 +191,7 @@ def _filtered(wanted: AlertFilter) -> Select[int, str]:
         (AlertRow.asset_id, wanted.asset_id),
         (AlertRow.run_id, wanted.run_id),
         (AlertRow.alarm_id, wanted.alarm_id),
+        (AlertRow.fleet, wanted.fleet),
         (AlertRow.level, wanted.level),
         (AlertRow.state, wanted.state),
     ):
@@ -279,6 +280,7 @@ def _row(item: WireAlert, sequence: int) -> dict[str, object]:
         "alarm_id": alert.alarm_id,
         "asset_id": alert.asset_id,
         "run_id": alert.run_id,
+        "fleet": alert.fleet,
         "level": alert.level.value,
         "state": alert.state.value,
         "onset_cycle": alert.onset_cycle,

@@ -22,6 +22,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from common.records import DEFAULT_FLEET
+
 
 class UtcTime(TypeDecorator[datetime]):
     """A moment in UTC. SQLite keeps no zone, so it is taken off there and put back."""
@@ -57,6 +59,7 @@ class AlertRow(Base):
     alarm_id: Mapped[str] = mapped_column(String)
     asset_id: Mapped[str] = mapped_column(String)
     run_id: Mapped[str] = mapped_column(String)
+    fleet: Mapped[str] = mapped_column(String, server_default=DEFAULT_FLEET)
     level: Mapped[str] = mapped_column(String)
     state: Mapped[str] = mapped_column(String)
     onset_cycle: Mapped[int] = mapped_column(BigInteger)

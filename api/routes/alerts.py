@@ -43,6 +43,7 @@ async def list_alerts(services: ServicesDep, query: Annotated[AlertsQuery, Query
     wanted = AlertFilter(
         asset_id=query.asset_id,
         run_id=query.run_id,
+        fleet=query.fleet,
         alarm_id=query.alarm_id,
         level=query.level,
         min_level=query.min_level,
@@ -99,7 +100,12 @@ async def stream_alerts(
         last_event_id or query.last_event_id,
         from_the_first=query.replay == "all",
     )
-    wanted = AlertFilter(asset_id=query.asset_id, run_id=query.run_id, min_level=query.min_level)
+    wanted = AlertFilter(
+        asset_id=query.asset_id,
+        run_id=query.run_id,
+        fleet=query.fleet,
+        min_level=query.min_level,
+    )
     alerts = follow(services.pages, start, wanted)
     return EventSourceResponse(
         events(alerts, start_id, services.metrics),

@@ -40,6 +40,7 @@ async def list_assets(services: ServicesDep, query: Annotated[AssetsQuery, Query
         after=None if query.cursor is None else _asset(mark, query.cursor),
         asset_id=query.asset_id,
         run_id=query.run_id,
+        fleet=query.fleet,
     )
     alarms = await services.history.open_alarms({run.asset_id for run in page.runs})
     now = services.clock.now()

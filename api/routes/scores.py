@@ -32,6 +32,7 @@ async def list_scores(services: ServicesDep, query: Annotated[ScoresQuery, Query
             ScoreQuery(
                 asset_id=query.asset_id,
                 run_id=query.run_id,
+                fleet=query.fleet,
                 since=query.since,
                 until=query.until,
                 status=query.status,

@@ -64,6 +64,20 @@ class Step(Part):
     interval_s: Annotated[float, Field(ge=1e-6, le=366 * 86_400.0)] | None = None
     tolerance: Annotated[float, Field(gt=0.0, le=0.5)] = 0.5
 
+    def tick(self, clock_us: int) -> tuple[int, float]:
+        """Return the tick of the interval nearest to a time, and how far it is off, s.
+
+        Args:
+            clock_us: UTC epoch microseconds.
+
+        Example:
+            >>> Step(clock="time", interval_s=60.0).tick(1_767_225_602_500_000)
+            (29453760, 2.5)
+        """
+        interval_us = round((self.interval_s or 1.0) * 1e6)
+        tick = (2 * clock_us + interval_us) // (2 * interval_us)
+        return tick, abs(clock_us - tick * interval_us) / 1e6
+
     @model_validator(mode="after")
     def _timed(self) -> Self:
         if self.clock == "time" and self.interval_s is None:

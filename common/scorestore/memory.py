@@ -56,19 +56,27 @@ class MemoryScoreStore:
         return page_of(found[: query.limit + 1], query.limit)
 
     async def runs(
-        self, *, asset_id: str | None = None, run_id: str | None = None
+        self,
+        *,
+        asset_id: str | None = None,
+        run_id: str | None = None,
+        fleet: str | None = None,
     ) -> Sequence[RunSummary]:
         """Return a summary of each run, counted anew."""
         tallies: defaultdict[RunKey, RunTally] = defaultdict(RunTally)
         for key, rows in self._verdicts.items():
             for row in rows.values():
                 tallies[key].add(row.cycle, epoch_us(row.ts), row.status, row.score, row.level)
+                tallies[key].fleet = row.fleet
         for row in self._repeats.values():
-            tallies[row.asset_id, row.run_id].verdicts[row.status] += 1
+            tally = tallies[row.asset_id, row.run_id]
+            tally.verdicts[row.status] += 1
+            if tally.first_cycle is None:
+                tally.fleet = row.fleet
         return in_order(
             tally.summary(asset, run)
             for (asset, run), tally in tallies.items()
-            if asset_id in (None, asset) and run_id in (None, run)
+            if asset_id in (None, asset) and run_id in (None, run) and fleet in (None, tally.fleet)
         )
 
     async def run_page(
@@ -78,11 +86,12 @@ class MemoryScoreStore:
         after: str | None = None,
         asset_id: str | None = None,
         run_id: str | None = None,
+        fleet: str | None = None,
     ) -> RunPage:
         """Return the summaries of a few assets."""
         runs = [
             run
-            for run in await self.runs(asset_id=asset_id, run_id=run_id)
+            for run in await self.runs(asset_id=asset_id, run_id=run_id, fleet=fleet)
             if after is None or run.asset_id > after
         ]
         names = sorted({run.asset_id for run in runs})
@@ -111,6 +120,7 @@ def _matches(record: ScoreRecord, query: ScoreQuery, bounds: Bounds) -> bool:
     return (
         query.asset_id in (None, record.asset_id)
         and query.run_id in (None, record.run_id)
+        and query.fleet in (None, record.fleet)
         and query.status in (None, record.status)
         and (bounds.since_us is None or position.ts_us >= bounds.since_us)
         and (bounds.until_us is None or position.ts_us < bounds.until_us)

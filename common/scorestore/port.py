@@ -24,6 +24,7 @@ class ScoreQuery:
     Attributes:
         asset_id: Only this asset; none means all.
         run_id: Only this run; none means all.
+        fleet: Only this fleet; none means all.
         since: Only readings at or after this time.
         until: Only readings before this time.
         status: Only this verdict.
@@ -35,6 +36,7 @@ class ScoreQuery:
 
     asset_id: str | None = None
     run_id: str | None = None
+    fleet: str | None = None
     since: datetime | None = None
     until: datetime | None = None
     status: Verdict | None = None
@@ -64,6 +66,7 @@ class RunSummary:
     Attributes:
         asset_id: Which asset.
         run_id: Which run.
+        fleet: Of which fleet.
         first_cycle: Lowest cycle with a verdict; none where only repeats (rejected and the like)
             are known, which are verdicts on messages and not on cycles.
         last_cycle: Highest cycle with a verdict; likewise.
@@ -76,6 +79,7 @@ class RunSummary:
 
     asset_id: str
     run_id: str
+    fleet: str
     first_cycle: int | None
     last_cycle: int | None
     last_ts: datetime | None
@@ -135,7 +139,11 @@ class ScoreStore(Protocol):
         """
 
     async def runs(
-        self, *, asset_id: str | None = None, run_id: str | None = None
+        self,
+        *,
+        asset_id: str | None = None,
+        run_id: str | None = None,
+        fleet: str | None = None,
     ) -> Sequence[RunSummary]:
         """Return a summary of each (asset, run), ordered by asset, ``last_ts``, run.
 
@@ -149,6 +157,7 @@ class ScoreStore(Protocol):
         after: str | None = None,
         asset_id: str | None = None,
         run_id: str | None = None,
+        fleet: str | None = None,
     ) -> RunPage:
         """Return the summaries of :meth:`runs` for a few assets at a time, by their ids.
 
@@ -157,6 +166,7 @@ class ScoreStore(Protocol):
             after: Only assets beyond this one.
             asset_id: Only this asset.
             run_id: Only this run.
+            fleet: Only this fleet.
         """
 
     async def verdict_counts(self, run_id: str | None = None) -> Mapping[Verdict, int]:

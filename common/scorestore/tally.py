@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from common.records import Level, Verdict
+from common.records import DEFAULT_FLEET, Level, Verdict
 from common.scorestore.paging import EPOCH, from_epoch_us
 from common.scorestore.port import RunSummary
 
@@ -16,6 +16,7 @@ class RunTally:
     """What is known of one run. Rows may be added in any order, each once.
 
     Attributes:
+        fleet: Of which fleet the run is.
         first_cycle: Lowest cycle with a verdict; none before the first.
         last_cycle: Highest cycle with a verdict.
         last_ts_us: Time of the reading at ``last_cycle``, UTC epoch microseconds.
@@ -26,6 +27,7 @@ class RunTally:
         verdicts: Count by verdict, repeats included.
     """
 
+    fleet: str = DEFAULT_FLEET
     first_cycle: int | None = None
     last_cycle: int | None = None
     last_ts_us: int | None = None
@@ -56,6 +58,7 @@ class RunTally:
         return RunSummary(
             asset_id=asset_id,
             run_id=run_id,
+            fleet=self.fleet,
             first_cycle=self.first_cycle,
             last_cycle=self.last_cycle,
             last_ts=None if self.last_ts_us is None else from_epoch_us(self.last_ts_us),

@@ -65,6 +65,7 @@ def make_alert(
     return Alert(
         alert_id=derive_alert_id(alarm_id, change.state, reading.cycle),
         alarm_id=alarm_id,
+        fleet=reading.fleet,
         asset_id=reading.asset_id,
         run_id=run_id,
         level=Level.CRITICAL if change.level is Level.CRITICAL else Level.WARNING,

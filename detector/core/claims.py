@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from detector.core.fleet import Fleets
 from detector.core.pipeline import AssetRun, Decoded, DecodedBatch, NextState, Plan, home_of
 from detector.core.state import MAX_FORMER_HOMES, AssetState, Fence, fresh_state
-from models.scoring.scorer import ScorerSpec
 
 
 def of_this_life(
@@ -38,7 +38,7 @@ def claims(
     stored: Mapping[AssetRun, AssetState],
     lives: Mapping[int, int],
     moved: Mapping[AssetRun, int],
-    spec: ScorerSpec,
+    fleets: Fleets,
 ) -> dict[AssetRun, NextState]:
     """Return the states to write before anything is put out: of new assets, and of moved ones.
 
@@ -47,7 +47,7 @@ def claims(
         stored: What is stored of their assets.
         lives: The life of each partition of the batch.
         moved: Assets that are to be followed to another partition.
-        spec: Of the model.
+        fleets: Whose models judge them.
     """
     found: dict[AssetRun, NextState] = {}
     valid = of_this_life(stored, lives)
@@ -57,7 +57,7 @@ def claims(
             fence = home_of(decoded)
             fence = replace(fence, life=lives.get(fence.partition, 0))
             expected = stored[key].fence if key in stored else Fence()
-            found[key] = NextState(fresh_state(spec, fence), expected)
+            found[key] = NextState(fresh_state(fleets[decoded[0].reading.fleet], fence), expected)
         elif key in moved:
             there = [item for item in decoded if _is_new_at(item, moved[key], state)]
             if there:

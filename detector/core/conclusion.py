@@ -21,10 +21,11 @@ from common.records import (
     renewed_run_id,
 )
 from detector.core.alerts import contributions, make_alert, model_label
+from detector.core.fleet import Fleet
 from detector.core.pipeline import AssetPlan, AssetRun, Decoded, NextState, Plan
 from detector.core.state import AssetState, Fence, Place
 from detector.core.stuck import stuck_channels, stuck_sentence
-from models.alarm import AlarmChange, AlarmPolicy, AlarmState, interrupt, level_of, step
+from models.alarm import AlarmChange, AlarmState, interrupt, level_of, step
 from models.scoring.scorer import ScorerSpec, WindowScores
 
 Told = tuple[AssetRun, Alert]
@@ -52,12 +53,25 @@ class Outcome:
     states: dict[AssetRun, NextState]
     opened: list[tuple[AssetRun, str]]
 
+    def add(self, other: Outcome) -> None:
+        """Take in what another fleet's part of the batch comes to."""
+        self.verdicts.extend(other.verdicts)
+        self.alerts.extend(other.alerts)
+        for partition, told in other.told.items():
+            self.told.setdefault(partition, []).extend(told)
+        self.states.update(other.states)
+        self.opened.extend(other.opened)
+
+
+def nothing_yet() -> Outcome:
+    """Return what no readings come to."""
+    return Outcome([], [], {}, {}, [])
+
 
 def conclude(
     plan: Plan,
     scores: WindowScores,
-    policy: AlarmPolicy,
-    spec: ScorerSpec,
+    fleet: Fleet,
     told: Mapping[AssetRun, Sequence[Alert]] = NOTHING_TOLD,
 ) -> Outcome:
     """Step each asset's alarm through its scores and say what must be written.
@@ -65,17 +79,16 @@ def conclude(
     Args:
         plan: What ``prepare`` returned.
         scores: The scores of its windows.
-        policy: The alarm rule.
-        spec: Of the model that gave the scores.
+        fleet: Of which the plan is: its alarm rule, and what the model is.
         told: Alerts of these readings that were published under other rules. They stand: up to the
             last of them an asset's alarm goes as they say, and nothing else is said of it.
     """
-    outcome = Outcome([], [], {}, {}, [])
+    outcome = nothing_yet()
     first = 0
     for key, asset in plan.assets.items():
         own = slice(first, first + len(asset.assembled.windows))
         part = WindowScores(scores.scores[own], scores.shares[own], scores.directions[own])
-        state = _conclude_asset(key, asset, part, policy, spec, told.get(key, ()), outcome)
+        state = _conclude_asset(key, asset, part, fleet, told.get(key, ()), outcome)
         outcome.states[key] = NextState(state, asset.before)
         first = own.stop
     return outcome
@@ -123,14 +136,13 @@ def _conclude_asset(
     key: AssetRun,
     asset: AssetPlan,
     scores: WindowScores,
-    policy: AlarmPolicy,
-    spec: ScorerSpec,
+    fleet: Fleet,
     told: Sequence[Alert],
     outcome: Outcome,
 ) -> AssetState:
+    spec = fleet.spec
     assembled, start = asset.assembled, asset.start
     watch = _watch(key, start, told)
-    label = model_label(spec.ref)
     measured = assembled.rows[:, len(spec.machine.conditions) :]
     stuck = stuck_channels(measured, assembled.ends, spec.window_length)
     any_stuck: list[bool] = np.any(stuck, axis=1).tolist()
@@ -141,7 +153,7 @@ def _conclude_asset(
         if opened is not None and opened != watch.opened:
             watch.open_run(opened)
             outcome.opened.append((key, watch.run_id))
-        plain = _verdict(item, watch.run_id, verdict, detail, label)
+        plain = _verdict(item, watch.run_id, verdict, detail, spec)
         if verdict is not Verdict.SCORED:
             outcome.verdicts.append(plain)
             if not verdict.of_message:
@@ -158,7 +170,9 @@ def _conclude_asset(
         if watch.told:
             watch.follow_told(item.reading.cycle)
             continue
-        watch.alarm, change = step(watch.alarm, item.reading.cycle, score, spec.thresholds, policy)
+        watch.alarm, change = step(
+            watch.alarm, item.reading.cycle, score, spec.thresholds, fleet.alarm
+        )
         if change is not None:
             channels = contributions(spec.channels, shares, scores.directions[position - 1])
             alert = _alert(item, watch, score, change, channels, spec, warning)
@@ -198,7 +212,9 @@ def _alert(
     )
 
 
-def _verdict(item: Decoded, run_id: str, verdict: Verdict, detail: str, model: str) -> ScoreRecord:
+def _verdict(
+    item: Decoded, run_id: str, verdict: Verdict, detail: str, spec: ScorerSpec
+) -> ScoreRecord:
     reading = item.reading
     return ScoreRecord(
         asset_id=reading.asset_id,
@@ -206,10 +222,12 @@ def _verdict(item: Decoded, run_id: str, verdict: Verdict, detail: str, model: s
         cycle=reading.cycle,
         ts=reading.ts,
         status=verdict,
-        model=model,
+        model=model_label(spec.ref),
         detail=detail,
         source=item.record.position,
         published_ts_ms=item.record.published_ts_ms,
+        fleet=reading.fleet,
+        timed=spec.machine.step.clock == "time",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from math import isfinite, nan
 from typing import Any, Final
 
@@ -10,11 +11,23 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from common.errors import InvalidRecordError, RejectReason
 from common.machines.machine import Channel, MachineType
-from common.records import AssetId, Cycle, IncomingReading, RunId, UtcTimestamp
-from detector.core.policy import InputPolicy
+from common.records import (
+    DEFAULT_FLEET,
+    EARLIEST,
+    ONLY_RUN,
+    AssetId,
+    Cycle,
+    FleetName,
+    IncomingReading,
+    RunId,
+    UtcTimestamp,
+)
+from detector.core.fleet import Fleets
 from detector.core.source import Reading, SourceRecord
 
 SHOWN_CHARACTERS: Final = 120
+NAMED: Final = 8
+MICROSECOND: Final = timedelta(microseconds=1)
 
 NUMBERS: Final = frozenset({int, float})
 """Not ``bool``, which is an ``int`` to Python and no measurement to anyone."""
@@ -29,13 +42,15 @@ class ReadingIdentity(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
+    schema_version: int = 1
+    fleet: FleetName = DEFAULT_FLEET
     asset_id: AssetId
-    run_id: RunId
+    run_id: RunId = ONLY_RUN
     cycle: Cycle
     ts: UtcTimestamp
 
 
-def decode(record: SourceRecord, machine: MachineType, policy: InputPolicy) -> Reading:
+def decode(record: SourceRecord, fleets: Fleets) -> Reading:
     """Return the reading a record holds.
 
     A channel that is missing or not finite is no reason to refuse a reading, as long as others are
@@ -44,8 +59,7 @@ def decode(record: SourceRecord, machine: MachineType, policy: InputPolicy) -> R
 
     Args:
         record: What came.
-        machine: What is measured: names, and what is plausible.
-        policy: What is too large.
+        fleets: Whose models say what is measured, and what is plausible.
 
     Raises:
         InvalidRecordError: With the reason code and a sentence.
@@ -53,11 +67,11 @@ def decode(record: SourceRecord, machine: MachineType, policy: InputPolicy) -> R
     value = record.value
     if not value:
         raise InvalidRecordError(RejectReason.EMPTY, "The message has no value.")
-    if len(value) > policy.max_reading_bytes:
+    most = max(fleet.inputs.max_reading_bytes for fleet in fleets.values())
+    if len(value) > most:
         raise InvalidRecordError(
             RejectReason.TOO_LARGE,
-            f"The message has {len(value):,} bytes; a reading has at most "
-            f"{policy.max_reading_bytes:,}.",
+            f"The message has {len(value):,} bytes; a reading has at most {most:,}.",
         )
     try:
         came = IncomingReading.model_validate_json(value)
@@ -69,8 +83,47 @@ def decode(record: SourceRecord, machine: MachineType, policy: InputPolicy) -> R
             f"The key is {_shown(record.key)}, the reading's asset_id {came.asset_id!r}; they "
             "must be equal, or the readings of one asset lose their order.",
         )
+    name = fleet_named(came)
+    fleet = fleets.get(name)
+    if fleet is None:
+        raise InvalidRecordError(
+            RejectReason.UNKNOWN_FLEET,
+            f"fleet: {name!r} is none of {_few(fleets)}. Add it to the file that "
+            "SURGELINE_FLEETS names, or mend the source.",
+        )
+    machine = fleet.spec.machine
+    cycle = _cycle(came, machine)
     values = (*_conditions(came.settings, machine), *_channels(came.sensors, machine))
-    return Reading(came.asset_id, came.run_id, came.cycle, came.ts, values)
+    return Reading(name, came.asset_id, came.run_id, cycle, came.ts, values)
+
+
+def fleet_named(came: IncomingReading) -> str:
+    """Return the fleet a reading is of; version 1 knows none."""
+    return came.fleet if came.schema_version > 1 else DEFAULT_FLEET
+
+
+def _few(fleets: Fleets) -> str:
+    names = sorted(fleets)
+    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if names[NAMED:] else "")
+
+
+def _cycle(came: IncomingReading, machine: MachineType) -> int:
+    step = machine.step
+    if step.clock == "counter":
+        if came.cycle is None:
+            raise InvalidRecordError(
+                RejectReason.INVALID_CYCLE,
+                f"cycle: a {machine.name} counts its {step.word}s, and this reading has no count.",
+            )
+        return came.cycle
+    tick, apart_s = step.tick((came.ts - EARLIEST) // MICROSECOND)
+    if apart_s > step.tolerance * (step.interval_s or 0.0):
+        raise InvalidRecordError(
+            RejectReason.OFF_TICK,
+            f"ts: {came.ts.isoformat()} is {apart_s:g} s off the nearest tick of "
+            f"{step.interval_s:g} s; at most {step.tolerance:g} of that is expected.",
+        )
+    return max(tick, 1)
 
 
 def identify(record: SourceRecord) -> ReadingIdentity | None:

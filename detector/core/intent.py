@@ -10,20 +10,16 @@ alarms they left.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from common.records import Alert, ModelRef
+from common.records import Alert
 from detector.core.conclusion import Told
 from detector.core.pipeline import AssetRun
-from detector.core.policy import InputPolicy
 from detector.core.progress import Progress
-from models.alarm import AlarmPolicy
-from models.scoring.scorer import ScorerSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +87,6 @@ def _told(item: Told) -> list[str]:
 def _heard(item: Sequence[str]) -> Told:
     asset_id, run_id, text = item
     return (asset_id, run_id), Alert.model_validate_json(text)
-
-
-def rules_digest(spec: ScorerSpec, alarm: AlarmPolicy, inputs: InputPolicy) -> str:
-    """Return what tells two workers' rules apart."""
-    model: ModelRef = spec.ref
-    parts = [model.model_dump(), asdict(spec.thresholds), asdict(alarm), asdict(inputs)]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)

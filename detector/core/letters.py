@@ -10,20 +10,23 @@ from typing import Final
 
 from common.errors import InvalidRecordError, RejectReason
 from common.records import (
+    DEFAULT_FLEET,
     MAX_MESSAGE_CHARS,
     MAX_ORIGINAL_BYTES,
     MAX_ORIGINAL_KEY_BYTES,
     DeadLetter,
-    ModelRef,
     ScoreRecord,
     Verdict,
 )
 from detector.core.alerts import model_label
 from detector.core.decoding import identify
+from detector.core.fleet import Fleets
 from detector.core.source import FailedRecord, SourceRecord, UnreadableBatch
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_DETAIL_CHARS: Final = 500
+NO_MODEL: Final = "none"
+"""In the verdict of a reading that no fleet's model judges."""
 
 
 def dead_letter(record: SourceRecord, error: InvalidRecordError) -> DeadLetter:
@@ -65,12 +68,14 @@ def unreadable_letter(batch: UnreadableBatch) -> DeadLetter:
 
 
 def rejected_verdict(
-    record: SourceRecord, error: InvalidRecordError, model: ModelRef
+    record: SourceRecord, error: InvalidRecordError, fleets: Fleets
 ) -> Sequence[ScoreRecord]:
     """Return the verdict of a message that cannot be used; none if it does not say whose it is."""
     identity = identify(record)
     if identity is None:
         return []
+    name = identity.fleet if identity.schema_version > 1 else DEFAULT_FLEET
+    fleet = fleets.get(name)
     return [
         ScoreRecord(
             asset_id=identity.asset_id,
@@ -78,7 +83,8 @@ def rejected_verdict(
             cycle=identity.cycle,
             ts=identity.ts,
             status=Verdict.REJECTED,
-            model=model_label(model),
+            model=NO_MODEL if fleet is None else model_label(fleet.spec.ref),
+            fleet=name,
             detail=_clean(f"{error.reason.value}: {error}")[:MAX_DETAIL_CHARS],
             source=record.position,
             published_ts_ms=record.published_ts_ms,
@@ -92,6 +98,15 @@ def wrong_partition(asset_id: str, partition: int, home: int) -> InvalidRecordEr
         RejectReason.WRONG_PARTITION,
         f"{asset_id} comes on partition {partition}, and on {home} already: the order of its "
         "readings is lost. All its producers must use the same partitioner.",
+    )
+
+
+def wrong_fleet(asset_id: str, came: str, own: str) -> InvalidRecordError:
+    """Return why a reading that says another fleet than its asset's own is set aside."""
+    return InvalidRecordError(
+        RejectReason.WRONG_FLEET,
+        f"{asset_id} comes as of fleet {came!r}, and is of {own!r} in this run already. Begin a "
+        "new run_id to move it, or mend its source.",
     )
 
 

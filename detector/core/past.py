@@ -16,16 +16,24 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from common.machines.machine import MachineType
 from common.records import Level, Verdict, derive_alarm_id, renewed_run_id
 from detector.core.alerts import model_label
 from detector.core.assembler import Assembled, Readings
 from detector.core.claims import of_this_life
-from detector.core.pipeline import AssetRun, NextState, as_readings, assemble_all, decode_batch
-from detector.core.policy import InputPolicy
+from detector.core.fleet import Fleet, Fleets
+from detector.core.pipeline import (
+    AssetRun,
+    Decoded,
+    NextState,
+    as_readings,
+    assemble_all,
+    decode_batch,
+)
 from detector.core.source import SourceRecord
 from detector.core.state import AssetState, Fence, fresh_state
 from models.alarm import AlarmPolicy, AlarmState, interrupt, is_quiet, step
-from models.scoring.scorer import Thresholds, WindowScorer
+from models.scoring.scorer import Thresholds
 
 SLICE_ROWS: Final = 256
 """Readings decoded at once: few enough to stay in the processor's cache, which halves the cost."""
@@ -42,27 +50,56 @@ class Past:
 
     Args:
         partition: Which partition.
-        scorer: The model: its scale and channels.
-        policy: Which readings cannot be used.
+        fleets: Whose models say what is measured.
     """
 
-    def __init__(self, partition: int, scorer: WindowScorer, policy: InputPolicy) -> None:
+    def __init__(self, partition: int, fleets: Fleets) -> None:
         self.partition = partition
-        self._scorer = scorer
-        self._policy = policy
-        self._numbers: dict[AssetRun, int] = {}
-        self._assets: list[NDArray[np.int32]] = []
-        self._readings: list[Readings] = []
+        self._fleets = fleets
+        self._parts: dict[str, _FleetPast] = {}
 
     def add(self, records: Sequence[SourceRecord]) -> None:
         """Add the next records of the partition."""
         for first in range(0, len(records), SLICE_ROWS):
             self._add(records[first : first + SLICE_ROWS])
 
+    def by_asset(self) -> Mapping[AssetRun, Mapping[str, Readings]]:
+        """Return the readings of each (asset, run), by the fleet they say."""
+        found: dict[AssetRun, dict[str, Readings]] = {}
+        for name, part in self._parts.items():
+            for key, readings in part.by_asset().items():
+                found.setdefault(key, {})[name] = readings
+        return found
+
+    def _add(self, records: Sequence[SourceRecord]) -> None:
+        batch = decode_batch(records, self._fleets)
+        by_name: dict[str, dict[AssetRun, list[Decoded]]] = {}
+        for key, decoded in batch.by_asset.items():
+            for item in decoded:
+                by_name.setdefault(item.reading.fleet, {}).setdefault(key, []).append(item)
+        for name, by_asset in by_name.items():
+            if name not in self._parts:
+                self._parts[name] = _FleetPast(self._fleets[name].spec.machine)
+            self._parts[name].add(by_asset)
+
+
+class _FleetPast:
+    """The readings of one fleet: all have values of the same machine type."""
+
+    def __init__(self, machine: MachineType) -> None:
+        self._machine = machine
+        self._numbers: dict[AssetRun, int] = {}
+        self._assets: list[NDArray[np.int32]] = []
+        self._readings: list[Readings] = []
+
+    def add(self, by_asset: Mapping[AssetRun, Sequence[Decoded]]) -> None:
+        items = [item for decoded in by_asset.values() for item in decoded]
+        numbers = [self._numbers.setdefault(key, len(self._numbers)) for key in by_asset]
+        counts = [len(decoded) for decoded in by_asset.values()]
+        self._assets.append(np.repeat(np.array(numbers, np.int32), counts))
+        self._readings.append(as_readings(items, self._machine))
+
     def by_asset(self) -> Mapping[AssetRun, Readings]:
-        """Return the readings of each (asset, run)."""
-        if not self._readings:
-            return {}
         assets = np.concatenate(self._assets)
         order = np.argsort(assets, kind="stable")
         readings = _joined(self._readings)[order]
@@ -71,16 +108,6 @@ class Past:
             key: readings[bounds[number] : bounds[number + 1]]
             for key, number in self._numbers.items()
         }
-
-    def _add(self, records: Sequence[SourceRecord]) -> None:
-        by_asset = decode_batch(records, self._scorer, self._policy).by_asset
-        items = [item for decoded in by_asset.values() for item in decoded]
-        if not items:
-            return
-        numbers = [self._numbers.setdefault(key, len(self._numbers)) for key in by_asset]
-        counts = [len(decoded) for decoded in by_asset.values()]
-        self._assets.append(np.repeat(np.array(numbers, np.int32), counts))
-        self._readings.append(as_readings(items, self._scorer.spec.machine))
 
 
 def _joined(parts: Sequence[Readings]) -> Readings:
@@ -96,21 +123,17 @@ class Restorer:
     """Takes assets through a stretch of their past.
 
     Args:
-        scorer: The model.
-        alarm: The alarm rule.
-        policy: Which gaps a window may span.
+        fleets: Their models and rules.
     """
 
-    def __init__(self, scorer: WindowScorer, alarm: AlarmPolicy, policy: InputPolicy) -> None:
-        self._scorer = scorer
-        self._alarm = alarm
-        self._policy = policy
+    def __init__(self, fleets: Fleets) -> None:
+        self._fleets = fleets
 
     def restore(
         self,
         partition: int,
         life: int,
-        readings: Mapping[AssetRun, Readings],
+        readings: Mapping[AssetRun, Mapping[str, Readings]],
         stored: Mapping[AssetRun, AssetState],
     ) -> dict[AssetRun, NextState]:
         """Return the states after these readings, those the readings have changed.
@@ -121,14 +144,53 @@ class Restorer:
         Args:
             partition: Where the readings stood.
             life: The partition's life.
-            readings: By asset and run.
+            readings: By asset and run, and the fleet they say: an asset's run is of one.
             stored: The stored state of each, where there is one.
         """
         valid = of_this_life(stored, {partition: life})
+        found: dict[AssetRun, NextState] = {}
+        for name, parts in _by_fleet(readings, valid, self._fleets).items():
+            fleet = self._fleets[name]
+            found |= _FleetRestorer(fleet).restore(partition, life, parts, valid, stored)
+        return found
+
+
+def _by_fleet(
+    readings: Mapping[AssetRun, Mapping[str, Readings]],
+    valid: Mapping[AssetRun, AssetState],
+    fleets: Fleets,
+) -> dict[str, dict[AssetRun, Readings]]:
+    """Return each fleet's readings; of an asset without a state, of that which spoke first."""
+    found: dict[str, dict[AssetRun, Readings]] = {}
+    for key, parts in readings.items():
+        if key in valid:
+            name = valid[key].fleet
+        else:
+            name = min(parts, key=lambda each: int(parts[each].offsets[0]))
+        if name in parts and name in fleets:
+            found.setdefault(name, {})[key] = parts[name]
+    return found
+
+
+class _FleetRestorer:
+    """Takes assets of one fleet through their past."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+
+    def restore(
+        self,
+        partition: int,
+        life: int,
+        readings: Mapping[AssetRun, Readings],
+        valid: Mapping[AssetRun, AssetState],
+        stored: Mapping[AssetRun, AssetState],
+    ) -> dict[AssetRun, NextState]:
+        spec = self._fleet.spec
         states = {
-            key: valid[key].under(self._scorer.spec)
+            key: valid[key].under(spec)
             if key in valid
-            else self._fresh(partition, life, part)
+            else fresh_state(self._fleet, Fence(partition, int(part.offsets[0]), life))
             for key, part in readings.items()
         }
         expected = {key: stored[key].fence if key in stored else Fence() for key in readings}
@@ -145,21 +207,18 @@ class Restorer:
             if len(part)
         }
 
-    def _fresh(self, partition: int, life: int, part: Readings) -> AssetState:
-        return fresh_state(self._scorer.spec, Fence(partition, int(part.offsets[0]), life))
-
     def _taken_through(
         self,
         group: Mapping[AssetRun, Readings],
         states: Mapping[AssetRun, AssetState],
     ) -> dict[AssetRun, AssetState]:
-        assembled = assemble_all(states, group, self._scorer, self._policy)
+        assembled = assemble_all(states, group, self._fleet)
         runs = {
             key: _Run(states[key], assembled[key], part.cycles[list(assembled[key].taken)].tolist())
             for key, part in group.items()
         }
         self._find_alarms(list(runs.values()))
-        model = model_label(self._scorer.spec.ref)
+        model = model_label(self._fleet.spec.ref)
         return {
             key: run.state(
                 key,
@@ -168,21 +227,21 @@ class Restorer:
                     int(group[key].offsets[-1]) + 1,
                     states[key].fence.life,
                 ),
-                run.alarm(self._scorer.spec.thresholds, self._alarm),
+                run.alarm(self._fleet.spec.thresholds, self._fleet.alarm),
                 model,
             )
             for key, run in runs.items()
         }
 
     def _find_alarms(self, unsure: list[_Run]) -> None:
-        thresholds = self._scorer.spec.thresholds
-        depth = max(self._alarm.off_delay_cycles, LEAST_DEPTH)
+        thresholds = self._fleet.spec.thresholds
+        depth = max(self._fleet.alarm.off_delay_cycles, LEAST_DEPTH)
         while unsure:
             asked = [run.before(depth) for run in unsure]
-            scores = self._scorer.score(np.concatenate(asked)).scores
+            scores = self._fleet.scorer.score(np.concatenate(asked)).scores
             ends = np.cumsum([len(windows) for windows in asked])
             for run, own in zip(unsure, np.split(scores, ends[:-1]), strict=True):
-                run.take(own, thresholds, self._alarm)
+                run.take(own, thresholds, self._fleet.alarm)
             unsure = [run for run in unsure if not run.sure]
 
 

@@ -2,8 +2,9 @@
 
 Two pure halves around the one thing that takes time, scoring the windows::
 
-    batch = decode_batch(records, ...)         # readings, and dead letters
-    plan = prepare(batch, states, ...)         # drop what was applied, assemble windows
+    batch = decode_batch(records, fleets)      # readings, and dead letters
+    parts = by_fleet(batch, states)            # each fleet's share of the batch
+    plan = prepare(part, states, ...)          # drop what was applied, assemble windows
     scores = scorer.score(plan.windows)        # elsewhere, in a thread
     outcome = conclude(plan, scores, ...)      # conclusion.py: alarms, records, alerts, next states
 """
@@ -24,11 +25,10 @@ from common.machines.rows import as_rows, split_rows
 from common.records import DeadLetter, ScoreRecord
 from detector.core.assembler import Assembled, Course, Readings, assemble, lay_out
 from detector.core.decoding import decode
+from detector.core.fleet import Fleet, Fleets
 from detector.core.letters import dead_letter, rejected_verdict
-from detector.core.policy import InputPolicy
 from detector.core.source import Reading, SourceRecord
 from detector.core.state import AssetState, Fence, fresh_state
-from models.scoring.scorer import WindowScorer
 
 AssetRun = tuple[str, str]
 """(asset_id, run_id)."""
@@ -113,47 +113,75 @@ class NextState:
     expected: Fence
 
 
-def decode_batch(
-    records: Sequence[SourceRecord], scorer: WindowScorer, policy: InputPolicy
-) -> DecodedBatch:
+def decode_batch(records: Sequence[SourceRecord], fleets: Fleets) -> DecodedBatch:
     """Decode every record; what cannot be used becomes a dead letter with its reason."""
     by_asset: dict[AssetRun, list[Decoded]] = {}
     dead_letters: list[DeadLetter] = []
     rejected: list[ScoreRecord] = []
     for record in records:
         try:
-            reading = decode(record, scorer.spec.machine, policy)
+            reading = decode(record, fleets)
         except InvalidRecordError as exc:
             dead_letters.append(dead_letter(record, exc))
-            rejected.extend(rejected_verdict(record, exc, scorer.spec.ref))
+            rejected.extend(rejected_verdict(record, exc, fleets))
         else:
             key = (reading.asset_id, reading.run_id)
             by_asset.setdefault(key, []).append(Decoded(record, reading))
     return DecodedBatch(by_asset, dead_letters, rejected)
 
 
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """A batch, cut by fleet.
+
+    Attributes:
+        parts: Each fleet's readings, in the order of the topic.
+        strangers: Readings that say another fleet than their asset's own, each with that.
+    """
+
+    parts: Mapping[str, DecodedBatch]
+    strangers: Sequence[tuple[Decoded, str]]
+
+
+def by_fleet(batch: DecodedBatch, states: Mapping[AssetRun, AssetState]) -> Shares:
+    """Cut a batch by fleet. An asset's run is of one fleet: that which its first reading said.
+
+    Args:
+        batch: The decoded records.
+        states: What is stored of their assets.
+    """
+    parts: dict[str, dict[AssetRun, Sequence[Decoded]]] = {}
+    strangers: list[tuple[Decoded, str]] = []
+    for key, decoded in batch.by_asset.items():
+        name = states[key].fleet if key in states else decoded[0].reading.fleet
+        own = [item for item in decoded if item.reading.fleet == name]
+        if len(own) < len(decoded):
+            strangers += [(item, name) for item in decoded if item.reading.fleet != name]
+        if own:
+            parts.setdefault(name, {})[key] = own
+    return Shares({name: DecodedBatch(part, (), ()) for name, part in parts.items()}, strangers)
+
+
 def prepare(
     batch: DecodedBatch,
     states: Mapping[AssetRun, AssetState],
-    scorer: WindowScorer,
-    policy: InputPolicy,
+    fleet: Fleet,
 ) -> Plan:
     """Drop what was applied before, set aside what is misplaced, and assemble the windows.
 
     Args:
-        batch: The decoded records.
+        batch: The fleet's readings.
         states: What is stored of their assets. An asset without a state is new, and at home where
             its first reading stands.
-        scorer: The model.
-        policy: Which gaps a window may span, and when a new run is opened.
+        fleet: Its model, and which gaps a window may span.
     """
-    spec = scorer.spec
+    spec = fleet.spec
     starts: dict[AssetRun, AssetState] = {}
     fresh: dict[AssetRun, Sequence[Decoded]] = {}
     misplaced: dict[AssetRun, Sequence[Decoded]] = {}
     for key, decoded in batch.by_asset.items():
         known = states.get(key)
-        state = fresh_state(spec, home_of(decoded)) if known is None else known.under(spec)
+        state = fresh_state(fleet, home_of(decoded)) if known is None else known.under(spec)
         mine, elsewhere = _unapplied(decoded, state)
         if mine:
             starts[key], fresh[key] = state, mine
@@ -165,7 +193,7 @@ def prepare(
     for key, items in fresh.items():
         parts[key] = readings[begin : begin + len(items)]
         begin += len(items)
-    assembled = assemble_all(starts, parts, scorer, policy)
+    assembled = assemble_all(starts, parts, fleet)
     assets = {
         key: AssetPlan(
             starts[key].fence if key in states else Fence(), starts[key], fresh[key], done
@@ -180,24 +208,22 @@ def prepare(
 def assemble_all(
     starts: Mapping[AssetRun, AssetState],
     readings: Mapping[AssetRun, Readings],
-    scorer: WindowScorer,
-    policy: InputPolicy,
+    fleet: Fleet,
 ) -> dict[AssetRun, Assembled]:
     """Take readings of several assets into account; the model is asked once for all of them.
 
     Args:
         starts: What is remembered of each, as the model takes it over.
         readings: Of each, in the order of the topic.
-        scorer: The model.
-        policy: Which gaps a window may span, and when a new run is opened.
+        fleet: Its model, which gaps a window may span, and when a new run is opened.
     """
-    machine = scorer.spec.machine
+    machine = fleet.spec.machine
     courses: dict[AssetRun, Course] = {
-        key: lay_out(starts[key], part, machine, policy) for key, part in readings.items()
+        key: lay_out(starts[key], part, machine, fleet.inputs) for key, part in readings.items()
     }
     empty = np.empty((0, machine.row_width), np.float32)
     rows = np.concatenate([empty, *(course.rows for course in courses.values())])
-    normalised = scorer.normalise(*split_rows(rows, len(machine.conditions)))
+    normalised = fleet.scorer.normalise(*split_rows(rows, len(machine.conditions)))
     found: dict[AssetRun, Assembled] = {}
     begin = 0
     for key, course in courses.items():

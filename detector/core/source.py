@@ -38,14 +38,16 @@ class Reading:
     """What a record says, as far as a model looks at it.
 
     Attributes:
+        fleet: Of which fleet.
         asset_id: Whose.
         run_id: In which run.
-        cycle: Its count within the run.
+        cycle: Its count within the run, or the tick of its time.
         ts: When it was taken, UTC.
         values: The conditions, then the used channels, in the machine type's order; NaN where a
             channel is missing.
     """
 
+    fleet: str
     asset_id: str
     run_id: str
     cycle: int

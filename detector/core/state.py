@@ -1,8 +1,8 @@
 """What is remembered of one asset's run, and its form as one binary value.
 
 Layout: 12 bytes of fence (partition, next offset; big-endian, so that Redis can compare them as
-they stand), then little-endian the header, the tail, the former homes, the ages of held values, and
-the ring as float32 rows, oldest first.
+they stand), then little-endian the header, the tail, the former homes, the fleet's name, the ages
+of held values, and the ring as float32 rows, oldest first.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from common.records import Level
+from common.records import DEFAULT_FLEET, Level
+from detector.core.fleet import Fleet
 from models.alarm import AlarmState
 from models.scoring.scorer import ScorerSpec
 
@@ -23,9 +24,9 @@ FENCE: Final = struct.Struct(">iq")
 HEADER: Final = struct.Struct("<B16s16sqqHHHBqHHH")
 """Version, machine type, model, last cycle, seen from, ring's rows and columns, number of ages, the
 alarm."""
-TAIL: Final = struct.Struct("<I16sqiqHqqB")
+TAIL: Final = struct.Struct("<I16sqiqHqqBB")
 """Life of the fence, alarm's id, newest time, place where the run was opened by rule,
-rival (count, cycle, time), number of former homes."""
+rival (count, cycle, time), number of former homes, bytes of the fleet's name."""
 FORMER: Final = struct.Struct("<iqI")
 LAYOUT_VERSION: Final = 3
 """Layouts 1 and 2 held rings on a model's scale, which nothing can bring back to what was measured:
@@ -117,6 +118,7 @@ class AssetState:
         opened: Where the run was opened by rule; none for the run the source names.
         rival: Readings that contradict the counter.
         former: Where the asset was at home before, oldest first.
+        fleet: Of which fleet the asset is in this run.
         ages: Steps since each channel was last measured; empty where all were at ``last_cycle``.
     """
 
@@ -133,12 +135,14 @@ class AssetState:
     rival: Rival = field(default_factory=Rival)
     former: tuple[Fence, ...] = ()
     ages: tuple[int, ...] = ()
+    fleet: str = DEFAULT_FLEET
 
     def pack(self) -> bytes:
         """Return the state as one value."""
         alarm, opened, rival = self.alarm, self.opened or Place(-1, 0), self.rival
         n, width = self.ring.shape
         former = self.former[-MAX_FORMER_HOMES:]
+        fleet = self.fleet.encode()
         header = HEADER.pack(
             LAYOUT_VERSION,
             self.machine,
@@ -163,11 +167,12 @@ class AssetState:
             rival.cycle,
             rival.clock_us,
             len(former),
+            len(fleet),
         )
         homes = b"".join(FORMER.pack(at.partition, at.next_offset, at.life) for at in former)
         ages = np.array(self.ages, "<u2").tobytes()
         ring = self.ring.astype("<f4", copy=False).tobytes()
-        return self.fence.pack() + header + tail + homes + ages + ring
+        return self.fence.pack() + header + tail + homes + fleet + ages + ring
 
     def under(self, spec: ScorerSpec) -> AssetState:
         """Return the state as a model goes on with it, which may be another than before.
@@ -199,11 +204,12 @@ def model_digest(sha256: str) -> bytes:
     return bytes.fromhex(sha256)[:DIGEST_BYTES]
 
 
-def fresh_state(spec: ScorerSpec, fence: Fence | None = None) -> AssetState:
+def fresh_state(fleet: Fleet, fence: Fence | None = None) -> AssetState:
     """Return the state of an asset nothing is known of, at home where the fence says."""
+    spec = fleet.spec
     ring = np.empty((0, spec.machine.row_width), np.float32)
     digest = model_digest(spec.ref.sha256)
-    return AssetState(spec.machine.digest, digest, ring, fence=fence or Fence())
+    return AssetState(spec.machine.digest, digest, ring, fence=fence or Fence(), fleet=fleet.name)
 
 
 def unpack(value: bytes) -> AssetState:
@@ -252,6 +258,7 @@ def _unpacked(value: bytes) -> AssetState:
         more.rival,
         more.former,
         tuple(np.frombuffer(value, "<u2", n_ages, end).tolist()),
+        more.fleet,
     )
 
 
@@ -265,16 +272,20 @@ class _More:
     opened: Place | None
     rival: Rival
     former: tuple[Fence, ...]
+    fleet: str
 
 
 def _more(value: bytes, at: int, fence: Fence) -> tuple[_More, int]:
     """Return what stands between header and ages, and where the ages begin."""
-    life, alarm_id, newest_us, partition, offset, count, cycle, clock_us, homes = TAIL.unpack_from(
-        value, at
-    )
-    end = at + TAIL.size + homes * FORMER.size
-    if homes > MAX_FORMER_HOMES or end > len(value):
+    (
+        life, alarm_id, newest_us, partition, offset, count, cycle, clock_us, homes, named,
+    ) = TAIL.unpack_from(value, at)  # fmt: skip
+    homes_end = at + TAIL.size + homes * FORMER.size
+    end = homes_end + named
+    if homes > MAX_FORMER_HOMES:
         raise ValueError(f"asset state with {homes} former homes; {MAX_FORMER_HOMES} at most")
+    if end > len(value):
+        raise struct.error
     return (
         _More(
             Fence(fence.partition, fence.next_offset, life),
@@ -282,7 +293,8 @@ def _more(value: bytes, at: int, fence: Fence) -> tuple[_More, int]:
             newest_us,
             None if partition < 0 else Place(partition, offset),
             Rival(count, cycle, clock_us),
-            tuple(Fence(*at) for at in FORMER.iter_unpack(value[at + TAIL.size : end])),
+            tuple(Fence(*at) for at in FORMER.iter_unpack(value[at + TAIL.size : homes_end])),
+            value[homes_end:end].decode("ascii"),
         ),
         end,
     )

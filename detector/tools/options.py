@@ -40,7 +40,7 @@ JsonOption = Annotated[
 ArtifactOption = Annotated[
     str | None,
     typer.Option(
-        help="Model: a shipped name, or a folder. By default the detector's, from the settings.",
+        help="Model: a shipped name, or a folder. By default each fleet's own.",
         show_default=False,
     ),
 ]
@@ -60,6 +60,7 @@ def dataset_recording(
         UserError: If options contradict each other, or the data set cannot be read.
     """
     from common.cmapss import load_dataset
+    from common.fleets import fleet_of_dataset, load_fleets
     from detector.tools.recording import DatasetRecording, parse_units
 
     if source == "topic" and dataset is not None:
@@ -67,7 +68,8 @@ def dataset_recording(
     if source == "topic" or (source is None and dataset is None):
         return None
     loaded = load_dataset(settings.data_dir, dataset or "FD001", split)
-    return DatasetRecording(loaded, parse_units(engines, len(loaded.engines)), run_id)
+    fleet = fleet_of_dataset(loaded.name, None, load_fleets(settings))
+    return DatasetRecording(loaded, parse_units(engines, len(loaded.engines)), run_id, fleet)
 
 
 def tool_settings() -> Settings:

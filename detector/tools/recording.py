@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
@@ -12,18 +12,18 @@ from typing import Final, Protocol
 from common.cmapss import Dataset, EngineSeries, remaining_useful_life
 from common.errors import DatasetError, UserError
 from common.machines.machine import MachineType
-from common.records import SourcePosition
+from common.records import DEFAULT_FLEET, SourcePosition
 from common.settings import KafkaSettings
 from common.topics import Topics
 from detector.adapters.source_records import source_records
+from detector.core.fleet import Fleets
 from detector.core.pipeline import Decoded, DecodedBatch, decode_batch
-from detector.core.policy import InputPolicy
 from detector.core.source import Reading, SourceRecord
 from detector.tools.topic import Progress, silent, topic_records
 from models.evaluation.batch_path import engine_values
-from models.scoring.scorer import WindowScorer
 
 RUN_ID: Final = re.compile(rb'"run_id"\s*:\s*"([^"\\]{1,128})"')
+FLEET: Final = re.compile(rb'"fleet"\s*:\s*"([^"\\]{1,64})"')
 NEAREST: Final = 3
 RANGE: Final = re.compile(r"(\d{1,9})(?:-(\d{1,9}))?", re.ASCII)
 NOMINAL_START: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -40,12 +40,14 @@ class Recording(Protocol):
     def __len__(self) -> int:
         """Number of parts that :meth:`batches` yields."""
 
-    def batches(self, scorer: WindowScorer, inputs: InputPolicy) -> Iterator[DecodedBatch]:
+    def fleets_seen(self) -> Collection[str]:
+        """Return the fleets that the readings say they are of."""
+
+    def batches(self, fleets: Fleets) -> Iterator[DecodedBatch]:
         """Yield the run in parts, each with whole assets, in the order of the topic.
 
         Args:
-            scorer: Says which channels a reading needs.
-            inputs: What is no reading.
+            fleets: Say what a reading is; those of other fleets are none.
         """
 
     def life_left(self, asset_id: str) -> Sequence[int] | None:
@@ -77,15 +79,24 @@ class TopicRecording:
         """Number of keys."""
         return len(self.by_key)
 
-    def batches(self, scorer: WindowScorer, inputs: InputPolicy) -> Iterator[DecodedBatch]:
+    def batches(self, fleets: Fleets) -> Iterator[DecodedBatch]:
         """Yield one batch a key: a usable reading's key is its asset."""
         for records in self.by_key.values():
-            batch = decode_batch(records, scorer, inputs)
+            batch = decode_batch(records, fleets)
             yield DecodedBatch(
                 {key: found for key, found in batch.by_asset.items() if key[1] == self.run_id},
                 [],
                 [verdict for verdict in batch.rejected if verdict.run_id == self.run_id],
             )
+
+    def fleets_seen(self) -> Collection[str]:
+        """Return the fleets that messages of the run name; ``default`` for those that name none."""
+        found: set[str] = set()
+        for records in self.by_key.values():
+            for record in records:
+                named = FLEET.search(record.value or b"")
+                found.add(named[1].decode() if named else DEFAULT_FLEET)
+        return found
 
     def life_left(self, asset_id: str) -> Sequence[int] | None:
         """Return none."""
@@ -100,11 +111,13 @@ class DatasetRecording:
         dataset: The engines.
         units: Which of them.
         run_id: The run.
+        fleet: Of which fleet they were sent.
     """
 
     dataset: Dataset
     units: tuple[int, ...]
     run_id: str
+    fleet: str = DEFAULT_FLEET
 
     @property
     def label(self) -> str:
@@ -115,14 +128,19 @@ class DatasetRecording:
         """Number of engines."""
         return len(self.units)
 
-    def batches(self, scorer: WindowScorer, inputs: InputPolicy) -> Iterator[DecodedBatch]:
+    def batches(self, fleets: Fleets) -> Iterator[DecodedBatch]:
         """Yield one batch an engine."""
+        machine = fleets[self.fleet].spec.machine
         for unit in self.units:
             asset_id = engine_asset_id(self.dataset, unit)
             decoded = _engine_readings(
-                self.dataset.engines[unit - 1], scorer.spec.machine, asset_id, self.run_id
+                self.dataset.engines[unit - 1], machine, (self.fleet, asset_id, self.run_id)
             )
             yield DecodedBatch({(asset_id, self.run_id): decoded}, [], [])
+
+    def fleets_seen(self) -> Collection[str]:
+        """Return the one fleet."""
+        return {self.fleet}
 
     def life_left(self, asset_id: str) -> Sequence[int] | None:
         """Return it from the file of true remaining lives; none without that file."""
@@ -216,13 +234,13 @@ def parse_units(text: str, available: int) -> tuple[int, ...]:
 
 
 def _engine_readings(
-    engine: EngineSeries, machine: MachineType, asset_id: str, run_id: str
+    engine: EngineSeries, machine: MachineType, whose: tuple[str, str, str]
 ) -> list[Decoded]:
     rows = engine_values(machine, engine).tolist()
     return [
         Decoded(
-            SourceRecord(SourcePosition("", 0, index), 0, asset_id.encode(), None),
-            Reading(asset_id, run_id, cycle, NOMINAL_START + timedelta(seconds=index), tuple(row)),
+            SourceRecord(SourcePosition("", 0, index), 0, whose[1].encode(), None),
+            Reading(*whose, cycle, NOMINAL_START + timedelta(seconds=index), tuple(row)),
         )
         for index, (cycle, row) in enumerate(zip(engine.cycles.tolist(), rows, strict=True))
     ]

@@ -167,6 +167,8 @@ async def test_pages_run_both_ways_from_a_sequence(history: AlertHistory) -> Non
     ("wanted", "cycles"),
     [
         pytest.param(AlertFilter(asset_id="b"), [2], id="asset"),
+        pytest.param(AlertFilter(fleet="pumps"), [2], id="fleet"),
+        pytest.param(AlertFilter(fleet="default"), [1, 3, 4], id="default fleet"),
         pytest.param(AlertFilter(run_id="other"), [3], id="run"),
         pytest.param(
             AlertFilter(alarm_id=make_alert(1, asset_id="a").alarm_id), [1, 4], id="alarm"
@@ -186,7 +188,7 @@ async def test_filters(history: AlertHistory, wanted: AlertFilter, cycles: list[
         batch(
             [
                 make_alert(1, asset_id="a"),
-                make_alert(2, asset_id="b"),
+                make_alert(2, asset_id="b", fleet="pumps"),
                 make_alert(3, asset_id="a", run_id="other"),
                 make_alert(
                     4,

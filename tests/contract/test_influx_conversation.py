@@ -362,7 +362,7 @@ def by_run(*values: object, run_id: str = "run-1", **tags: str) -> dict[str, Any
     }
 
 
-GROUPED = ' GROUP BY "asset_id", "run_id"'
+GROUPED = ' GROUP BY "asset_id", "run_id", "fleet"'
 OF_RUN = "\"asset_id\" = 'engine-1' AND \"run_id\" = 'run-1'"
 
 
@@ -391,6 +391,7 @@ async def test_a_summary_is_asked_in_one_request_and_read_from_nine_answers(
         RunSummary(
             asset_id="engine-1",
             run_id="run-1",
+            fleet="default",
             first_cycle=3,
             last_cycle=9,
             last_ts=START + timedelta(microseconds=5),

@@ -331,10 +331,62 @@ async def test_a_run_of_which_only_repeats_are_known_is_listed_without_cycles(
     (run,) = await store.runs()
 
     assert rejected == RunSummary(
-        "engine-1", "run-1", None, None, None, {Verdict.REJECTED: 12}, None, Level.NONE, None
+        "engine-1",
+        "run-1",
+        "default",
+        None,
+        None,
+        None,
+        {Verdict.REJECTED: 12},
+        None,
+        Level.NONE,
+        None,
     )
     assert run.verdicts == {Verdict.WARMING_UP: 1, Verdict.REJECTED: 12}
     assert (run.first_cycle, run.last_ts) == (1, START + timedelta(seconds=1))
+
+
+def of_fleets() -> list[ScoreRecord]:
+    """Two fleets, the second with a count of minutes since 1970, and one that never came to be."""
+    return [
+        *(scored(cycle) for cycle in (1, 2)),
+        *(
+            replace(scored(29_453_760 + minute, asset_id="pump-1"), fleet="pumps", timed=True)
+            for minute in (1, 2, 3)
+        ),
+        replace(repeat(7, asset_id="pump-1"), fleet="pumps"),
+        replace(repeat(8, asset_id="fan-1", status=Verdict.REJECTED), fleet="fans"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fleet", "assets", "cycles"),
+    [
+        (None, ["engine-1", "fan-1", "pump-1"], [1, 2, 29_453_761, 29_453_762, 29_453_763]),
+        ("default", ["engine-1"], [1, 2]),
+        ("pumps", ["pump-1"], [29_453_761, 29_453_762, 29_453_763]),
+        ("fans", ["fan-1"], []),
+        ("nobody", [], []),
+    ],
+)
+async def test_a_fleet_can_be_asked_for_and_every_row_and_run_says_its_own(
+    store: ScoreStore, fleet: str | None, assets: list[str], cycles: list[int]
+) -> None:
+    await store.write(of_fleets())
+    await store.write(of_fleets())  # again, as after a crash
+
+    page = await store.query(ScoreQuery(fleet=fleet))
+    runs = await store.runs(fleet=fleet)
+    first = await store.run_page(1, fleet=fleet)
+
+    assert sorted(row.cycle for row in page.records) == cycles
+    assert [run.asset_id for run in runs] == assets
+    assert [run.asset_id for run in first.runs] == assets[:1]
+    named = {"engine-1": "default", "fan-1": "fans", "pump-1": "pumps"}
+    assert all(row.fleet == named[row.asset_id] for row in page.records)
+    assert all(run.fleet == named[run.asset_id] for run in runs)
+    pumps = [run for run in runs if run.asset_id == "pump-1"]
+    assert all(run.verdicts == {Verdict.SCORED: 3, Verdict.DUPLICATE: 1} for run in pumps)
 
 
 async def test_runs_without_a_time_come_before_the_others_of_their_asset(

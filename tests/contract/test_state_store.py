@@ -24,7 +24,7 @@ from detector.core.progress import Mark, NextProgress, Progress
 from detector.core.state import AssetState, Fence, fresh_state
 from detector.ports import StateStore, Stored
 from tests.support.backends import build, server
-from tests.support.builders import MeanScorer
+from tests.support.builders import MeanScorer, fleet_of
 
 SPEC = MeanScorer().spec
 WIDTH = SPEC.machine.row_width
@@ -76,7 +76,7 @@ def _raising(error: Exception) -> Callable[..., Awaitable[None]]:
 
 def state(next_offset: int, last_cycle: int = 1, partition: int = 0) -> AssetState:
     return replace(
-        fresh_state(SPEC),
+        fresh_state(fleet_of(MeanScorer())),
         ring=np.full((2, WIDTH), last_cycle, np.float32),
         last_cycle=last_cycle,
         fence=Fence(partition, next_offset),

@@ -27,12 +27,12 @@ from detector.core.progress import NextProgress, Progress
 from detector.core.state import Fence, fresh_state
 from tests.support.alerts import START
 from tests.support.backends import build, require, server
-from tests.support.builders import MeanScorer
+from tests.support.builders import MeanScorer, fleet_of
 from tests.support.influx import InfluxServer, influx_server
 
 RIGHT, WRONG = "open-sesame-5b1f", "open-barley-77c2"  # passwords of servers of these tests alone
 KEY = ("engine-1", "run-1")
-NEXT = NextState(fresh_state(MeanScorer().spec), Fence())
+NEXT = NextState(fresh_state(fleet_of(MeanScorer())), Fence())
 VERDICT = ScoreRecord("engine-1", "run-1", 1, START, Verdict.GAP, "m@1")
 
 

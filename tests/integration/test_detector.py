@@ -89,14 +89,15 @@ def test_a_worker_leaves_no_files_where_it_is_started(bench: DetectorBench) -> N
 async def test_bad_messages_get_their_reason_and_the_stream_goes_on(bench: DetectorBench) -> None:
     good = [sound_reading(cycle) for cycle in range(1, 4)]
     key = good[0].asset_id.encode()
-    sensors = good[1].sensors
+    sensors, settings = good[1].sensors, good[1].settings
+    warm = sensors["T24"] or 0.0
     messages: list[tuple[bytes | None, bytes | None]] = [
         (key, good[0].to_json()),
         (key, b'{"asset_id": "engine-1", "cyc'),
         (key, changed(good[1], cycle="2")),
-        (key, changed(good[1], sensors={**sensors, "T24": float("nan")})),
-        (key, changed(good[1], sensors={k: v for k, v in sensors.items() if k != "Ps30"})),
-        (key, changed(good[1], sensors={**sensors, "T24": sensors["T24"] * 10})),
+        (key, changed(good[1], settings={**settings, "mach": float("nan")})),
+        (key, changed(good[1], sensors={"P2": sensors["P2"]})),
+        (key, changed(good[1], sensors={**sensors, "T24": warm * 10})),
         (key, b"x" * 10_000_000),
         (key, changed(good[1], cycle=0)),
         (key, good[0].to_json()),

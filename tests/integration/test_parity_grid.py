@@ -30,6 +30,7 @@ from models.artifact.opening import open_scorer
 from models.artifact.store import load_artifact
 from models.evaluation.batch_path import score_engine
 from models.scoring.scorer import WindowScorer
+from tests.support.builders import fleets_of
 from tests.support.fleet_messages import asset_name, fleet_messages
 
 ENGINES = 15
@@ -60,7 +61,7 @@ async def live(
     """Scores by asset and cycle, and alert ids, of the records fed in batches."""
     scores, publisher = MemoryScoreStore(), MemoryPublisher()
     service = DetectorService(
-        scorer,
+        fleets_of(scorer, InputPolicy(65_536, bridge_cycles=0), AlarmPolicy(3, 10, 0.05)),
         DetectorPorts(
             MemoryStateStore(),
             scores,
@@ -68,11 +69,7 @@ async def live(
             MemoryHistory(),
             SystemClock(),
         ),
-        DetectorPolicy(
-            AlarmPolicy(3, 10, 0.05),
-            Backoff(),
-            InputPolicy(65_536, bridge_cycles=0),
-        ),
+        DetectorPolicy(Backoff(), follow_after=30),
         DetectorMetrics(),
         Health(),
     )

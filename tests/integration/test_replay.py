@@ -12,7 +12,7 @@ import pytest
 from common.clock import SystemClock
 from common.errors import UserError
 from common.kafka import ensure_topics, make_producer, started
-from common.settings import KafkaSettings
+from common.settings import KafkaSettings, Settings
 from common.topics import Topics
 from producer.adapters.kafka_history import KafkaRunHistory
 from producer.adapters.kafka_publisher import KafkaReadingPublisher
@@ -137,7 +137,7 @@ async def test_engines_may_join_a_run_but_other_data_may_not(
         request = ReplayRequest(
             "SIM", "test", engines, "max", "2026-01-01T00:00:00Z", "1s", "joined", seed
         )
-        return plan_replay(request, Path("nowhere"), START)
+        return plan_replay(request, Settings(), START)
 
     async def send(plan: ReplayPlan) -> ReplayProgress:
         return (await run_replay(plan, kafka_settings, SystemClock(), lambda _: None)).progress
@@ -246,7 +246,7 @@ def test_all_of_fd001_is_sent_faster_than_20_000_rows_a_second(
         request = ReplayRequest(
             "FD001", "test", "all", "max", "2026-01-01T00:00:00Z", "1s", run_id, 0
         )
-        plan = plan_replay(request, cmapss_dir, START)
+        plan = plan_replay(request, Settings(data_dir=cmapss_dir), START)
         result = asyncio.run(run_replay(plan, kafka_settings, SystemClock(), lambda _: None))
         assert result.progress.sent == 13_096
         rates.append(result.progress.sent / result.seconds)

@@ -8,6 +8,7 @@ from typing import Literal
 
 from api.ports import FeedBatch, FeedPosition, WireAlert
 from common.records import (
+    DEFAULT_FLEET,
     Alert,
     ChannelShare,
     Level,
@@ -29,6 +30,7 @@ def make_alert(
     level: Literal[Level.WARNING, Level.CRITICAL] = Level.WARNING,
     onset_cycle: int | None = None,
     reason: str = "3 cycles in a row at or above the warning threshold",
+    fleet: str = DEFAULT_FLEET,
 ) -> Alert:
     """Return an alert; one that is not ``raised`` needs the alarm's ``onset_cycle``."""
     onset = cycle if onset_cycle is None else onset_cycle
@@ -36,6 +38,7 @@ def make_alert(
     return Alert(
         alert_id=derive_alert_id(alarm_id, state, cycle),
         alarm_id=alarm_id,
+        fleet=fleet,
         asset_id=asset_id,
         run_id=run_id,
         level=level,

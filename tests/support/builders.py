@@ -10,10 +10,18 @@ from numpy.typing import NDArray
 
 from common.machines.machine import Channel, MachineType, Window
 from common.machines.turbofan import SENSOR_NAMES, TURBOFAN
-from common.records import ModelRef, SensorReading, SourcePosition
+from common.records import DEFAULT_FLEET, ModelRef, SensorReading, SourcePosition
+from detector.core.fleet import Fleet, Fleets, one_fleet
 from detector.core.policy import InputPolicy
 from detector.core.source import SourceRecord
-from models.scoring.scorer import NormalisedRows, ScorerSpec, Thresholds, WindowScores
+from models.alarm import AlarmPolicy
+from models.scoring.scorer import (
+    NormalisedRows,
+    ScorerSpec,
+    Thresholds,
+    WindowScorer,
+    WindowScores,
+)
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 TOPIC = "test.readings"
@@ -73,6 +81,23 @@ class MeanScorer:
             sizes / sizes.sum(axis=1, keepdims=True),
             np.where(last >= 0, 1, -1).astype(np.int8),
         )
+
+
+ALARM = AlarmPolicy(on_delay_cycles=2, off_delay_cycles=2, deadband=0.0)
+
+
+def fleet_of(
+    scorer: WindowScorer, inputs: InputPolicy = INPUTS, alarm: AlarmPolicy = ALARM
+) -> Fleet:
+    """Return the fleet of all who name none, judged by a scorer."""
+    return Fleet(DEFAULT_FLEET, scorer, alarm, inputs)
+
+
+def fleets_of(
+    scorer: WindowScorer, inputs: InputPolicy = INPUTS, alarm: AlarmPolicy = ALARM
+) -> Fleets:
+    """Return that one fleet by its name."""
+    return one_fleet(scorer, alarm, inputs)
 
 
 def reading(

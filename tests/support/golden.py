@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import RejectReason
+from common.machines.machine import Step
 from common.machines.turbofan import TURBOFAN
 from common.records import (
     MAX_ORIGINAL_BYTES,
@@ -42,13 +43,19 @@ from common.records import (
 from common.scorestore.influx.lines import repeat_lines, verdict_lines
 from common.scorestore.sqlite.store import SqliteScoreStore
 from detector.core.conclusion import Outcome, conclude
-from detector.core.letters import dead_letter, failure, unreadable_letter, wrong_partition
+from detector.core.letters import (
+    dead_letter,
+    failure,
+    unreadable_letter,
+    wrong_fleet,
+    wrong_partition,
+)
 from detector.core.pipeline import DecodedBatch, decode_batch, prepare
 from detector.core.policy import InputPolicy
 from detector.core.source import FailedRecord, SourceRecord, UnreadableBatch
 from models.alarm import AlarmPolicy
 from models.scoring.scorer import Thresholds, WindowScores
-from tests.support.builders import MeanScorer, changed, reading
+from tests.support.builders import MeanScorer, changed, fleet_of, fleets_of, reading
 
 UNIT: Final = Path(__file__).parents[1] / "unit"
 DETECTOR: Final = UNIT / "detector" / "golden"
@@ -90,6 +97,13 @@ class SumScorer(MeanScorer):
 SCORER: Final = SumScorer()
 STRICT: Final = MeanScorer(machine=TURBOFAN.using(("T24", "T30", "T50"), 4))
 """Likewise, of channels that have limits of plausibility."""
+
+TICKING: Final = MeanScorer(
+    machine=TURBOFAN.model_copy(
+        update={"step": Step(clock="time", interval_s=60.0, tolerance=0.25)}
+    )
+)
+"""Likewise, of a machine whose readings are told by their time, one a minute."""
 
 FLIGHT: Final[Sequence[tuple[int, Row]]] = (
     (1, (0.25, 0.125, 0.125)),
@@ -159,9 +173,9 @@ def _flight() -> list[SourceRecord]:
 
 def concluded() -> tuple[DecodedBatch, Outcome]:
     """Return what the core makes of the two flights."""
-    batch = decode_batch(_flight(), SCORER, INPUTS)
-    plan = prepare(batch, {}, SCORER, INPUTS)
-    return batch, conclude(plan, SCORER.score(plan.windows), ALARM, SCORER.spec)
+    batch = decode_batch(_flight(), fleets_of(SCORER, INPUTS))
+    plan = prepare(batch, {}, fleet_of(SCORER, INPUTS))
+    return batch, conclude(plan, SCORER.score(plan.windows), fleet_of(SCORER, INPUTS, ALARM))
 
 
 def alerts() -> object:
@@ -199,11 +213,13 @@ def _refused() -> list[tuple[bytes | None, bytes | None, MeanScorer]]:
         (engine, bytes(index % 251 for index in range(MAX_ORIGINAL_BYTES + 5)), SCORER),
         (engine, '{"note": "größer"}'.encode("latin-1"), SCORER),
         (engine, b'{"asset_id": "eng', SCORER),
-        (engine, changed(good, schema_version=2, run_id="run 1"), SCORER),
+        (engine, changed(good, schema_version=3, run_id="run 1"), SCORER),
         (engine, changed(good, settings=settings | {"mach": float("nan")}), SCORER),
         (engine, changed(good, cycle=0), SCORER),
         (engine, changed(good, sensors={"P2": 14.6}), SCORER),
         (engine, changed(good, sensors=sensors | {"T24": 6450.0, "T30": 64.5}), STRICT),
+        (engine, changed(good, schema_version=2, fleet="pumps"), SCORER),
+        (engine, changed(good, ts="2026-01-01T00:00:31Z"), TICKING),
         (b"engine-2", good.to_json(), SCORER),
         (None, good.to_json(), SCORER),
         (b"k" * (MAX_ORIGINAL_BYTES + 1), good.to_json(), SCORER),
@@ -221,13 +237,16 @@ def dead_letters() -> object:
     """Return a dead letter for each reason, and one of a message without a stamp."""
     letters: list[DeadLetter] = []
     for number, (key, value, scorer) in enumerate(_refused()):
-        letters += decode_batch([record(value, number, key)], scorer, INPUTS).dead_letters
+        letters += decode_batch(
+            [record(value, number, key)], fleets_of(scorer, INPUTS)
+        ).dead_letters
     unstamped = SourceRecord(SourcePosition(TOPIC, 0, 0), 0, None, b"?")
-    letters += decode_batch([unstamped], SCORER, INPUTS).dead_letters
+    letters += decode_batch([unstamped], fleets_of(SCORER, INPUTS)).dead_letters
     sound = record(reading(5).to_json(), 20)
     misplaced = wrong_partition("engine-1", PARTITION, home=1)
+    stranger = wrong_fleet("engine-1", "pumps", "default")
     failed = failure(FailedRecord(sound, "ValueError: no such thing"))
-    letters += [dead_letter(sound, error) for error in (misplaced, failed)]
+    letters += [dead_letter(sound, error) for error in (misplaced, stranger, failed)]
     original = bytes(index % 253 for index in range(MAX_ORIGINAL_BYTES + 7))
     for reason, said in UNREADABLE:
         batch = UnreadableBatch(

@@ -120,7 +120,7 @@ ODD: dict[str, Step] = {
     "near the largest float": lambda m, value: m.spoiled(sensors=m.sensors(T50=1.7e308)),
     "no used sensor at all": lambda m, value: m.spoiled(sensors={"P2": value, "T24": None}),
     "a number as text": lambda m, value: m.spoiled(sensors=m.sensors(T24="645")),
-    "unknown schema": lambda m, value: m.spoiled(schema_version=2),
+    "unknown schema": lambda m, value: m.spoiled(schema_version=3),
     "cycle 0": lambda m, value: m.spoiled(cycle=0),
     "somebody else's key": lambda m, value: (b"engine-9", m.spoiled()[1]),
     "no key": lambda m, value: (None, m.spoiled()[1]),

@@ -11,6 +11,7 @@ from common.retry import Backoff
 from common.scorestore.memory import MemoryScoreStore
 from common.scorestore.port import ScoreQuery
 from detector.adapters.memory import MemoryHistory, MemoryPublisher, MemoryStateStore
+from detector.core.fleet import Fleets
 from detector.core.policy import InputPolicy
 from detector.core.source import SourceBatch, SourceRecord, Span
 from detector.failpoints import Point, PointListener, ignore_points
@@ -19,7 +20,7 @@ from detector.metrics import DetectorMetrics
 from detector.service import DetectorPolicy, DetectorPorts, DetectorService
 from models.alarm import AlarmPolicy
 from models.scoring.scorer import WindowScorer
-from tests.support.builders import INPUTS, MeanScorer, record
+from tests.support.builders import INPUTS, MeanScorer, fleets_of, record
 
 ALARM = AlarmPolicy(on_delay_cycles=2, off_delay_cycles=2, deadband=0.0)
 
@@ -73,16 +74,18 @@ class World:
         scorer: WindowScorer | None = None,
         alarm: AlarmPolicy = ALARM,
         inputs: InputPolicy = INPUTS,
+        fleets: Fleets | None = None,
     ) -> Worker:
-        """Start a worker; another model has its own idea of what a stored state means."""
+        """Start a worker, of one fleet if no others are named."""
         scorer = scorer or self.scorer
         states = MemoryStateStore()
         states.values, states.progress = self.states.values, self.states.progress
         states.intents = self.states.intents
         metrics = DetectorMetrics()
         ports = DetectorPorts(states, self.scores, self.publisher, self.history, SystemClock())
-        policy = DetectorPolicy(alarm, Backoff(0.001, 0.001), inputs)
-        return Worker(DetectorService(scorer, ports, policy, metrics, Health(), at), metrics)
+        policy = DetectorPolicy(Backoff(0.001, 0.001), inputs.follow_after)
+        fleets = fleets or fleets_of(scorer, inputs, alarm)
+        return Worker(DetectorService(fleets, ports, policy, metrics, Health(), at), metrics)
 
     def send(self, values: Iterable[SensorReading | bytes | None], partition: int = 0) -> None:
         """Put readings, or bytes, on the topic."""

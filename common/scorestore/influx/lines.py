@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Final
 
 from common.errors import BackendRefusedError
-from common.records import ScoreRecord
+from common.records import DEFAULT_FLEET, ScoreRecord
 from common.scorestore.paging import epoch_us
 from common.topics import REPEAT_MEASUREMENT, SCORE_MEASUREMENT
 
@@ -64,11 +64,12 @@ def verdict_lines(records: Iterable[ScoreRecord]) -> list[str]:
         ValueError: If an id cannot be a tag.
         BackendRefusedError: If a time is outside what InfluxDB can keep.
     """
-    heads: dict[tuple[str, str, str, int], str] = {}
+    heads: dict[tuple[str, str, str, str, int], str] = {}
     lines = []
     for record in records:
-        thousand, rest = divmod(record.cycle, CYCLES_PER_US)
-        series = (record.asset_id, record.run_id, record.model, thousand)
+        # a tick is told by its time alone
+        thousand, rest = (0, 0) if record.timed else divmod(record.cycle, CYCLES_PER_US)
+        series = (record.asset_id, record.run_id, record.model, record.fleet, thousand)
         head = heads.get(series)
         if head is None:
             head = _head(SCORE_MEASUREMENT, record) + (f",thousand={thousand}" if thousand else "")
@@ -105,8 +106,10 @@ def repeat_lines(records: Iterable[ScoreRecord]) -> list[str]:
 
 
 def _head(measurement: str, record: ScoreRecord) -> str:
+    # the fleet of all who name none has no tag: so its series are those of earlier versions
+    fleet = "" if record.fleet == DEFAULT_FLEET else f",fleet={escape_tag(record.fleet)}"
     return (
-        f"{measurement},asset_id={escape_tag(record.asset_id)},"
+        f"{measurement},asset_id={escape_tag(record.asset_id)}{fleet},"
         f"model={escape_tag(record.model)},run_id={escape_tag(record.run_id)}"
     )
 

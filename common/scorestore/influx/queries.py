@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
-from common.records import Level, ScoreRecord, Verdict
+from common.records import DEFAULT_FLEET, Level, ScoreRecord, Verdict
 from common.scorestore.influx.lines import MAX_TIME_NS, SHARE_PREFIX
 from common.scorestore.paging import Bounds, from_epoch_us
 from common.scorestore.port import ScoreQuery
@@ -84,6 +84,7 @@ def _record(row: dict[str, Any], shares: Sequence[tuple[str, str]]) -> ScoreReco
         ts=from_epoch_us(row["time"] // 1000),
         status=Verdict(row["status"]),
         model=row["model"],
+        fleet=row.get("fleet") or DEFAULT_FLEET,
         level=Level(row["level"]),
         detail=row["detail"],
     )
@@ -108,9 +109,11 @@ def select(fields: str, measurement: str, terms: Sequence[str]) -> str:
     return f'SELECT {fields} FROM "{measurement}"{where}'  # noqa: S608 - values are quoted
 
 
-def identity(asset_id: str | None, run_id: str | None) -> list[str]:
-    """Return the terms that pick an asset, a run, both or none."""
-    given = (("asset_id", asset_id), ("run_id", run_id))
+def identity(asset_id: str | None, run_id: str | None, fleet: str | None = None) -> list[str]:
+    """Return the terms that pick an asset, a run, a fleet, several or none of them."""
+    # points of the fleet of all who name none have no such tag, which InfluxQL takes for empty
+    named = "" if fleet == DEFAULT_FLEET else fleet
+    given = (("asset_id", asset_id), ("run_id", run_id), ("fleet", named))
     return [f'"{name}" = {literal(value)}' for name, value in given if value is not None]
 
 
@@ -127,7 +130,7 @@ def _tellable(ts_us: int) -> int:
 
 
 def _filters(query: ScoreQuery, lower_us: int, upper_us: int) -> list[str]:
-    terms = identity(query.asset_id, query.run_id)
+    terms = identity(query.asset_id, query.run_id, query.fleet)
     terms += [f"time >= {_tellable(lower_us) * 1000}", f"time < {_tellable(upper_us) * 1000}"]
     if query.status is not None:
         terms.append(f'"status" = {literal(query.status.value)}')

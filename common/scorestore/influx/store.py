@@ -142,10 +142,14 @@ class InfluxScoreStore:
         return page_of([rows[position] for position in ordered[:wanted]], query.limit)
 
     async def runs(
-        self, *, asset_id: str | None = None, run_id: str | None = None
+        self,
+        *,
+        asset_id: str | None = None,
+        run_id: str | None = None,
+        fleet: str | None = None,
     ) -> Sequence[RunSummary]:
         """Return a summary of each run, counted by the server now."""
-        return summaries_of(await self._ask(select_runs(asset_id, run_id)))
+        return summaries_of(await self._ask(select_runs(asset_id, run_id, (), fleet)))
 
     async def run_page(
         self,
@@ -154,17 +158,18 @@ class InfluxScoreStore:
         after: str | None = None,
         asset_id: str | None = None,
         run_id: str | None = None,
+        fleet: str | None = None,
     ) -> RunPage:
         """Return the summaries of a few assets, counted by the server now.
 
         InfluxQL has no "the next names": all are listed, from the index, and a page picked here.
         """
-        (listed,) = await self._ask([select_names(asset_id, run_id)])
+        (listed,) = await self._ask([select_names(asset_id, run_id, fleet)])
         names = await asyncio.to_thread(names_of, listed, after)
         chosen = names[:most_assets]
         runs: list[RunSummary] = []
         for group in in_questions(chosen):
-            runs += summaries_of(await self._ask(select_runs(asset_id, run_id, group)))
+            runs += summaries_of(await self._ask(select_runs(asset_id, run_id, group, fleet)))
         return RunPage(runs, chosen[-1] if len(names) > most_assets else None)
 
     async def verdict_counts(self, run_id: str | None = None) -> Mapping[Verdict, int]:

@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from common.records import Level, Verdict
+from common.records import DEFAULT_FLEET, Level, Verdict
 from common.scorestore.influx.queries import Series, identity, literal, select
 from common.scorestore.port import RunSummary
 from common.scorestore.tally import RunTally, in_order
@@ -20,15 +20,15 @@ READING_VERDICTS: Final = tuple(verdict for verdict in Verdict if not verdict.of
 NAMES_CHARS: Final = 2000
 """The names stand in each of a dozen statements of one address; servers take some 100 KB of it."""
 
-_BY_RUN: Final = ' GROUP BY "asset_id", "run_id"'
+_BY_RUN: Final = ' GROUP BY "asset_id", "run_id", "fleet"'
 
 
-def select_names(asset_id: str | None, run_id: str | None) -> str:
+def select_names(asset_id: str | None, run_id: str | None, fleet: str | None = None) -> str:
     """Return the statement that lists the assets, answered by one series per measurement.
 
     The index answers it, and may still name assets of which no row is left.
     """
-    terms = identity(asset_id, run_id)
+    terms = identity(asset_id, run_id, fleet)
     where = f" WHERE {' AND '.join(terms)}" if terms else ""
     return (
         f'SHOW TAG VALUES FROM "{SCORE_MEASUREMENT}", "{REPEAT_MEASUREMENT}" '
@@ -59,13 +59,18 @@ def any_of(names: Sequence[str]) -> str:
     return "(" + " OR ".join(f'"asset_id" = {literal(name)}' for name in names) + ")"
 
 
-def select_runs(asset_id: str | None, run_id: str | None, among: Sequence[str] = ()) -> list[str]:
+def select_runs(
+    asset_id: str | None,
+    run_id: str | None,
+    among: Sequence[str] = (),
+    fleet: str | None = None,
+) -> list[str]:
     """Return the statements that summarise runs, each answered by one series per (asset, run).
 
     In order: lowest cycle; highest cycle, with its time; highest scored cycle, with its score and
     level; highest score; then those of :func:`select_counts`. With ``among``, of these assets only.
     """
-    terms = _terms(asset_id, run_id, among)
+    terms = _terms(asset_id, run_id, among, fleet)
     scored = [*terms, f'"status" = {literal(Verdict.SCORED.value)}']
     wanted = [
         ('MIN("cycle")', terms),
@@ -74,19 +79,26 @@ def select_runs(asset_id: str | None, run_id: str | None, among: Sequence[str] =
         ('MAX("score")', scored),
     ]
     selects = [select(fields, SCORE_MEASUREMENT, where) + _BY_RUN for fields, where in wanted]
-    return [*selects, *select_counts(asset_id, run_id, among)]
+    return [*selects, *select_counts(asset_id, run_id, among, fleet)]
 
 
-def _terms(asset_id: str | None, run_id: str | None, among: Sequence[str]) -> list[str]:
-    return [*identity(asset_id, run_id), *([any_of(among)] if among else [])]
+def _terms(
+    asset_id: str | None, run_id: str | None, among: Sequence[str], fleet: str | None
+) -> list[str]:
+    return [*identity(asset_id, run_id, fleet), *([any_of(among)] if among else [])]
 
 
-def select_counts(asset_id: str | None, run_id: str | None, among: Sequence[str] = ()) -> list[str]:
+def select_counts(
+    asset_id: str | None,
+    run_id: str | None,
+    among: Sequence[str] = (),
+    fleet: str | None = None,
+) -> list[str]:
     """Return the counting statements: one per ``READING_VERDICTS``, then one for all repeats.
 
     Cycles are counted once each, so that a reading scored again by another model counts once.
     """
-    terms = _terms(asset_id, run_id, among)
+    terms = _terms(asset_id, run_id, among, fleet)
     counts = [
         select(
             'COUNT(DISTINCT("cycle"))',
@@ -103,8 +115,12 @@ def summaries_of(answers: Sequence[Sequence[Series]]) -> list[RunSummary]:
     """Return the summaries in the answers to :func:`select_runs`, ordered as the port says."""
     lowest, highest, last_scored, peak, *counts = answers
     tallies: defaultdict[tuple[str, str], RunTally] = defaultdict(RunTally)
+    for series in [one for answer in counts for one in answer]:
+        tallies[_run_of(series)].fleet = _fleet_of(series)
     for series in lowest:
-        tallies[_run_of(series)].first_cycle = _only_row(series)[1]
+        tally = tallies[_run_of(series)]
+        # of which fleet a run is, its verdicts say; a repeat may claim another
+        tally.first_cycle, tally.fleet = _only_row(series)[1], _fleet_of(series)
     for series in highest:
         tally = tallies[_run_of(series)]
         time_ns, tally.last_cycle = _only_row(series)
@@ -140,6 +156,10 @@ def _counts_by_run(
 
 def _run_of(series: Series) -> tuple[str, str]:
     return series["tags"]["asset_id"], series["tags"]["run_id"]
+
+
+def _fleet_of(series: Series) -> str:
+    return series["tags"].get("fleet") or DEFAULT_FLEET
 
 
 def _only_row(series: Series) -> list[Any]:

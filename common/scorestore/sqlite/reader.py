@@ -24,10 +24,12 @@ MAX_STREAMS: Final = 200
 """Runs that are read side by side and merged; above, one reader of all runs filters instead."""
 
 OF_RUNS: Final = (
-    "(:asset_id IS NULL OR asset_id = :asset_id) AND (:run_id IS NULL OR run_id = :run_id)"
+    "(:asset_id IS NULL OR asset_id = :asset_id) AND (:run_id IS NULL OR run_id = :run_id) "
+    "AND (:fleet IS NULL OR fleet = :fleet)"
 )
 SELECT_VERDICTS: Final = (
-    f"SELECT run.asset_id, run.run_id, {', '.join(f'verdict.{name}' for name in VERDICT_COLUMNS)} "  # noqa: S608 - our names
+    "SELECT run.asset_id, run.run_id, run.fleet, "  # noqa: S608 - our names
+    f"{', '.join(f'verdict.{name}' for name in VERDICT_COLUMNS)} "
     "FROM verdict CROSS JOIN run USING (run_key)"
 )
 
@@ -66,10 +68,10 @@ def read_page(connection: sqlite3.Connection, query: ScoreQuery, bounds: Bounds)
 
 
 def read_runs(
-    connection: sqlite3.Connection, asset_id: str | None, run_id: str | None
+    connection: sqlite3.Connection, asset_id: str | None, run_id: str | None, fleet: str | None
 ) -> Sequence[RunSummary]:
     """Return the summaries that the writer keeps."""
-    return _summaries(connection, OF_RUNS, {"asset_id": asset_id, "run_id": run_id})
+    return _summaries(connection, OF_RUNS, {"asset_id": asset_id, "run_id": run_id, "fleet": fleet})
 
 
 def read_run_page(
@@ -78,11 +80,12 @@ def read_run_page(
     after: str | None,
     asset_id: str | None,
     run_id: str | None,
+    fleet: str | None,
 ) -> RunPage:
     """Return the summaries of a few assets, as of one moment; the index on ids finds them."""
     connection.execute("BEGIN")
     where = f"{OF_RUNS} AND asset_id > :after"
-    values = {"asset_id": asset_id, "run_id": run_id, "after": after or ""}
+    values = {"asset_id": asset_id, "run_id": run_id, "fleet": fleet, "after": after or ""}
     names = [
         name
         for (name,) in connection.execute(
@@ -120,11 +123,16 @@ def read_counts(connection: sqlite3.Connection, run_id: str | None) -> Mapping[V
 
 def _run_keys(connection: sqlite3.Connection, query: ScoreQuery) -> list[int] | None:
     """Return the runs a query is about; none where all, or too many to merge."""
-    if query.asset_id is None and query.run_id is None:
+    if query.asset_id is None and query.run_id is None and query.fleet is None:
         return None
     rows = connection.execute(
         f"SELECT run_key FROM run WHERE {OF_RUNS} LIMIT :most",  # noqa: S608 - our names
-        {"asset_id": query.asset_id, "run_id": query.run_id, "most": MAX_STREAMS + 1},
+        {
+            "asset_id": query.asset_id,
+            "run_id": query.run_id,
+            "fleet": query.fleet,
+            "most": MAX_STREAMS + 1,
+        },
     ).fetchall()
     return [key for (key,) in rows] if len(rows) <= MAX_STREAMS else None
 
@@ -142,6 +150,8 @@ def _condition(query: ScoreQuery, bounds: Bounds) -> tuple[str, dict[str, object
         add("run.asset_id = :asset_id", asset_id=query.asset_id)
     if query.run_id is not None:
         add("run.run_id = :run_id", run_id=query.run_id)
+    if query.fleet is not None:
+        add("run.fleet = :fleet", fleet=query.fleet)
     if bounds.since_us is not None:
         add("verdict.ts_us >= :since_us", since_us=bounds.since_us)
     if bounds.until_us is not None:
@@ -172,5 +182,5 @@ def _records(
     values: Mapping[str, object],
     channel_sets: ChannelSets,
 ) -> Iterator[ScoreRecord]:
-    for asset_id, run_id, *row in connection.execute(sql, values):
-        yield record_of(asset_id, run_id, row, channel_sets)
+    for asset_id, run_id, fleet, *row in connection.execute(sql, values):
+        yield record_of((asset_id, run_id, fleet), row, channel_sets)

@@ -33,8 +33,8 @@ REPEAT_COLUMNS: Final = (
     "model", "detail",
 )  # fmt: skip
 TALLY_COLUMNS: Final = (
-    "first_cycle", "last_cycle", "last_ts_us", "last_scored_cycle", "last_score", "last_level",
-    "peak_score", *COUNT_COLUMNS,
+    "fleet", "first_cycle", "last_cycle", "last_ts_us", "last_scored_cycle", "last_score",
+    "last_level", "peak_score", *COUNT_COLUMNS,
 )  # fmt: skip
 
 
@@ -118,6 +118,7 @@ def repeat_row(run_key: int, record: ScoreRecord) -> tuple[object, ...]:
 def tally_row(tally: RunTally) -> tuple[object, ...]:
     """Return a row in the order of ``TALLY_COLUMNS``."""
     return (
+        tally.fleet,
         tally.first_cycle,
         tally.last_cycle,
         tally.last_ts_us,
@@ -131,8 +132,9 @@ def tally_row(tally: RunTally) -> tuple[object, ...]:
 
 def tally_of(row: Sequence[Any]) -> RunTally:
     """Return the tally of a row in the order of ``TALLY_COLUMNS``."""
-    first, last, last_ts_us, last_scored, last_score, level, peak, *counts = row
+    fleet, first, last, last_ts_us, last_scored, last_score, level, peak, *counts = row
     return RunTally(
+        fleet=fleet,
         first_cycle=first,
         last_cycle=last,
         last_ts_us=last_ts_us,
@@ -145,13 +147,15 @@ def tally_of(row: Sequence[Any]) -> RunTally:
 
 
 def record_of(
-    asset_id: str, run_id: str, row: Sequence[Any], channel_sets: ChannelSets
+    whose: tuple[str, str, str], row: Sequence[Any], channel_sets: ChannelSets
 ) -> ScoreRecord:
-    """Return the record of a row in the order of ``VERDICT_COLUMNS``."""
+    """Return the record of (asset, run, fleet) and a row in the order of ``VERDICT_COLUMNS``."""
+    asset_id, run_id, fleet = whose
     _, cycle, ts_us, status, level, model, score, warning, critical, key, packed, detail = row
     return ScoreRecord(
         asset_id=asset_id,
         run_id=run_id,
+        fleet=fleet,
         cycle=cycle,
         ts=from_epoch_us(ts_us),
         status=VERDICTS[status],

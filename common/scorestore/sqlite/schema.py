@@ -9,10 +9,10 @@ from typing import Final
 
 from common.errors import BackendRefusedError, BackendUnavailableError
 from common.private_files import make_private_file, make_private_folder
-from common.records import Verdict
+from common.records import DEFAULT_FLEET, Verdict
 from common.scorestore.sqlite.errors import sqlite_errors
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 APPLICATION_ID: Final = 0x5352474C
 """`SRGL`, in the file's header: tells our file from another program's."""
@@ -31,6 +31,7 @@ CREATE TABLE run (
     run_key INTEGER PRIMARY KEY,
     asset_id TEXT NOT NULL,
     run_id TEXT NOT NULL,
+    fleet TEXT NOT NULL DEFAULT '{DEFAULT_FLEET}',
     first_cycle INTEGER,
     last_cycle INTEGER,
     last_ts_us INTEGER,
@@ -78,12 +79,22 @@ CREATE TABLE repeat (
     PRIMARY KEY (run_key, topic, partition, "offset", published_ts_ms)
 ) WITHOUT ROWID;
 CREATE VIEW scores AS
-    SELECT asset_id, run_id, cycle,
+    SELECT asset_id, run_id, fleet, cycle,
            strftime('%Y-%m-%dT%H:%M:%fZ', ts_us / 1e6, 'unixepoch') AS ts,
            status, CASE level WHEN 0 THEN 'none' WHEN 1 THEN 'warning' ELSE 'critical' END AS level,
            score, warning_threshold, critical_threshold, model, detail
     FROM verdict JOIN run USING (run_key);
 """  # noqa: S608 - the names are ours
+
+
+# From each layout to the next. A file of the one before is changed when it is opened.
+UPGRADES: Final = {
+    1: (
+        f"ALTER TABLE run ADD COLUMN fleet TEXT NOT NULL DEFAULT '{DEFAULT_FLEET}'",
+        "DROP VIEW scores",
+        SCHEMA[SCHEMA.index("CREATE VIEW scores") :].rstrip().rstrip(";"),
+    ),
+}
 
 
 def open_connection(path: Path, timeout_s: float) -> sqlite3.Connection:
@@ -133,22 +144,26 @@ def _prepare(connection: sqlite3.Connection, path: Path, timeout_s: float) -> No
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA cache_size = -32000")  # KiB; four indexes of a busy day stay in it
     connection.execute("PRAGMA journal_size_limit = 67108864")  # a long read may swell the log
-    if _version(connection) == 0:
-        _create_tables(connection)
+    if _version(connection) < SCHEMA_VERSION:
+        _bring_up_to_date(connection)
 
 
-def _create_tables(connection: sqlite3.Connection) -> None:
-    """Create the tables, unless another process has done so meanwhile.
+def _bring_up_to_date(connection: sqlite3.Connection) -> None:
+    """Create or change the tables, unless another process has done so meanwhile.
 
-    Only a new file is locked for this: whoever opens a made one must not wait for its writer.
+    Only such a file is locked for this: whoever opens one that is up to date must not wait for its
+    writer.
     """
     connection.execute("BEGIN IMMEDIATE")
     try:
-        if _version(connection) == 0:
+        if (version := _version(connection)) == 0:
             for statement in SCHEMA.split(";\n"):
                 connection.execute(statement)
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        for layout in range(version or SCHEMA_VERSION, SCHEMA_VERSION):
+            for statement in UPGRADES[layout]:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:  # a full disk has ended it already

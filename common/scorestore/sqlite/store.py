@@ -64,10 +64,16 @@ class SqliteScoreStore:
         return await self._reader.run(lambda connection: read_page(connection, query, bounds))
 
     async def runs(
-        self, *, asset_id: str | None = None, run_id: str | None = None
+        self,
+        *,
+        asset_id: str | None = None,
+        run_id: str | None = None,
+        fleet: str | None = None,
     ) -> Sequence[RunSummary]:
         """Return a summary of each run, from the table that every write keeps."""
-        return await self._reader.run(lambda connection: read_runs(connection, asset_id, run_id))
+        return await self._reader.run(
+            lambda connection: read_runs(connection, asset_id, run_id, fleet)
+        )
 
     async def run_page(
         self,
@@ -76,10 +82,13 @@ class SqliteScoreStore:
         after: str | None = None,
         asset_id: str | None = None,
         run_id: str | None = None,
+        fleet: str | None = None,
     ) -> RunPage:
         """Return the summaries of a few assets, from the same table."""
         return await self._reader.run(
-            lambda connection: read_run_page(connection, most_assets, after, asset_id, run_id)
+            lambda connection: read_run_page(
+                connection, most_assets, after, asset_id, run_id, fleet
+            )
         )
 
     async def verdict_counts(self, run_id: str | None = None) -> Mapping[Verdict, int]:

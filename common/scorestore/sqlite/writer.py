@@ -88,6 +88,7 @@ def write_batch(connection: sqlite3.Connection, batch: Batch) -> None:
     rows: list[VerdictRow] = []
     for key, records in batch.verdicts.items():
         run = runs[key] = _open_run(connection, key)
+        run.tally.fleet = next(iter(records.values())).fleet
         _count(connection, run, records)
         rows.extend(
             verdict_row(run.key, record, channel_sets.pack(connection, record.shares))
@@ -136,6 +137,8 @@ def _write_repeats(
         if key not in runs:
             runs[key] = _open_run(connection, key)
         run = runs[key]
+        if run.tally.first_cycle is None:  # no verdict has said yet of which fleet the run is
+            run.tally.fleet = record.fleet
         row = repeat_row(run.key, record)
         stored = connection.execute(SELECT_REPEAT, row[: len(REPEAT_IDENTITY)]).fetchone()
         if stored is not None:
@@ -147,7 +150,7 @@ def _write_repeats(
 
 def _recount(connection: sqlite3.Connection, run: _Run) -> None:
     """Rebuild a summary from the run's rows; repeats have their own count and keep it."""
-    tally = RunTally()
+    tally = RunTally(run.tally.fleet)
     for status in Verdict:
         if status.of_message:
             tally.verdicts[status] = run.tally.verdicts[status]

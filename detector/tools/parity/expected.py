@@ -9,18 +9,17 @@ over everything an asset ever sent, as one single batch, from nothing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from common.machines.rows import as_rows
 from common.records import Alert, ScoreRecord, Verdict
 from detector.core.conclusion import conclude
-from detector.core.pipeline import AssetRun, DecodedBatch, Plan, prepare
-from detector.core.policy import InputPolicy
+from detector.core.fleet import Fleet, Fleets
+from detector.core.pipeline import AssetRun, DecodedBatch, Plan, by_fleet, prepare
 from detector.core.source import Reading
-from models.alarm import AlarmPolicy
 from models.evaluation.batch_path import score_record
 from models.scoring.scorer import WindowScorer
 
@@ -39,31 +38,47 @@ class Expected:
             runs of their own, and not compared here.
     """
 
-    scores: Mapping[AssetRun, Mapping[int, float]]
-    verdicts: Mapping[AssetRun, Mapping[int, ScoreRecord]]
+    scores: dict[AssetRun, dict[int, float]]
+    verdicts: dict[AssetRun, dict[int, ScoreRecord]]
     repeats: Counter[Verdict]
-    alerts: Sequence[Alert]
+    alerts: list[Alert]
     readings: int
-    went_on: Sequence[str] = ()
+    went_on: list[str] = field(default_factory=list)
+
+    def add(self, other: Expected) -> None:
+        """Take in what another fleet's assets must come to."""
+        self.scores.update(other.scores)
+        self.verdicts.update(other.verdicts)
+        self.repeats.update(other.repeats)
+        self.alerts.extend(other.alerts)
+        self.went_on.extend(other.went_on)
 
 
-def expect(
-    batch: DecodedBatch, scorer: WindowScorer, alarm: AlarmPolicy, inputs: InputPolicy
-) -> Expected:
+def expect(batch: DecodedBatch, fleets: Fleets) -> Expected:
     """Return what a batch that holds whole assets must come to.
 
     Args:
         batch: All readings of its assets, in the order of the topic.
-        scorer: The model.
-        alarm: The alarm rule.
-        inputs: Which gaps are bridged.
+        fleets: Their models and rules.
     """
-    plan = prepare(batch, {}, scorer, inputs)
-    outcome = conclude(plan, scorer.score(plan.windows), alarm, scorer.spec)
+    shares = by_fleet(batch, {})
+    found = Expected({}, {}, Counter(), [], 0)
+    for name, part in shares.parts.items():
+        found.add(_expect(part, fleets[name]))
+    found.repeats.update(verdict.status for verdict in batch.rejected)
+    if shares.strangers:
+        found.repeats[Verdict.REJECTED] += len(shares.strangers)
+    readings = sum(map(len, batch.by_asset.values())) + len(batch.rejected)
+    return replace(found, readings=readings)
+
+
+def _expect(batch: DecodedBatch, fleet: Fleet) -> Expected:
+    plan = prepare(batch, {}, fleet)
+    outcome = conclude(plan, fleet.scorer.score(plan.windows), fleet)
     verdicts: dict[AssetRun, dict[int, ScoreRecord]] = {key: {} for key in batch.by_asset}
     repeats: Counter[Verdict] = Counter()
     went_on = {run_id for _, run_id in outcome.opened}
-    for verdict in [*outcome.verdicts, *batch.rejected]:
+    for verdict in outcome.verdicts:
         if verdict.run_id in went_on:
             continue
         if verdict.status.of_message:
@@ -75,12 +90,11 @@ def expect(
     if set_aside:
         repeats[Verdict.REJECTED] += set_aside
     scores = {
-        key: batch_scores(scorer, _readings_of_run(plan, key), inputs.bridge_cycles)
+        key: batch_scores(fleet.scorer, _readings_of_run(plan, key), fleet.inputs.bridge_cycles)
         for key in batch.by_asset
     }
-    readings = sum(map(len, batch.by_asset.values())) + len(batch.rejected)
     alerts = [alert for alert in outcome.alerts if alert.run_id not in went_on]
-    return Expected(scores, verdicts, repeats, alerts, readings, sorted(went_on))
+    return Expected(scores, verdicts, repeats, alerts, 0, sorted(went_on))
 
 
 def _readings_of_run(plan: Plan, key: AssetRun) -> list[Reading]:

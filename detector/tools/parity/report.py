@@ -21,7 +21,8 @@ from common.errors import UserError
 from common.records import Alert, Verdict
 from common.settings import Settings
 from detector.core.alerts import model_label
-from detector.core.policy import InputPolicy
+from detector.core.fleet import Fleets
+from detector.tools.fleets import tool_fleets
 from detector.tools.parity.differences import (
     AlertDiff,
     Comparison,
@@ -40,11 +41,6 @@ from detector.tools.recording import (
     unknown_run,
 )
 from detector.tools.topic import Progress, silent
-from models.alarm import AlarmPolicy
-from models.artifact.opening import open_scorer
-from models.artifact.store import load_artifact
-from models.scoring.scorer import WindowScorer
-from models.tracking.resolve import registry_folder
 
 DEFAULT_TOLERANCE: Final = 1e-6
 """Relative. Another batch size may change the last bits of a 32-bit network; nothing else may."""
@@ -95,7 +91,7 @@ class ParityReport:
     @property
     def other_models(self) -> tuple[str, ...]:
         """Models that spoke in this run, other than the one used here."""
-        return tuple(name for name in self.models_in_store if name != self.model)
+        return tuple(name for name in self.models_in_store if name not in self.model.split(", "))
 
     @property
     def equal(self) -> bool:
@@ -157,7 +153,7 @@ async def parity_report(
         settings: Where topics and scores are; the alarm rule the detector ran with.
         recording: Its readings, such as a ``DatasetRecording``; by default they are read from the
             topic.
-        artifact: Shipped name or folder of the model; by default that of the settings.
+        artifact: Shipped name or folder of the model; by default each fleet's.
         tolerance: Largest relative difference of two equal scores.
         with_alerts: Whether alerts are compared; the topic must still hold them.
         progress: Told how far it is.
@@ -168,7 +164,7 @@ async def parity_report(
     """
     if not (math.isfinite(tolerance) and tolerance >= 0):
         raise UserError(f"Tolerance {tolerance} came; expected 0 or more, such as 1e-6.")
-    scorer = open_scorer(load_artifact(artifact or settings.detector.artifact, registry_folder))
+    fleets = tool_fleets(settings, artifact)
     live = await read_live(settings.scores, run_id, progress)
     if recording is None:
         recording = await record_run(settings.kafka, run_id, progress)
@@ -177,9 +173,7 @@ async def parity_report(
         raise unknown_run(run_id, live.other_runs, "the score store")
     alerts = await read_alerts(settings.kafka, run_id, progress) if with_alerts else None
     return await asyncio.to_thread(
-        _compare, _Sources(run_id, recording, live, alerts), scorer,
-        AlarmPolicy(**settings.detector.alarm.model_dump()),
-        InputPolicy(**settings.detector.input.model_dump()), tolerance, progress,
+        _compare, _Sources(run_id, recording, live, alerts), fleets, tolerance, progress
     )  # fmt: skip
 
 
@@ -193,9 +187,7 @@ class _Sources:
 
 def _compare(
     sources: _Sources,
-    scorer: WindowScorer,
-    alarm: AlarmPolicy,
-    inputs: InputPolicy,
+    fleets: Fleets,
     tolerance: float,
     progress: Progress,
 ) -> ParityReport:
@@ -205,8 +197,8 @@ def _compare(
     derived: list[Alert] = []
     went_on: list[str] = []
     readings, unseen = 0, set(live.assets)
-    for done, batch in enumerate(recording.batches(scorer, inputs), start=1):
-        expected = expect(batch, scorer, alarm, inputs)
+    for done, batch in enumerate(recording.batches(fleets), start=1):
+        expected = expect(batch, fleets)
         for key, batch_scores in expected.scores.items():
             asset_id = key[0]
             unseen.discard(asset_id)
@@ -220,11 +212,14 @@ def _compare(
         progress("the batch path", done, len(recording))
     for asset_id in sorted(unseen):
         comparison.add_asset(asset_id, live.assets[asset_id], {}, {})
+    models = sorted(
+        {model_label(fleets[name].spec.ref) for name in recording.fleets_seen() if name in fleets}
+    )
     kinds = [status for status in Verdict if live.repeats.get(status) or repeats[status]]
     return ParityReport(
         run_id=sources.run_id,
         source=recording.label,
-        model=model_label(scorer.spec.ref),
+        model=", ".join(models),
         models_in_store=live.models,
         readings=readings,
         live_scores=comparison.scores + len(comparison.extra),

@@ -61,6 +61,10 @@ def whatif(
     split: SplitOption = "test",
     engines: EnginesOption = "all",
     artifact: ArtifactOption = None,
+    fleet: Annotated[
+        str | None,
+        typer.Option(help="Which fleet of the run, where there are several.", show_default=False),
+    ] = None,
     window: Annotated[
         int,
         typer.Option(min=0, help="Alerts with onsets this near are the same alert moved, cycles."),
@@ -88,6 +92,7 @@ def whatif(
     from detector.tools.progress import progress_bars
     from detector.tools.whatif.output import show_what_if
     from detector.tools.whatif.rule import check_thresholds, parse_alarm
+    from models.alarm import AlarmPolicy
 
     if not (threshold or model or alarm or bridge is not None):
         raise UserError(
@@ -96,7 +101,7 @@ def whatif(
         )
     settings = tool_settings()
     check_thresholds(threshold or [])
-    parse_alarm(alarm or [], settings.detector.alarm)
+    parse_alarm(alarm or [], AlarmPolicy(**settings.detector.alarm.model_dump()))
     with progress_bars() as progress:
         recording = dataset_recording(settings, run_id, source, dataset, split, engines)
         if recording is None:
@@ -104,7 +109,7 @@ def whatif(
         else:
             found = recording
         report = _what_if(
-            settings, found, run_id, artifact, (threshold or [], model, alarm or [], bridge),
+            settings, found, run_id, artifact, fleet, (threshold or [], model, alarm or [], bridge),
             window, progress,
         )  # fmt: skip
     show_what_if(report, output_console())
@@ -125,33 +130,24 @@ def _what_if(
     recording: Recording,
     run_id: str,
     artifact: str | None,
+    fleet: str | None,
     changes: tuple[list[str], str | None, list[str], int | None],
     window: int,
     progress: Progress,
 ) -> WhatIfReport:
-    from detector.core.policy import InputPolicy
+    from detector.tools.fleets import the_only, tool_fleets, with_artifact
     from detector.tools.whatif.report import what_if
-    from detector.tools.whatif.rule import Rule, parse_alarm, parse_thresholds
-    from models.alarm import AlarmPolicy
-    from models.artifact.opening import open_scorer
-    from models.artifact.store import load_artifact
-    from models.tracking.resolve import registry_folder
+    from detector.tools.whatif.rule import parse_alarm, parse_thresholds
 
     thresholds, model, alarm, bridge = changes
-    scorer = open_scorer(load_artifact(artifact or settings.detector.artifact, registry_folder))
-    other = scorer if model is None else open_scorer(load_artifact(model, registry_folder))
-    policy = AlarmPolicy(**settings.detector.alarm.model_dump())
-    inputs = InputPolicy(**settings.detector.input.model_dump())
-    return what_if(
-        recording,
-        run_id,
-        Rule(scorer, scorer.spec.thresholds, policy, inputs),
-        Rule(
-            other,
-            parse_thresholds(thresholds, other.spec.thresholds),
-            parse_alarm(alarm, settings.detector.alarm),
-            inputs if bridge is None else replace(inputs, bridge_cycles=bridge),
-        ),
-        window_cycles=window,
-        progress=progress,
+    fleets = tool_fleets(settings, artifact)
+    before = the_only(fleets, recording.fleets_seen() if fleet is None else {fleet})
+    other = before if model is None else with_artifact(before, model, settings)
+    inputs = before.inputs
+    after = replace(
+        other,
+        thresholds=parse_thresholds(thresholds, other.spec.thresholds),
+        alarm=parse_alarm(alarm, before.alarm),
+        inputs=inputs if bridge is None else replace(inputs, bridge_cycles=bridge),
     )
+    return what_if(recording, run_id, before, after, window_cycles=window, progress=progress)

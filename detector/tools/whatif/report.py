@@ -14,11 +14,12 @@ from typing import Final
 
 from common.records import Alert, Transition
 from detector.core.conclusion import conclude
+from detector.core.fleet import Fleet
 from detector.core.pipeline import DecodedBatch, prepare
 from detector.tools.recording import Recording
 from detector.tools.topic import Progress, silent
 from detector.tools.whatif.matching import AlertChanges, match_alerts
-from detector.tools.whatif.rule import Rule
+from detector.tools.whatif.rule import in_words
 
 DEFAULT_WINDOW_CYCLES: Final = 30
 """Two alerts whose onsets are at most a scoring window apart speak of the same thing."""
@@ -130,8 +131,8 @@ class WhatIfReport:
 def what_if(
     recording: Recording,
     run_id: str,
-    before: Rule,
-    after: Rule,
+    before: Fleet,
+    after: Fleet,
     *,
     window_cycles: int = DEFAULT_WINDOW_CYCLES,
     progress: Progress = silent,
@@ -141,17 +142,15 @@ def what_if(
     Args:
         recording: The readings.
         run_id: Their run.
-        before: The rule as it is.
-        after: The rule as it would be.
+        before: The fleet as it is.
+        after: As it would be.
         window_cycles: Alerts of one asset and kind are matched if their onsets are at most this
             far apart.
         progress: Told how far it is.
     """
     sides: tuple[dict[str, list[Alert]], dict[str, list[Alert]]] = ({}, {})
-    after_batches = (
-        None if _same_windows(before, after) else recording.batches(after.scorer, after.inputs)
-    )
-    for done, batch in enumerate(recording.batches(before.scorer, before.inputs), start=1):
+    after_batches = None if _same_windows(before, after) else recording.batches({after.name: after})
+    for done, batch in enumerate(recording.batches({before.name: before}), start=1):
         other = batch if after_batches is None else next(after_batches)
         first, second = _alerts(batch, other, before, after)
         for side, alerts in zip(sides, (first, second), strict=True):
@@ -164,8 +163,8 @@ def what_if(
     return WhatIfReport(
         run_id=run_id,
         source=recording.label,
-        before=str(before),
-        after=str(after),
+        before=in_words(before),
+        after=in_words(after),
         alerts_before=sum(map(len, sides[0].values())),
         alerts_after=sum(map(len, sides[1].values())),
         assets=tuple(
@@ -177,20 +176,20 @@ def what_if(
 
 
 def _alerts(
-    batch: DecodedBatch, other: DecodedBatch, before: Rule, after: Rule
+    batch: DecodedBatch, other: DecodedBatch, before: Fleet, after: Fleet
 ) -> tuple[Sequence[Alert], Sequence[Alert]]:
     """Return the alerts of whole assets under both rules; the same windows are scored but once."""
-    plan = prepare(batch, {}, before.scorer, before.inputs)
+    plan = prepare(batch, {}, before)
     scores = before.scorer.score(plan.windows)
-    first = conclude(plan, scores, before.alarm, before.spec)
+    first = conclude(plan, scores, before)
     if not _same_windows(before, after):
-        plan = prepare(other, {}, after.scorer, after.inputs)
+        plan = prepare(other, {}, after)
         scores = after.scorer.score(plan.windows)
-    second = conclude(plan, scores, after.alarm, after.spec)
+    second = conclude(plan, scores, after)
     return first.alerts, second.alerts
 
 
-def _same_windows(before: Rule, after: Rule) -> bool:
+def _same_windows(before: Fleet, after: Fleet) -> bool:
     return before.scorer is after.scorer and before.inputs == after.inputs
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, replace
 from typing import Final
 
 from pydantic import ValidationError
@@ -12,9 +12,9 @@ from pydantic import ValidationError
 from common.errors import UserError
 from common.settings import AlarmSettings
 from detector.core.alerts import model_label
-from detector.core.policy import InputPolicy
+from detector.core.fleet import Fleet
 from models.alarm import AlarmPolicy
-from models.scoring.scorer import ScorerSpec, Thresholds, WindowScorer
+from models.scoring.scorer import Thresholds
 
 ALARM_FIELDS: Final = {
     "on_delay": "on_delay_cycles",
@@ -23,36 +23,15 @@ ALARM_FIELDS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """What makes alerts out of readings.
-
-    Attributes:
-        scorer: The model; two rules with the same one are scored together.
-        thresholds: In place of the model's own.
-        alarm: When scores become alarms.
-        inputs: What is made of readings that are not as they should be.
-    """
-
-    scorer: WindowScorer
-    thresholds: Thresholds
-    alarm: AlarmPolicy
-    inputs: InputPolicy
-
-    @property
-    def spec(self) -> ScorerSpec:
-        """What the model is, with these thresholds."""
-        return replace(self.scorer.spec, thresholds=self.thresholds)
-
-    def __str__(self) -> str:
-        """Return the rule in words."""
-        bridge = self.inputs.bridge_cycles
-        gaps = f"gaps of up to {bridge} bridged" if bridge else "gaps refused"
-        return (
-            f"{model_label(self.spec.ref)}, warning from {self.thresholds.warning:.4g}, critical "
-            f"from {self.thresholds.critical:.4g}, on-delay {self.alarm.on_delay_cycles}, "
-            f"off-delay {self.alarm.off_delay_cycles}, deadband {self.alarm.deadband:g}, {gaps}"
-        )
+def in_words(fleet: Fleet) -> str:
+    """Return what makes alerts out of a fleet's readings."""
+    spec, alarm, bridge = fleet.spec, fleet.alarm, fleet.inputs.bridge_cycles
+    gaps = f"gaps of up to {bridge} bridged" if bridge else "gaps refused"
+    return (
+        f"{model_label(spec.ref)}, warning from {spec.thresholds.warning:.4g}, critical from "
+        f"{spec.thresholds.critical:.4g}, on-delay {alarm.on_delay_cycles}, off-delay "
+        f"{alarm.off_delay_cycles}, deadband {alarm.deadband:g}, {gaps}"
+    )
 
 
 def check_thresholds(texts: Iterable[str]) -> list[tuple[str, float]]:
@@ -85,13 +64,13 @@ def parse_thresholds(texts: Iterable[str], base: Thresholds) -> Thresholds:
     return thresholds
 
 
-def parse_alarm(texts: Iterable[str], base: AlarmSettings) -> AlarmPolicy:
+def parse_alarm(texts: Iterable[str], base: AlarmPolicy) -> AlarmPolicy:
     """Return the alarm rule with some of it set, from texts such as ``on_delay=5``.
 
     Raises:
         UserError: If a text is no such thing, or out of bounds.
     """
-    values = base.model_dump()
+    values = asdict(base)
     for name, value in _assignments(texts, tuple(ALARM_FIELDS), "alarm"):
         values[ALARM_FIELDS[name]] = value
     try:

@@ -96,6 +96,7 @@ async def test_a_score_says_all_that_is_stored(api: Running) -> None:
     assert oldest == {
         "asset_id": "a",
         "run_id": "simulated-1",
+        "fleet": "default",
         "simulated": True,
         "cycle": 7,
         "ts": "2026-01-01T00:00:07Z",
@@ -117,6 +118,8 @@ async def test_a_score_says_all_that_is_stored(api: Running) -> None:
     ("query", "cycles"),
     [
         pytest.param("asset_id=b", [3], id="asset"),
+        pytest.param("fleet=default", [1, 2, 3, 4], id="fleet"),
+        pytest.param("fleet=pumps", [], id="another fleet"),
         pytest.param("run_id=run-2", [4], id="run"),
         pytest.param("status=warming_up", [1], id="status"),
         pytest.param("min_level=warning", [2, 3], id="warning or worse"),
@@ -144,6 +147,7 @@ async def test_filters_of_scores(api: Running, query: str, cycles: list[int]) ->
     ("query", "cycles"),
     [
         pytest.param("asset_id=b", [2], id="asset"),
+        pytest.param("fleet=pumps", [], id="another fleet"),
         pytest.param("run_id=simulated-9", [3], id="run"),
         pytest.param("level=critical", [4], id="level"),
         pytest.param("min_level=warning", [1, 2, 3, 4], id="warning or worse"),
@@ -203,6 +207,7 @@ async def test_an_asset_shows_its_latest_run_and_open_alarm(api: Running) -> Non
     assert first == {
         "asset_id": "a",
         "run_id": "run-2",
+        "fleet": "default",
         "simulated": False,
         "runs": 2,
         "first_cycle": 6,

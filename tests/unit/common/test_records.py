@@ -11,11 +11,13 @@ from pydantic import ValidationError
 
 from common.errors import RejectReason
 from common.records import (
+    READING_VERSION,
     SCHEMA_VERSION,
     SIMULATED_PREFIX,
     Alert,
     ChannelShare,
     DeadLetter,
+    IncomingReading,
     Level,
     ModelRef,
     ScoreRecord,
@@ -29,7 +31,8 @@ from common.records import (
 )
 
 READING = {
-    "schema_version": 1,
+    "schema_version": 2,
+    "fleet": "pumps",
     "asset_id": "engine-1",
     "run_id": "run-1",
     "cycle": 5,
@@ -41,6 +44,7 @@ ALERT = {
     "schema_version": 1,
     "alert_id": "b",
     "alarm_id": "a",
+    "fleet": "pumps",
     "asset_id": "engine-1",
     "run_id": "run-1",
     "level": "critical",
@@ -94,18 +98,28 @@ def test_a_message_of_a_later_version_is_refused_and_unknown_fields_are_not(
     extended = record.model_validate_json(json.dumps(fields | {"note": "x"}))
 
     assert extended == record.model_validate_json(json.dumps(fields))
-    for version in (0, 2):
+    for version in (0, 3):
         with pytest.raises(ValidationError):
             record.model_validate_json(json.dumps(fields | {"schema_version": version}))
 
 
-@pytest.mark.parametrize(("record", "fields"), MESSAGES)
+@pytest.mark.parametrize(
+    ("record", "fields"), [(IncomingReading, READING), (Alert, ALERT), (DeadLetter, LETTER)]
+)
 def test_a_message_without_its_version_is_of_version_one(
-    record: Record, fields: dict[str, object]
+    record: type[IncomingReading] | type[Alert] | type[DeadLetter], fields: dict[str, object]
 ) -> None:
     del (shorter := dict(fields))["schema_version"]
 
     assert record.model_validate_json(json.dumps(shorter)).schema_version == 1
+
+
+def test_a_reading_may_come_without_fleet_run_and_count() -> None:
+    bare = {name: READING[name] for name in ("asset_id", "ts", "settings", "sensors")}
+
+    read = IncomingReading.model_validate_json(json.dumps(bare))
+
+    assert (read.fleet, read.run_id, read.cycle) == ("default", "only", None)
 
 
 def test_a_message_cannot_be_changed() -> None:
@@ -120,7 +134,7 @@ def test_a_message_cannot_be_changed() -> None:
 @pytest.mark.parametrize(
     ("field", "good", "bad"),
     [
-        pytest.param("cycle", [1, 2**31 - 1], [0, 2**31, 1.5, "1", True, None], id="cycle"),
+        pytest.param("cycle", [1, 2**53 - 1], [0, 2**53, 1.5, "1", True, None], id="cycle"),
         pytest.param(
             "asset_id",
             ["a", "0", "a" * 128, "A.b_c:d-e"],
@@ -134,7 +148,9 @@ def test_a_message_cannot_be_changed() -> None:
             ["1969-12-31T23:59:59.999999Z", "2262-01-01T00:00:00Z", "2026-01-01T00:00:00", 5],
             id="time",
         ),
-        pytest.param("sensors", [{}, {"T24": 5}], [{"T24": "5"}, {"T24": None}, []], id="sensors"),
+        pytest.param(
+            "sensors", [{}, {"T24": 5}, {"T24": None}], [{"T24": "5"}, [], None], id="sensors"
+        ),
     ],
 )
 def test_a_reading_keeps_what_is_within_its_bounds_and_refuses_what_is_not(
@@ -206,7 +222,8 @@ def test_the_words_on_the_wire_are_these() -> None:
     }
     assert [reason.value for reason in RejectReason] == [
         "too_large", "not_utf8", "malformed_json", "schema", "non_finite", "invalid_cycle",
-        "missing_channel", "out_of_range", "key_mismatch", "empty", "wrong_partition",
+        "missing_channel", "out_of_range", "key_mismatch", "empty", "unknown_fleet", "wrong_fleet",
+        "off_tick", "wrong_partition",
         "damaged_batch", "unknown_codec", "batch_too_large", "internal_error",
     ]  # fmt: skip
 
@@ -244,8 +261,9 @@ def test_a_verdict_without_a_score_says_nothing_of_one() -> None:
 
 
 def test_the_version_that_documents_name_is_the_messages_own() -> None:
-    assert SCHEMA_VERSION == 1
-    assert SensorReading.model_fields["schema_version"].default == SCHEMA_VERSION
+    assert (SCHEMA_VERSION, READING_VERSION) == (1, 2)
+    assert SensorReading.model_fields["schema_version"].default == READING_VERSION
+    assert Alert.model_fields["schema_version"].default == SCHEMA_VERSION
 
 
 def test_a_run_is_known_to_be_simulated_by_its_first_word() -> None:

@@ -81,7 +81,7 @@ def test_a_file_is_made_with_its_folders_and_opened_for_safety(tmp_path: Path) -
         "cache_size": -32_000,
         "journal_size_limit": 67_108_864,
         "application_id": 0x5352474C,
-        "user_version": 1,
+        "user_version": 2,
     }
 
 
@@ -254,7 +254,29 @@ async def test_a_file_of_a_newer_version(path: Path) -> None:
     error = await refusal(path)
 
     assert isinstance(error, BackendRefusedError)
-    assert "written by a newer Surgeline (layout 7; this one knows 1)" in str(error)
+    assert "written by a newer Surgeline (layout 7; this one knows 2)" in str(error)
+
+
+async def test_a_file_of_the_layout_before_is_brought_up_to_date_and_keeps_its_rows(
+    path: Path,
+) -> None:
+    async with SqliteScoreStore(path, 5) as store:
+        await store.write(rows(20))
+        before = await store.query(ScoreQuery()), await store.runs()
+    with closing(sqlite3.connect(path)) as old:
+        old.executescript(
+            "DROP VIEW scores; ALTER TABLE run DROP COLUMN fleet; "
+            "CREATE VIEW scores AS SELECT asset_id FROM run; PRAGMA user_version = 1"
+        )
+
+    async with SqliteScoreStore(path, 5) as store:
+        after = await store.query(ScoreQuery()), await store.runs()
+    with closing(sqlite3.connect(path)) as found:
+        named = found.execute("SELECT DISTINCT fleet FROM scores").fetchall()
+        version = found.execute("PRAGMA user_version").fetchone()
+
+    assert after == before
+    assert (named, version) == ([("default",)], (2,))
 
 
 async def test_a_damaged_file_is_refused(path: Path) -> None:

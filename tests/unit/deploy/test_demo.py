@@ -116,6 +116,7 @@ def summary(asset_id: str) -> RunSummary:
     return RunSummary(
         asset_id,
         "r",
+        "default",
         1,
         40,
         NOW,

@@ -10,12 +10,12 @@ from detector.core.alerts import contributions, make_alert, model_label
 from detector.core.decoding import decode
 from detector.core.source import Reading
 from models.alarm import AlarmChange
-from tests.support.builders import INPUTS, MeanScorer, record
+from tests.support.builders import MeanScorer, fleets_of, record
 from tests.support.builders import reading as sent
 
 
 def reading(cycle: int) -> Reading:
-    return decode(record(sent(cycle), 0), MeanScorer().spec.machine, INPUTS)
+    return decode(record(sent(cycle), 0), fleets_of(MeanScorer()))
 
 
 OF = (reading(6), "run-9", "alarm-4")

@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.records import Alert, SensorReading
+from detector.core.fleet import rules_digest
 from detector.core.intent import Intent, unpack_intent
 from detector.core.progress import Progress, unpack_progress
 from detector.failpoints import Point
 from models.alarm import AlarmPolicy
 from models.scoring.scorer import Thresholds
-from tests.support.builders import MeanScorer, reading
+from tests.support.builders import INPUTS, MeanScorer, fleets_of, reading
 from tests.support.world import ALARM, Killed, World, dies_at
 
 OTHER_MODEL = MeanScorer(version="2")
@@ -221,11 +222,8 @@ def test_progress_is_read_as_it_was_written(offset: int, life: int, unread: int)
 
 
 def test_rules_are_told_apart() -> None:
-    from detector.core.intent import rules_digest
-    from tests.support.builders import INPUTS
-
     digests = {
-        rules_digest(scorer.spec, alarm, INPUTS)
+        rules_digest(fleets_of(scorer, INPUTS, alarm))
         for scorer in (MeanScorer(), OTHER_MODEL, NEVER)
         for alarm in (ALARM, DEAF)
     }

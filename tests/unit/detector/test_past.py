@@ -22,7 +22,7 @@ from detector.core.source import SourceRecord
 from detector.core.state import AssetState
 from models.alarm import AlarmPolicy
 from models.scoring.scorer import WindowScores
-from tests.support.builders import reading, records
+from tests.support.builders import fleet_of, fleets_of, reading, records
 from tests.support.streams import MAX_BYTES, ORDINARY, Message, WeighingScorer, on_topic, streams
 
 ALARM = AlarmPolicy(on_delay_cycles=2, off_delay_cycles=3, deadband=0.0)
@@ -48,8 +48,9 @@ def inputs(bridge_cycles: int = 0) -> InputPolicy:
 def taken_as_batch(batch: Sequence[SourceRecord], states: States, policy: InputPolicy) -> States:
     """States after a batch, all of it scored, as the service does it."""
     scorer = WeighingScorer()
-    plan = prepare(decode_batch(batch, scorer, policy), states, scorer, policy)
-    outcome = conclude(plan, scorer.score(plan.windows), ALARM, scorer.spec)
+    fleet = fleet_of(scorer, policy, ALARM)
+    plan = prepare(decode_batch(batch, {fleet.name: fleet}), states, fleet)
+    outcome = conclude(plan, scorer.score(plan.windows), fleet)
     return states | {key: item.state for key, item in outcome.states.items()}
 
 
@@ -60,11 +61,11 @@ def restored(
     scorer: WeighingScorer | None = None,
 ) -> States:
     """States after parts of the past."""
-    scorer = scorer or WeighingScorer()
+    fleets = fleets_of(scorer or WeighingScorer(), policy, ALARM)
     for part in parts:
-        past = Past(0, scorer, policy)
+        past = Past(0, fleets)
         past.add(part)
-        found = Restorer(scorer, ALARM, policy).restore(0, 0, past.by_asset(), states)
+        found = Restorer(fleets).restore(0, 0, past.by_asset(), states)
         assert all(
             item.expected == states[key].fence for key, item in found.items() if key in states
         )

@@ -16,7 +16,7 @@ from detector.core.policy import InputPolicy
 from detector.core.source import SourceRecord
 from detector.core.state import unpack
 from models.alarm import AlarmPolicy
-from tests.support.builders import INPUTS, MeanScorer, reading, record, records
+from tests.support.builders import INPUTS, MeanScorer, fleet_of, fleets_of, reading, record, records
 
 SCORER = MeanScorer()
 POLICY = AlarmPolicy(on_delay_cycles=2, off_delay_cycles=2, deadband=0.0)
@@ -34,14 +34,16 @@ class Bench:
         self.batches: list[DecodedBatch] = []
 
     def feed(self, batch: list[SourceRecord], *, keep_states: bool = True) -> None:
-        decoded = decode_batch(batch, self.scorer, self.inputs)
+        decoded = decode_batch(batch, fleets_of(self.scorer, self.inputs))
         states = {
             key: unpack(self.store.values[key])
             for key in decoded.by_asset
             if key in self.store.values
         }
-        plan = prepare(decoded, states, self.scorer, self.inputs)
-        outcome = conclude(plan, self.scorer.score(plan.windows), POLICY, self.scorer.spec)
+        plan = prepare(decoded, states, fleet_of(self.scorer, self.inputs))
+        outcome = conclude(
+            plan, self.scorer.score(plan.windows), fleet_of(self.scorer, INPUTS, POLICY)
+        )
         self.verdicts += [*outcome.verdicts, *decoded.rejected]
         self.alerts += outcome.alerts
         self.batches.append(decoded)
@@ -70,10 +72,10 @@ def test_the_first_full_window_is_scored_and_everything_before_warms_up() -> Non
 
 def test_windows_hold_the_last_cycles_oldest_first() -> None:
     decoded = decode_batch(
-        records([reading(cycle, float(cycle)) for cycle in range(1, 7)]), SCORER, INPUTS
+        records([reading(cycle, float(cycle)) for cycle in range(1, 7)]), fleets_of(SCORER, INPUTS)
     )
 
-    plan = prepare(decoded, {}, SCORER, INPUTS)
+    plan = prepare(decoded, {}, fleet_of(SCORER, INPUTS))
 
     np.testing.assert_array_equal(plan.windows[:, :, 0], [[1, 2, 3, 4], [2, 3, 4, 5], [3, 4, 5, 6]])
 
@@ -82,11 +84,11 @@ def test_windows_of_the_next_batch_go_on_from_what_is_remembered() -> None:
     bench = Bench()
     bench.feed(records([reading(cycle, float(cycle)) for cycle in range(1, 6)]))
     decoded = decode_batch(
-        records([reading(cycle, float(cycle)) for cycle in (6, 7)], 5), SCORER, INPUTS
+        records([reading(cycle, float(cycle)) for cycle in (6, 7)], 5), fleets_of(SCORER, INPUTS)
     )
     state = unpack(bench.store.values["engine-1", "run-1"])
 
-    plan = prepare(decoded, {("engine-1", "run-1"): state}, SCORER, INPUTS)
+    plan = prepare(decoded, {("engine-1", "run-1"): state}, fleet_of(SCORER, INPUTS))
 
     assert state.ring[:, 3].tolist() == [2, 3, 4, 5]
     np.testing.assert_array_equal(plan.windows[:, :, 0], [[3, 4, 5, 6], [4, 5, 6, 7]])
@@ -123,9 +125,9 @@ def test_a_gap_within_the_limit_is_bridged_and_said() -> None:
 
 def test_a_bridged_window_holds_the_last_readings_and_nothing_made_up() -> None:
     flight = records([reading(cycle, float(cycle)) for cycle in (1, 2, 4, 5, 6)])
-    decoded = decode_batch(flight, SCORER, INPUTS)
+    decoded = decode_batch(flight, fleets_of(SCORER, INPUTS))
 
-    plan = prepare(decoded, {}, SCORER, replace(INPUTS, bridge_cycles=1))
+    plan = prepare(decoded, {}, fleet_of(SCORER, replace(INPUTS, bridge_cycles=1)))
 
     np.testing.assert_array_equal(plan.windows[:, :, 0], [[1, 2, 4, 5], [2, 4, 5, 6]])
 

@@ -13,8 +13,7 @@ from detector.core.source import Span
 from detector.failpoints import Point
 from detector.ports import Stored
 from detector.recovery import PART_BATCHES, PORTION_KEYS, StateRebuilder
-from models.alarm import AlarmPolicy
-from tests.support.builders import INPUTS, MeanScorer, reading, records
+from tests.support.builders import MeanScorer, fleets_of, reading, records
 
 SCORER = MeanScorer()
 FLEET = 3
@@ -64,9 +63,7 @@ class Rebuild:
         self.history = MemoryHistory(PAST, batch=1)
         self.points: list[Point] = []
         self._die_at_part = die_at_part
-        self._rebuilder = StateRebuilder(
-            SCORER, store, self.history, AlarmPolicy(2, 2, 0.0), INPUTS, self._at
-        )
+        self._rebuilder = StateRebuilder(fleets_of(SCORER), store, self.history, self._at)
 
     def _at(self, point: Point) -> None:
         self.points.append(point)
@@ -219,9 +216,7 @@ async def test_states_are_read_and_written_a_portion_at_a_time() -> None:
     fleet = records([reading(1, 643.0, f"engine-{number}") for number in range(PORTION_KEYS + 5)])
     history = MemoryHistory(fleet, batch=500)
 
-    await StateRebuilder(SCORER, store, history, AlarmPolicy(2, 2, 0.0), INPUTS).rebuild(
-        0, None, len(fleet)
-    )
+    await StateRebuilder(fleets_of(SCORER), store, history).rebuild(0, None, len(fleet))
 
     assert len(store.values) == PORTION_KEYS + 5
     assert store.most_keys == PORTION_KEYS

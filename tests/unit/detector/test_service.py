@@ -22,8 +22,7 @@ from detector.health import Health
 from detector.metrics import DetectorMetrics
 from detector.ports import Stored
 from detector.service import DetectorPolicy, DetectorPorts, DetectorService
-from models.alarm import AlarmPolicy
-from tests.support.builders import INPUTS, MeanScorer, reading, record, records
+from tests.support.builders import INPUTS, MeanScorer, fleets_of, reading, record, records
 
 SCORER = MeanScorer()
 DIGEST = model_digest(SCORER.spec.ref.sha256)
@@ -118,9 +117,9 @@ class Stage:
         self.history = MemoryHistory(FLIGHT)
         self.points: list[Point] = []
         self.service = DetectorService(
-            SCORER,
+            fleets_of(SCORER),
             DetectorPorts(self.states, self.scores, self.publisher, self.history, self.clock),
-            DetectorPolicy(AlarmPolicy(2, 2, 0.0), Backoff(0.5, 2.0), INPUTS),
+            DetectorPolicy(Backoff(0.5, 2.0), INPUTS.follow_after),
             self.metrics,
             self.health,
             self.points.append,

@@ -12,13 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from common.records import Level
+from common.records import FLEET_PATTERN, Level
 from detector.core.state import AssetState, Fence, fresh_state, model_digest, unpack
 from models.alarm import AlarmPolicy, AlarmState, step
 from models.scoring.scorer import Thresholds
-from tests.support.builders import MeanScorer
+from tests.support.builders import MeanScorer, fleet_of
 
-SPEC = MeanScorer().spec
+FLEET = fleet_of(MeanScorer())
+SPEC = FLEET.spec
 OTHER = MeanScorer(version="2").spec
 MODEL, MACHINE, WIDTH = model_digest(SPEC.ref.sha256), SPEC.machine.digest, SPEC.machine.row_width
 COUNT = st.integers(0, 2**16 - 1)
@@ -41,6 +42,7 @@ states = st.builds(
     alarm=alarms,
     fence=st.builds(Fence, st.integers(-1, 2**31 - 1), st.integers(0, 2**63 - 1)),
     ages=st.sampled_from([(), (0, 2, 65_535)]),
+    fleet=st.from_regex(FLEET_PATTERN, fullmatch=True),
 )
 
 
@@ -107,7 +109,7 @@ def test_another_model_reads_on_in_the_same_window(state: AssetState) -> None:
 
 def test_an_open_alarm_goes_on_under_another_model_and_its_rows_begin_anew() -> None:
     alarm = AlarmState(Level.WARNING, 7, 5, 2, 1)
-    state = replace(fresh_state(SPEC), alarm=alarm, alarm_id=str(uuid.uuid4()))
+    state = replace(fresh_state(FLEET), alarm=alarm, alarm_id=str(uuid.uuid4()))
 
     taken = state.under(OTHER)
 
@@ -129,7 +131,7 @@ def test_of_another_machine_type_the_ring_says_nothing_but_the_place_stays(
 
 def test_a_shorter_window_takes_the_latest_rows_and_a_longer_one_all() -> None:
     ring = np.arange(4 * WIDTH, dtype=np.float32).reshape(4, WIDTH)
-    state = replace(fresh_state(SPEC), ring=ring)
+    state = replace(fresh_state(FLEET), ring=ring)
 
     shorter = state.under(MeanScorer(window_length=2).spec).ring
     longer = state.under(MeanScorer(window_length=9).spec).ring
@@ -143,7 +145,7 @@ def test_a_shorter_window_takes_the_latest_rows_and_a_longer_one_all() -> None:
     [
         pytest.param(b"", id="empty"),
         pytest.param(b"x" * 20, id="too short"),
-        pytest.param(fresh_state(SPEC).pack() + b"!", id="too long"),
+        pytest.param(fresh_state(FLEET).pack() + b"!", id="too long"),
         pytest.param(b"\xff" * 60, id="not ours"),
     ],
 )
@@ -153,7 +155,7 @@ def test_foreign_bytes_are_refused(value: bytes) -> None:
 
 
 def test_a_value_of_the_wrong_size_is_told_with_the_right_one() -> None:
-    empty = fresh_state(SPEC).pack()
+    empty = fresh_state(FLEET).pack()
     full = AssetState(MACHINE, MODEL, np.zeros((2, 3), np.float32)).pack()
 
     with pytest.raises(ValueError, match=f"^an asset state is cut off at {len(empty) - 1} bytes$"):

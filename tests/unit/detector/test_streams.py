@@ -25,6 +25,7 @@ from detector.health import Health
 from detector.metrics import DetectorMetrics
 from detector.service import DetectorPolicy, DetectorPorts, DetectorService
 from models.alarm import AlarmPolicy
+from tests.support.builders import fleets_of
 from tests.support.streams import (
     MAX_BYTES,
     STEPS,
@@ -107,8 +108,9 @@ class World:
             SystemClock(),
         )
         inputs = InputPolicy(MAX_BYTES, bridge_cycles=bridge_cycles)
-        policy = DetectorPolicy(ALARM, Backoff(), inputs)
-        self.service = DetectorService(SCORER, ports, policy, DetectorMetrics(), Health())
+        policy = DetectorPolicy(Backoff(), inputs.follow_after)
+        fleets = fleets_of(SCORER, inputs, ALARM)
+        self.service = DetectorService(fleets, ports, policy, DetectorMetrics(), Health())
 
     async def take_whole(self) -> Seen:
         """Take in every partition as one batch."""

@@ -15,7 +15,15 @@ from detector.core.pipeline import decode_batch
 from detector.core.source import Reading
 from detector.tools.parity.expected import batch_scores, expect
 from models.alarm import AlarmPolicy
-from tests.support.builders import INPUTS, START, MeanScorer, reading, records, toy_machine
+from tests.support.builders import (
+    INPUTS,
+    START,
+    MeanScorer,
+    fleets_of,
+    reading,
+    records,
+    toy_machine,
+)
 
 POLICY = AlarmPolicy(on_delay_cycles=2, off_delay_cycles=2, deadband=0.05)
 
@@ -38,7 +46,9 @@ def test_scores_of_the_batch_path_are_those_of_the_core(
     scorer = MeanScorer()
     inputs = replace(INPUTS, bridge_cycles=bridge_cycles)
 
-    expected = expect(decode_batch(records(stream), scorer, inputs), scorer, POLICY, inputs)
+    expected = expect(
+        decode_batch(records(stream), fleets_of(scorer, inputs)), fleets_of(scorer, inputs, POLICY)
+    )
 
     for key, verdicts in expected.verdicts.items():
         scored = {c: row.score for c, row in verdicts.items() if row.status is Verdict.SCORED}
@@ -65,7 +75,9 @@ def test_so_they_are_where_values_are_missing_however_long_these_may_be_held(
     scorer = MeanScorer(machine=toy_machine(max_hold=max_hold))
     inputs = replace(INPUTS, bridge_cycles=bridge_cycles)
 
-    expected = expect(decode_batch(records(stream), scorer, inputs), scorer, POLICY, inputs)
+    expected = expect(
+        decode_batch(records(stream), fleets_of(scorer, inputs)), fleets_of(scorer, inputs, POLICY)
+    )
 
     for key, verdicts in expected.verdicts.items():
         scored = {c: row.score for c, row in verdicts.items() if row.status is Verdict.SCORED}
@@ -82,7 +94,8 @@ def test_a_value_is_held_for_three_steps_and_the_fourth_reading_is_refused() -> 
     ]
 
     expected = expect(
-        decode_batch(records(stream), MeanScorer(), INPUTS), MeanScorer(), POLICY, INPUTS
+        decode_batch(records(stream), fleets_of(MeanScorer(), INPUTS)),
+        fleets_of(MeanScorer(), INPUTS, POLICY),
     )
 
     verdicts = expected.verdicts["engine-1", "run-1"]
@@ -95,8 +108,7 @@ def test_a_value_is_held_for_three_steps_and_the_fourth_reading_is_refused() -> 
 
 
 def decoded(stream: list[SensorReading]) -> list[Reading]:
-    machine = MeanScorer().spec.machine
-    return [decode(item, machine, INPUTS) for item in records(stream)]
+    return [decode(item, fleets_of(MeanScorer())) for item in records(stream)]
 
 
 def test_sensors_the_model_does_not_use_may_be_missing() -> None:
@@ -135,9 +147,9 @@ def test_runs_that_are_opened_by_rule_are_left_to_themselves(
     ]
     inputs = replace(INPUTS, bridge_cycles=40, follow_after=follow_after)
 
-    batch = decode_batch(records(stream), MeanScorer(), inputs)
+    batch = decode_batch(records(stream), fleets_of(MeanScorer(), inputs))
 
-    expected = expect(batch, MeanScorer(), POLICY, inputs)
+    expected = expect(batch, fleets_of(MeanScorer(), inputs, POLICY))
 
     for key, verdicts in expected.verdicts.items():
         scored = {c: row.score for c, row in verdicts.items() if row.status is Verdict.SCORED}

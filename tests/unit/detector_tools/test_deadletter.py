@@ -22,7 +22,7 @@ from detector.tools.deadletter.letters import (
     rekeyed,
     select,
 )
-from tests.support.builders import INPUTS, TOPIC, MeanScorer, reading, record
+from tests.support.builders import TOPIC, MeanScorer, fleets_of, reading, record
 
 NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
@@ -30,7 +30,7 @@ NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
 def letter(value: bytes | None, offset: int = 0, key: bytes | None = b"engine-1") -> Letter:
     source = record(value, offset, key=key)
     with pytest.raises(InvalidRecordError) as caught:
-        decode(source, MeanScorer().spec.machine, INPUTS)
+        decode(source, fleets_of(MeanScorer()))
     return open_letter(dead_letter(source, caught.value))
 
 

@@ -15,7 +15,7 @@ from detector.tools.parity.differences import (
 )
 from detector.tools.parity.expected import Expected, expect
 from models.alarm import AlarmPolicy
-from tests.support.builders import INPUTS, MeanScorer, reading, records
+from tests.support.builders import INPUTS, MeanScorer, fleets_of, reading, records
 
 POLICY = AlarmPolicy(on_delay_cycles=2, off_delay_cycles=2, deadband=0.05)
 ASSET = "engine-1"
@@ -26,7 +26,9 @@ def expected() -> Expected:
     """Twelve cycles of which the last six are critical: one alarm."""
     stream = records([reading(cycle, 0.5 if cycle < 7 else 3.0) for cycle in range(1, 13)])
     scorer = MeanScorer()
-    return expect(decode_batch(stream, scorer, INPUTS), scorer, POLICY, INPUTS)
+    return expect(
+        decode_batch(stream, fleets_of(scorer, INPUTS)), fleets_of(scorer, INPUTS, POLICY)
+    )
 
 
 def live_of(verdicts: dict[int, ScoreRecord]) -> dict[int, LiveVerdict]:
@@ -176,7 +178,9 @@ def test_the_expectation_counts_repeats_apart() -> None:
     stream = [reading(cycle) for cycle in (1, 2, 2, 5, 6, 3, 7, 8)]
     scorer = MeanScorer()
 
-    came = expect(decode_batch(records(stream), scorer, INPUTS), scorer, POLICY, INPUTS)
+    came = expect(
+        decode_batch(records(stream), fleets_of(scorer, INPUTS)), fleets_of(scorer, INPUTS, POLICY)
+    )
 
     assert came.repeats == {Verdict.DUPLICATE: 1, Verdict.LATE: 1}
     assert came.readings == 8

@@ -19,7 +19,7 @@ from detector.tools.recording import (
     unknown_run,
 )
 from producer.fleet import Fleet
-from tests.support.builders import INPUTS, MeanScorer, reading, record
+from tests.support.builders import MeanScorer, fleets_of, reading, record
 from tests.support.fleets import cut_short, fleet
 
 DATASET = fleet(3)
@@ -28,16 +28,15 @@ DATASET = fleet(3)
 def test_engines_are_named_and_read_as_the_producer_sends_them() -> None:
     units = (1, 3)
     sender = Fleet(DATASET, units, "night", NOMINAL_START, timedelta(seconds=1))
-    machine = MeanScorer().spec.machine
     sent = [
-        decode(record(message.value, 0, key=message.key), machine, INPUTS)
+        decode(record(message.value, 0, key=message.key), fleets_of(MeanScorer()))
         for message in sender.messages(sender.slots())
     ]
 
     recording = DatasetRecording(DATASET, units, "night")
     read = [
         item.reading
-        for batch in recording.batches(MeanScorer(), INPUTS)
+        for batch in recording.batches(fleets_of(MeanScorer()))
         for decoded in batch.by_asset.values()
         for item in decoded
     ]
@@ -63,7 +62,7 @@ def test_a_topic_recording_leaves_other_runs_out() -> None:
     stream = [record(mine, 0), record(other, 1)]
     recording = TopicRecording("t", "night", {b"engine-1": stream}, frozenset({"night"}))
 
-    [batch] = recording.batches(MeanScorer(), INPUTS)
+    [batch] = recording.batches(fleets_of(MeanScorer()))
 
     assert list(batch.by_asset) == [("engine-1", "night")]
 
@@ -72,7 +71,7 @@ def test_rejected_messages_belong_to_the_run_they_name() -> None:
     stream = [record(reading(1, run_id="night"), 0, key=b"wrong"), record(b"garbage night", 1)]
     recording = TopicRecording("t", "night", {b"wrong": stream})
 
-    [batch] = recording.batches(MeanScorer(), INPUTS)
+    [batch] = recording.batches(fleets_of(MeanScorer()))
 
     assert (len(batch.rejected), len(batch.by_asset)) == (1, 0)
 

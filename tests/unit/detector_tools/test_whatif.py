@@ -12,13 +12,13 @@ import pytest
 from common.cmapss import Dataset, EngineSeries
 from common.errors import UserError
 from common.machines.turbofan import SENSOR_NAMES
-from common.records import Alert, Level, Transition
-from common.settings import AlarmSettings
+from common.records import DEFAULT_FLEET, Alert, Level, Transition
+from detector.core.fleet import Fleet
 from detector.core.policy import InputPolicy
 from detector.tools.recording import DatasetRecording, TopicRecording
 from detector.tools.whatif.matching import match_alerts
 from detector.tools.whatif.report import WhatIfReport, what_if
-from detector.tools.whatif.rule import Rule, parse_alarm, parse_thresholds
+from detector.tools.whatif.rule import parse_alarm, parse_thresholds
 from models.alarm import AlarmPolicy
 from models.scoring.scorer import Thresholds
 from tests.support.builders import INPUTS, START, MeanScorer, reading, records
@@ -73,8 +73,8 @@ def replayed(
     return what_if(
         DatasetRecording(DATASET, (1, 2, 3, 4), "night"),
         "night",
-        Rule(before, THRESHOLDS, POLICY, INPUTS),
-        Rule(scorer or before, thresholds, alarm, inputs),
+        Fleet(DEFAULT_FLEET, before, POLICY, INPUTS, THRESHOLDS),
+        Fleet(DEFAULT_FLEET, scorer or before, alarm, inputs, thresholds),
     )
 
 
@@ -100,7 +100,7 @@ def test_another_model_is_scored_by_itself() -> None:
 def test_bridging_gaps_gains_the_alerts_that_the_warm_up_swallowed() -> None:
     flight = [reading(cycle, cycle / 10, run_id="night") for cycle in range(1, 40) if cycle % 3]
     recording = TopicRecording("readings", "night", {b"engine-1": records(flight)})
-    rule = Rule(MeanScorer(), THRESHOLDS, POLICY, INPUTS)
+    rule = Fleet(DEFAULT_FLEET, MeanScorer(), POLICY, INPUTS, THRESHOLDS)
     bridging = replace(rule, inputs=replace(INPUTS, bridge_cycles=1))
 
     report = what_if(recording, "night", rule, bridging)
@@ -189,7 +189,7 @@ def test_a_warning_above_critical_is_refused() -> None:
 
 
 def test_an_alarm_rule_from_texts() -> None:
-    policy = parse_alarm(["on_delay=5", "deadband=0.2"], AlarmSettings())
+    policy = parse_alarm(["on_delay=5", "deadband=0.2"], AlarmPolicy(3, 10, 0.05))
 
     assert policy == AlarmPolicy(5, 10, 0.2)
 
@@ -197,4 +197,4 @@ def test_an_alarm_rule_from_texts() -> None:
 @pytest.mark.parametrize("text", ["on_delay=0", "deadband=1", "off_delay=2.5", "on_delay=9999"])
 def test_an_alarm_rule_out_of_bounds_is_refused(text: str) -> None:
     with pytest.raises(UserError, match="--alarm"):
-        parse_alarm([text], AlarmSettings())
+        parse_alarm([text], AlarmPolicy(3, 10, 0.05))

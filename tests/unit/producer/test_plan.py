@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from common.errors import UserError
 from common.records import SensorReading
+from common.settings import Settings
 from producer.app import ReplayRequest, plan_replay
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 REQUEST = ReplayRequest("SIM", "test", "1", "max", "2026-01-01T00:00:00Z", "1s", None, 0)
-NOWHERE = Path("/nonexistent")
+NOWHERE = Settings(data_dir=Path("nowhere"))
 
 ANY_TEXT = st.text(max_size=20)
 ANY_NUMBER = st.one_of(

@@ -1,0 +1,139 @@
+"""Fleets: machines that share an artifact and an alarm rule. Which there are, from one file.
+
+A reading says its fleet. The file maps each to what judges it; everybody reads it alike: the worker
+to load models, a replay to know which fleet a data set belongs to, tools to compare.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from typing import Annotated, Final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from common.errors import FleetsError
+from common.nearest import suggestion
+from common.records import DEFAULT_FLEET, FLEET_PATTERN
+from common.settings import AlarmSettings, Settings
+
+MAX_BYTES: Final = 1024 * 1024
+MAX_FLEETS: Final = 200
+"""Each has a model in every worker's memory."""
+
+SHIPPED: Final[Mapping[str, str]] = {
+    name: name.lower() for name in ("FD001", "FD002", "FD003", "FD004")
+}
+"""The fleets of the shipped models, and their artifacts."""
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class AlarmOverrides(_Entry):
+    """What a fleet's alarm rule has other than the settings' (``AlarmSettings``)."""
+
+    on_delay_cycles: Annotated[int, Field(ge=1, le=1000)] | None = None
+    off_delay_cycles: Annotated[int, Field(ge=1, le=1000)] | None = None
+    deadband: Annotated[float, Field(ge=0, lt=1)] | None = None
+
+    def over(self, settings: AlarmSettings) -> AlarmSettings:
+        """Return the settings with these in their place."""
+        return settings.model_copy(update=self.model_dump(exclude_none=True))
+
+
+class FleetEntry(_Entry):
+    """One fleet.
+
+    Attributes:
+        artifact: Name of a shipped artifact, a folder, or a registry URL.
+        alarm: What its alarm rule has other than the settings'.
+        bridge_cycles: Longest gap a window may span; none for the settings'.
+    """
+
+    artifact: Annotated[str, Field(min_length=1, max_length=4000)]
+    alarm: AlarmOverrides = AlarmOverrides()
+    bridge_cycles: Annotated[int, Field(ge=0, le=1000)] | None = None
+
+
+class _File(_Entry):
+    fleet: Annotated[
+        dict[Annotated[str, Field(pattern=FLEET_PATTERN)], FleetEntry],
+        Field(min_length=1, max_length=MAX_FLEETS),
+    ]
+
+
+def load_fleets(settings: Settings) -> dict[str, FleetEntry]:
+    """Return the fleets of the file that ``SURGELINE_FLEETS`` names, or else the shipped ones.
+
+    Without a file there are ``default``, judged by ``SURGELINE_DETECTOR__ARTIFACT``, and one fleet
+    for each shipped data set.
+
+    Raises:
+        FleetsError: If the file cannot be read, or says what none may say.
+    """
+    if settings.fleets is None:
+        default = FleetEntry(artifact=settings.detector.artifact)
+        return {DEFAULT_FLEET: default} | {
+            name: FleetEntry(artifact=artifact) for name, artifact in SHIPPED.items()
+        }
+    path = settings.fleets
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise FleetsError(f"{path} is larger than {MAX_BYTES} bytes: not a file of fleets.")
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        why = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
+        raise FleetsError(
+            f"The fleets of SURGELINE_FLEETS, {path}, cannot be read: {why}. Mend the file, or "
+            "leave the variable out for the shipped fleets."
+        ) from exc
+    return parse_fleets(text, str(path))
+
+
+def parse_fleets(text: str, source: str) -> dict[str, FleetEntry]:
+    """Return the fleets that a TOML text names.
+
+    Args:
+        text: The file's content: a table ``[fleet.NAME]`` each.
+        source: Its name, for messages.
+
+    Raises:
+        FleetsError: Naming ``source``, the entry at fault and what was expected.
+    """
+    try:
+        return dict(_File.model_validate(tomllib.loads(text)).fleet)
+    except tomllib.TOMLDecodeError as exc:
+        raise FleetsError(f"{source} is not TOML: {exc}.") from exc
+    except ValidationError as exc:
+        first = exc.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"] if part != "[key]")
+        more = f" ({exc.error_count() - 1} more)" if exc.error_count() > 1 else ""
+        raise FleetsError(
+            f"{source}: {place}: {first['msg']}{more}. Expected for each fleet a table such as "
+            '[fleet.pumps] with artifact = "./pumps", and perhaps bridge_cycles and alarm.'
+        ) from exc
+
+
+def fleet_of_dataset(name: str, given: str | None, known: Mapping[str, FleetEntry]) -> str:
+    """Return the fleet that a data set's assets belong to.
+
+    Args:
+        name: Of the data set.
+        given: What the user named; none leaves it to the data set's name.
+        known: The fleets there are.
+
+    Raises:
+        FleetsError: If there is no such fleet: nothing would be scored.
+    """
+    wanted = given or (name if name in known else DEFAULT_FLEET)
+    if given is None and name not in known and name in SHIPPED:
+        wanted = name
+    if wanted in known:
+        return wanted
+    near = suggestion(wanted, known)
+    raise FleetsError(
+        f"No fleet {wanted!r}: there are {', '.join(sorted(known))}.{near} Name one of these with "
+        "--fleet, or add it to the file that SURGELINE_FLEETS names."
+    )

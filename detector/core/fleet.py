@@ -1,0 +1,61 @@
+"""A fleet as the core needs it: its model, its alarm rule, what is made of odd readings."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+
+from common.records import DEFAULT_FLEET
+from detector.core.policy import InputPolicy
+from models.alarm import AlarmPolicy
+from models.scoring.scorer import ScorerSpec, Thresholds, WindowScorer
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """Machines that share a model and an alarm rule.
+
+    Attributes:
+        name: As readings say it.
+        scorer: The model.
+        alarm: The alarm rule.
+        inputs: What is made of readings that are not as they should be.
+        thresholds: In place of the model's own; none for these.
+    """
+
+    name: str
+    scorer: WindowScorer
+    alarm: AlarmPolicy
+    inputs: InputPolicy
+    thresholds: Thresholds | None = None
+
+    @property
+    def spec(self) -> ScorerSpec:
+        """What the model is, with the fleet's thresholds."""
+        spec = self.scorer.spec
+        return spec if self.thresholds is None else replace(spec, thresholds=self.thresholds)
+
+
+Fleets = Mapping[str, Fleet]
+"""All fleets a worker serves, by name."""
+
+
+def one_fleet(scorer: WindowScorer, alarm: AlarmPolicy, inputs: InputPolicy) -> Fleets:
+    """Return the fleet of all who name none."""
+    return {DEFAULT_FLEET: Fleet(DEFAULT_FLEET, scorer, alarm, inputs)}
+
+
+def rules_digest(fleets: Fleets) -> str:
+    """Return what tells two workers' rules apart."""
+    parts = {
+        name: [
+            fleet.spec.ref.model_dump(),
+            asdict(fleet.spec.thresholds),
+            asdict(fleet.alarm),
+            asdict(fleet.inputs),
+        ]
+        for name, fleet in fleets.items()
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]

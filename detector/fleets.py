@@ -1,0 +1,64 @@
+"""Opens the fleets: from the file that names them to models ready to score."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from common.errors import ArtifactError, FleetsError
+from common.fleets import FleetEntry, load_fleets
+from common.settings import Settings
+from detector.core.fleet import Fleet, Fleets
+from detector.core.policy import InputPolicy
+from models.alarm import AlarmPolicy
+from models.artifact.opening import open_scorer
+from models.artifact.store import Artifact, RegistryFolder, load_artifact
+from models.scoring.scorer import WindowScorer
+
+
+def open_fleets(settings: Settings, registry: RegistryFolder) -> Fleets:
+    """Return all fleets; two with the same artifact share its scorer.
+
+    Args:
+        settings: Where the file is, and the rules of fleets that have none of their own.
+        registry: Says where the artifact of a registry URL is.
+
+    Raises:
+        FleetsError: If the file is wrong, or a fleet's artifact cannot be loaded.
+        BackendError: If a registry does not answer, or refuses.
+    """
+    return fleets_of(load_fleets(settings), settings, registry)
+
+
+def fleets_of(
+    entries: Mapping[str, FleetEntry], settings: Settings, registry: RegistryFolder
+) -> Fleets:
+    """Return the fleets of entries; see :func:`open_fleets`."""
+    detector = settings.detector
+    by_artifact: dict[str, WindowScorer] = {}
+    for name, entry in entries.items():
+        if entry.artifact not in by_artifact:
+            artifact = _loaded(name, entry, registry)
+            by_artifact[entry.artifact] = open_scorer(artifact, detector.inference_threads)
+    return {
+        name: Fleet(
+            name,
+            by_artifact[entry.artifact],
+            AlarmPolicy(**entry.alarm.over(detector.alarm).model_dump()),
+            _inputs(entry, settings),
+        )
+        for name, entry in entries.items()
+    }
+
+
+def _loaded(name: str, entry: FleetEntry, registry: RegistryFolder) -> Artifact:
+    try:
+        return load_artifact(entry.artifact, registry)
+    except ArtifactError as exc:
+        raise FleetsError(f"Fleet {name}: {exc}") from exc
+
+
+def _inputs(entry: FleetEntry, settings: Settings) -> InputPolicy:
+    fields = settings.detector.input.model_dump()
+    if entry.bridge_cycles is not None:
+        fields["bridge_cycles"] = entry.bridge_cycles
+    return InputPolicy(**fields)

@@ -138,6 +138,8 @@ def as_text(value: object) -> str:
     """Return a value as one would write it in its variable; a secret in the clear."""
     if isinstance(value, SecretStr):
         return value.get_secret_value()
+    if value is None:
+        return ""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -91,6 +91,8 @@ def demo(
         write_json(report, json_path)
     if report.mismatch:
         raise StackError(f"The counts do not add up: {report.mismatch}.")
+    if report.hollow:
+        raise StackError(f"The demo shows nothing: {report.hollow}.")
 
 
 def _run(source: DemoSource, var_dir: Path, workers: int, speed: str) -> DemoReport:

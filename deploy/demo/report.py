@@ -5,15 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Final
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from common.atomic_file import write_report
-from common.records import ChannelShare
+from common.records import ChannelShare, Verdict
 from deploy.demo.findings import EngineFinding
 from detector.tools.parity.report import ParityReport
+
+REASONS: Final[dict[str, str]] = {
+    Verdict.WARMING_UP: "the engines are too short for a single window",
+    Verdict.GAP: "too many cycles are missing between them",
+    Verdict.LATE: "they came after later cycles",
+    Verdict.DUPLICATE: "they had come before",
+    Verdict.UNKNOWN_REGIME: "the fleet's model does not know the conditions they were taken under; "
+    "see SURGELINE_FLEETS",
+    Verdict.REJECTED: "they could not be used; see `surgeline deadletter list`",
+}
 
 SIMULATED_NOTE = "SIMULATED engines: the figures below say nothing about C-MAPSS."
 
@@ -53,6 +64,25 @@ class DemoReport:
     stack_ready_s: float
     engines: tuple[EngineFinding, ...]
     parity: ParityReport
+
+    @property
+    def hollow(self) -> str | None:
+        """Why the run shows nothing; none when at least half of what could be scored was."""
+        scored = self.verdicts.get(Verdict.SCORED.value, 0)
+        warming_up = self.verdicts.get(Verdict.WARMING_UP.value, 0)
+        due = sum(self.verdicts.values()) - warming_up
+        if scored and 2 * scored >= due:
+            return None
+        rest = {
+            kind: count
+            for kind, count in self.verdicts.items()
+            if kind != Verdict.SCORED.value and (due == 0 or kind != Verdict.WARMING_UP.value)
+        }
+        if not rest:
+            return "nothing was scored: no reading got a verdict"
+        kind = max(rest, key=lambda each: rest[each])
+        much = f"only {scored:,} of {due:,} readings that could be" if scored else "nothing"
+        return f"{much} was scored, mainly because {rest[kind]:,} are {kind}: {REASONS[kind]}"
 
     @property
     def mismatch(self) -> str | None:

@@ -230,6 +230,34 @@ def test_counts_that_do_not_add_up_are_named(change: dict[str, int], words: str 
     assert (mismatch is None) if words is None else (words in (mismatch or ""))
 
 
+@pytest.mark.parametrize(
+    ("verdicts", "words"),
+    [
+        pytest.param({"scored": 11, "warming_up": 29}, None, id="all that could be"),
+        pytest.param({"scored": 5, "gap": 5, "warming_up": 90}, None, id="half of it"),
+        pytest.param(
+            {"scored": 4, "gap": 1, "unknown_regime": 4, "warming_up": 90},
+            "only 4 of 9 readings that could be was scored, mainly because 4 are unknown_regime: "
+            "the fleet's model does not know the conditions",
+            id="less",
+        ),
+        pytest.param(
+            {"rejected": 7, "warming_up": 29},
+            "nothing was scored, mainly because 7 are rejected",
+            id="nothing",
+        ),
+        pytest.param({"warming_up": 29}, "too short for a single window", id="short"),
+        pytest.param({}, "no reading got a verdict", id="empty"),
+    ],
+)
+def test_a_demo_in_which_little_was_scored_says_so(
+    verdicts: dict[str, int], words: str | None
+) -> None:
+    hollow = replace(REPORT, verdicts=verdicts).hollow
+
+    assert (hollow is None) if words is None else (words in (hollow or ""))
+
+
 def test_the_json_report_reads_back(tmp_path: Path) -> None:
     path = tmp_path / "new" / "report.json"
 

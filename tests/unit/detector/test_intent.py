@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from common.records import Alert, SensorReading
-from detector.core.intent import Intent, unpack_intent
+from detector.core.intent import Intent, TakenOver, by_asset, rules_digest, to_adopt, unpack_intent
 from detector.core.progress import Progress, unpack_progress
 from detector.failpoints import Point
 from models.alarm import AlarmPolicy
 from models.scoring.scorer import Thresholds
-from tests.support.builders import MeanScorer, reading
+from tests.support.builders import INPUTS, MeanScorer, reading
 from tests.support.world import ALARM, Killed, World, dies_at
 
 OTHER_MODEL = MeanScorer(version="2")
@@ -221,12 +222,58 @@ def test_progress_is_read_as_it_was_written(offset: int, life: int, unread: int)
 
 
 def test_rules_are_told_apart() -> None:
-    from detector.core.intent import rules_digest
-    from tests.support.builders import INPUTS
-
     digests = {
         rules_digest(scorer.spec, alarm, INPUTS)
         for scorer in (MeanScorer(), OTHER_MODEL, NEVER)
         for alarm in (ALARM, DEAF)
     }
-    assert len(digests) == 6
+    digests.add(rules_digest(MeanScorer().spec, ALARM, replace(INPUTS, follow_after=2)))
+    assert len(digests) == 7
+    assert {len(digest) for digest in digests} == {32}
+
+
+async def published() -> list[tuple[tuple[str, str], Alert]]:
+    """A raised and a cleared alert, each with its asset."""
+    world = World()
+    world.send(flight(RISE + FALL))
+    await world.worker().service.process(world.everything())
+    return [(("engine-1", "run-1"), alert) for alert in world.publisher.alerts]
+
+
+@pytest.mark.parametrize(
+    ("known", "adopted"),
+    [
+        pytest.param(None, True, id="nothing was applied yet"),
+        pytest.param(Progress(0), True, id="the very beginning"),
+        pytest.param(Progress(1), False, id="it was carried out"),
+        pytest.param(Progress(2), False, id="it was carried out long ago"),
+        pytest.param(Progress(0, life=1), False, id="of a topic that is gone"),
+    ],
+)
+async def test_what_was_not_carried_out_to_the_end_is_taken_over(
+    known: Progress | None, adopted: bool
+) -> None:
+    (raised, _) = await published()
+    intent = Intent("theirs", 0, 1, [], [raised])
+
+    found = to_adopt({3: intent}, {} if known is None else {3: known}, "ours")
+
+    assert found == ({3: TakenOver([raised], 1)} if adopted else {})
+
+
+async def test_what_our_own_rules_repeat_is_left_out_and_what_they_had_taken_over_is_not() -> None:
+    raised, cleared = await published()
+
+    found = to_adopt(
+        {
+            0: Intent("ours", 0, 9, [], [raised]),
+            1: Intent("ours", 0, 9, [raised], [cleared]),
+            2: Intent("theirs", 0, 9, [raised], [cleared]),
+            3: Intent("theirs", 0, 9, [], []),
+        },
+        {},
+        "ours",
+    )
+
+    assert found == {1: TakenOver([raised], 9), 2: TakenOver([raised, cleared], 9)}
+    assert by_asset(found.values()) == {("engine-1", "run-1"): [raised[1], raised[1], cleared[1]]}

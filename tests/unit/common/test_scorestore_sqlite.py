@@ -31,6 +31,7 @@ from common.scorestore.memory import MemoryScoreStore
 from common.scorestore.paging import position_of
 from common.scorestore.port import ScoreQuery
 from common.scorestore.sqlite import schema as sqlite_schema
+from common.scorestore.sqlite import thread as sqlite_thread
 from common.scorestore.sqlite.reader import MAX_STREAMS
 from common.scorestore.sqlite.schema import open_connection
 from common.scorestore.sqlite.store import SqliteScoreStore
@@ -38,6 +39,7 @@ from common.settings import ScoreStoreSettings
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 NOBODY = 65534
+ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
 
 
 def rows(count: int, asset_id: str = "engine-1", first: int = 1) -> list[ScoreRecord]:
@@ -176,11 +178,49 @@ async def test_a_full_disk_may_be_tried_again_and_leaves_nothing_half_written(pa
 
 
 async def test_work_that_takes_too_long_is_ended(path: Path) -> None:
-    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
     async with SqliteScoreStore(path, 0.2) as store:
         with pytest.raises(BackendUnavailableError, match="OP_TIMEOUT_S"):
-            await store._reader.run(lambda connection: connection.execute(endless).fetchone())
+            await store._reader.run(lambda connection: connection.execute(ENDLESS).fetchone())
 
+        await store.ping()
+
+
+async def test_what_took_too_long_is_undone_however_late_it_is(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite counts the steps of a statement over all its runs, so undoing is asked for too."""
+    async with SqliteScoreStore(path, 30) as store:
+        await store.write(rows(2000))
+    monkeypatch.setattr(sqlite_thread, "STEPS_BETWEEN_CHECKS", 1)
+
+    def delete_and_dawdle(connection: sqlite3.Connection) -> None:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("DELETE FROM verdict WHERE cycle > 1990")
+        connection.execute(ENDLESS).fetchone()
+
+    async with SqliteScoreStore(path, 0.5) as store:
+        with pytest.raises(BackendUnavailableError, match="OP_TIMEOUT_S"):
+            await store._writer.run(delete_and_dawdle)
+
+        assert not await store._writer.run(lambda connection: connection.in_transaction)
+    async with SqliteScoreStore(path, 30) as store:
+        page = await store.query(ScoreQuery(newest_first=True, limit=10))
+        assert [row.cycle for row in page.records] == list(range(2000, 1990, -1))
+
+
+async def test_a_read_that_is_done_counts_although_it_ends_late(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_thread, "STEPS_BETWEEN_CHECKS", 1)
+
+    def read_and_dawdle(connection: sqlite3.Connection) -> int:
+        connection.execute("BEGIN")
+        (count,) = connection.execute("SELECT count(*) FROM verdict").fetchone()
+        time.sleep(0.6)
+        return int(count)
+
+    async with SqliteScoreStore(path, 0.5) as store:
+        assert await store._reader.run(read_and_dawdle) == 0
         await store.ping()
 
 

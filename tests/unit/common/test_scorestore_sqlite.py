@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -338,6 +339,18 @@ async def test_a_cancelled_write_is_whole_or_absent_and_closing_waits_for_it(pat
     async with SqliteScoreStore(path, 5) as store:
         counts = await store.verdict_counts()
         assert counts in ({}, {Verdict.SCORED: 5000})
+
+
+async def test_a_store_that_was_left_leaves_no_thread(path: Path) -> None:
+    before = set(threading.enumerate())
+    store = SqliteScoreStore(path, 5)
+
+    async with store:
+        await store.write(rows(1))
+        await store.ping()
+
+    left = set(threading.enumerate()) - before
+    assert not [thread for thread in left if thread.name.startswith("score-store")]
 
 
 def test_any_number_may_open_a_new_file_at_once(tmp_path: Path) -> None:

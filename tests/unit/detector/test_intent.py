@@ -205,6 +205,25 @@ async def test_what_is_noted_is_read_again() -> None:
     assert unpack_intent(Intent("x", 1, 2, intent.alerts, []).pack()).adopted == intent.alerts
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"[]", id="a list"),
+        pytest.param(b'{"rules": "x"}', id="a part of it"),
+        pytest.param(b'{"adopted": [], "alerts": [], "rules": "x", "life": 0}', id="no end"),
+        pytest.param(
+            b'{"adopted": [], "alerts": [["a", "b", "{}"]], "rules": "x", "life": 0, "end": 1}',
+            id="an alert that is none",
+        ),
+        pytest.param(b"[" * 5000, id="very deep"),
+    ],
+)
+def test_what_is_no_intent_is_refused(value: bytes) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        unpack_intent(value)
+
+
 @given(st.binary(max_size=100) | st.just(b'{"rules": "x"}') | st.just(b"[" * 5000))
 def test_no_foreign_bytes_raise_anything_else(value: bytes) -> None:
     for unpack in (unpack_intent, unpack_progress):

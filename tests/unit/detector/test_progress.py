@@ -98,10 +98,10 @@ def test_outputs_are_owed_until_all_unread_readings_have_been_read(
 
 
 def test_states_that_do_not_reach_up_to_a_batch_are_behind_it() -> None:
-    spans = {number: Span(10, 20) for number in range(5)} | {9: Span(0, 5)}
+    spans = {number: Span(10, 20) for number in range(4)} | {8: Span(1, 5), 9: Span(0, 5)}
     progress = {0: Progress(9), 1: Progress(10), 2: Progress(11), 3: Progress(20)}
 
-    assert behind(spans, progress) == [0, 4]
+    assert behind(spans, progress) == [0, 8]
 
 
 def stepped(known: Progress | None, begin: int, end: int, *offsets: int) -> Progress:
@@ -118,6 +118,7 @@ def test_the_first_batch_begins_the_progress() -> None:
     found = stepped(None, 0, 12, 4, 9)
 
     assert found == Progress(12, 0, mark_of(record(b"9", 9, 3)), 0, "heard")
+    assert stepped(None, 0, 1, 0) == Progress(1, 0, mark_of(record(b"0", 0, 3)), 0, "heard")
 
 
 def test_a_batch_takes_the_progress_to_its_end_and_keeps_life_and_id() -> None:

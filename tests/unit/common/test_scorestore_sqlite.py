@@ -243,10 +243,13 @@ async def test_a_folder_that_may_not_be_written() -> None:
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o555)
     try:
-        for inside in ("scores.db", "deep/scores.db"):
+        for inside, words in (
+            ("scores.db", "check the rights of the file and its folder"),
+            ("deep/scores.db", "its folder cannot be made (Permission denied)"),
+        ):
             error = await refusal(folder / inside)
             assert isinstance(error, BackendUnavailableError)
-            assert "folder" in str(error)
+            assert words in str(error)
     finally:
         folder.rmdir()
 

@@ -27,15 +27,17 @@ from hypothesis import strategies as st
 
 from common.errors import BackendError, BackendRefusedError, BackendUnavailableError
 from common.records import Level, ScoreRecord, SourcePosition, Verdict
+from common.scorestore.batch import gather
 from common.scorestore.factory import open_score_store
 from common.scorestore.memory import MemoryScoreStore
-from common.scorestore.paging import position_of
+from common.scorestore.paging import check_query, position_of
 from common.scorestore.port import ScoreQuery
 from common.scorestore.sqlite import schema as sqlite_schema
 from common.scorestore.sqlite import thread as sqlite_thread
-from common.scorestore.sqlite.reader import MAX_STREAMS
+from common.scorestore.sqlite.reader import MAX_STREAMS, read_page
 from common.scorestore.sqlite.schema import open_connection
 from common.scorestore.sqlite.store import SqliteScoreStore
+from common.scorestore.sqlite.writer import write_batch
 from common.settings import ScoreStoreSettings
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -230,6 +232,7 @@ async def test_a_folder_is_not_a_file(tmp_path: Path) -> None:
 
     assert isinstance(error, BackendRefusedError)
     assert "this is a folder; SURGELINE_SCORES__SQLITE_PATH names a file" in str(error)
+    assert f"such as {tmp_path / 'scores.db'}." in str(error)
 
 
 async def test_a_file_is_not_a_folder(path: Path) -> None:
@@ -495,6 +498,29 @@ async def test_what_very_many_runs_share_is_read_apart_from_the_others(path: Pat
         page = await store.query(query)
 
     assert page.records == sorted(wanted, key=position_of)
+
+
+def test_a_page_shows_one_moment_although_another_model_scores_meanwhile(path: Path) -> None:
+    query = ScoreQuery(run_id="run-1")
+    (late,) = rows(1, first=2)
+    to_come = [replace(late, shares={"another channel": 1.0})]
+
+    with (
+        closing(open_connection(path, 30)) as connection,
+        closing(open_connection(path, 30)) as other,
+    ):
+        write_batch(other, gather(rows(1)))
+
+        def overtake(statement: str) -> None:
+            """Write between the names of the channels and the rows."""
+            if to_come and statement.startswith("SELECT run_key FROM run"):
+                write_batch(other, gather([to_come.pop()]))
+
+        connection.set_trace_callback(overtake)
+        page = read_page(connection, query, check_query(query))
+
+    assert to_come == []
+    assert page.records == rows(1)
 
 
 class BusyConnection:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import structlog
+from hypothesis import settings
 
 from common.settings import KafkaSettings, RedisSettings
 from deploy.local.programs import broker_command, free_port, valkey_command
@@ -24,6 +25,11 @@ structlog.configure(
         structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
     ]
 )
+
+
+# what is slow here depends on what else the machine does; that a test ends, its timeout sees to
+settings.register_profile("surgeline", deadline=None)
+settings.load_profile("surgeline")
 
 
 @pytest.fixture(scope="session")

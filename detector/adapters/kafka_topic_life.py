@@ -50,13 +50,16 @@ async def look_back(
             limit = max(4, int(settings.op_timeout_s * 1000 / FETCH_WAIT_MS))
             for _ in range(limit):
                 if not search.undecided:
-                    return TopicLook(gone | search.gone, topic_id)
+                    break
                 await search.look()
     except (KafkaError, BackendMissingError) as exc:  # it was there when the worker started
         raise BackendUnavailableError(f"{topic} cannot be looked at: {exc!r}") from exc
-    raise BackendUnavailableError(
-        f"The broker does not say how far {topic} reaches in partitions {sorted(search.undecided)}."
-    )
+    if search.undecided:
+        raise BackendUnavailableError(
+            f"The broker does not say how far {topic} reaches in partitions "
+            f"{sorted(search.undecided)}."
+        )
+    return TopicLook(gone | search.gone, topic_id)
 
 
 class _Search:

@@ -123,9 +123,10 @@ def _held_too_long(
     machine: MachineType, worn: Sequence[int], ages: Sequence[int], cycle: int
 ) -> InvalidRecordError:
     word, first = machine.step.word, worn[0]
+    most = machine.used[first].max_hold
     return InvalidRecordError(
         RejectReason.MISSING_CHANNEL,
         f"sensors lacks {_names(machine, worn)}, which the model needs; a value is held for at "
-        f"most {machine.used[first].max_hold} {word}s, and that of {machine.channel_names[first]} "
+        f"most {most} {word}{'' if most == 1 else 's'}, and that of {machine.channel_names[first]} "
         f"is of {word} {cycle - ages[first]}.",
     )

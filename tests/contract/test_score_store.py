@@ -403,6 +403,18 @@ async def test_runs_without_a_time_come_before_the_others_of_their_asset(
     ]
 
 
+async def test_the_runs_of_an_asset_come_in_the_order_in_which_they_ended(
+    store: ScoreStore,
+) -> None:
+    ended = {"run-3": 1.0, "run-1": 2.0, "run-4": 2.0, "run-2": 3.0}
+    await store.write(
+        [verdict(1, run_id=run_id, at_s=at_s) for run_id, at_s in reversed(ended.items())]
+    )
+
+    assert [run.run_id for run in await store.runs()] == list(ended)
+    assert [run.run_id for run in (await store.run_page(5)).runs] == list(ended)
+
+
 async def walked(store: ScoreStore, most: int, **wanted: str) -> list[list[RunSummary]]:
     """Follow the pages of runs to the end."""
     pages: list[list[RunSummary]] = []

@@ -27,6 +27,7 @@ from common.records import (
     Verdict,
     derive_alarm_id,
     derive_alert_id,
+    renewed_run_id,
     utc_text,
 )
 
@@ -250,6 +251,27 @@ def test_another_asset_run_onset_or_model_is_another_alarm() -> None:
     ]
 
     assert len(set(ids)) == len(ids)
+
+
+def test_a_run_opened_by_rule_says_where_and_fits_however_long_its_name_is() -> None:
+    assert renewed_run_id("run-1", 3, 120) == "run-1:from-3-120"
+    assert renewed_run_id("r" * 117, 3, 120) == "r" * 117 + ":from-3-120"
+    cut = renewed_run_id("r" * 118, 3, 120)
+    assert cut == "r" * 104 + "-8c3844834fb0:from-3-120"
+    assert len(cut) == 128
+
+
+def test_runs_whose_long_names_begin_alike_are_not_taken_for_each_other() -> None:
+    names = ["r" * 127 + last for last in "abc"]
+
+    assert len({renewed_run_id(name, 0, 1) for name in names}) == 3
+
+
+def test_an_alert_of_an_earlier_version_has_no_number() -> None:
+    del (earlier := dict(ALERT))["alarm_sequence"]
+
+    assert Alert.model_validate_json(json.dumps(earlier)).alarm_sequence == 0
+    assert [state.sequence for state in Transition] == [1, 2, 3]
 
 
 def test_a_verdict_without_a_score_says_nothing_of_one() -> None:

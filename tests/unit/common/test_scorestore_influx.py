@@ -278,6 +278,14 @@ def test_names_are_cut_into_questions_of_bounded_length(names: list[str]) -> Non
     assert all(sum(map(len, group)) <= NAMES_CHARS for group in groups)
 
 
+def test_no_more_questions_are_asked_than_the_length_of_an_address_demands() -> None:
+    names = [f"{number:0100}" for number in range(45)]
+
+    assert [len(group) for group in in_questions(names)] == [20, 20, 5]
+    assert list(in_questions(names[:20])) == [names[:20]]
+    assert list(in_questions([])) == []
+
+
 def test_some_assets_are_picked_in_every_statement() -> None:
     statements = select_runs(None, "r", ["a", "it's"])
 

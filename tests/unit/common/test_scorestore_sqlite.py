@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -26,18 +27,22 @@ from hypothesis import strategies as st
 
 from common.errors import BackendError, BackendRefusedError, BackendUnavailableError
 from common.records import Level, ScoreRecord, SourcePosition, Verdict
+from common.scorestore.batch import gather
 from common.scorestore.factory import open_score_store
 from common.scorestore.memory import MemoryScoreStore
-from common.scorestore.paging import position_of
+from common.scorestore.paging import check_query, position_of
 from common.scorestore.port import ScoreQuery
 from common.scorestore.sqlite import schema as sqlite_schema
-from common.scorestore.sqlite.reader import MAX_STREAMS
+from common.scorestore.sqlite import thread as sqlite_thread
+from common.scorestore.sqlite.reader import MAX_STREAMS, read_page
 from common.scorestore.sqlite.schema import open_connection
 from common.scorestore.sqlite.store import SqliteScoreStore
+from common.scorestore.sqlite.writer import write_batch
 from common.settings import ScoreStoreSettings
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 NOBODY = 65534
+ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
 
 
 def rows(count: int, asset_id: str = "engine-1", first: int = 1) -> list[ScoreRecord]:
@@ -176,11 +181,49 @@ async def test_a_full_disk_may_be_tried_again_and_leaves_nothing_half_written(pa
 
 
 async def test_work_that_takes_too_long_is_ended(path: Path) -> None:
-    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
     async with SqliteScoreStore(path, 0.2) as store:
         with pytest.raises(BackendUnavailableError, match="OP_TIMEOUT_S"):
-            await store._reader.run(lambda connection: connection.execute(endless).fetchone())
+            await store._reader.run(lambda connection: connection.execute(ENDLESS).fetchone())
 
+        await store.ping()
+
+
+async def test_what_took_too_long_is_undone_however_late_it_is(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite counts the steps of a statement over all its runs, so undoing is asked for too."""
+    async with SqliteScoreStore(path, 30) as store:
+        await store.write(rows(2000))
+    monkeypatch.setattr(sqlite_thread, "STEPS_BETWEEN_CHECKS", 1)
+
+    def delete_and_dawdle(connection: sqlite3.Connection) -> None:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("DELETE FROM verdict WHERE cycle > 1990")
+        connection.execute(ENDLESS).fetchone()
+
+    async with SqliteScoreStore(path, 0.5) as store:
+        with pytest.raises(BackendUnavailableError, match="OP_TIMEOUT_S"):
+            await store._writer.run(delete_and_dawdle)
+
+        assert not await store._writer.run(lambda connection: connection.in_transaction)
+    async with SqliteScoreStore(path, 30) as store:
+        page = await store.query(ScoreQuery(newest_first=True, limit=10))
+        assert [row.cycle for row in page.records] == list(range(2000, 1990, -1))
+
+
+async def test_a_read_that_is_done_counts_although_it_ends_late(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_thread, "STEPS_BETWEEN_CHECKS", 1)
+
+    def read_and_dawdle(connection: sqlite3.Connection) -> int:
+        connection.execute("BEGIN")
+        (count,) = connection.execute("SELECT count(*) FROM verdict").fetchone()
+        time.sleep(0.6)
+        return int(count)
+
+    async with SqliteScoreStore(path, 0.5) as store:
+        assert await store._reader.run(read_and_dawdle) == 0
         await store.ping()
 
 
@@ -189,6 +232,7 @@ async def test_a_folder_is_not_a_file(tmp_path: Path) -> None:
 
     assert isinstance(error, BackendRefusedError)
     assert "this is a folder; SURGELINE_SCORES__SQLITE_PATH names a file" in str(error)
+    assert f"such as {tmp_path / 'scores.db'}." in str(error)
 
 
 async def test_a_file_is_not_a_folder(path: Path) -> None:
@@ -202,10 +246,13 @@ async def test_a_folder_that_may_not_be_written() -> None:
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o555)
     try:
-        for inside in ("scores.db", "deep/scores.db"):
+        for inside, words in (
+            ("scores.db", "check the rights of the file and its folder"),
+            ("deep/scores.db", "its folder cannot be made (Permission denied)"),
+        ):
             error = await refusal(folder / inside)
             assert isinstance(error, BackendUnavailableError)
-            assert "folder" in str(error)
+            assert words in str(error)
     finally:
         folder.rmdir()
 
@@ -320,6 +367,18 @@ async def test_a_cancelled_write_is_whole_or_absent_and_closing_waits_for_it(pat
     async with SqliteScoreStore(path, 5) as store:
         counts = await store.verdict_counts()
         assert counts in ({}, {Verdict.SCORED: 5000})
+
+
+async def test_a_store_that_was_left_leaves_no_thread(path: Path) -> None:
+    before = set(threading.enumerate())
+    store = SqliteScoreStore(path, 5)
+
+    async with store:
+        await store.write(rows(1))
+        await store.ping()
+
+    left = set(threading.enumerate()) - before
+    assert not [thread for thread in left if thread.name.startswith("score-store")]
 
 
 def test_any_number_may_open_a_new_file_at_once(tmp_path: Path) -> None:
@@ -461,6 +520,29 @@ async def test_what_very_many_runs_share_is_read_apart_from_the_others(path: Pat
         page = await store.query(query)
 
     assert page.records == sorted(wanted, key=position_of)
+
+
+def test_a_page_shows_one_moment_although_another_model_scores_meanwhile(path: Path) -> None:
+    query = ScoreQuery(run_id="run-1")
+    (late,) = rows(1, first=2)
+    to_come = [replace(late, shares={"another channel": 1.0})]
+
+    with (
+        closing(open_connection(path, 30)) as connection,
+        closing(open_connection(path, 30)) as other,
+    ):
+        write_batch(other, gather(rows(1)))
+
+        def overtake(statement: str) -> None:
+            """Write between the names of the channels and the rows."""
+            if to_come and statement.startswith("SELECT run_key FROM run"):
+                write_batch(other, gather([to_come.pop()]))
+
+        connection.set_trace_callback(overtake)
+        page = read_page(connection, query, check_query(query))
+
+    assert to_come == []
+    assert page.records == rows(1)
 
 
 class BusyConnection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from common.records import Alert, SensorReading
 from detector.core.fleet import rules_digest
-from detector.core.intent import Intent, unpack_intent
+from detector.core.intent import Intent, TakenOver, by_asset, to_adopt, unpack_intent
 from detector.core.progress import Progress, unpack_progress
 from detector.failpoints import Point
 from models.alarm import AlarmPolicy
@@ -205,6 +206,25 @@ async def test_what_is_noted_is_read_again() -> None:
     assert unpack_intent(Intent("x", 1, 2, intent.alerts, []).pack()).adopted == intent.alerts
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"[]", id="a list"),
+        pytest.param(b'{"rules": "x"}', id="a part of it"),
+        pytest.param(b'{"adopted": [], "alerts": [], "rules": "x", "life": 0}', id="no end"),
+        pytest.param(
+            b'{"adopted": [], "alerts": [["a", "b", "{}"]], "rules": "x", "life": 0, "end": 1}',
+            id="an alert that is none",
+        ),
+        pytest.param(b"[" * 5000, id="very deep"),
+    ],
+)
+def test_what_is_no_intent_is_refused(value: bytes) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        unpack_intent(value)
+
+
 @given(st.binary(max_size=100) | st.just(b'{"rules": "x"}') | st.just(b"[" * 5000))
 def test_no_foreign_bytes_raise_anything_else(value: bytes) -> None:
     for unpack in (unpack_intent, unpack_progress):
@@ -227,4 +247,53 @@ def test_rules_are_told_apart() -> None:
         for scorer in (MeanScorer(), OTHER_MODEL, NEVER)
         for alarm in (ALARM, DEAF)
     }
-    assert len(digests) == 6
+    digests.add(rules_digest(fleets_of(MeanScorer(), replace(INPUTS, follow_after=2), ALARM)))
+    assert len(digests) == 7
+    assert {len(digest) for digest in digests} == {32}
+
+
+async def published() -> list[tuple[tuple[str, str], Alert]]:
+    """A raised and a cleared alert, each with its asset."""
+    world = World()
+    world.send(flight(RISE + FALL))
+    await world.worker().service.process(world.everything())
+    return [(("engine-1", "run-1"), alert) for alert in world.publisher.alerts]
+
+
+@pytest.mark.parametrize(
+    ("known", "adopted"),
+    [
+        pytest.param(None, True, id="nothing was applied yet"),
+        pytest.param(Progress(0), True, id="the very beginning"),
+        pytest.param(Progress(1), False, id="it was carried out"),
+        pytest.param(Progress(2), False, id="it was carried out long ago"),
+        pytest.param(Progress(0, life=1), False, id="of a topic that is gone"),
+    ],
+)
+async def test_what_was_not_carried_out_to_the_end_is_taken_over(
+    known: Progress | None, adopted: bool
+) -> None:
+    (raised, _) = await published()
+    intent = Intent("theirs", 0, 1, [], [raised])
+
+    found = to_adopt({3: intent}, {} if known is None else {3: known}, "ours")
+
+    assert found == ({3: TakenOver([raised], 1)} if adopted else {})
+
+
+async def test_what_our_own_rules_repeat_is_left_out_and_what_they_had_taken_over_is_not() -> None:
+    raised, cleared = await published()
+
+    found = to_adopt(
+        {
+            0: Intent("ours", 0, 9, [], [raised]),
+            1: Intent("ours", 0, 9, [raised], [cleared]),
+            2: Intent("theirs", 0, 9, [raised], [cleared]),
+            3: Intent("theirs", 0, 9, [], []),
+        },
+        {},
+        "ours",
+    )
+
+    assert found == {1: TakenOver([raised], 9), 2: TakenOver([raised, cleared], 9)}
+    assert by_asset(found.values()) == {("engine-1", "run-1"): [raised[1], raised[1], cleared[1]]}

@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.structs import ConsumerRecord
+from structlog.testing import capture_logs
 
-from common.errors import BackendUnavailableError
+from common.errors import BackendUnavailableError, RejectReason
 from common.intake.fetcher import Part
+from common.intake.response import SetAside
 from common.settings import KafkaSettings
 from detector.adapters import kafka_history as module
 from detector.adapters.kafka_history import KafkaHistory
@@ -22,6 +24,7 @@ class ScriptedConsumer:
     """Answers fetches as scripted: so many records, or silence; a script that ends is silent."""
 
     script: Sequence[int] = ()
+    set_aside: Sequence[SetAside] = ()
     begin = 0
     asked: list[object]
     settings: Mapping[str, object]
@@ -61,7 +64,7 @@ class ScriptedConsumer:
         first = max(self._next, self.begin)
         self._next = first + count
         records = [fetched(offset) for offset in range(first, first + count)]
-        return {WHERE: Part(records, first, first + count, [])} if count else {}
+        return {WHERE: Part(records, first, first + count, self.set_aside)} if count else {}
 
 
 def fetched(offset: int) -> ConsumerRecord:
@@ -148,7 +151,7 @@ async def test_what_retention_has_eaten_is_left_out(consumer: type[ScriptedConsu
 async def test_silence_is_borne_for_as_long_as_a_request_may_take(
     consumer: type[ScriptedConsumer], op_timeout_s: float, borne: int
 ) -> None:
-    consumer.script = [2, *[SILENCE] * borne, 2, *[SILENCE] * borne, 1]
+    consumer.script = [*[SILENCE] * borne, 2, *[SILENCE] * borne, 2, *[SILENCE] * borne, 1]
     assert await offsets(None, 5, op_timeout_s) == [[0, 1], [2, 3], [4]]
 
     consumer.script = [2, *[SILENCE] * (borne + 1), 3]
@@ -158,3 +161,19 @@ async def test_silence_is_borne_for_as_long_as_a_request_may_take(
     ):
         await offsets(None, 5, op_timeout_s)
     assert consumer.asked[-1] == "stop"
+
+
+async def test_a_batch_nobody_can_read_is_skipped_with_a_line_in_the_log(
+    consumer: type[ScriptedConsumer],
+) -> None:
+    consumer.script = [3]
+    consumer.set_aside = [
+        SetAside(3, 9, RejectReason.DAMAGED_BATCH, "its checksum is wrong", b"", 99, "ab" * 32)
+    ]
+
+    with capture_logs() as logs:
+        assert await offsets(None, 3) == [[0, 1, 2]]
+
+    (line,) = logs
+    assert (line["topic"], line["partition"], line["first_offset"]) == ("plant.readings", 3, 3)
+    assert (line["reason"], line["why"]) == ("damaged_batch", "its checksum is wrong")

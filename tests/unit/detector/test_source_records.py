@@ -5,11 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from aiokafka import TopicPartition
 from aiokafka.structs import ConsumerRecord
 
+from common.errors import RejectReason
+from common.intake.fetcher import Part
+from common.intake.response import SetAside
 from common.records import SourcePosition
-from detector.adapters.source_records import source_records
-from detector.core.source import SourceRecord
+from detector.adapters.source_records import source_batch, source_records
+from detector.core.source import SourceBatch, SourceRecord, Span, UnreadableBatch
 
 FIRST_OF_2262_MS = int(datetime(2262, 1, 1, tzinfo=UTC).timestamp() * 1000)
 
@@ -51,3 +55,56 @@ def test_a_record_keeps_its_place_stamp_key_and_value_and_records_their_order() 
 )
 def test_a_stamp_that_is_no_time_is_none(stamp: int | None, taken: int) -> None:
     assert [record.published_ts_ms for record in source_records([fetched(stamp)])] == [taken]
+
+
+def damaged(first_offset: int) -> SetAside:
+    return SetAside(
+        first_offset,
+        first_offset + 4,
+        RejectReason.DAMAGED_BATCH,
+        "a bit",
+        b"\x00\x01",
+        9,
+        "ab" * 32,
+    )
+
+
+def test_parts_are_one_batch_with_the_stretch_of_each_and_what_nobody_can_read() -> None:
+    batch = source_batch(
+        {
+            TopicPartition("fleet.readings", 3): Part(
+                [fetched(1), fetched(2, 9)], 7, 12, [damaged(8), damaged(20)]
+            ),
+            TopicPartition("fleet.readings", 0): Part([], 40, 45, [damaged(40)]),
+        }
+    )
+
+    assert batch == SourceBatch(
+        source_records([fetched(1), fetched(2, 9)]),
+        {3: Span(7, 12), 0: Span(40, 45)},
+        [
+            UnreadableBatch(
+                SourcePosition("fleet.readings", partition, first_offset),
+                first_offset + 4,
+                RejectReason.DAMAGED_BATCH,
+                "a bit",
+                b"\x00\x01",
+                9,
+                "ab" * 32,
+            )
+            for partition, first_offset in ((3, 8), (3, 20), (0, 40))
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    ("heard", "topic_id"),
+    [(["", "an-id"], "an-id"), (["an-id", ""], "an-id"), (["", ""], ""), ([], "")],
+)
+def test_a_batch_has_the_topics_id_as_soon_as_one_part_has(heard: list[str], topic_id: str) -> None:
+    parts = {
+        TopicPartition("fleet.readings", number): Part([], 0, 1, [], one)
+        for number, one in enumerate(heard)
+    }
+
+    assert source_batch(parts).topic_id == topic_id

@@ -19,6 +19,7 @@ from deploy.commands import app
 from deploy.local.programs import LOOPBACK, answers, free_port
 from models.artifact.opening import open_scorer
 from models.artifact.store import load_artifact
+from models.tracking.resolve import registry_folder
 from tests.support.backends import require, wait_until
 from tests.support.detector import DetectorBench
 from tests.support.fleet_messages import fleet_messages
@@ -145,15 +146,16 @@ def test_a_run_is_tracked_promoted_defended_and_loaded_by_url(
     assert "refused: production stays as it is." in refused.output
 
     folder = load_artifact("./good")
-    by_url = load_artifact("models:/surgeline@production")
+    by_url = load_artifact("models:/surgeline@production", registry_folder)
     assert by_url == folder
     assert open_scorer(by_url).spec.ref.sha256 == folder.sha256
     assert sorted(path.name for path in tracking.iterdir()) == [folder.sha256]
 
     forced = run("promote", "--run-id", worse, "--force-reason", "to see the way back")
     assert "is version 2, after version 1 (forced: to see the way back)" in forced.output
-    assert load_artifact("models:/surgeline@production") == load_artifact("./worse")
-    assert load_artifact("models:/surgeline/1") == folder
+    in_production = load_artifact("models:/surgeline@production", registry_folder)
+    assert in_production == load_artifact("./worse")
+    assert load_artifact("models:/surgeline/1", registry_folder) == folder
     version = client.get_model_version_by_alias("surgeline", "production")
     assert version.tags["surgeline.force_reason"] == "to see the way back"
     assert version.tags["surgeline.gate"] == "forced"
@@ -191,7 +193,7 @@ def test_a_file_changed_on_the_server_is_not_loaded(
     MlflowClient(mlflow_server, mlflow_server).log_artifact(run_id, str(manifest), "artifact")
 
     with pytest.raises(ArtifactError, match="changed or damaged"):
-        load_artifact("models:/tampered@production")
+        load_artifact("models:/tampered@production", registry_folder)
 
 
 async def test_the_detector_scores_with_what_is_in_production(
@@ -226,7 +228,7 @@ def test_a_url_without_a_model_says_what_to_do(
     monkeypatch.setenv("SURGELINE_TRACKING__MODEL_NAME", "nothing-here")
 
     with pytest.raises(ArtifactError, match="surgeline promote"):
-        load_artifact("models:/nothing-here@production")
+        load_artifact("models:/nothing-here@production", registry_folder)
     refused = run("promote", "--run-id", "0" * 32, code=2)
     assert "No run" in refused.output
 
@@ -242,7 +244,7 @@ def test_a_sqlite_file_serves_without_a_server(
 
     run("promote", "--run-id", train("mine", "--model", "input_mse"))
 
-    assert load_artifact("models:/surgeline@production") == load_artifact("./mine")
+    assert load_artifact("models:/surgeline@production", registry_folder) == load_artifact("./mine")
     assert sorted(path.name for path in Path("var").iterdir()) == [
         "mlflow-artifacts",
         "mlflow.db",

@@ -221,7 +221,9 @@ async def test_a_run_with_bridged_gaps_is_equal_under_the_same_setting_only(
         await bench.send(holey)
         await bench.settled()
     report = await parity_report(RUN, load_settings(bench.environment(**bridging)))
-    refusing = await report_of(bench)
+    refusing = await parity_report(
+        RUN, load_settings(bench.environment(SURGELINE_DETECTOR__INPUT__BRIDGE_CYCLES="0"))
+    )
 
     assert report.equal, report.line()
     assert report.compared == len(holey) - 2 * 29

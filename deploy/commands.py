@@ -68,7 +68,10 @@ COMMANDS: Final = (
         LEARN,
     ),
     CommandEntry(
-        "init", "producer.own_data.command:init", "Describe your own machines from their data.", DATA
+        "init",
+        "producer.own_data.command:init",
+        "Describe your own machines from their data.",
+        DATA,
     ),
     CommandEntry(
         "check",

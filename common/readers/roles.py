@@ -21,13 +21,19 @@ ASSET_WORDS: Final = re.compile(
     r"|anlage|turbine\b|compressor\b|_id$|\bid$|^id\b|^tag$|^name$",
     re.IGNORECASE,
 )
+STATE_WORDS: Final = re.compile(
+    r"status|state|mode|alarm|event|operator|comment|message|zustand|meldung", re.IGNORECASE
+)
+"""A text of such a name says how an asset is, not which it is."""
+
+ID_WORDS: Final = re.compile(r"(\b|_)id$|[a-z]I[dD]$")
 COUNTER_WORDS: Final = re.compile(
     r"cycle|counter|count\b|step|sequence|\bseq\b|index|\brow\b|\bnr\b|\bno\b|^n$|^column \d+$"
     r"|zyklus|lfd",
     re.IGNORECASE,
 )
 LABEL_WORDS: Final = re.compile(
-    r"anomal|label|fault|failure|changepoint|change_point|is_?fail|stoerung|störung|target",
+    r"anomal|label|fault|failure|change_?point|stoerung|störung",
     re.IGNORECASE,
 )
 MOST_LABELS: Final = 20
@@ -180,6 +186,8 @@ def _asset(free: Sequence[Column], taken: frozenset[str], clock: Clock | None) -
     for column in free:
         if column.name in taken or column.kind not in ("text", "number"):
             continue
+        if STATE_WORDS.search(column.name):
+            continue
         has_name = ASSET_WORDS.search(column.name) is not None
         whole = column.numbers == np.rint(column.numbers)
         if column.kind == "number" and not (has_name and whole.all()):
@@ -187,7 +195,8 @@ def _asset(free: Sequence[Column], taken: frozenset[str], clock: Clock | None) -
         codes, texts = codes_of(column.texts())
         if not 1 <= len(texts) <= min(MOST_ASSETS, max(1, len(codes) // 2)):
             continue
-        if has_name and (column.kind == "text" or _mostly_rising(codes, clock)):
+        is_named = column.kind == "text" or ID_WORDS.search(column.name) is not None
+        if has_name and (is_named or _mostly_rising(codes, clock)):
             named.append(column.name)
         elif not has_name and len(texts) > 1 and None not in texts and _told_apart(codes, clock):
             unnamed.append(column.name)

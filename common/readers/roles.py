@@ -176,6 +176,12 @@ def _time(free: Sequence[Column], taken: frozenset[str]) -> str | None:
         each for each in candidates if each.kind != "number" or TIME_WORDS.search(each.name)
     ]
     candidates.sort(key=lambda each: TIME_WORDS.search(each.name) is None)
+    if not candidates:  # a time in a form that is not read is told with its line
+        candidates = [
+            each
+            for each in free
+            if each.kind == "text" and each.name not in taken and TIME_WORDS.search(each.name)
+        ]
     return candidates[0].name if candidates else None
 
 

@@ -115,7 +115,7 @@ def _csv(text: CsvText, path: Path) -> DataFrame:
             schema=dict.fromkeys(text.names, pl.String()),
             infer_schema=False,
         )
-    except pl.exceptions.PolarsError as exc:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as exc:
         raise DatasetError(f"{path} cannot be read as CSV: {_first_line(exc)}.") from exc
     if frame.height != len(text.lines):
         raise DatasetError(
@@ -130,7 +130,7 @@ def _parquet(content: bytes, path: Path) -> DataFrame:
 
     try:
         return pl.read_parquet(io.BytesIO(content))
-    except (pl.exceptions.PolarsError, OSError, ValueError) as exc:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as exc:
         raise DatasetError(f"{path} cannot be read as Parquet: {_first_line(exc)}.") from exc
 
 

@@ -1,6 +1,6 @@
 """Reads a column of times: ISO 8601 text, times of Parquet, or epochs, whose unit their size tells.
 
-A text without a zone is taken as UTC, and the caller is told, so that it can say so.
+Two other ways to write a date are unambiguous and read, too: 31.01.2026 and 2026/01/31. A text without a zone is taken as UTC, and the caller is told, so that it can say so.
 """
 
 from __future__ import annotations
@@ -24,6 +24,11 @@ ISO: Final = (
     r" ?([Zz]|UTC|[+-]\d\d(?::?\d\d)?)?$"
 )
 
+OTHER_DATES: Final = (
+    (r"^(\d\d)\.(\d\d)\.(\d{4})", "$3-$2-$1"),
+    (r"^(\d{4})/(\d\d)/(\d\d)", "$1-$2-$3"),
+)
+
 NO_TIME: Final = np.iinfo(np.int64).min
 """Stands for a blank."""
 
@@ -36,6 +41,8 @@ UNITS: Final = (("s", 1e11, 1e6), ("ms", 1e14, 1e3), ("us", 1e17, 1.0), ("ns", 9
 to the year 5138."""
 
 SAMPLE: Final = 1000
+MOSTLY: Final = 0.9
+"""A column of so many times is one of times: what else is in it is for a person to mend."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +61,7 @@ class Clock:
 
 
 def looks_like_time(column: Column) -> bool:
-    """Return whether a column's first thousand values can be read as times.
+    """Return whether nine tenths of a column's first thousand values can be read as times.
 
     A number counts if it is of the size of an epoch.
     """
@@ -63,8 +70,8 @@ def looks_like_time(column: Column) -> bool:
     if column.kind == "text":
         import polars as pl
 
-        sample = column.raw.drop_nulls().head(SAMPLE)
-        return bool(sample.cast(pl.String).str.contains(ISO).all())
+        sample = column.raw.drop_nulls().head(SAMPLE).cast(pl.String)
+        return int(_with_iso_dates(sample).str.contains(ISO).sum()) >= MOSTLY * len(sample)
     if column.kind == "number":
         numbers = column.numbers[~np.isnan(column.numbers)]
         return bool(numbers.size and numbers.min() >= SMALLEST_EPOCH and _unit_of(numbers))
@@ -128,7 +135,7 @@ def _unit_of(numbers: NDArray[np.float64]) -> tuple[str, float] | None:
 def _of_texts(column: Column, table: Table) -> Clock:
     import polars as pl
 
-    series = column.raw
+    series = _with_iso_dates(column.raw)
     parts = series.str.extract_groups(ISO).struct.unnest()
     date, minute, second, fraction, zone = (parts.to_series(index) for index in range(5))
     text = date + " " + minute.fill_null("00:00") + ":" + second.fill_null("00")
@@ -150,6 +157,12 @@ def _of_texts(column: Column, table: Table) -> Clock:
         )  # fmt: skip
     offsets = pl.Series([_offset_us(text) for text in zone.to_list()], dtype=pl.Int64)
     return Clock(_filled(whole.dt.epoch("us") + micros - offsets), "ISO 8601", zoned > 0)
+
+
+def _with_iso_dates(texts: Series) -> Series:
+    for pattern, iso in OTHER_DATES:
+        texts = texts.str.replace(pattern, iso)
+    return texts
 
 
 def _offset_us(zone: str | None) -> int:

@@ -71,7 +71,7 @@ def find_refusals(
 
 def _no_cycle(cycles: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Ask the wire's own type, of each cycle only if the first or last one is refused."""
-    if all(_is_cycle(cycle) for cycle in cycles[[0, -1]].tolist()):
+    if all(_is_cycle(cycle) for cycle in (*cycles[:1].tolist(), *cycles[-1:].tolist())):
         return np.zeros(len(cycles), bool)
     return np.array([not _is_cycle(cycle) for cycle in cycles.tolist()], bool)
 

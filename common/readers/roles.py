@@ -171,9 +171,13 @@ def _label(table: Table, taken: frozenset[str], measured: Collection[str]) -> st
 
 def _time(free: Sequence[Column], taken: frozenset[str]) -> str | None:
     candidates = [each for each in free if each.name not in taken and looks_like_time(each)]
-    # a number of that size may be anything; only its name tells
+    # a number of that size may be anything, unless its name tells, or it never falls
     candidates = [
-        each for each in candidates if each.kind != "number" or TIME_WORDS.search(each.name)
+        each
+        for each in candidates
+        if each.kind != "number"
+        or TIME_WORDS.search(each.name)
+        or bool(np.all(np.diff(each.numbers) >= 0))
     ]
     candidates.sort(key=lambda each: TIME_WORDS.search(each.name) is None)
     if not candidates:  # a time in a form that is not read is told with its line

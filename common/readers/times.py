@@ -1,6 +1,7 @@
 """Reads a column of times: ISO 8601 text, times of Parquet, or epochs, whose unit their size tells.
 
-Two other ways to write a date are unambiguous and read, too: 31.01.2026 and 2026/01/31. A text without a zone is taken as UTC, and the caller is told, so that it can say so.
+Two other ways to write a date are unambiguous and read, too: 31.01.2026 and 2026/01/31. A text
+without a zone is taken as UTC, and the caller is told, so that it can say so.
 """
 
 from __future__ import annotations

@@ -104,7 +104,8 @@ def _not_measured(columns: tuple[ColumnFinding, ...]) -> Iterator[str]:
     if others:
         yield "#\n# Columns that are no part of it:\n"
     for each in others:
-        yield f"#   {one_line(each.name)}: {each.decision}{f', {each.why}' if each.why else ''}\n"
+        why = f", {one_line(each.why)}" if each.why else ""
+        yield f"#   {one_line(each.name)}: {each.decision}{why}\n"
 
 
 def _step(machine: MachineType) -> Iterator[str]:

@@ -205,7 +205,8 @@ def test_a_column_given_by_name_must_be_there(tmp_path: Path) -> None:
     [
         pytest.param("Zeit,Anlage,x", "2026-01-{n:02d},A,1", Roles("Zeit", "Anlage"), id="German"),
         pytest.param("ts,x", "{epoch},1", Roles("ts"), id="epoch"),
-        pytest.param("big,x", "{epoch},1", Roles(), id="a number of another name"),
+        pytest.param("at,x", "{epoch},1", Roles("at"), id="an epoch of another name"),
+        pytest.param("big,x", "{flip}00000000,1", Roles(), id="a number of that size"),
         pytest.param("ts,Machine status,x", "{epoch},RUN,1", Roles("ts"), id="a state"),
         pytest.param("ts,machine_id,x", "{epoch},7,1", Roles("ts", "machine_id"), id="an id"),
         pytest.param(",ts,x", "{n},{epoch},1", Roles("ts", counter="column 1"), id="an index"),
@@ -215,7 +216,7 @@ def test_a_column_given_by_name_must_be_there(tmp_path: Path) -> None:
 )
 def test_roles_are_found(tmp_path: Path, header: str, row: str, roles: Roles) -> None:
     path = tmp_path / "t.csv"
-    rows = (row.format(n=n, epoch=1_700_000_000 + n) for n in range(1, 20))
+    rows = (row.format(n=n, epoch=1_700_000_000 + n, flip=10 + n % 2) for n in range(1, 20))
     path.write_text("\n".join((header, *rows)))
 
     assert find_roles(read_table(path), Roles()) == roles

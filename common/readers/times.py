@@ -157,7 +157,7 @@ def _of_texts(column: Column, table: Table) -> Clock:
             f"all times with a zone, or none of them: {zoned:,} of {timed:,} have one",
         )  # fmt: skip
     offsets = pl.Series([_offset_us(text) for text in zone.to_list()], dtype=pl.Int64)
-    return Clock(_filled(whole.dt.epoch("us") + micros - offsets), "ISO 8601", zoned > 0)
+    return Clock(_filled(whole.dt.epoch("us") + micros - offsets), "text", zoned > 0)
 
 
 def _with_iso_dates(texts: Series) -> Series:

@@ -42,6 +42,8 @@ STEADY: Final = 0.5
 
 LONGEST_INTERVAL_S: Final = 366 * 86_400.0
 MOST_CONDITIONS: Final = 4
+FEWEST_RISES: Final = 50
+"""A column that rises fewer times may just be slow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,10 @@ def _about(
     if seen[0] == seen[1]:
         finding = ColumnFinding(name, "not used", f"always {seen[0]:g}", unit, seen, blank)
         return Measured(finding, Channel(name=name, unit=unit, used=False))
+    if _only_rises(values, gathered):
+        told = "never falls: a total, such as hours run"
+        finding = ColumnFinding(name, "not used", told, unit, seen, blank)
+        return Measured(finding, Channel(name=name, unit=unit, used=False))
     levels = find_levels(name, values)
     if levels is not None and not np.isnan(values).any():
         told = f"stays on {len(levels.values)} levels: {_listed(levels)}"
@@ -145,6 +151,15 @@ def _about(
             finding, condition=Condition(name=name, unit=unit, tolerance=levels.tolerance)
         )
     return _channel(name, unit, values, seen, gathered, window)
+
+
+def _only_rises(values: NDArray[np.float64], gathered: Gathered) -> bool:
+    """Return whether a column never falls within an asset: no model has seen what it will show."""
+    there = ~np.isnan(values)
+    steps = np.concatenate(
+        [np.diff(values[each.rows][there[each.rows]]) for each in gathered.assets]
+    )
+    return bool(np.all(steps >= 0)) and int(np.count_nonzero(steps)) >= FEWEST_RISES
 
 
 def _channel(

@@ -28,7 +28,8 @@ TIGHT: Final = 0.1
 """Of the distance between levels: readings of one level are not wider than this."""
 
 STAY: Final = 10
-"""Readings in a row on one level, on average; what flickers is measured."""
+"""Readings in a row on one level, on average. What flickers may be measured, and a measured channel
+that is taken for a condition is lost: a reading off its levels would not be scored at all."""
 
 
 class Levels(NamedTuple):
@@ -65,13 +66,13 @@ def find_levels(name: str, values: NDArray[np.float64]) -> Levels | None:
         return None
     if max(float(part[-1] - part[0]) for part in parts) > TIGHT * apart:
         return None
-    if NAMED.search(name) is None and not _sure(there, middles, apart):
+    if NAMED.search(name) is None and not _stays(there, middles, apart):
         return None
     return Levels(tuple(middles.tolist()), _rounded(apart * TIGHT))
 
 
-def _sure(values: NDArray[np.float64], middles: NDArray[np.float64], apart: float) -> bool:
-    """Return whether levels are set points although the name does not say so.
+def _stays(values: NDArray[np.float64], middles: NDArray[np.float64], apart: float) -> bool:
+    """Return whether levels are far apart, and a machine stays on each for a while.
 
     0 and 1 may as well say that something is wrong.
     """

@@ -52,18 +52,17 @@ def _row(each: ColumnFinding) -> tuple[Text, ...]:
 def _summary(findings: Findings) -> list[str]:
     machine, cadence, count = findings.machine, findings.cadence, len(findings.assets)
     few = ", ".join(findings.assets[:5]) + (f" and {count - 5:,} more" if count > 5 else "")
-    lines = [
-        f"{findings.rows:,} readings of {count:,} {'asset' if count == 1 else 'assets'}: {few}"
-    ]
+    lines = [f"{findings.rows:,} readings of {_counted(count, 'asset')}: {few}"]
     if cadence is not None:
         lines.append(
             f"one reading every {duration(cadence.interval_s)} ({cadence.steady:.0%} of the "
-            f"steps); {cadence.longer:,} longer steps, the longest {duration(cadence.longest_s)}"
+            f"steps); {_counted(cadence.longer, 'longer step')}, the longest "
+            f"{duration(cadence.longest_s)}"
         )
-    used = len(machine.used)
+    channels = _counted(len(machine.used), "channel")
+    conditions = _counted(len(machine.conditions), "condition")
     lines.append(
-        f"{used:,} {'channel' if used == 1 else 'channels'}, {len(machine.conditions):,} "
-        f"conditions; a model would look at {machine.window.length} readings in a row"
+        f"{channels}, {conditions}; a model would look at {machine.window.length} readings in a row"
     )
     return lines
 
@@ -79,3 +78,7 @@ def duration(seconds: float) -> str:
         if seconds >= size:
             return f"{seconds / size:.3g} {unit}"
     return f"{seconds * 1e6:.3g} us"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

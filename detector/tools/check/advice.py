@@ -25,7 +25,12 @@ def _about(worst: Outcome, report: CheckReport) -> str:
     length = report.window_length
     channels = report.channels
     match worst:
-        case Outcome.GAP | Outcome.WARMING_UP:
+        case Outcome.GAP if not report.outcomes[Outcome.GAP]:
+            return (
+                f"Most are lost while windows fill: {length} readings at the start of each asset. "
+                "A shorter window.length loses less."
+            )
+        case Outcome.GAP:
             return (
                 f"Most are lost to gaps: after each, and at the start, {length} readings in a row "
                 "must come before one is scored. Is interval_s the usual time between two "

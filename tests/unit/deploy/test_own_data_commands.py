@@ -7,8 +7,7 @@ import shlex
 from pathlib import Path
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from common.machines.files import load_machine
 from deploy.commands import app

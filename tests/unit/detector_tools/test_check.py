@@ -216,6 +216,7 @@ def test_as_many_are_scored_as_the_batch_path_scores(data: st.DataObject, n: int
     ("lost", "channels", "told"),
     [
         ({Outcome.GAP: 10, Outcome.WARMING_UP: 80}, {}, "interval_s the usual time"),
+        ({Outcome.WARMING_UP: 80}, {}, "lost while windows fill"),
         ({Outcome.BLANK_TOO_LONG: 90}, {"p": ChannelTally(lost=9)}, "'p': a larger max_hold"),
         ({Outcome.OUT_OF_RANGE: 90}, {"p": ChannelTally(out_of_range=9)}, "'p' is out of range"),
         ({Outcome.SAME_TICK: 90}, {}, "--asset-column"),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -29,7 +30,7 @@ RNG = np.random.default_rng(0)
 NOISY = RNG.normal(50, 1, N)
 
 
-def found(folder: Path, columns: dict[str, Sequence[object]], **given: str) -> Findings:
+def found(folder: Path, columns: Mapping[str, Any], **given: str) -> Findings:
     """What is inferred of a table with one reading every 10 s, unless it has a time of its own."""
     times = {"at": [1_700_000_000 + 10 * row for row in range(len(next(iter(columns.values()))))]}
     path = folder / "rig.csv"
@@ -73,6 +74,7 @@ def test_each_column_becomes_what_it_is(tmp_path: Path) -> None:
             "row": range(1, N + 1),
             "total": range(100, 2 * N + 100, 2),
             "elapsed time": [row / 10 for row in range(N)],
+            "energy [kWh]": [row // 3 / 10 for row in range(N)],
             "fault": [0] * (N - 9) + [1] * 9,
             "speed setpoint [rpm]": [1450.0] * 300 + [2950.0] * 300,
         },
@@ -87,6 +89,7 @@ def test_each_column_becomes_what_it_is(tmp_path: Path) -> None:
         "row": "counter",
         "total": "left out",
         "elapsed time": "left out",
+        "energy [kWh]": "not used",
         "fault": "label",
         "speed setpoint [rpm]": "condition",
     }
@@ -104,6 +107,8 @@ def test_each_column_becomes_what_it_is(tmp_path: Path) -> None:
         pytest.param("x", [1, 2, 3] * 200, None, id="the same without its name"),
         pytest.param("valve", [0] * 300 + [1] * 300, None, id="0 and 1"),
         pytest.param("T", [25] * 300 + [26] * 300, None, id="a coarse sensor"),
+        pytest.param("x", RNG.uniform(0, 0.01, 600) + [1, 2, 3] * 200, None, id="follows others"),
+        pytest.param("x", RNG.uniform(0, 0.01, 600) + [0, 5] * 300, None, id="on and off"),
         pytest.param("speed", [1450] * 595 + [2950] * 5, None, id="hardly ever"),
         pytest.param("speed", [1450] * 50 + [2950] * 50, None, id="too few"),
         pytest.param("x", NOISY, None, id="measured"),

@@ -17,7 +17,7 @@ from common.errors import UserError
 def init(
     files: Annotated[
         list[str],
-        typer.Argument(metavar="FILE...", help="CSV or Parquet; a folder; a pattern in quotes."),
+        typer.Argument(metavar="FILE", help="CSV or Parquet; a folder; a pattern in quotes."),
     ],
     time_column: Annotated[
         str | None, typer.Option(help="The column of times, if it is not found.")

@@ -14,7 +14,7 @@ from detector.tools.options import JsonOption, tool_settings
 def check(
     files: Annotated[
         list[str],
-        typer.Argument(metavar="FILE...", help="CSV or Parquet; a folder; a pattern in quotes."),
+        typer.Argument(metavar="FILE", help="CSV or Parquet; a folder; a pattern in quotes."),
     ],
     machine: Annotated[
         str, typer.Option(help="The machine type: a file as `surgeline init` writes it.")

@@ -129,3 +129,20 @@ def test_too_little_to_score_is_told_with_its_reason_and_exit_code_1(folder: Pat
     assert result.exit_code == 1
     assert "same tick" in result.output
     assert "interval_s is longer than the time between two readings" in result.output
+
+
+def test_the_output_in_the_docs_is_what_the_commands_print(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    write_pumps(folder / "pumps.csv")
+    page = (Path(__file__).parents[3] / "docs" / "machines.md").read_text(encoding="utf-8")
+
+    described = run("init", "pumps.csv")
+    checked = run("check", "--machine", "pumps.toml", "pumps.csv")
+
+    entries = (folder / "pumps.toml").read_text(encoding="utf-8").split("\n\n")
+    assert sum(entry in page for entry in entries if entry.startswith("[[channel]]")) == 1
+    for result in (described, checked):
+        shown = "\n".join(line.rstrip() for line in result.output.splitlines())
+        assert shown in page

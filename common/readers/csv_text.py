@@ -58,7 +58,7 @@ def split_csv(content: bytes, source: str) -> CsvText:
     text, notes = _decoded(content, source)
     stripped = text.lstrip(b"\n")
     first_line = len(text) - len(stripped) + 1
-    header, _, body = stripped.rstrip().partition(b"\n")
+    header, _, body = stripped.rstrip(b"\n ").partition(b"\n")
     if not header.strip():
         raise DatasetError(
             f"{source} is empty; a line of column names and lines of values were expected."

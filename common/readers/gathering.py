@@ -23,7 +23,7 @@ class AssetRows:
         asset_id: Its id.
         called: What the table calls it.
         rows: Where its rows are.
-        without_time: Rows that have no time, or no asset, and were left out.
+        without_time: Rows that have no time, and were left out.
         out_of_order: Rows that stood behind a later one, and were sorted in.
     """
 
@@ -44,6 +44,7 @@ class Gathered:
         assets: Whose they are, in the order they appear.
         clock_us: Shape ``(n,)``, int64, rising within an asset; none without a column of time.
         clocks: How each table's times are written; empty without.
+        without_asset: Rows that have no asset, and were left out.
     """
 
     tables: tuple[Table, ...]
@@ -51,6 +52,7 @@ class Gathered:
     assets: tuple[AssetRows, ...]
     clock_us: NDArray[np.int64] | None
     clocks: tuple[Clock, ...]
+    without_asset: int
     order: NDArray[np.int64]
 
     def __len__(self) -> int:
@@ -98,10 +100,16 @@ def gather(tables: Sequence[Table], roles: Roles) -> Gathered:
             0 if times is None else _out_of_order(times[as_they_stood[rows]]),
         )
         for code, name in enumerate(names)
-        if kept[code]
+        if kept[code] or lost[code]
     )
     return Gathered(
-        tuple(tables), roles, assets, None if times is None else times[order], clocks, order
+        tuple(tables),
+        roles,
+        assets,
+        None if times is None else times[order],
+        clocks,
+        int(np.count_nonzero(codes < 0)),
+        order,
     )
 
 

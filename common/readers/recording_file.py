@@ -59,12 +59,14 @@ class RecordingFile:
         recording: What can be used.
         counts: One entry an asset of the recording, in its order.
         roles: Which columns are not measured.
+        without_asset: Rows that were left out, for they have no asset.
         remarks: What was decided, one sentence each.
     """
 
     recording: Recording
     counts: tuple[AssetCounts, ...]
     roles: Roles
+    without_asset: int
     remarks: tuple[str, ...]
 
 
@@ -130,7 +132,9 @@ def as_recording(
         assets.append(record)
         counts.append(counted)
     recording = Recording(_name(tables), machine, tuple(assets), _digest(tables))
-    return RecordingFile(recording, tuple(counts), roles, _remarks(gathered))
+    return RecordingFile(
+        recording, tuple(counts), roles, gathered.without_asset, _remarks(gathered)
+    )
 
 
 def _require_numbers(table: Table, names: Sequence[str]) -> None:

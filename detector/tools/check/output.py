@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from rich.console import Console
@@ -20,7 +21,8 @@ def show_check(report: CheckReport, console: Console) -> None:
     outcomes = [each for each in Outcome if report.outcomes[each]]
     console.print(_by_outcome(report, outcomes))
     console.print()
-    console.print(_by_asset(report, outcomes))
+    of_assets = [each for each in outcomes if each is not Outcome.WITHOUT_ASSET]
+    console.print(_by_asset(report, of_assets))
     _tell_more(len(report.assets) - SHOWN_ASSETS, "assets", console)
     touched = [name for name, tally in report.channels.items() if any(tally)]
     if touched:
@@ -36,7 +38,7 @@ def show_check(report: CheckReport, console: Console) -> None:
         console.print(Text(told), soft_wrap=True)
 
 
-def _by_outcome(report: CheckReport, outcomes: list[Outcome]) -> Table:
+def _by_outcome(report: CheckReport, outcomes: Sequence[Outcome]) -> Table:
     table = _table("outcome", "readings", "part")
     table.add_column("meaning")
     for each in outcomes:
@@ -51,7 +53,7 @@ def _by_outcome(report: CheckReport, outcomes: list[Outcome]) -> Table:
     return table
 
 
-def _by_asset(report: CheckReport, outcomes: list[Outcome]) -> Table:
+def _by_asset(report: CheckReport, outcomes: Sequence[Outcome]) -> Table:
     table = _table("asset", "readings", *(each.value for each in outcomes), "part scored")
     # the worst first: that is what somebody looks for
     ordered = sorted(

@@ -25,6 +25,7 @@ class Outcome(StrEnum):
     SAME_TICK = "same tick"
     OFF_TICK = "off its tick"
     WITHOUT_TIME = "no time"
+    WITHOUT_ASSET = "no asset"
     NO_CYCLE = "no cycle"
     REPEATED = "repeated"
 
@@ -45,6 +46,7 @@ MEANINGS: Final[Mapping[Outcome, str]] = {
     Outcome.SAME_TICK: "another reading of the same tick, or cycle, came first",
     Outcome.OFF_TICK: "the time is too far from a tick of interval_s",
     Outcome.WITHOUT_TIME: "the time, or the count, is blank",
+    Outcome.WITHOUT_ASSET: "the column of assets is blank",
     Outcome.NO_CYCLE: "its cycle is beyond what a message may have",
     Outcome.REPEATED: "it repeats a cycle",
 }
@@ -102,6 +104,7 @@ class CheckReport:
         window_length: Readings in a window.
         assets: In the order of the source.
         remarks: What was decided while it was read.
+        without_asset: Rows that are of no asset.
     """
 
     source: str
@@ -109,16 +112,17 @@ class CheckReport:
     window_length: int
     assets: tuple[AssetTally, ...]
     remarks: tuple[str, ...] = ()
+    without_asset: int = 0
 
     @property
     def rows(self) -> int:
         """Rows of the data."""
-        return sum(asset.rows for asset in self.assets)
+        return sum(asset.rows for asset in self.assets) + self.without_asset
 
     @property
     def outcomes(self) -> Counter[Outcome]:
         """How many rows became what, over all assets."""
-        found: Counter[Outcome] = Counter()
+        found = Counter({Outcome.WITHOUT_ASSET: self.without_asset})
         for asset in self.assets:
             found.update(asset.outcomes)
         return found

@@ -58,6 +58,7 @@ def check_recording(
         recording.machine.window.length,
         tuple(assets),
         file.remarks,
+        file.without_asset,
     )
 
 

@@ -54,6 +54,13 @@ def test_a_table_reads_the_same_however_it_is_written(tmp_path: Path, content: s
     assert table.column("pump").texts() == ["A", "A"]
 
 
+def test_a_last_field_may_be_blank_whatever_separates(tmp_path: Path) -> None:
+    for separator in "\t;,":
+        table = read_table(written(tmp_path, "a,b\n1,2\n3,".replace(",", separator)))
+
+        np.testing.assert_array_equal(table.column("b").numbers, [2.0, np.nan])
+
+
 def test_lines_are_those_of_the_file(tmp_path: Path) -> None:
     table = read_table(written(tmp_path, "a,b\n1,2\n\n,\n3,4\n"))
 

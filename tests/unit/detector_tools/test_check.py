@@ -62,7 +62,7 @@ def recorded(values: NDArray[np.float64], cycles: NDArray[np.int64] | None = Non
         cycles = np.arange(1, len(values) + 1)
     asset = AssetRecord("one", cycles, None, values[:, :1], values[:, 1:])
     counts = AssetCounts("one", "one", len(values), 0, 0, 0, 0)
-    return RecordingFile(Recording("t", MACHINE, (asset,), ""), (counts,), Roles(), ())
+    return RecordingFile(Recording("t", MACHINE, (asset,), ""), (counts,), Roles(), 0, ())
 
 
 def outcomes(values: list[list[float]], cycles: list[int] | None = None) -> dict[Outcome, int]:
@@ -128,18 +128,19 @@ def test_channels_are_told_apart() -> None:
 def test_what_was_left_out_while_reading_is_counted(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     stamps = ["2026-01-01 00:00:00", "2026-01-01 00:00:05", "2026-01-01 00:00:25", ""]
-    path.write_text("at,a\n" + "".join(f"{stamp},1\n" for stamp in stamps))
+    path.write_text("at,a,pump\n" + "".join(f"{at},1,P\n" for at in stamps) + "2026-01-01,1,\n")
     step = Step(clock="time", interval_s=60.0, tolerance=0.25)
     machine = MachineType(name="m", step=step, channels=(Channel(name="a"),))
 
     report = check_recording(read_recording([path], machine), INPUTS)
 
-    assert report.rows == 4
+    assert report.rows == 5
     assert +report.outcomes == {
         Outcome.WARMING_UP: 1,
         Outcome.SAME_TICK: 1,
         Outcome.OFF_TICK: 1,
         Outcome.WITHOUT_TIME: 1,
+        Outcome.WITHOUT_ASSET: 1,
     }
 
 

@@ -13,8 +13,8 @@ from producer.own_data.findings import ColumnFinding, Findings
 ESCAPED: Final = re.compile(r'["\\\x00-\x1f\x7f-\x9f\u2028\u2029]')
 
 HEAD: Final = """\
-# A machine type: what {name} reports. `surgeline init` wrote it from {source}:
-# {rows:,} readings of {assets}.
+# The machine type {name}: what such a machine reports. `surgeline init` wrote this from
+# {source}, {rows:,} readings of {assets}.
 #
 # It is a proposal. Read it, put in what you know, and delete what you do not want; then ask how
 # much of your data could be scored: `surgeline check --machine THIS FILE`. docs/machines.md

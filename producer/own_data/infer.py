@@ -70,7 +70,8 @@ def infer(
         DatasetError: If a column that was named is not there, or nothing is measured.
     """
     for column in ignored:
-        tables[0].column(column)
+        if all(table.find(column) is None for table in tables):
+            tables[0].column(column)  # says which there are
     roles = roles_of(tables, given, ignored)
     gathered = gather(tables, roles)
     cadence = None

@@ -16,6 +16,7 @@ from common.readers.times import NO_TIME, Clock, looks_like_time, read_clock
 TIME_WORDS: Final = re.compile(
     r"time|date|timestamp|\bts\b|epoch|datum|zeit|uhrzeit|fecha|heure", re.IGNORECASE
 )
+SURELY_TIME: Final = re.compile(r"((local|utc)[ _]?)?(date|time|datum|zeit)", re.IGNORECASE)
 ASSET_WORDS: Final = re.compile(
     r"asset|machine|maschine|pump\b|pumpe|unit|device|equipment|engine|motor_?id|serial|station"
     r"|anlage|turbine\b|compressor\b|_id$|\bid$|^id\b|^tag$|^name$",
@@ -184,7 +185,7 @@ def _time(free: Sequence[Column], taken: frozenset[str]) -> str | None:
         candidates = [
             each
             for each in free
-            if each.kind == "text" and each.name not in taken and TIME_WORDS.search(each.name)
+            if each.kind == "text" and each.name not in taken and SURELY_TIME.match(each.name)
         ]
     return candidates[0].name if candidates else None
 

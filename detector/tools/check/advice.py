@@ -60,5 +60,10 @@ def _about(worst: Outcome, report: CheckReport) -> str:
                 "Most lie too far from their tick: a larger step.tolerance, up to 0.5, takes them, "
                 "or interval_s is not the time between two readings."
             )
+        case Outcome.NO_CYCLE:
+            return (
+                "Counted from 1970, so short an interval_s comes to cycles that no message may "
+                "have. Choose a longer one: of all readings of a tick the first counts."
+            )
         case _:
             return f"Most are lost for one reason: {worst.meaning}."

@@ -222,6 +222,7 @@ def test_as_many_are_scored_as_the_batch_path_scores(data: st.DataObject, n: int
         ({Outcome.OUT_OF_RANGE: 90}, {"p": ChannelTally(out_of_range=9)}, "'p' is out of range"),
         ({Outcome.SAME_TICK: 90}, {}, "--asset-column"),
         ({Outcome.OFF_TICK: 90}, {}, "step.tolerance"),
+        ({Outcome.NO_CYCLE: 90}, {}, "Choose a longer one"),
         ({Outcome.NO_CONDITION: 90}, {}, "a condition is blank"),
         ({Outcome.SCORED: 900, Outcome.GAP: 5}, {}, ""),
         ({}, {}, ""),

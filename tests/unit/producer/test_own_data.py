@@ -63,6 +63,30 @@ def test_pumps_are_understood(tmp_path: Path) -> None:
     assert set(truth.channels) <= set(CHANNELS)
 
 
+def test_the_same_seed_makes_the_same_pumps_with_the_same_truth(tmp_path: Path) -> None:
+    first, again, other = (tmp_path / name for name in ("first.csv", "again.csv", "other.csv"))
+
+    truth = write_pumps(first, seed=1, days=10)
+
+    assert write_pumps(again, seed=1, days=10) == truth
+    write_pumps(other, seed=2, days=10)
+    assert first.read_bytes() == again.read_bytes()
+    assert first.read_bytes() != other.read_bytes()
+    table = pl.read_csv(first, try_parse_dates=True)
+    failing, gross = (
+        pl.col("Pump") == truth.pump,
+        pl.col("Timestamp") >= truth.gross.replace(tzinfo=None),
+    )
+    for channel in truth.channels:
+        sound = table.filter(~failing)[channel].max()
+        assert table.filter(failing & gross)[channel].max() > sound  # type: ignore[operator]
+    for begin, end in truth.outages:
+        times = pl.col("Timestamp").is_between(
+            begin.replace(tzinfo=None), end.replace(tzinfo=None), closed="left"
+        )
+        assert table.filter(times).is_empty()
+
+
 def test_each_column_becomes_what_it_is(tmp_path: Path) -> None:
     findings = found(
         tmp_path,
@@ -183,6 +207,14 @@ def test_cadence_is_found(tmp_path: Path, times: list[float], step: Step) -> Non
     findings = found(tmp_path, {"at": [1.7e9 + each for each in times], "x": values})
 
     assert findings.machine.step == step
+
+
+def test_cycles_that_no_message_may_have_are_remarked(tmp_path: Path) -> None:
+    often = found(tmp_path, {"at": [1.7e9 + row / 50 for row in range(N)], "x": NOISY})
+    seldom = found(tmp_path, {"x": NOISY})
+
+    assert any("longer interval_s" in remark for remark in often.remarks)
+    assert not any("interval_s" in remark for remark in seldom.remarks)
 
 
 def test_short_stretches_make_a_short_window(tmp_path: Path) -> None:

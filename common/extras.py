@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Literal
 
-Extra = Literal["local", "postgres", "train", "mlflow"]
+Extra = Literal["local", "postgres", "tables", "train", "mlflow"]
 """The optional dependencies of ``pyproject.toml`` that a command may need."""
 
 CHECKOUT = Path(__file__).parents[1]

@@ -67,6 +67,18 @@ COMMANDS: Final = (
         "Put a model into production, if it is no worse.",
         LEARN,
     ),
+    CommandEntry(
+        "init",
+        "producer.own_data.command:init",
+        "Describe your own machines from their data.",
+        DATA,
+    ),
+    CommandEntry(
+        "check",
+        "detector.tools.check.command:check",
+        "Say how much of your data would be scored.",
+        DATA,
+    ),
     CommandEntry("data", "producer.cli:data_app", "Fetch and check the C-MAPSS files.", DATA),
     CommandEntry("simulate", "producer.cli:simulate", "Write simulated engines as files.", DATA),
     CommandEntry("settings", "deploy.about:settings", "Show every setting and its value.", KNOW),

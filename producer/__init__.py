@@ -1,4 +1,4 @@
 """From a data set or the simulator to readings on the topic, at a chosen pace, never twice.
 
-May import: ``common``. Start here: ``replay.py``.
+May import: ``common``. Start here: ``replay.py``; ``own_data/`` describes other people's machines.
 """

@@ -94,6 +94,16 @@ def cmapss_dir() -> Path:
     return nested if nested.is_dir() else folder
 
 
+@pytest.fixture(scope="session")
+def skab_dir() -> Path:
+    """The folder of the SKAB files, beside that of the C-MAPSS files."""
+    given = os.environ.get("SURGELINE_DATA_DIR")
+    folder = Path(given or ".").parent / "skab"
+    if not given or not folder.is_dir():
+        pytest.skip("the SKAB data are needed: a folder skab beside that of SURGELINE_DATA_DIR")
+    return folder
+
+
 @pytest.fixture
 def bench(
     kafka_settings: KafkaSettings, redis_settings: RedisSettings, tmp_path: Path

@@ -1,0 +1,45 @@
+"""NASA's turbofan files as recordings of the machine type that ships."""
+
+from __future__ import annotations
+
+from common.cmapss import Dataset, remaining_useful_life
+from common.errors import DatasetError
+from common.machines.turbofan import TURBOFAN
+from common.recording import AssetRecord, Recording
+
+
+def engine_asset_id(dataset_name: str, split: str, unit: int) -> str:
+    """Return the asset id under which an engine is sent.
+
+    Example:
+        >>> engine_asset_id("FD001", "test", 7)
+        'FD001-test-007'
+    """
+    return f"{dataset_name}-{split}-{unit:03d}"
+
+
+def as_recording(dataset: Dataset) -> Recording:
+    """Return a data set as a recording.
+
+    The cycles left are known of training engines, and of test engines beside their RUL file. Which
+    readings are of a sound engine is nobody's knowledge: the masks are none.
+
+    Args:
+        dataset: The engines.
+    """
+    try:
+        left = remaining_useful_life(dataset)
+    except DatasetError:
+        left = None
+    assets = tuple(
+        AssetRecord(
+            engine_asset_id(dataset.name, dataset.split, engine.unit),
+            engine.cycles,
+            None,
+            engine.settings,
+            engine.sensors,
+            life_left=None if left is None else left[index],
+        )
+        for index, engine in enumerate(dataset.engines)
+    )
+    return Recording(f"{dataset.name} {dataset.split}", TURBOFAN, assets, dataset.sha256)

@@ -1,0 +1,74 @@
+"""``surgeline check``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from common.cli import FAILURE_EXIT, friendly_errors, output_console
+from detector.tools.options import JsonOption, tool_settings
+
+
+@friendly_errors
+def check(
+    files: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE", help="CSV or Parquet; a folder; a pattern in quotes."),
+    ],
+    machine: Annotated[
+        str, typer.Option(help="The machine type: a file as `surgeline init` writes it.")
+    ],
+    time_column: Annotated[
+        str | None, typer.Option(help="The column of times, if it is not found.")
+    ] = None,
+    asset_column: Annotated[
+        str | None,
+        typer.Option(help="The column that says of which machine a row is, if it is not found."),
+    ] = None,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(help="A column that is not to be looked at; may be given more than once."),
+    ] = None,
+    json_path: JsonOption = None,
+) -> None:
+    """Say how many of your readings would be scored, and why not the rest.
+
+    Takes the data through the detector's own core, with the settings it has here, and needs no
+    model: what a model has never seen may be left out in addition. Exit code 1 if nothing, or less
+    than half, would be scored.
+
+    For example:
+
+    - `surgeline check --machine pumps.toml pumps.csv`
+
+    - `surgeline check --machine rig.toml data/skab --json check.json`
+    """
+    from common.atomic_file import write_report
+    from common.machines.files import load_machine
+    from common.readers.files import find_files
+    from common.readers.names import channel_name
+    from common.readers.recording_file import read_recording
+    from common.readers.roles import Roles
+    from detector.core.policy import InputPolicy
+    from detector.tools.check.output import show_check
+    from detector.tools.check.tally import check_recording
+    from detector.tools.progress import progress_bars
+
+    settings = tool_settings()
+    kind = load_machine(machine)
+    given = Roles(
+        time=None if time_column is None else channel_name(time_column),
+        asset=None if asset_column is None else channel_name(asset_column),
+    )
+    ignored = tuple(map(channel_name, ignore or ()))
+    file = read_recording(find_files(files), kind, given, ignored)
+    with progress_bars() as progress:
+        report = check_recording(
+            file, InputPolicy(**settings.detector.input.model_dump()), progress
+        )
+    show_check(report, output_console())
+    if json_path is not None:
+        write_report(json_path, report.as_json())
+    if not report.enough:
+        raise typer.Exit(FAILURE_EXIT)

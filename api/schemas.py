@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from api.ports import SIMULATOR, AlertGap, Replay, ReplayState, StoredAlert
 from api.queries import Moment
+from common.engines import parse_engines
+from common.errors import UserError
 from common.records import (
     ID_PATTERN,
     SIMULATED_PREFIX,
@@ -22,6 +24,7 @@ from common.records import (
 )
 from common.scorestore.port import RunSummary
 
+MOST_ENGINES: Final = 999_999
 ENGINES_PATTERN: Final = r"^(all|[1-9]\d{0,5}(-[1-9]\d{0,5})?(,[1-9]\d{0,5}(-[1-9]\d{0,5})?)*)$"
 SPEED_PATTERN: Final = r"^(max|\d{1,6}(\.\d{1,3})?x)$"
 RESUME_HINT: Final = (
@@ -280,10 +283,10 @@ class ReplayRequest(BaseModel):
     @field_validator("engines")
     @classmethod
     def _ranges_run_forwards(cls, engines: str) -> str:
-        for part in engines.split(","):
-            first, _, last = part.partition("-")
-            if last and int(last) < int(first):
-                raise ValueError(f"the range {part} runs backwards")
+        try:
+            parse_engines(engines, MOST_ENGINES)
+        except UserError as exc:
+            raise ValueError(str(exc)) from exc
         return engines
 
     @field_validator("speed")

@@ -152,14 +152,14 @@ class DetectorService:
     def serve(self, fleets: Fleets) -> None:
         """Judge by other fleets from the next batch on; the one in hand is carried out as begun."""
         self._next_fleets = fleets
+        self._metrics.fleets_loaded.inc()
+        logger.info("fleets are loaded anew", fleets=sorted(fleets))
 
     def _take_up(self, fleets: Fleets) -> None:
         self._fleets, self._next_fleets = fleets, None
         self._rules = rules_digest(fleets)
         rebuilder = StateRebuilder(fleets, self._ports.states, self._ports.history, self._at)
         self._keeper.serve(fleets, rebuilder)
-        self._metrics.fleets_loaded.inc()
-        logger.info("the fleets are now", fleets=sorted(fleets))
 
     async def process(self, source: SourceBatch) -> None:
         """Give every record its verdict; on return the records may be acknowledged.

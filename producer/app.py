@@ -18,18 +18,18 @@ from typing import Final, TypeVar
 from common.clock import Clock
 from common.cmapss import load_dataset
 from common.cmapss_files import Split, file_name
+from common.engines import format_engines, parse_engines
 from common.errors import UserError
 from common.fleets import fleet_of_dataset, load_fleets
 from common.kafka import ensure_topics
 from common.records import require_wire_times, utc_text
+from common.replay import ReplayProgress, ReplayState
 from common.settings import KafkaSettings, Settings
 from producer.adapters.kafka_history import KafkaRunHistory
 from producer.adapters.kafka_publisher import KafkaReadingPublisher
 from producer.arguments import (
     format_duration,
-    format_engines,
     parse_duration,
-    parse_engines,
     parse_speed,
     parse_start,
     resolve_run_id,
@@ -37,7 +37,6 @@ from producer.arguments import (
 from producer.fleet import Fleet
 from producer.pacing import Pace
 from producer.ports import AssetHistory
-from producer.progress import ReplayProgress, ReplayState
 from producer.replay import replay
 from producer.resume import remaining
 from producer.simulator.simulate import MAX_ENGINES, SIMULATED_NAME, simulate

@@ -27,8 +27,9 @@ from common.settings import LogSettings, load_settings
 from producer.data.command import data_app
 
 if TYPE_CHECKING:
+    from common.replay import ReplayProgress
     from producer.app import ReplayPlan, ReplayRequest, ReplayResult
-    from producer.progress import ReplayProgress, Reporter
+    from producer.progress import Reporter
 
 __all__ = ["data_app", "replay", "simulate"]
 
@@ -155,8 +156,8 @@ def _run(request: ReplayRequest, reporter: Reporter) -> tuple[ReplayResult, Repl
     from dataclasses import replace
 
     from common.clock import SystemClock
+    from common.replay import ReplayProgress, ReplayState
     from producer.app import plan_replay, run_replay
-    from producer.progress import ReplayProgress, ReplayState
 
     clock = SystemClock()
     latest = ReplayProgress(run_id="")
@@ -202,7 +203,7 @@ def _tell_result(plan: ReplayPlan, result: ReplayResult, *, quiet: bool) -> None
     Raises:
         typer.Exit: With 130, if it was stopped.
     """
-    from producer.progress import ReplayState
+    from common.replay import ReplayState
 
     progress, console = result.progress, error_console()
     if progress.state is ReplayState.STOPPED:

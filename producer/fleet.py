@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from common.cmapss import Dataset
+from common.engines import engine_asset_id
 from common.machines.turbofan import SENSOR_NAMES, SETTING_NAMES
 from common.records import DEFAULT_FLEET, SensorReading
 
@@ -68,7 +69,7 @@ class Fleet:
 
     def asset_id(self, unit: int) -> str:
         """Return an engine's asset id, such as ``FD001-test-001``."""
-        return f"{self.dataset.name}-{self.dataset.split}-{unit:03d}"
+        return engine_asset_id(self.dataset.name, self.dataset.split, unit)
 
     def offset_s(self, cycle: int) -> float:
         """Return the timestamp of a cycle less that of cycle 1, s."""

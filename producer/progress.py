@@ -1,24 +1,14 @@
 """What a replay tells while it runs: a bar for people, JSON lines for programs, or nothing.
 
-The JSON lines are an interface: the api runs ``python -m producer replay ... --progress json`` and
-reads them from standard output. One object a line, about two a second, the last one final::
-
-    {"run_id": "R", "sent": 400, "skipped": 0, "total": 13096, "state": "running", "error": null}
-
-``sent`` counts readings the broker acknowledged in this call, ``skipped`` those that were on the
-topic before; ``sent + skipped == total`` when ``state`` is ``done``. ``state`` is ``running``, then
-``done``, ``stopped`` (by a signal) or ``failed`` (``error`` says why; ``run_id`` is empty if it
-failed before it had one). Words for people go to standard error. When nobody reads the lines any
-more (the pipe is broken), the replay stops: whoever started it is gone.
+The JSON lines are an interface (``common/replay.py``). Words for people go to standard error. When
+nobody reads the lines any more (the pipe is broken), the replay stops: whoever started it is gone.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from enum import StrEnum
 from types import TracebackType
 from typing import Final, Protocol, Self
@@ -26,18 +16,10 @@ from typing import Final, Protocol, Self
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from common.cli import error_console
+from common.replay import ReplayProgress, ReplayState
 
 REPORT_EVERY_S: Final = 0.5
 """Shortest time between two JSON lines of the same state, s."""
-
-
-class ReplayState(StrEnum):
-    """Where a replay stands."""
-
-    RUNNING = "running"
-    DONE = "done"
-    STOPPED = "stopped"
-    FAILED = "failed"
 
 
 class ProgressMode(StrEnum):
@@ -46,31 +28,6 @@ class ProgressMode(StrEnum):
     BAR = "bar"
     JSON = "json"
     NONE = "none"
-
-
-@dataclass(frozen=True, slots=True)
-class ReplayProgress:
-    """One report.
-
-    Attributes:
-        run_id: Which run; empty until it is known.
-        sent: Readings the broker acknowledged in this call.
-        skipped: Readings that were on the topic before.
-        total: Readings of the replay in all.
-        state: Where it stands.
-        error: Why it failed, in one line; none unless it did.
-    """
-
-    run_id: str
-    sent: int = 0
-    skipped: int = 0
-    total: int = 0
-    state: ReplayState = ReplayState.RUNNING
-    error: str | None = None
-
-    def to_json(self) -> str:
-        """Return one JSON object without line breaks."""
-        return json.dumps(asdict(self))
 
 
 class Reporter(Protocol):

@@ -14,12 +14,11 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
 from typing import BinaryIO, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
 from api.ports import ReplayProgress, ReplaySpec, ReplayState
 from common.errors import BackendUnavailableError
 from common.logs import get_logger
 from common.records import utc_text
+from common.replay import parse_progress
 from common.settings import PREFIX, Settings, variable_name
 
 TAIL_BYTES: Final = 4096
@@ -28,18 +27,6 @@ TAIL_BYTES: Final = 4096
 LINE_BYTES: Final = 1024 * 1024
 
 _log = get_logger(__name__)
-
-
-class _Line(BaseModel):
-    """One line of ``--progress json``; fields we do not know are left out."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    sent: int = Field(0, ge=0)
-    skipped: int = Field(0, ge=0)
-    total: int | None = Field(None, ge=0)
-    state: ReplayState = ReplayState.RUNNING
-    error: str | None = None
 
 
 def producer_command(spec: ReplaySpec) -> list[str]:
@@ -74,6 +61,8 @@ def producer_environment(settings: Settings, inherited: Mapping[str, str]) -> di
     """
     kept = {name: value for name, value in inherited.items() if not name.upper().startswith(PREFIX)}
     kept[variable_name(("data_dir",))] = str(settings.data_dir)
+    if settings.fleets is not None:
+        kept[variable_name(("fleets",))] = str(settings.fleets)
     for group in ("kafka", "log"):
         for field, value in getattr(settings, group).model_dump(mode="json").items():
             kept[variable_name((group, field))] = str(value)
@@ -163,9 +152,9 @@ def _ending(last: ReplayProgress, code: int, said: str) -> ReplayProgress:
 
 
 def _parsed(line: str) -> ReplayProgress | None:
-    try:
-        said = _Line.model_validate_json(line)
-    except ValidationError:
+    said = parse_progress(line)
+    if said is None:
         _log.warning("the producer said something else than progress", line=line.strip()[:200])
         return None
-    return ReplayProgress(said.sent, said.skipped, said.total or None, said.state, said.error)
+    state = ReplayState(said.state.value)
+    return ReplayProgress(said.sent, said.skipped, said.total or None, state, said.error)

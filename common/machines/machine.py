@@ -64,19 +64,30 @@ class Step(Part):
     interval_s: Annotated[float, Field(ge=1e-6, le=366 * 86_400.0)] | None = None
     tolerance: Annotated[float, Field(gt=0.0, le=0.5)] = 0.5
 
-    def tick(self, clock_us: int) -> tuple[int, float]:
-        """Return the tick of the interval nearest to a time, and how far it is off, s.
+    @property
+    def interval_us(self) -> int:
+        """The interval in whole microseconds.
+
+        Raises:
+            ValueError: If there is none.
+        """
+        if self.interval_s is None:
+            raise ValueError("a step without interval_s came; one with it was expected")
+        return max(1, round(self.interval_s * 1e6))
+
+    def tick(self, clock_us: int) -> tuple[int, int]:
+        """Return the tick of the interval nearest to a time, and how far it is off, microseconds.
 
         Args:
             clock_us: UTC epoch microseconds.
 
         Example:
             >>> Step(clock="time", interval_s=60.0).tick(1_767_225_602_500_000)
-            (29453760, 2.5)
+            (29453760, 2500000)
         """
-        interval_us = round((self.interval_s or 1.0) * 1e6)
+        interval_us = self.interval_us
         tick = (2 * clock_us + interval_us) // (2 * interval_us)
-        return tick, abs(clock_us - tick * interval_us) / 1e6
+        return tick, abs(clock_us - tick * interval_us)
 
     @model_validator(mode="after")
     def _timed(self) -> Self:

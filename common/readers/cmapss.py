@@ -3,19 +3,10 @@
 from __future__ import annotations
 
 from common.cmapss import Dataset, remaining_useful_life
+from common.engines import engine_asset_id
 from common.errors import DatasetError
 from common.machines.turbofan import TURBOFAN
 from common.recording import AssetRecord, Recording
-
-
-def engine_asset_id(dataset_name: str, split: str, unit: int) -> str:
-    """Return the asset id under which an engine is sent.
-
-    Example:
-        >>> engine_asset_id("FD001", "test", 7)
-        'FD001-test-007'
-    """
-    return f"{dataset_name}-{split}-{unit:03d}"
 
 
 def as_recording(dataset: Dataset) -> Recording:

@@ -11,35 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
 from common.errors import StackError, UserError
+from common.replay import ReplayProgress, parse_progress
 from deploy.local import launch
 from deploy.local.boot import USER_ERROR_EXIT
 from deploy.local.logtail import last_lines
 from deploy.local.process import BARE_PYTHON, describe_exit, open_log
 
 PRODUCER: Final = (sys.executable, "-m", "producer")
-
-
-class ReplayLine(BaseModel):
-    """One line of ``python -m producer replay --progress json``.
-
-    Attributes:
-        sent: Readings acknowledged by the broker in this call.
-        skipped: Readings that were on the topic already.
-        total: Readings to send in all.
-        state: Such as ``running`` or ``finished``.
-        error: What went wrong; none if nothing did.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    sent: int
-    skipped: int = 0
-    total: int
-    state: str = ""
-    error: str | None = None
 
 
 @dataclass(slots=True)
@@ -51,7 +30,7 @@ class Replay:
         finished: Whether it has sent everything.
     """
 
-    line: ReplayLine | None = None
+    line: ReplayProgress | None = None
     finished: bool = False
 
 
@@ -92,7 +71,7 @@ async def run_replay(
     assert process.stdout is not None  # noqa: S101 - asked for as a pipe above
     try:
         async for text in process.stdout:
-            replay.line = _parsed(text) or replay.line
+            replay.line = parse_progress(text) or replay.line
         code = await process.wait()
     finally:
         if process.returncode is None:
@@ -104,10 +83,3 @@ async def run_replay(
             raise UserError(words.removeprefix("error: "))
         raise StackError(f"The replay failed ({describe_exit(code)}): {words}. Its log: {log}")
     replay.finished = True
-
-
-def _parsed(text: bytes) -> ReplayLine | None:
-    try:
-        return ReplayLine.model_validate_json(text)
-    except ValidationError:
-        return None  # not a progress line; the exit code tells whether it mattered

@@ -9,8 +9,9 @@ from typing import Final
 
 from common.cmapss import Dataset, load_dataset, remaining_useful_life
 from common.cmapss_files import PUBLISHED, Split, file_name, find_file
+from common.engines import format_engines, parse_engines
 from common.errors import DatasetError
-from producer.arguments import format_engines, parse_engines, resolve_run_id
+from producer.arguments import resolve_run_id
 from producer.fleet import Fleet
 from producer.simulator.simulate import simulate
 

@@ -116,11 +116,11 @@ def _cycle(came: IncomingReading, machine: MachineType) -> int:
                 f"cycle: a {machine.name} counts its {step.word}s, and this reading has no count.",
             )
         return came.cycle
-    tick, apart_s = step.tick((came.ts - EARLIEST) // MICROSECOND)
-    if apart_s > step.tolerance * (step.interval_s or 0.0):
+    tick, apart_us = step.tick((came.ts - EARLIEST) // MICROSECOND)
+    if apart_us > step.tolerance * step.interval_us:
         raise InvalidRecordError(
             RejectReason.OFF_TICK,
-            f"ts: {came.ts.isoformat()} is {apart_s:g} s off the nearest tick of "
+            f"ts: {came.ts.isoformat()} is {apart_us / 1e6:g} s off the nearest tick of "
             f"{step.interval_s:g} s; at most {step.tolerance:g} of that is expected.",
         )
     return max(tick, 1)

@@ -60,8 +60,9 @@ def dataset_recording(
         UserError: If options contradict each other, or the data set cannot be read.
     """
     from common.cmapss import load_dataset
+    from common.engines import parse_engines
     from common.fleets import fleet_of_dataset, load_fleets
-    from detector.tools.recording import DatasetRecording, parse_units
+    from detector.tools.recording import DatasetRecording
 
     if source == "topic" and dataset is not None:
         raise UserError("--source topic and --dataset contradict each other; leave one out.")
@@ -69,7 +70,7 @@ def dataset_recording(
         return None
     loaded = load_dataset(settings.data_dir, dataset or "FD001", split)
     fleet = fleet_of_dataset(loaded.name, None, load_fleets(settings))
-    return DatasetRecording(loaded, parse_units(engines, len(loaded.engines)), run_id, fleet)
+    return DatasetRecording(loaded, parse_engines(engines, len(loaded.engines)), run_id, fleet)
 
 
 def tool_settings() -> Settings:

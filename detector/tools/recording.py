@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
 from common.cmapss import Dataset, EngineSeries, remaining_useful_life
+from common.engines import engine_asset_id
 from common.errors import DatasetError, UserError
 from common.machines.machine import MachineType
 from common.records import DEFAULT_FLEET, SourcePosition
@@ -25,7 +26,6 @@ from models.evaluation.batch_path import engine_values
 RUN_ID: Final = re.compile(rb'"run_id"\s*:\s*"([^"\\]{1,128})"')
 FLEET: Final = re.compile(rb'"fleet"\s*:\s*"([^"\\]{1,64})"')
 NEAREST: Final = 3
-RANGE: Final = re.compile(r"(\d{1,9})(?:-(\d{1,9}))?", re.ASCII)
 NOMINAL_START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 """A data set has no timestamps; nothing that is compared depends on them."""
 
@@ -124,6 +124,10 @@ class DatasetRecording:
         """Where they come from."""
         return f"{self.dataset.name} {self.dataset.split}"
 
+    def asset_id(self, unit: int) -> str:
+        """Return an engine's asset id."""
+        return engine_asset_id(self.dataset.name, self.dataset.split, unit)
+
     def __len__(self) -> int:
         """Number of engines."""
         return len(self.units)
@@ -132,7 +136,7 @@ class DatasetRecording:
         """Yield one batch an engine."""
         machine = fleets[self.fleet].spec.machine
         for unit in self.units:
-            asset_id = engine_asset_id(self.dataset, unit)
+            asset_id = self.asset_id(unit)
             decoded = _engine_readings(
                 self.dataset.engines[unit - 1], machine, (self.fleet, asset_id, self.run_id)
             )
@@ -149,14 +153,9 @@ class DatasetRecording:
         except DatasetError:
             return None
         for unit in self.units:
-            if engine_asset_id(self.dataset, unit) == asset_id:
+            if self.asset_id(unit) == asset_id:
                 return [int(left) for left in lives[unit - 1]]
         return None
-
-
-def engine_asset_id(dataset: Dataset, unit: int) -> str:
-    """Return the asset id under which `surgeline replay` sends an engine."""
-    return f"{dataset.name}-{dataset.split}-{unit:03d}"
 
 
 async def record_run(
@@ -206,31 +205,6 @@ def unknown_run(run_id: str, known: Iterable[str], where: str) -> UserError:
     near = difflib.get_close_matches(run_id, names, n=NEAREST, cutoff=0.4) or names[-NEAREST:]
     hint = f" Did you mean {', '.join(near)}?" if near else " It holds no run at all."
     return UserError(f"No run {run_id!r} on {where}.{hint}")
-
-
-def parse_units(text: str, available: int) -> tuple[int, ...]:
-    """Return the engine numbers meant by ``all``, ``1-20`` or ``1,5,10-12``, ascending.
-
-    Raises:
-        UserError: If it is none of these, or names an engine that does not exist.
-
-    Example:
-        >>> parse_units("7,1-3", available=100)
-        (1, 2, 3, 7)
-    """
-    if text.strip().lower() == "all":
-        return tuple(range(1, available + 1))
-    units: set[int] = set()
-    for part in text.split(","):
-        match = RANGE.fullmatch(part.strip())
-        first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
-        if not 1 <= first <= last <= available:
-            raise UserError(
-                f"Engines {text!r} came; expected `all`, a range such as 1-20 or a list such as "
-                f"1,5,7, of numbers from 1 to {available}."
-            )
-        units.update(range(first, last + 1))
-    return tuple(sorted(units))
 
 
 def _engine_readings(

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.readers.gathering import AssetRows
+from common.settings import InputSettings
 from producer.own_data.findings import Cadence
 
 ROUNDED_TO_S: Final = (1.0, 1e-3, 1e-6)
@@ -17,7 +18,7 @@ ROUNDING: Final = 0.01
 
 NEAR: Final = 0.1
 LONGER: Final = 1.5
-BRIDGED: Final = 3
+BRIDGED: Final = InputSettings().bridge_cycles
 """Missing readings that the detector spans unless it is told otherwise
 (``SURGELINE_DETECTOR__INPUT__BRIDGE_CYCLES``)."""
 

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from pydantic import TypeAdapter, ValidationError
-
 from common.machines.machine import Step
 from common.readers.gathering import Gathered
-from common.readers.ticks import ticks
-from common.records import Cycle
 from producer.own_data.findings import Cadence
 
 
@@ -35,19 +31,4 @@ def remarks_on(gathered: Gathered, cadence: Cadence | None, step: Step) -> tuple
             if gathered.roles.counter is None
             else f"column {gathered.roles.counter!r} counts the readings"
         )
-    elif gathered.clock_us is not None and not _countable(
-        int(ticks(gathered.clock_us, step).max())
-    ):
-        remarks.append(
-            "counted from 1970, readings that come so often have cycles that no message may have: "
-            "choose a longer interval_s"
-        )
     return tuple(remarks)
-
-
-def _countable(cycle: int) -> bool:
-    try:
-        TypeAdapter(Cycle).validate_python(cycle)
-    except ValidationError:
-        return False
-    return True

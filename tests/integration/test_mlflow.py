@@ -8,11 +8,13 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from common.cmapss import Dataset
 from common.errors import ArtifactError
 from common.records import Verdict
 from deploy.commands import app
@@ -20,10 +22,11 @@ from deploy.local.programs import LOOPBACK, answers, free_port
 from models.artifact.opening import open_scorer
 from models.artifact.store import load_artifact
 from models.tracking.resolve import registry_folder
+from producer.simulator.simulate import simulate
 from tests.support.backends import require, wait_until
 from tests.support.detector import DetectorBench
 from tests.support.fleet_messages import fleet_messages
-from tests.support.fleets import fleet, write_fleet
+from tests.support.fleets import write_fleet
 
 RUN = CliRunner()
 SERVER_MODULES = ("mlflow", "flask", "flask_cors", "pandas", "sqlalchemy", "alembic")
@@ -80,10 +83,15 @@ def mlflow_server(quiet_mlflow: None, tmp_path_factory: pytest.TempPathFactory) 
             process.wait()
 
 
+def engines(count: int) -> Dataset:
+    """Engines that a worker takes for turbofans, as a training file."""
+    return replace(simulate(count, seed=2, split="train"), name="TOY")
+
+
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data")
-    write_fleet(fleet(10), folder)
+    write_fleet(engines(10), folder)
     return folder
 
 
@@ -202,7 +210,7 @@ async def test_the_detector_scores_with_what_is_in_production(
     monkeypatch.setenv("SURGELINE_TRACKING__REPORT", "false")
     monkeypatch.setenv("SURGELINE_TRACKING__MODEL_NAME", "live")
     run("promote", "--run-id", train("mine", "--model", "input_mse"))
-    messages = fleet_messages(fleet(1), "run-1")
+    messages = fleet_messages(engines(1), "run-1")
 
     with bench.running(
         SURGELINE_DETECTOR__ARTIFACT="models:/live@production",

@@ -12,6 +12,7 @@ import pytest
 from common.clock import SystemClock
 from common.errors import UserError
 from common.kafka import ensure_topics, make_producer, started
+from common.replay import ReplayProgress, ReplayState
 from common.settings import KafkaSettings, Settings
 from common.topics import Topics
 from producer.adapters.kafka_history import KafkaRunHistory
@@ -19,7 +20,6 @@ from producer.adapters.kafka_publisher import KafkaReadingPublisher
 from producer.app import ReplayPlan, ReplayRequest, plan_replay, run_replay
 from producer.fleet import Fleet, Message
 from producer.pacing import Pace
-from producer.progress import ReplayProgress, ReplayState
 from producer.resume import remaining
 from producer.simulator.simulate import simulate
 from tests.support.engines import START

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from common.clock import SystemClock
+from common.replay import ReplayState
 from common.settings import KafkaSettings
 from deploy.local.programs import broker_command, free_port
 from producer.app import ReplayPlan, run_replay
 from producer.fleet import Fleet
 from producer.pacing import Pace
-from producer.progress import ReplayState
 from producer.simulator.simulate import simulate
 from tests.support.backends import build, server
 from tests.support.engines import START

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from common.cmapss import Dataset
+from common.engines import engine_asset_id
 from common.machines.turbofan import SENSOR_NAMES, SETTING_NAMES
 from common.records import SensorReading
 
@@ -15,7 +16,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 def asset_name(dataset: Dataset, unit: int) -> str:
     """Return the asset id of an engine."""
-    return f"{dataset.name}-{dataset.split}-{unit:03d}"
+    return engine_asset_id(dataset.name, dataset.split, unit)
 
 
 def fleet_messages(dataset: Dataset, run_id: str) -> list[tuple[bytes, bytes]]:

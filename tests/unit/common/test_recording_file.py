@@ -10,10 +10,11 @@ import polars as pl
 import pytest
 
 from common.cmapss import remaining_useful_life
+from common.engines import engine_asset_id
 from common.errors import DatasetError
 from common.machines.machine import Channel, Condition, MachineType, Step
 from common.machines.turbofan import TURBOFAN
-from common.readers.cmapss import as_recording, engine_asset_id
+from common.readers.cmapss import as_recording
 from common.readers.files import find_files
 from common.readers.names import asset_id
 from common.readers.recording_file import RecordingFile, read_recording

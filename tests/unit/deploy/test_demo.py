@@ -18,12 +18,13 @@ from rich.console import Console
 
 from common.errors import DatasetError, StackError, UserError
 from common.records import Alert, ChannelShare, Level, ModelRef, Transition, Verdict
+from common.replay import ReplayProgress
 from common.scorestore.memory import MemoryScoreStore
 from common.scorestore.port import RunSummary
 from deploy.demo import replaying
 from deploy.demo.findings import EngineFinding, engine_finding
 from deploy.demo.latency import LATENCY_METRIC, at_rest, merged_buckets, quantile_s
-from deploy.demo.replaying import Replay, ReplayLine, run_replay
+from deploy.demo.replaying import Replay, run_replay
 from deploy.demo.report import SIMULATED_NOTE, DemoReport, show, write_json
 from deploy.demo.source import DemoSource, choose_source
 from deploy.demo.waiting import every_verdict, unless_failed
@@ -357,7 +358,7 @@ class CountingStore(MemoryScoreStore):
 
 async def test_the_wait_ends_when_every_reading_sent_has_a_verdict() -> None:
     seen: list[tuple[int, int | None, int]] = []
-    replay = Replay(ReplayLine(sent=3, total=3), finished=True)
+    replay = Replay(ReplayProgress(sent=3, total=3), finished=True)
 
     counts = await every_verdict(
         CountingStore([0, 1, 3, 99]), "r", replay, lambda *now: seen.append(now), FakeClock(), ""
@@ -368,7 +369,7 @@ async def test_the_wait_ends_when_every_reading_sent_has_a_verdict() -> None:
 
 
 async def test_verdicts_of_a_replay_that_still_sends_are_not_the_end() -> None:
-    replay = Replay(ReplayLine(sent=1, total=2), finished=False)
+    replay = Replay(ReplayProgress(sent=1, total=2), finished=False)
     clock = FakeClock()
 
     with pytest.raises(match=r"60 s: 1 readings sent, 1 verdicts stored. See x."):
@@ -378,7 +379,7 @@ async def test_verdicts_of_a_replay_that_still_sends_are_not_the_end() -> None:
 
 
 async def test_slow_progress_is_no_stall() -> None:
-    replay = Replay(ReplayLine(sent=50, total=50), finished=True)
+    replay = Replay(ReplayProgress(sent=50, total=50), finished=True)
 
     counts = await every_verdict(
         CountingStore(range(51)), "r", replay, lambda *_: None, FakeClock(), "", stall_s=0.06

@@ -30,6 +30,7 @@ from detector.tools.check.report import AssetTally, ChannelTally, CheckReport, O
 from detector.tools.check.tally import check_recording
 from models.evaluation.batch_path import record_windows
 from models.scoring.scorer import NormalisedRows
+from tests.support.builders import MeanScorer, fleets_of
 
 INPUTS = InputPolicy(max_reading_bytes=65_536, bridge_cycles=2)
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -110,7 +111,7 @@ def test_short_gaps_are_spanned_and_long_ones_are_not() -> None:
 
 
 def test_a_cycle_that_no_message_may_have_is_told() -> None:
-    assert outcomes([SOUND] * 2, [1, 2**40]) == {Outcome.WARMING_UP: 1, Outcome.NO_CYCLE: 1}
+    assert outcomes([SOUND] * 2, [1, 2**53]) == {Outcome.WARMING_UP: 1, Outcome.NO_CYCLE: 1}
 
 
 def test_channels_are_told_apart() -> None:
@@ -187,7 +188,7 @@ def refused_by_decoding(row: list[float], cycle: int) -> RejectReason | None:
     }
     record = SourceRecord(SourcePosition("t", 0, 0), 0, b"one", json.dumps(message).encode())
     try:
-        decode(record, MACHINE, INPUTS)
+        decode(record, fleets_of(MeanScorer(machine=MACHINE)))
     except InvalidRecordError as exc:
         return exc.reason
     return None

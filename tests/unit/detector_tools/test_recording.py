@@ -14,8 +14,6 @@ from detector.tools.recording import (
     DatasetRecording,
     TopicRecording,
     check_found,
-    engine_asset_id,
-    parse_units,
     unknown_run,
 )
 from producer.fleet import Fleet
@@ -41,7 +39,7 @@ def test_engines_are_named_and_read_as_the_producer_sends_them() -> None:
         for item in decoded
     ]
 
-    assert engine_asset_id(DATASET, 3) == sender.asset_id(3)
+    assert recording.asset_id(3) == sender.asset_id(3)
     assert len(recording) == 2
     assert read == sorted(sent, key=lambda one: (one.asset_id, one.cycle))
 
@@ -50,11 +48,11 @@ def test_life_left_is_known_for_data_sets() -> None:
     dataset = cut_short(DATASET, np.array([10, 20, 30]))
     recording = DatasetRecording(dataset, (2,), "night")
 
-    life = recording.life_left(engine_asset_id(dataset, 2))
+    life = recording.life_left(recording.asset_id(2))
 
     assert life is not None
     assert (len(life), life[-1]) == (len(dataset.engines[1]), 20)
-    assert recording.life_left(engine_asset_id(dataset, 1)) is None
+    assert recording.life_left(recording.asset_id(1)) is None
 
 
 def test_a_topic_recording_leaves_other_runs_out() -> None:
@@ -91,13 +89,3 @@ def test_an_empty_topic_says_what_to_do() -> None:
 def test_a_run_like_no_other_lists_some() -> None:
     assert "Did you mean a, b?" in str(unknown_run("zzzzzz", ["b", "a"], "it"))
     assert "no run at all" in str(unknown_run("zzzzzz", [], "it"))
-
-
-@pytest.mark.parametrize("text", ["", "0", "4", "3-1", "one", "1,,2", "1-9"])
-def test_engines_that_do_not_exist_are_refused(text: str) -> None:
-    with pytest.raises(UserError, match="numbers from 1 to 3"):
-        parse_units(text, 3)
-
-
-def test_all_engines() -> None:
-    assert parse_units(" ALL ", 3) == (1, 2, 3)

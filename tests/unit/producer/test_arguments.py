@@ -9,13 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.engines import format_engines, parse_engines
 from common.errors import UserError
 from common.records import ID_PATTERN
 from producer.arguments import (
     format_duration,
-    format_engines,
     parse_duration,
-    parse_engines,
     parse_speed,
     parse_start,
     resolve_run_id,

@@ -209,14 +209,6 @@ def test_cadence_is_found(tmp_path: Path, times: list[float], step: Step) -> Non
     assert findings.machine.step == step
 
 
-def test_cycles_that_no_message_may_have_are_remarked(tmp_path: Path) -> None:
-    often = found(tmp_path, {"at": [1.7e9 + row / 50 for row in range(N)], "x": NOISY})
-    seldom = found(tmp_path, {"x": NOISY})
-
-    assert any("longer interval_s" in remark for remark in often.remarks)
-    assert not any("interval_s" in remark for remark in seldom.remarks)
-
-
 def test_short_stretches_make_a_short_window(tmp_path: Path) -> None:
     times = [
         1_700_000_000 + hour * 3600 + minute * 60 for hour in range(30) for minute in range(20)

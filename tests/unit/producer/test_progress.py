@@ -6,13 +6,8 @@ import json
 
 import pytest
 
-from producer.progress import (
-    JsonReporter,
-    ProgressMode,
-    ReplayProgress,
-    ReplayState,
-    make_reporter,
-)
+from common.replay import ReplayProgress, ReplayState
+from producer.progress import JsonReporter, ProgressMode, make_reporter
 from tests.support.clock import FakeClock
 
 

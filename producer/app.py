@@ -8,20 +8,25 @@ same time cannot see each other and are not supported.
 from __future__ import annotations
 
 import asyncio
+import shlex
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Final, TypeVar
 
 from common.clock import Clock
-from common.cmapss import load_dataset
+from common.cmapss import Dataset, load_dataset
 from common.cmapss_files import Split, file_name
 from common.engines import format_engines, parse_engines
-from common.errors import UserError
+from common.errors import FleetsError, UserError
 from common.fleets import fleet_of_dataset, load_fleets
 from common.kafka import ensure_topics
+from common.machines.files import load_machine
+from common.readers.files import find_files
+from common.readers.recording_file import read_recording
 from common.records import require_wire_times, utc_text
 from common.replay import ReplayProgress, ReplayState
 from common.settings import KafkaSettings, Settings
@@ -34,9 +39,10 @@ from producer.arguments import (
     parse_start,
     resolve_run_id,
 )
-from producer.fleet import Fleet
+from producer.fleet import Fleet, SentFleet
 from producer.pacing import Pace
 from producer.ports import AssetHistory
+from producer.recorded import RecordedFleet
 from producer.replay import replay
 from producer.resume import remaining
 from producer.simulator.simulate import MAX_ENGINES, SIMULATED_NAME, simulate
@@ -61,6 +67,8 @@ class ReplayRequest:
         run_id: The run to begin or to continue; none begins a new one.
         seed: Of the simulator.
         fleet: Whose model judges them; none for the data set's own.
+        csv: Files of one's own in place of a data set; empty for none.
+        machine: The machine type that says what is in them.
     """
 
     dataset: str
@@ -72,6 +80,8 @@ class ReplayRequest:
     run_id: str | None
     seed: int
     fleet: str | None = None
+    csv: tuple[Path, ...] = ()
+    machine: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +93,32 @@ class ReplayPlan:
         pace: How fast.
         may_be_there: Whether the topic may hold some of it already.
         seed: Of the simulator; none for recorded data.
+        files: Of one's own, where it is these that are sent.
+        machine: What says what is in them, as typed.
     """
 
-    fleet: Fleet
+    fleet: SentFleet
     pace: Pace
     may_be_there: bool
     seed: int | None
+    files: tuple[Path, ...] = ()
+    machine: str = ""
+
+    @property
+    def dataset(self) -> Dataset | None:
+        """The data set; none for files of one's own."""
+        return self.fleet.dataset if isinstance(self.fleet, Fleet) else None
 
     @property
     def command(self) -> str:
         """The command that continues this replay."""
         fleet = self.fleet
+        if not isinstance(fleet, Fleet):
+            files = " ".join(f"--csv {shlex.quote(str(path))}" for path in self.files)
+            return (
+                f"surgeline replay {files} --machine {shlex.quote(self.machine)}"
+                f" --speed {self.pace} --fleet {fleet.name} --run-id {fleet.run_id}"
+            )
         seed = "" if self.seed is None else f" --seed {self.seed}"
         return (
             f"surgeline replay --dataset {fleet.dataset.name} --split {fleet.dataset.split}"
@@ -124,6 +149,8 @@ def plan_replay(request: ReplayRequest, settings: Settings, now: datetime) -> Re
         UserError: If a part of the request is not understood, the data are not there, or no fleet's
             model could judge them.
     """
+    if request.csv:
+        return _plan_of_files(request, settings, now)
     simulated = request.dataset.upper() == SIMULATED_NAME
     name = SIMULATED_NAME if simulated else request.dataset
     file_name(name, request.split)  # a name that is none is not the run id's fault
@@ -150,6 +177,39 @@ def plan_replay(request: ReplayRequest, settings: Settings, now: datetime) -> Re
         pace=pace,
         may_be_there=request.run_id is not None,
         seed=request.seed if simulated else None,
+    )
+
+
+def _plan_of_files(request: ReplayRequest, settings: Settings, now: datetime) -> ReplayPlan:
+    if request.machine is None:
+        raise UserError(
+            "--csv came without --machine; the file that says what is in it was expected. Write "
+            "one with `surgeline init`."
+        )
+    pace = parse_speed(request.speed)
+    start, interval = parse_start(request.start, now), parse_duration(request.cycle_interval)
+    machine = load_machine(request.machine)
+    fleets = load_fleets(settings)
+    if request.fleet is None and machine.name not in fleets:
+        raise FleetsError(
+            f"No fleet {machine.name!r}, as the machine type is called; there are "
+            f"{', '.join(sorted(fleets))}. Add one to the file that SURGELINE_FLEETS names "
+            "(docs/fleets.md), or name one of these with --fleet."
+        )
+    fleet = fleet_of_dataset(machine.name, request.fleet, fleets)
+    recording = read_recording(find_files([str(path) for path in request.csv]), machine).recording
+    run_id = resolve_run_id(request.run_id, machine.name, "csv", simulated=False, now=now)
+    recorded = RecordedFleet(recording, run_id, fleet, start, interval)
+    if not recording.rows:
+        raise UserError(f"{', '.join(map(str, request.csv))}: no reading can be sent.")
+    for asset in recording.assets:
+        if asset.clock_us is None and len(asset):
+            try:
+                require_wire_times(start, interval, int(asset.cycles[-1]))
+            except ValueError as exc:
+                raise UserError(f"{exc} (--start, --cycle-interval)") from exc
+    return ReplayPlan(
+        recorded, pace, request.run_id is not None, None, request.csv, request.machine
     )
 
 

@@ -86,6 +86,20 @@ def replay(
             show_default=False,
         ),
     ] = None,
+    csv: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Files of your own (CSV or Parquet, or a folder) in place of a data set; may be "
+            "given more than once. Needs --machine.",
+            show_default=False,
+        ),
+    ] = None,
+    machine: Annotated[
+        str | None,
+        typer.Option(
+            help="What is in them: the file that `surgeline init` wrote.", show_default=False
+        ),
+    ] = None,
     progress: Annotated[
         ProgressChoice, typer.Option(help="A bar, JSON lines for programs, or nothing.")
     ] = ProgressChoice.BAR,
@@ -103,13 +117,26 @@ def replay(
       again continues it, or finds nothing to send
 
     - `surgeline replay --dataset SIM --engines 1-5 --seed 7` needs no data
+
+    - `surgeline replay --csv pumps.csv --machine pumps.toml --speed 600x` sends your own, at the
+      times they were taken
     """
     from common.clock import SystemClock
     from producer.app import ReplayRequest
     from producer.progress import ProgressMode, make_reporter
 
     request = ReplayRequest(
-        dataset, split.value, engines, speed, start, cycle_interval, run_id, seed, fleet
+        dataset,
+        split.value,
+        engines,
+        speed,
+        start,
+        cycle_interval,
+        run_id,
+        seed,
+        fleet,
+        tuple(csv or ()),
+        machine,
     )
     try:
         with make_reporter(ProgressMode(progress.value), SystemClock().monotonic) as reporter:
@@ -219,16 +246,19 @@ def _tell_result(plan: ReplayPlan, result: ReplayResult, *, quiet: bool) -> None
         return
     there = f" ({progress.skipped} were there before)" if progress.skipped else ""
     rate = progress.sent / max(result.seconds, 1e-9)
+    what = "assets" if plan.dataset is None else "engines"
     console.print(
         f"run {progress.run_id}: {progress.sent} readings sent{there}, "
-        f"{len(plan.fleet.units)} engines, {result.seconds:.2f} s, {rate:,.0f} rows/s",
+        f"{len(plan.fleet.units)} {what}, {result.seconds:.2f} s, {rate:,.0f} rows/s",
     )
 
 
 def _warn_if_not_published(plan: ReplayPlan) -> None:
     from common.cmapss_files import PUBLISHED, file_name
 
-    dataset = plan.fleet.dataset
+    dataset = plan.dataset
+    if dataset is None:
+        return
     published = PUBLISHED.get(file_name(dataset.name, dataset.split))
     if published is not None and published.sha256 != dataset.sha256:
         error_console().print(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from common.cmapss import Dataset
 from common.engines import engine_asset_id
@@ -31,6 +31,40 @@ class Message:
 
     key: bytes
     value: bytes
+
+
+class SentFleet(Protocol):
+    """What a replay sends: readings in order of time, and each as a message."""
+
+    @property
+    def units(self) -> Sequence[int]:
+        """The assets by number."""
+
+    @property
+    def run_id(self) -> str:
+        """The run they become."""
+
+    @property
+    def name(self) -> str:
+        """The fleet whose model judges them."""
+
+    def slots(self) -> list[Slot]:
+        """Return all readings in order of time."""
+
+    def has(self, slot: Slot) -> bool:
+        """Return whether there is such a reading."""
+
+    def asset_id(self, unit: int) -> str:
+        """Return an asset's id."""
+
+    def offset_s(self, slot: Slot) -> float:
+        """Return when a reading was taken, s; the differences count."""
+
+    def message(self, slot: Slot) -> Message:
+        """Return one reading as it goes to the topic, the same bytes always."""
+
+    def messages(self, slots: Sequence[Slot]) -> list[Message]:
+        """Return several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +105,13 @@ class Fleet:
         """Return an engine's asset id, such as ``FD001-test-001``."""
         return engine_asset_id(self.dataset.name, self.dataset.split, unit)
 
-    def offset_s(self, cycle: int) -> float:
+    def has(self, slot: Slot) -> bool:
+        """Return whether the engine has this cycle."""
+        return slot.cycle <= len(self.dataset.engines[slot.unit - 1])
+
+    def offset_s(self, slot: Slot) -> float:
         """Return the timestamp of a cycle less that of cycle 1, s."""
-        return (cycle - 1) * self.cycle_interval.total_seconds()
+        return (slot.cycle - 1) * self.cycle_interval.total_seconds()
 
     def message(self, slot: Slot) -> Message:
         """Return one reading as it goes to the topic.

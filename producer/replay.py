@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from common.clock import Clock
-from producer.fleet import Fleet, Slot
+from producer.fleet import SentFleet, Slot
 from producer.pacing import Pace, due_until
 from producer.ports import ReadingPublisher
 
@@ -35,7 +35,7 @@ class Sent:
 
 
 async def replay(
-    fleet: Fleet,
+    fleet: SentFleet,
     slots: Sequence[Slot],
     pace: Pace,
     publisher: ReadingPublisher,
@@ -60,8 +60,8 @@ async def replay(
     Raises:
         BackendError: If publishing fails. ``on_progress`` has been told what was acknowledged.
     """
-    first = fleet.offset_s(slots[0].cycle) if slots else 0.0
-    offsets = [fleet.offset_s(slot.cycle) - first for slot in slots]
+    first = fleet.offset_s(slots[0]) if slots else 0.0
+    offsets = [fleet.offset_s(slot) - first for slot in slots]
     began = clock.monotonic()
     sent = 0
     on_progress(sent)

@@ -8,13 +8,13 @@ from pydantic import ValidationError
 
 from common.errors import UserError
 from common.records import SensorReading
-from producer.fleet import Fleet, Slot
+from producer.fleet import SentFleet, Slot
 from producer.ports import AssetHistory
 
 NOTHING = AssetHistory(frozenset(), b"")
 
 
-def remaining(fleet: Fleet, history: Mapping[str, AssetHistory]) -> list[Slot]:
+def remaining(fleet: SentFleet, history: Mapping[str, AssetHistory]) -> list[Slot]:
     """Return the readings of a fleet that are not on the topic yet, in fleet order.
 
     Args:
@@ -36,9 +36,9 @@ def remaining(fleet: Fleet, history: Mapping[str, AssetHistory]) -> list[Slot]:
     ]
 
 
-def _refuse_another_run(fleet: Fleet, unit: int, asset: AssetHistory) -> None:
+def _refuse_another_run(fleet: SentFleet, unit: int, asset: AssetHistory) -> None:
     cycle = max(asset.cycles)
-    known = cycle <= len(fleet.dataset.engines[unit - 1])
+    known = fleet.has(Slot(unit, cycle))
     ours = fleet.message(Slot(unit, cycle)).value if known else b""
     if ours == asset.latest or (known and _same_reading(ours, asset.latest)):
         return

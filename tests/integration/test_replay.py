@@ -148,6 +148,8 @@ async def test_engines_may_join_a_run_but_other_data_may_not(
     with pytest.raises(UserError, match="with other readings"):
         await send(other)
 
+    assert isinstance(few.fleet, Fleet)
+    assert isinstance(more.fleet, Fleet)
     assert progress.skipped == few.fleet.dataset.rows
     found = await on_topic(kafka_settings, "simulated-joined")
     assert_whole_and_in_order(found, more.fleet)
@@ -251,6 +253,7 @@ def test_all_of_fd001_is_sent_faster_than_20_000_rows_a_second(
         assert result.progress.sent == 13_096
         rates.append(result.progress.sent / result.seconds)
 
+    assert isinstance(plan.fleet, Fleet)
     assert max(rates) > 20_000
     found = asyncio.run(on_topic(kafka_settings, "one"))
     assert_whole_and_in_order(found, plan.fleet)

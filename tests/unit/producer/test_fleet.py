@@ -26,7 +26,7 @@ def test_every_reading_once_in_order_of_time_and_of_cycle(lengths: list[int]) ->
     slots = fleet.slots()
 
     assert len(slots) == len(set(slots)) == sum(lengths)
-    offsets = [fleet.offset_s(slot.cycle) for slot in slots]
+    offsets = [fleet.offset_s(slot) for slot in slots]
     assert offsets == sorted(offsets)
     for unit, length in enumerate(lengths, start=1):
         assert [slot.cycle for slot in slots if slot.unit == unit] == list(range(1, length + 1))

@@ -14,6 +14,7 @@ from common.errors import UserError
 from common.records import SensorReading
 from common.settings import Settings
 from producer.app import ReplayRequest, plan_replay
+from producer.fleet import Fleet
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 REQUEST = ReplayRequest("SIM", "test", "1", "max", "2026-01-01T00:00:00Z", "1s", None, 0)
@@ -66,7 +67,7 @@ def test_any_request_is_a_plan_that_can_be_sent_or_a_users_mistake(
     for slot in (slots[0], slots[-1]):
         message = plan.fleet.message(slot)
         assert SensorReading.model_validate_json(message.value).cycle == slot.cycle
-    offsets = [plan.fleet.offset_s(slot.cycle) for slot in slots]
+    offsets = [plan.fleet.offset_s(slot) for slot in slots]
     assert all(plan.pace.due_s(offset) >= 0 for offset in offsets)
 
 
@@ -129,6 +130,8 @@ def test_the_command_that_continues_a_replay_makes_the_same_plan(
         NOW,
     )
 
+    assert isinstance(plan.fleet, Fleet)
+    assert isinstance(again.fleet, Fleet)
     assert again.pace == plan.pace
     assert again.fleet.start == plan.fleet.start
     assert again.fleet.cycle_interval == plan.fleet.cycle_interval

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.artifact.onnx_scorer import Reconstructor, reconstruct_in_chunks, score_in_chunks
-from models.evaluation.splits import FAULT_RUL, HEALTHY_RUL, EngineRange
+from models.evaluation.splits import EngineRange
 from models.scoring.contributions import ScoreParams
 from models.scoring.scorer import Thresholds
 from models.scoring.scores import Score
@@ -128,7 +128,7 @@ def calibrate(
 
 def labelled(part: WindowSet, scores: NDArray[np.float64]) -> CalibrationScores:
     """Return scores with what is known of their windows."""
-    return CalibrationScores(scores, part.units, part.rul > HEALTHY_RUL, part.rul <= FAULT_RUL)
+    return CalibrationScores(scores, part.units, part.healthy, part.faulty)
 
 
 def joined(first: CalibrationScores, second: CalibrationScores) -> CalibrationScores:

@@ -57,7 +57,7 @@ def test_int8_is_smaller_flagged_and_scores_about_the_same(
     assert network.precision == "int8"
     assert small.manifest.name == "toy-int8"
     assert small.manifest.thresholds == artifact.manifest.thresholds
-    assert found.degraded_windows == int((prepared.heldout.rul <= 30).sum()) > 0
+    assert found.degraded_windows == int((prepared.heldout.life_left <= 30).sum()) > 0
     assert 0 < found.largest_change < 0.1
     assert found.int8.network_bytes == len(small.network or b"")
     assert found.fp32.windows_per_s > 0

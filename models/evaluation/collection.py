@@ -11,8 +11,10 @@ from collections.abc import Iterable
 import numpy as np
 
 from common.cmapss import Dataset
+from common.errors import DatasetError
 from common.machines.machine import MachineType
 from common.machines.rows import as_rows
+from common.machines.turbofan import SENSOR_NAMES
 from common.recording import AssetRecord, Recording
 from models.evaluation.batch_path import RowNormaliser, window_spans
 from models.evaluation.engines import recording_of
@@ -85,7 +87,13 @@ def collect_windows(
         engines: Only these; none means all.
 
     Raises:
-        DatasetError: If the remaining life is not known (a test file without its RUL file).
+        DatasetError: If the remaining life is not known (a test file without its RUL file), or the
+            machine type is not a turbofan.
     """
+    if tuple(channel.name for channel in machine.channels) != SENSOR_NAMES:
+        raise DatasetError(
+            f"{dataset.name} holds turbofan engines; a model of machine type {machine.name!r} "
+            "cannot look at them."
+        )
     chosen = engines or EngineRange(1, len(dataset.engines))
     return collect(normaliser, machine, numbered(recording_of(dataset), chosen))

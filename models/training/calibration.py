@@ -134,7 +134,7 @@ def choose_thresholds(
         critical = _chosen(critical_rule, joined(fit, validate), both)
     else:
         critical = _chosen(critical_rule, validate, prepared.split.validate)
-    return Calibrated(fitted, warning, _not_below(critical, warning.value))
+    return Calibrated(_up_to_date(fitted, prepared), warning, _not_below(critical, warning.value))
 
 
 def rules(
@@ -176,6 +176,23 @@ def joined(first: CalibrationScores, second: CalibrationScores) -> CalibrationSc
         np.concatenate([first.healthy, second.healthy]),
         np.concatenate([first.faulty, second.faulty]),
     )
+
+
+def _up_to_date(fitted: Fitted, prepared: Prepared) -> Fitted:
+    """Let a score that remembers healthy windows remember the latest, once thresholds are chosen.
+
+    What comes next is likest to them, and more to remember only lowers scores: a threshold that was
+    chosen without them errs towards silence. What deviations are measured in stays as it was.
+    """
+    if not fitted.score.remembers or prepared.own is None or prepared.own.split_by != "time":
+        return fitted
+    parts = [healthy(part) for part in (prepared.fit, prepared.validate)]
+    windows = np.concatenate([part.windows for part in parts])
+    units = np.concatenate([part.units for part in parts])
+    expected = reconstruct_in_chunks(fitted.reconstructor, windows)
+    later = fit_params(fitted.score, windows, expected, units=units)
+    kept = {name: fitted.params[name] for name in fitted.score.param_names}
+    return Fitted(fitted.score, {**later, **kept}, fitted.reconstructor)
 
 
 def _chosen(rule: Rule, data: CalibrationScores, engines: EngineRange) -> ChosenThreshold:

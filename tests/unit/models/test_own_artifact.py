@@ -12,12 +12,14 @@ import pytest
 
 from common.errors import ArtifactError, DatasetError
 from common.recording import AssetRecord, Recording
+from models.artifact.onnx_scorer import ZeroReconstructor
 from models.artifact.opening import open_scorer
 from models.artifact.store import SHIPPED, Artifact, load_artifact, save_artifact, shipped_names
 from models.evaluation.batch_path import score_record
 from models.scoring.scores import SCORES
 from models.thresholding.rule import OWN_CRITICAL, OWN_WARNING, Rule
 from models.training.build import build_artifact
+from models.training.calibration import choose_thresholds, fit_score
 from models.training.catalogue import AUTO, OWN_DEFAULT
 from models.training.networks.loop import TrainingConfig
 from models.training.own_data import prepare_recording
@@ -112,6 +114,18 @@ def test_what_a_score_remembers_does_not_choose_its_threshold(labelled: Recordin
     assert SCORES[OWN_DEFAULT].remembers
     looked_at = artifact.manifest.thresholds.critical.windows
     assert looked_at == len(prepared.validate) + int((~prepared.fit.healthy).sum())
+
+
+def test_what_is_remembered_is_up_to_date_and_thresholds_were_chosen_before() -> None:
+    prepared = prepare_recording(pumps(2))
+    fitted = fit_score(SCORES[OWN_DEFAULT], ZeroReconstructor(), prepared)
+
+    calibrated = choose_thresholds(fitted, prepared)
+
+    before = fitted.scores(prepared.validate)
+    after = calibrated.scores(prepared.validate)
+    assert calibrated.warning.value > np.median(before) > after.max()
+    assert np.array_equal(calibrated.fitted.params["scale"], fitted.params["scale"])
 
 
 @pytest.mark.parametrize("strategy", ["best_f1", "precision_floor"])

@@ -25,7 +25,7 @@ from models.training.networks.loop import TrainingConfig
 from models.training.own_data import prepare_recording
 from models.training.recalibration import prepare_as
 from tests.support.fleets import fleet
-from tests.support.pumps import PUMP, pump, pumps
+from tests.support.own_pumps import PUMP, pump, pumps
 
 CONFIG = TrainingConfig(seed=1, epochs=1, hidden=4, latent=2)
 

@@ -10,7 +10,7 @@ from common.recording import AssetRecord, Recording
 from models.scoring.windows import LIFE_UNKNOWN
 from models.training.own_data import prepare_recording
 from models.training.preparation import Prepared
-from tests.support.pumps import PUMP, START_S, pump, pumps
+from tests.support.own_pumps import PUMP, START_S, pump, pumps
 
 LENGTH = PUMP.window.length
 

@@ -14,9 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, model_validator
 
-from common.machines.machine import SLUG_PATTERN, MachineType, Part
+from common.machines.machine import MachineType, Part
 from common.machines.turbofan import TURBOFAN
 from models.artifact.metrics import Metrics
+from models.artifact.provenance import (
+    Digest,
+    RangeSection,
+    SelectionSection,
+    Slug,
+    TrainingSection,
+)
 from models.scoring.normaliser import Normaliser
 from models.scoring.scores import SCORES
 
@@ -24,8 +31,6 @@ SCHEMA_VERSION: Final = 3
 TURBOFANS_ONLY: Final = 2
 """The layout that knew no machine types: its models are all of turbofans."""
 
-Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Slug = Annotated[str, Field(pattern=SLUG_PATTERN)]
 Positive = Annotated[float, Field(gt=0.0)]
 
 
@@ -110,13 +115,6 @@ class ScoreSection(Part):
         return {name: np.array(values) for name, values in self.params.items()}
 
 
-class RangeSection(Part):
-    """Engines ``first`` to ``last``, both included."""
-
-    first: Annotated[int, Field(ge=1)]
-    last: Annotated[int, Field(ge=1)]
-
-
 class ThresholdSection(Part):
     """One threshold, and how it was chosen."""
 
@@ -143,39 +141,6 @@ class ThresholdsSection(Part):
         return self
 
 
-class TrainingSection(Part):
-    """Where the artifact comes from: enough to make it again."""
-
-    dataset: str
-    split: Literal["train"]
-    data_sha256: Digest
-    fit: RangeSection
-    validate_: RangeSection = Field(alias="validate")
-    heldout: RangeSection
-    healthy_rul: int
-    fault_rul: int
-    seed: int
-    config: dict[str, float]
-    train_loss: float | None
-    validation_loss: float | None
-    libraries: dict[str, str]
-
-
-class CandidateSection(Part):
-    """How one score ranks the windows of the engines a choice was made on."""
-
-    auc: float
-    pr_auc: float
-
-
-class SelectionSection(Part):
-    """Why this score: those it was chosen from, the engines, the rule in words."""
-
-    rule: str
-    engines: RangeSection
-    candidates: dict[Slug, CandidateSection] = Field(min_length=1)
-
-
 class Manifest(Part):
     """The whole of ``manifest.json``."""
 
@@ -189,7 +154,7 @@ class Manifest(Part):
     thresholds: ThresholdsSection
     training: TrainingSection
     selection: SelectionSection | None
-    heldout_metrics: Metrics
+    heldout_metrics: Metrics | None
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

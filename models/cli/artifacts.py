@@ -15,6 +15,7 @@ from models.cli.support import (
     DataDir,
     check_folder,
     load,
+    load_training_file,
     parse_rule_option,
     require,
     show_artifact,
@@ -23,7 +24,6 @@ from models.tracking.resolve import registry_folder
 
 if TYPE_CHECKING:
     from common.cmapss import Dataset
-    from models.artifact.store import Artifact
 
 AnyArtifact = Annotated[str, typer.Option(help="Name of a shipped artifact, or a folder.")]
 
@@ -67,7 +67,7 @@ def calibrate(
 
     before = load_artifact(artifact, registry_folder)
     try:
-        after = recalibrate(before, _training_file(before, dataset, data_dir), *rules)
+        after = recalibrate(before, load_training_file(before, dataset, data_dir), *rules)
     except ValueError as exc:
         raise UserError(f"{artifact} cannot be calibrated so: {exc}.") from exc
     save_artifact(after, out)
@@ -109,7 +109,7 @@ def export(
         from models.training.quantise import compare_precisions, quantise
         from models.training.recalibration import prepare_as
 
-        prepared = prepare_as(model, _training_file(model, None, data_dir))
+        prepared = prepare_as(model, load_training_file(model, None, data_dir))
         small = quantise(model, prepared)
         save_artifact(small, out / small.manifest.name)
         _written(out / small.manifest.name)
@@ -138,14 +138,10 @@ def card(
 
     model = load_artifact(artifact, registry_folder)
     name = model.manifest.training.dataset
-    text = write_card(model, _training_file(model, None, data_dir), _test_file(name, data_dir))
+    text = write_card(model, load_training_file(model, None, data_dir), _test_file(name, data_dir))
     path = out or artifact_folder(artifact, registry_folder) / "CARD.md"
     write_text(path, text)
     _written(path)
-
-
-def _training_file(artifact: Artifact, dataset: str | None, data_dir: Path | None) -> Dataset:
-    return load(dataset or artifact.manifest.training.dataset, "train", data_dir)
 
 
 def _test_file(name: str, data_dir: Path | None) -> Dataset | None:

@@ -14,7 +14,7 @@ from rich.table import Table
 from common.cli import FAILURE_EXIT, friendly_errors, output_console
 from common.errors import UserError
 from common.settings import TrackingSettings, load_settings
-from models.cli.support import DataDir, load, prepare, require
+from models.cli.support import DataDir, load_training_file, prepare, require
 from models.tracking.resolve import registry_folder
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def promote(
     model = (
         registry.artifact_of(run_id) if run_id else load_artifact(artifact or "", registry_folder)
     )
-    training_data = load(dataset or model.manifest.training.dataset, "train", data_dir)
+    training_data = load_training_file(model, dataset, data_dir)
     outcome = propose(Candidate(model, run_id), training_data, registry, force_reason)
     console = output_console(soft_wrap=True)
     console.print(gate_table(outcome.judgement, model))
@@ -160,6 +160,11 @@ class Tracker:
             if report:
                 _write_report(report, artifact, training_data)
             return self._registry.log_run(record, artifact, report)
+
+
+def tracking_asked() -> bool:
+    """Return whether the settings ask for tracking."""
+    return load_settings().tracking.enabled
 
 
 def open_tracker(track: bool | None) -> Tracker | None:

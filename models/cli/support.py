@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from common.cli import output_console
-from common.errors import ArtifactError, UserError
+from common.errors import ArtifactError, DatasetError, UserError
 from common.extras import how_to_install
 from common.machines.machine import SLUG_PATTERN
 from common.settings import load_settings
@@ -18,7 +20,10 @@ from models.thresholding.rule import STRATEGIES, Rule, parse_rule
 
 if TYPE_CHECKING:
     from common.cmapss import Dataset
+    from common.machines.machine import MachineType
+    from common.recording import Recording
     from models.artifact.store import Artifact
+    from models.training.own_data import Split
     from models.training.preparation import Prepared
 
 DatasetName = Annotated[
@@ -37,6 +42,57 @@ def load(name: str, split: str, data_dir: Path | None) -> Dataset:
 
     folder = data_dir or load_settings().data_dir
     return load_dataset(folder, name, "test" if split == "test" else "train")
+
+
+def load_training_file(artifact: Artifact, dataset: str | None, data_dir: Path | None) -> Dataset:
+    """Return the C-MAPSS file that an artifact was trained on, perhaps called otherwise by now.
+
+    Raises:
+        DatasetError: If it was trained on somebody's own data, or the file is not there.
+    """
+    training = artifact.manifest.training
+    if training.own is not None:
+        raise DatasetError(
+            f"{artifact.manifest.name} was trained on {training.origin}; this command knows "
+            "C-MAPSS files alone. Train it again with other options of `surgeline train`."
+        )
+    return load(dataset or training.dataset, "train", data_dir)
+
+
+def read_recording(
+    machine: MachineType,
+    paths: Sequence[Path],
+    healthy_until: str | None = None,
+    label_column: str | None = None,
+) -> Recording:
+    """Return somebody's own files as a recording.
+
+    Args:
+        machine: What they hold.
+        paths: One file or more; a file without a column of assets is one asset.
+        healthy_until: Readings up to this time (or count, where the machine counts) are of sound
+            machines; of later ones nothing is known. None for no such time.
+        label_column: Column that is 0 where a machine is sound and above 0 where it fails; none for
+            no such column.
+
+    Raises:
+        DatasetError: If a file cannot be read, or lacks what the machine type has.
+    """
+    from models.cli.own_table import cycle_at, read_table
+
+    recording = read_table(machine, paths, label_column)
+    if healthy_until is None:
+        return recording
+    last = cycle_at(machine, healthy_until)
+    assets = [replace(record, healthy=record.cycles <= last) for record in recording.assets]
+    return replace(recording, assets=assets)
+
+
+def prepare_own(recording: Recording, split: Split) -> Prepared:
+    """Return somebody's own recording split, normalised and cut."""
+    from models.training.own_data import prepare_recording
+
+    return prepare_recording(recording, split)
 
 
 def prepare(dataset: Dataset) -> Prepared:

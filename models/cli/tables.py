@@ -10,6 +10,7 @@ from rich import box
 from rich.table import Table
 
 from models.artifact.metrics import LevelMetrics
+from models.artifact.provenance import TrainingSection
 from models.artifact.store import Artifact
 from models.evaluation.splits import FAULT_RUL, HEALTHY_RUL
 from models.report.comparison import Comparison, Spread
@@ -134,8 +135,7 @@ def artifact_lines(artifact: Artifact) -> list[str]:
         if network
         else "network     none",
         f"score       {manifest.score.name}, higher is more anomalous",
-        f"trained on  {manifest.training.dataset} engines {manifest.training.fit.first}-"
-        f"{manifest.training.fit.last}, seed {manifest.training.seed}",
+        _trained_on(manifest.training),
         *(
             f"{level:<11} score >= {chosen.value:.4f}  ({chosen.strategy}: {chosen.reason})"
             for level, chosen in (
@@ -144,6 +144,17 @@ def artifact_lines(artifact: Artifact) -> list[str]:
             )
         ),
     ]
+
+
+def _trained_on(training: TrainingSection) -> str:
+    own = training.own
+    if own is None:
+        return f"trained on  {training.dataset} engines {training.fit}, seed {training.seed}"
+    known = f"{own.healthy_rows:,} healthy, {own.faulty_rows:,} faulty"
+    return (
+        f"trained on  {training.origin}, {own.rows:,} rows ({known}), split by {own.split_by}, "
+        f"seed {training.seed}"
+    )
 
 
 def report_json(

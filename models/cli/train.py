@@ -1,4 +1,4 @@
-"""``surgeline train``.
+"""``surgeline train``: of C-MAPSS engines, or of somebody's own machines.
 
 What trains is imported inside the command, so that its help answers at once and the rest of the
 command line works without the extra ``train``.
@@ -6,54 +6,110 @@ command line works without the extra ``train``.
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
-from common.cli import friendly_errors, output_console
+from common.cli import error_console, friendly_errors, output_console
 from common.errors import UserError
-from models.cli.epochs import epoch_progress
-from models.cli.promotion import open_tracker
+from common.machines.files import load_machine
+from common.machines.machine import MachineType
+from models.cli.promotion import Tracker, open_tracker, tracking_asked
 from models.cli.support import (
     RULE_HELP,
     DataDir,
-    DatasetName,
     check_folder,
     check_name,
     load,
     parse_rule_option,
     prepare,
+    prepare_own,
+    read_recording,
     require,
-    show_artifact,
 )
-from models.thresholding.rule import CRITICAL_RULE, WARNING_RULE
-from models.training.catalogue import AUTO, MODELS
+from models.cli.training_job import Job, run_job
+from models.thresholding.rule import CRITICAL_RULE, OWN_CRITICAL, OWN_WARNING, WARNING_RULE, Rule
+from models.training.catalogue import AUTO, MODELS, OWN_DEFAULT
+
+FIRST_SET: Final = "FD001"
+
+
+class SplitOption(StrEnum):
+    """How parts of one's own data are told from each other."""
+
+    AUTO = "auto"
+    ASSET = "asset"
+    TIME = "time"
 
 
 @friendly_errors
 def train(
-    dataset: DatasetName = "FD001",
+    dataset: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Data set: FD001 to FD004, or one of the simulator's. Default: {FIRST_SET}."
+        ),
+    ] = None,
+    machine: Annotated[
+        str | None,
+        typer.Option(help="Machine type of your own data: a shipped name, or a TOML file."),
+    ] = None,
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(help="File of your own readings; may be given more than once."),
+    ] = None,
+    healthy_until: Annotated[
+        str | None,
+        typer.Option(
+            help="Readings up to this time are of sound machines; of later ones nothing is known. "
+            "Default: all are of sound ones."
+        ),
+    ] = None,
+    label_column: Annotated[
+        str | None,
+        typer.Option(help="Column that is 0 where a machine is sound, above 0 where it fails."),
+    ] = None,
+    split: Annotated[
+        SplitOption,
+        typer.Option(
+            help="Choose thresholds on other assets, or on later readings of the same. auto: on "
+            "other assets where five or more ran until they failed."
+        ),
+    ] = SplitOption.AUTO,
     out: Annotated[
         Path | None, typer.Option(help="Folder to write. Default: var/artifacts/NAME.")
     ] = None,
     name: Annotated[
-        str | None, typer.Option(help="Name of the artifact. Default: the data set's, lower case.")
+        str | None,
+        typer.Option(help="Name of the artifact. Default: the data set's, or the machine type's."),
     ] = None,
     seed: Annotated[
         int, typer.Option(min=0, help="Decides first weights and order; same seed, same artifact.")
     ] = 0,
     epochs: Annotated[int, typer.Option(min=1, max=10_000, help="Passes over the windows.")] = 80,
     model: Annotated[
-        str,
-        typer.Option(help=f"{AUTO}, or one of {', '.join(MODELS)}."),
-    ] = AUTO,
+        str | None,
+        typer.Option(
+            help=f"{AUTO}, or one of {', '.join(MODELS)}. Default: {AUTO}; for your own data "
+            f"{OWN_DEFAULT}."
+        ),
+    ] = None,
     warning: Annotated[
-        str, typer.Option(help=f"How the lower threshold is chosen: {RULE_HELP}")
-    ] = WARNING_RULE.strategy,
+        str | None,
+        typer.Option(
+            help=f"How the lower threshold is chosen: {RULE_HELP} Default: "
+            f"{WARNING_RULE.strategy}; {OWN_WARNING.strategy} where no fault is known."
+        ),
+    ] = None,
     critical: Annotated[
-        str, typer.Option(help="How the higher threshold is chosen, likewise.")
-    ] = CRITICAL_RULE.strategy,
+        str | None,
+        typer.Option(
+            help=f"How the higher one is chosen, likewise. Default: {CRITICAL_RULE.strategy}; "
+            f"{OWN_CRITICAL.strategy} where no fault is known."
+        ),
+    ] = None,
     track: Annotated[
         bool | None,
         typer.Option(
@@ -67,53 +123,105 @@ def train(
 ) -> None:
     """Train a model and write an artifact the detector can load.
 
-    Fits on the first 64 % of the engines, chooses thresholds on the next 16 %, measures on the
+    C-MAPSS engines: fits on the first 64 %, chooses thresholds on the next 16 %, measures on the
     rest. `auto` trains the reference network and takes the score of it, or of the inputs alone,
     that ranks the first 80 % best. FD001 takes about a minute on one core.
+
+    Your own machines (--machine and --data): no failure and no label need be in the data. Fits on
+    the first 80 % of each asset's healthy readings, and chooses thresholds on the rest.
 
     Examples:
         surgeline train --dataset FD001 --out my-model --seed 0
 
         surgeline train --dataset FD001 --model iforest --warning quantile:q=0.995
 
-        surgeline train --dataset FD001 --track
+        surgeline train --machine pump.toml --data pumps.csv
+
+        surgeline train --machine pump.toml --data pumps.csv --healthy-until "2026-03-01 00:00"
+
+        surgeline train --machine pump.toml --data pumps.csv --label-column broken
 
         SURGELINE_DETECTOR__ARTIFACT=./my-model surgeline up
     """
     require("train", "torch", "onnx", "sklearn")
-    tracker = open_tracker(track)
-    name = name or (dataset.lower() if model == AUTO else f"{dataset.lower()}-{model}")
-    check_name(name)
     _check_model(model)
-    rules = parse_rule_option("warning", warning), parse_rule_option("critical", critical)
+    rules = _rule("warning", warning), _rule("critical", critical)
+    kind = _own_machine(machine, data, dataset, (healthy_until, label_column))
+    stem, usual = (kind.name, OWN_DEFAULT) if kind else ((dataset or FIRST_SET).lower(), AUTO)
+    tracker = open_tracker(_tracked(track) if kind else track)
+    name = name or (stem if model in (None, usual) else f"{stem}-{model}")
+    check_name(name)
     folder = out or Path("var/artifacts") / name
     check_folder(folder)
-    training_data = load(dataset, "train", data_dir)
-    prepared = prepare(training_data)
+    job = Job(name, model or usual, *rules, seed, epochs, folder)
+    if kind:
+        recording = read_recording(kind, data or [], healthy_until, label_column)
+        artifact = run_job(job, prepare_own(recording, split.value))
+        training = artifact.manifest.training
+        if training.own and not training.own.faulty_rows:
+            output_console().print(UNMEASURED_NOTE, style="dim")
+        return
+    _train_of_engines(job, dataset or FIRST_SET, data_dir, tracker)
 
-    from models.artifact.store import save_artifact
+
+UNMEASURED_NOTE: Final = (
+    "No fault is known in these data, so how much it catches is not known either. Thresholds are "
+    "what healthy readings at the end do, with a margin."
+)
+
+
+def _train_of_engines(
+    job: Job, dataset: str, data_dir: Path | None, tracker: Tracker | None
+) -> None:
     from models.cli import tables
     from models.report.comparison import is_published
-    from models.training.build import build_artifact
-    from models.training.networks.loop import TrainingConfig
 
-    config = TrainingConfig(seed=seed, epochs=epochs)
-    try:
-        with epoch_progress(f"training {name}", epochs) as on_epoch:
-            heard = tracker.hears(on_epoch) if tracker else on_epoch
-            artifact = build_artifact(prepared, name, config, model, *rules, on_epoch=heard)
-    except ValueError as exc:
-        raise UserError(f"{name} cannot be calibrated: {exc}. Choose another strategy.") from exc
-    save_artifact(artifact, folder)
-    show_artifact(artifact)
+    training_data = load(dataset, "train", data_dir)
+    artifact = run_job(job, prepare(training_data), tracker)
     if not is_published(training_data):
         output_console().print(tables.UNPUBLISHED_NOTE, style="bold")
-    output_console().print(f"written to  {folder}", soft_wrap=True)
     if tracker:
         run_id = tracker.keep(artifact, training_data)
         output_console().print(f"tracked as  {run_id}", soft_wrap=True)
 
 
-def _check_model(model: str) -> None:
-    if model not in (AUTO, *MODELS):
+def _check_model(model: str | None) -> None:
+    if model is not None and model not in (AUTO, *MODELS):
         raise UserError(f"--model {model} came; one of {', '.join((AUTO, *MODELS))} was expected.")
+
+
+def _rule(option: str, text: str | None) -> Rule | None:
+    return None if text is None else parse_rule_option(option, text)
+
+
+def _own_machine(
+    machine: str | None,
+    data: list[Path] | None,
+    dataset: str | None,
+    said_of_data: tuple[str | None, str | None],
+) -> MachineType | None:
+    """Return the type of somebody's own machines, none for C-MAPSS engines."""
+    if bool(machine) != bool(data):
+        came, lacking = ("--machine", "--data") if machine else ("--data", "--machine")
+        raise UserError(f"{came} came without {lacking}; your own data need both.")
+    if machine is None:
+        if any(said_of_data):
+            raise UserError(
+                "--healthy-until and --label-column are of your own data: --machine and --data "
+                "were expected too."
+            )
+        return None
+    if dataset is not None:
+        raise UserError("--dataset and --data came; one of the two was expected.")
+    if all(said_of_data):
+        raise UserError("--healthy-until and --label-column came; one of the two was expected.")
+    return load_machine(machine)
+
+
+def _tracked(track: bool | None) -> bool:
+    """Return false, and say so: the gate compares models on C-MAPSS engines alone."""
+    if track:
+        raise UserError("--track came with your own data; only C-MAPSS models can be tracked yet.")
+    if track is None and tracking_asked():
+        error_console().print("Not tracked: only C-MAPSS models can be yet.", style="yellow")
+    return False

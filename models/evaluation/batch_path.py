@@ -13,14 +13,13 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from common.cmapss import Dataset, EngineSeries, remaining_useful_life
+from common.cmapss import EngineSeries
 from common.machines.machine import MachineType
 from common.machines.rows import as_rows, split_rows
 from common.machines.turbofan import SENSOR_NAMES
 from common.settings import InputSettings
-from models.evaluation.splits import EngineRange
 from models.scoring.scorer import NormalisedRows, WindowScorer
-from models.scoring.windows import WindowSet, complete_window_ends, sliding_windows
+from models.scoring.windows import complete_window_ends, sliding_windows
 
 BRIDGE: Final = InputSettings().bridge_cycles
 """Missing cycles that a window may span: the live detector's default."""
@@ -87,8 +86,20 @@ def record_windows(
     Returns:
         Rows, shape ``(m,)``, and windows, shape ``(m, window_length, n_channels)``.
     """
+    _, ends, windows = window_spans(normaliser, machine, cycles, rows, bridge_cycles)
+    return ends, windows
+
+
+def window_spans(
+    normaliser: RowNormaliser,
+    machine: MachineType,
+    cycles: NDArray[np.int64],
+    rows: NDArray[np.float32],
+    bridge_cycles: int = BRIDGE,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+    """Return what :func:`record_windows` does, and before it the row each window begins at."""
     length = machine.window.length
-    kept, filled = _that_count(machine, cycles, rows)
+    kept, filled = counting_rows(machine, cycles, rows)
     normalised = normaliser.normalise(*split_rows(filled, len(machine.conditions)))
     ends = complete_window_ends(normalised.known, length)
     stretches = np.cumsum(np.diff(cycles[kept], prepend=cycles[kept][:1]) > bridge_cycles + 1)
@@ -96,10 +107,10 @@ def record_windows(
     windows = sliding_windows(normalised.rows, length)
     if len(ends) < len(windows):
         windows = windows[ends - (length - 1)]
-    return kept[ends], windows
+    return kept[ends - (length - 1)], kept[ends], windows
 
 
-def _that_count(
+def counting_rows(
     machine: MachineType, cycles: NDArray[np.int64], rows: NDArray[np.float32]
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Return which rows count, and these with earlier values where something is missing."""
@@ -150,37 +161,3 @@ def score_record(
 def score_engine(scorer: WindowScorer, series: EngineSeries) -> RecordScores:
     """Score every cycle of one engine that completes a window of known rows."""
     return score_record(scorer, series.cycles, engine_rows(scorer.spec.machine, series))
-
-
-def collect_windows(
-    normaliser: RowNormaliser,
-    machine: MachineType,
-    dataset: Dataset,
-    engines: EngineRange | None = None,
-) -> WindowSet:
-    """Return all complete windows of a data set's engines, with the life left at each end.
-
-    Args:
-        normaliser: Puts readings on the model's scale.
-        machine: Which channels are used, and how long a window is.
-        dataset: The engines.
-        engines: Only these; none means all.
-
-    Raises:
-        DatasetError: If the remaining life is not known (a test file without its RUL file).
-    """
-    windows = [np.empty((0, machine.window.length, len(machine.used)), np.float32)]
-    units, cycles, rul = ([np.empty(0, np.int64)] for _ in range(3))
-    for series, life in zip(dataset.engines, remaining_useful_life(dataset), strict=True):
-        if engines is not None and not engines.first <= series.unit <= engines.last:
-            continue
-        ends, found = record_windows(
-            normaliser, machine, series.cycles, engine_rows(machine, series)
-        )
-        windows.append(found)
-        units.append(np.full(len(ends), series.unit, np.int64))
-        cycles.append(series.cycles[ends])
-        rul.append(life[ends])
-    return WindowSet(
-        np.concatenate(windows), np.concatenate(units), np.concatenate(cycles), np.concatenate(rul)
-    )

@@ -1,8 +1,8 @@
-"""How good is a model on engines it was not chosen on: window metrics and engine metrics.
+"""How good is a model on assets it was not chosen on: window metrics and asset metrics.
 
-The label is a proxy: C-MAPSS says when an engine failed, not when its fault began. So "faulty"
-means at most ``FAULT_RUL`` cycles left, and an alarm earlier than that is not always false; alarms
-are called false only in windows with more than ``HEALTHY_RUL`` cycles left.
+Of C-MAPSS engines the label is a proxy: the files say when an engine failed, not when its fault
+began. So "faulty" means at most ``FAULT_RUL`` cycles left, and an alarm earlier than that is not
+always false; alarms are called false only in windows with more than ``HEALTHY_RUL`` cycles left.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from common.settings import AlarmSettings
 from models.artifact.metrics import LevelMetrics, Metrics
 from models.evaluation.splits import FAULT_RUL, HEALTHY_RUL
 from models.scoring.scorer import Thresholds, WindowScores
-from models.scoring.windows import WindowSet
+from models.scoring.windows import LIFE_UNKNOWN, WindowSet
 
 ON_DELAY: Final = AlarmSettings().on_delay_cycles
 """Anomalous cycles in a row that raise an alarm: the live detector's default."""
@@ -68,13 +68,13 @@ def measure(windows: WindowSet, scores: NDArray[np.float64], thresholds: Thresho
     """
     if len(scores) != len(windows) or not len(scores):
         raise ValueError(f"{len(scores)} scores of {len(windows)} windows came; one each expected")
-    faulty = windows.rul <= FAULT_RUL
+    faulty = windows.faulty
     both_classes = bool(faulty.any()) and not bool(faulty.all())
     return Metrics(
         auc=float(roc_auc_score(faulty, scores)) if both_classes else None,
         pr_auc=float(average_precision_score(faulty, scores)) if both_classes else None,
         windows=len(scores),
-        healthy_windows=int((windows.rul > HEALTHY_RUL).sum()),
+        healthy_windows=int(windows.healthy.sum()),
         faulty_windows=int(faulty.sum()),
         warning=_measure_level(windows, scores, thresholds.warning),
         critical=_measure_level(windows, scores, thresholds.critical),
@@ -85,18 +85,17 @@ def _measure_level(
     windows: WindowSet, scores: NDArray[np.float64], threshold: float
 ) -> LevelMetrics:
     anomalous = scores >= threshold
-    faulty = windows.rul <= FAULT_RUL
-    healthy = windows.rul > HEALTHY_RUL
+    faulty, healthy = windows.faulty, windows.healthy
     hits = int((anomalous & faulty).sum())
     precision = hits / max(1, int(anomalous.sum()))
     recall = hits / max(1, int(faulty.sum()))
     units = np.unique(windows.units[faulty])
-    leads = [
-        lead
+    begins = [
+        windows.life_left[own][begin]
         for unit in units
-        if (lead := lead_cycles(anomalous[own := windows.units == unit], windows.rul[own]))
-        is not None
+        if (begin := alarm_begin(anomalous[own := windows.units == unit], healthy[own])) is not None
     ]
+    leads = [int(left) for left in begins if left != LIFE_UNKNOWN]
     return LevelMetrics(
         threshold=threshold,
         precision=precision,
@@ -104,9 +103,9 @@ def _measure_level(
         f1=2 * precision * recall / (precision + recall) if hits else 0.0,
         false_alarms_per_1000=float(anomalous[healthy].mean() * 1000) if healthy.any() else None,
         engines=len(units),
-        engines_caught=len(leads),
+        engines_caught=len(begins),
         lead_mean=float(np.mean(leads)) if leads else None,
-        lead_min=min(leads) if leads else None,
+        lead_min=min(leads, default=None),
     )
 
 
@@ -127,9 +126,27 @@ def lead_cycles(
         >>> lead_cycles(np.array([True, False, True, True]), np.array([9, 8, 7, 6]), on_delay=2)
         6
     """
+    begin = alarm_begin(anomalous, rul > HEALTHY_RUL, on_delay)
+    return None if begin is None else int(rul[begin])
+
+
+def alarm_begin(
+    anomalous: NDArray[np.bool_], healthy: NDArray[np.bool_], on_delay: int = ON_DELAY
+) -> int | None:
+    """Return the window at which one asset's alarm begins; none if it never does.
+
+    Args:
+        anomalous: Shape ``(n,)``, one asset's windows in order.
+        healthy: Shape ``(n,)``; anomalous ones among them are false alarms and do not count.
+        on_delay: Anomalous windows in a row, the last of which begins the alarm.
+
+    Example:
+        >>> alarm_begin(np.array([True, True, True]), np.array([True, False, False]), on_delay=2)
+        2
+    """
     run = 0
-    for is_anomalous, left in zip(anomalous.tolist(), rul.tolist(), strict=True):
-        run = run + 1 if is_anomalous and left <= HEALTHY_RUL else 0
+    for index, counts in enumerate((anomalous & ~healthy).tolist()):
+        run = run + 1 if counts else 0
         if run == on_delay:
-            return int(left)
+            return index
     return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from common.cmapss import Dataset
-from models.artifact.manifest import RangeSection, ThresholdSection
+from models.artifact.manifest import ThresholdSection
 from models.artifact.metrics import LevelMetrics, Metrics
 from models.artifact.store import Artifact
 from models.evaluation.splits import FAULT_RUL, HEALTHY_RUL, EngineRange
@@ -79,7 +79,7 @@ def _threshold(level: str, chosen: ThresholdSection) -> str:
     options = ", ".join(f"{name}={value:g}" for name, value in chosen.options.items())
     return (
         f"- {level}: score >= {chosen.value:.4f}, by `{chosen.strategy}`"
-        f"{f' ({options})' if options else ''} on engines {_span(chosen.engines)}: {chosen.reason}"
+        f"{f' ({options})' if options else ''} on engines {chosen.engines}: {chosen.reason}"
     )
 
 
@@ -94,12 +94,12 @@ def _data(artifact: Artifact) -> str:
             "",
             "| engines | used for |",
             "| --- | --- |",
-            f"| {_span(training.fit)} | regimes, normalisation, network, what the score learns "
+            f"| {training.fit} | regimes, normalisation, network, what the score learns "
             f"(healthy rows, more than {training.healthy_rul} cycles left) |",
-            f"| {_span(training.validate_)} | warning threshold |",
+            f"| {training.validate_} | warning threshold |",
             f"| {training.fit.first}-{training.validate_.last} | critical threshold, choice of the "
             "score |",
-            f"| {_span(training.heldout)} | only measured |",
+            f"| {training.heldout} | only measured |",
             "",
             f"Seed {training.seed}.",
         ]
@@ -113,7 +113,7 @@ def _choice(artifact: Artifact) -> str:
     lines = [
         "## Why this score",
         "",
-        f"It has the {selection.rule} ({_span(selection.engines)}):",
+        f"It has the {selection.rule} ({selection.engines}):",
         "",
         "| score | AUC | PR-AUC |",
         "| --- | --- | --- |",
@@ -176,7 +176,3 @@ def _with_interval(value: float | None, found: Draws, name: str, digits: int) ->
     if bounds is None:
         return f"{value:.{digits}f}"
     return f"{value:.{digits}f} ({bounds.low:.{digits}f} to {bounds.high:.{digits}f})"
-
-
-def _span(engines: RangeSection) -> str:
-    return f"{engines.first}-{engines.last}"

@@ -18,7 +18,7 @@ from models.artifact.metrics import Metrics
 from models.artifact.onnx_scorer import Reconstructor, ZeroReconstructor, open_reconstructor
 from models.artifact.opening import open_scorer
 from models.artifact.store import Artifact, load_artifact, shipped_names
-from models.evaluation.batch_path import collect_windows
+from models.evaluation.collection import collect_windows
 from models.evaluation.measure import Scored, measure
 from models.evaluation.splits import EngineRange
 from models.scoring.scorer import WindowScorer
@@ -132,7 +132,7 @@ def compare(
             scores = calibrated.scores(windows)
             models[name] = measure(windows, scores, calibrated.thresholds)
             kept[name] = Scored(
-                windows.units, windows.cycles, windows.rul, scores, calibrated.thresholds
+                windows.units, windows.cycles, windows.life_left, scores, calibrated.thresholds
             )
     return Comparison(measured, default, models, kept)
 
@@ -210,7 +210,7 @@ def _score_and_measure(scorer: WindowScorer, measured: Measured) -> tuple[Metric
     return metrics, Scored(
         windows.units,
         windows.cycles,
-        windows.rul,
+        windows.life_left,
         explained.scores,
         scorer.spec.thresholds,
         explained,

@@ -2,6 +2,6 @@
 
 Start at ``scorer.py``: the values and the port the detector calls. ``normaliser.py`` puts readings
 on a model's scale, ``windows.py`` cuts them, ``scores.py`` is the registry of named scores, whose
-maths is in ``trend.py``, ``subspace.py`` and ``forest.py``; ``contributions.py`` is what each
-gives.
+maths is in ``trend.py``, ``subspace.py``, ``forest.py`` and ``nearest.py``; ``contributions.py``
+is what each gives.
 """

@@ -24,10 +24,13 @@ class Contributions:
     Attributes:
         totals: Shape ``(n,)``; the score.
         channels: Shape ``(n, n_channels)``; non-negative; what each channel contributed.
+        signs: Shape ``(n, n_channels)``; +1 where a channel reads above what was expected, -1
+            below; none for a score that expects what it was given to expect.
     """
 
     totals: NDArray[np.float64]
     channels: NDArray[np.float64]
+    signs: NDArray[np.int8] | None = None
 
 
 def residuals_of(

@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.scoring import forest, subspace, trend
+from models.scoring import forest, nearest, subspace, trend
 from models.scoring.contributions import RECENT_ROWS, Contributions, ScoreParams, residuals_of
 from models.scoring.scorer import WindowScores
 
@@ -38,6 +38,8 @@ class Score:
         param_names: What it learned per channel, each of shape ``(n_channels,)``.
         array_names: What it learned of other shapes.
         check: Refuses arrays that do not fit ``(window_length, n_channels)`` with a ValueError.
+        remembers: Whether it keeps some of the windows it was fitted on, which then score too low
+            to choose a threshold by.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Score:
     param_names: frozenset[str] = frozenset()
     array_names: frozenset[str] = frozenset()
     check: Check = lambda params, window_length, n_channels: None
+    remembers: bool = False
 
 
 def mean_square(
@@ -183,6 +186,16 @@ SCORES: Final[Mapping[str, Score]] = MappingProxyType(
                 array_names=_MAP,
                 check=partial(_check_map, 2),
             ),
+            Score(
+                "nearest_healthy",
+                "distance of the window's level from the nearest healthy state, no network",
+                False,
+                nearest.nearest_healthy,
+                frozenset({nearest.SCALE}),
+                frozenset({nearest.STATES}),
+                lambda params, length, n_channels: nearest.check_states(params, n_channels),
+                remembers=True,
+            ),
         )
     }
 )
@@ -215,7 +228,9 @@ def score_windows(
         raise ValueError("a window holds a value that is not finite; normalised rows were expected")
     contributions = score.contribute(windows, expected, params)
     return WindowScores(
-        contributions.totals, shares(contributions.channels), directions(windows, expected)
+        contributions.totals,
+        shares(contributions.channels),
+        directions(windows, expected) if contributions.signs is None else contributions.signs,
     )
 
 

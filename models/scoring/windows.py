@@ -1,8 +1,9 @@
-"""Rows of one engine to windows of consecutive rows. Views where possible, never a filled gap."""
+"""Rows of one asset to windows of consecutive rows. Views where possible, never a filled gap."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,21 +53,30 @@ def complete_window_ends(known: NDArray[np.bool_], window_length: int) -> NDArra
     return np.flatnonzero(full).astype(np.int64) + window_length - 1
 
 
+LIFE_UNKNOWN: Final = -1
+"""Stands for the life left of a window of which nobody knows it."""
+
+
 @dataclass(frozen=True, slots=True)
 class WindowSet:
-    """Windows of several engines with what is known of each.
+    """Windows of several assets with what is known of each.
 
     Attributes:
         windows: Shape ``(n, window_length, n_channels)``, z-scored.
-        units: Shape ``(n,)``; engine number.
+        units: Shape ``(n,)``; asset number, from 1 in the order of the recording.
         cycles: Shape ``(n,)``; cycle at the window's end.
-        rul: Shape ``(n,)``; remaining useful life at the window's end, cycles.
+        life_left: Shape ``(n,)``; steps until the asset failed, at the window's end;
+            :data:`LIFE_UNKNOWN` where it did not, or nobody knows.
+        healthy: Shape ``(n,)``; whether it is known to be of a sound machine throughout.
+        faulty: Shape ``(n,)``; whether its end is known to be of a failing one.
     """
 
     windows: NDArray[np.float32]
     units: NDArray[np.int64]
     cycles: NDArray[np.int64]
-    rul: NDArray[np.int64]
+    life_left: NDArray[np.int64]
+    healthy: NDArray[np.bool_]
+    faulty: NDArray[np.bool_]
 
     def __len__(self) -> int:
         """Return the number of windows."""
@@ -74,4 +84,11 @@ class WindowSet:
 
     def where(self, mask: NDArray[np.bool_]) -> WindowSet:
         """Return the windows at which ``mask``, shape ``(n,)``, is true."""
-        return WindowSet(self.windows[mask], self.units[mask], self.cycles[mask], self.rul[mask])
+        return WindowSet(
+            self.windows[mask],
+            self.units[mask],
+            self.cycles[mask],
+            self.life_left[mask],
+            self.healthy[mask],
+            self.faulty[mask],
+        )

@@ -20,13 +20,15 @@ class Strategy:
         choose: Chooses.
         defaults: All its options, with the value of those not given.
         limits: Least and greatest value of each option.
-        labelled: Whether it looks at faulty windows.
+        labelled: Whether it looks at faulty windows, if there are any.
+        needs_faults: Whether it cannot do without.
     """
 
     choose: Choose
     defaults: Options
     limits: Mapping[str, tuple[float, float]]
     labelled: bool = False
+    needs_faults: bool = False
 
 
 _PART = (0.0, 1.0)
@@ -37,8 +39,8 @@ STRATEGIES: Final[Mapping[str, Strategy]] = MappingProxyType(
         "quantile": Strategy(thresholds.quantile, {"q": 0.99}, {"q": _PART}),
         "robust_quantile": Strategy(
             thresholds.robust_quantile,
-            {"q": 0.99, "spread": 2.0},
-            {"q": _PART, "spread": _ANY_K},
+            {"q": 0.99, "spread": 2.0, "pieces": 1.0},
+            {"q": _PART, "spread": _ANY_K, "pieces": (1.0, 100.0)},
         ),
         "capped_quantile": Strategy(
             thresholds.capped_quantile,
@@ -55,9 +57,13 @@ STRATEGIES: Final[Mapping[str, Strategy]] = MappingProxyType(
             {"per_1000": (0.0, 1000.0), "coverage": _PART},
             labelled=True,
         ),
-        "best_f1": Strategy(thresholds.best_f1, {}, {}, labelled=True),
+        "best_f1": Strategy(thresholds.best_f1, {}, {}, labelled=True, needs_faults=True),
         "precision_floor": Strategy(
-            thresholds.precision_floor, {"precision": 0.9}, {"precision": _PART}, labelled=True
+            thresholds.precision_floor,
+            {"precision": 0.9},
+            {"precision": _PART},
+            labelled=True,
+            needs_faults=True,
         ),
     }
 )
@@ -105,8 +111,13 @@ class Rule:
 
     @property
     def labelled(self) -> bool:
-        """Whether it looks at faulty windows."""
+        """Whether it looks at faulty windows, if there are any."""
         return self._strategy().labelled
+
+    @property
+    def needs_faults(self) -> bool:
+        """Whether it cannot do without faulty windows."""
+        return self._strategy().needs_faults
 
     def _strategy(self) -> Strategy:
         if self.strategy not in STRATEGIES:
@@ -142,3 +153,8 @@ def parse_rule(text: str) -> Rule:
 
 WARNING_RULE: Final = Rule("capped_quantile")
 CRITICAL_RULE: Final = Rule("best_f1")
+"""Where faulty windows are known."""
+
+OWN_WARNING: Final = Rule("robust_quantile", {"q": 0.99, "spread": 1.0, "pieces": 5.0})
+OWN_CRITICAL: Final = Rule("robust_quantile", {"q": 0.99, "spread": 3.0, "pieces": 5.0})
+"""Where none are. ``python -m bench.skab`` prints what other spreads would do to real pumps."""

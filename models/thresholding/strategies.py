@@ -1,4 +1,4 @@
-"""From scores of engines whose fate is known to two thresholds: named strategies.
+"""From scores of assets, whether or not their fate is known, to two thresholds: named strategies.
 
 ``warning`` needs no labels but "healthy"; ``critical`` may use the fault label too. Anomalous is
 ``score >= threshold``. To add a strategy: write a function of :class:`CalibrationScores` and
@@ -22,9 +22,10 @@ class CalibrationScores:
 
     Attributes:
         scores: Shape ``(n,)``, finite.
-        units: Shape ``(n,)``; engine number.
-        healthy: Shape ``(n,)``; true far from failure.
-        faulty: Shape ``(n,)``; true near failure. Never true where ``healthy`` is.
+        units: Shape ``(n,)``; asset number.
+        healthy: Shape ``(n,)``; true where known to be of a sound machine.
+        faulty: Shape ``(n,)``; true where known to be of a failing one. Never true where
+            ``healthy`` is.
     """
 
     scores: NDArray[np.float64]
@@ -56,7 +57,7 @@ MAD_TO_SD: Final = 1.4826
 
 
 def quantile(data: CalibrationScores, options: Options) -> Choice:
-    """Choose the quantile ``q`` of all healthy windows' scores, pooled over engines."""
+    """Choose the quantile ``q`` of all healthy windows' scores, pooled over assets."""
     healthy = _healthy(data, "quantile")
     q = options["q"]
     return Choice(
@@ -65,27 +66,36 @@ def quantile(data: CalibrationScores, options: Options) -> Choice:
 
 
 def robust_quantile(data: CalibrationScores, options: Options) -> Choice:
-    """Choose a high but robust value of the engines' own quantiles ``q``.
+    """Choose a high but robust value of the assets' own quantiles ``q``.
 
-    Each engine's healthy windows give one quantile; of these the median plus ``spread`` robust
-    deviations (1.4826 times the median absolute deviation) is chosen. One odd engine moves it
-    little, while it may decide a pooled quantile alone.
+    Each asset's healthy windows give one quantile; of these the median plus ``spread`` robust
+    deviations (1.4826 times the median absolute deviation) is chosen. One odd asset moves it
+    little, while it may decide a pooled quantile alone. With ``pieces`` above 1 each asset's
+    windows give so many, one for each piece of its time: then one asset alone has a deviation, too.
     """
     healthy = _healthy(data, "robust_quantile")
     units = data.units[data.healthy]
-    own = np.array([np.quantile(healthy[units == unit], options["q"]) for unit in np.unique(units)])
+    pieces = int(options.get("pieces", 1))
+    parts = [
+        part
+        for unit in np.unique(units)
+        for part in np.array_split(healthy[units == unit], pieces)
+        if len(part)
+    ]
+    own = np.array([np.quantile(part, options["q"]) for part in parts])
     median = float(np.median(own))
     deviation = MAD_TO_SD * float(np.median(np.abs(own - median)))
     return Choice(
         median + options["spread"] * deviation,
         len(healthy),
-        f"each of {len(own)} engines has its quantile {options['q']:.4g} of healthy windows; this "
+        f"each of {len(own)} {'assets' if pieces == 1 else 'pieces of the assets'} has its "
+        f"quantile {options['q']:.4g} of healthy windows; this "
         f"is their median plus {options['spread']:g} robust deviations",
     )
 
 
 def capped_quantile(data: CalibrationScores, options: Options) -> Choice:
-    """Choose the pooled :func:`quantile`, unless a few odd engines push it too high.
+    """Choose the pooled :func:`quantile`, unless a few odd assets push it too high.
 
     Then :func:`robust_quantile` with the same options is lower, and is chosen.
     """
@@ -94,7 +104,7 @@ def capped_quantile(data: CalibrationScores, options: Options) -> Choice:
         return pooled
     return replace(
         robust,
-        reason=f"{robust.reason}; the pooled quantile, {pooled.value:.4g}, is due to few engines",
+        reason=f"{robust.reason}; the pooled quantile, {pooled.value:.4g}, is due to few assets",
     )
 
 
@@ -132,7 +142,7 @@ def alarm_budget(data: CalibrationScores, options: Options) -> Choice:
         spent = 1000 * float((healthy >= value).mean())
         reason = (
             f"the budget of {options['per_1000']:g} in 1000 healthy windows would cover too few "
-            f"engines; lowered until {options['coverage']:.4g} of them are caught, which costs "
+            f"assets; lowered until {options['coverage']:.4g} of them are caught, which costs "
             f"{spent:.1f}"
         )
     return Choice(value, len(healthy) + int(data.faulty.sum()), reason)

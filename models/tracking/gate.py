@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from models.artifact.manifest import TrainingSection
 from models.artifact.metrics import Metrics
+from models.artifact.provenance import TrainingSection
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +116,8 @@ def incomparable(candidate: TrainingSection, production: TrainingSection) -> tup
     sides = (
         ("training file", _file(candidate), _file(production)),
         ("validation engines", _engines(candidate), _engines(production)),
-        ("healthy above", f"{candidate.healthy_rul} cycles", f"{production.healthy_rul} cycles"),
-        ("faulty up to", f"{candidate.fault_rul} cycles", f"{production.fault_rul} cycles"),
+        ("healthy above", _cycles(candidate.healthy_rul), _cycles(production.healthy_rul)),
+        ("faulty up to", _cycles(candidate.fault_rul), _cycles(production.fault_rul)),
     )
     return tuple(
         f"not comparable: {what} {mine} here, {theirs} in production"
@@ -141,6 +141,10 @@ def _sentence(row: Row) -> str:
         f"{criterion.name} {row.candidate:.5g} is {abs(row.candidate - row.production):.3g} "
         f"{direction} production's {row.production:.5g}; {criterion.tolerance:g} is tolerated"
     )
+
+
+def _cycles(count: int | None) -> str:
+    return "as marked in the data" if count is None else f"{count} cycles"
 
 
 def _file(training: TrainingSection) -> str:

@@ -21,14 +21,14 @@ def run_record(
         train_losses: One per pass over the windows.
     """
     manifest = artifact.manifest
-    training = manifest.training
+    training, heldout = manifest.training, manifest.heldout_metrics
     losses = {"train_loss": training.train_loss, "validation_loss": training.validation_loss}
     return RunRecord(
         name=f"{manifest.name}@{manifest.version}",
         params=_params(artifact),
         metrics={
             **flat_metrics("validation", validation),
-            **flat_metrics("heldout", manifest.heldout_metrics),
+            **(flat_metrics("heldout", heldout) if heldout else {}),
             **{name: value for name, value in losses.items() if value is not None},
         },
         tags={
@@ -72,9 +72,9 @@ def _params(artifact: Artifact) -> dict[str, str]:
         "regimes": str(len(manifest.normalisation.regimes)),
         "dataset": training.dataset,
         "data_sha256": training.data_sha256,
-        "fit": f"{training.fit.first}-{training.fit.last}",
-        "validate": f"{training.validate_.first}-{training.validate_.last}",
-        "heldout": f"{training.heldout.first}-{training.heldout.last}",
+        "fit": str(training.fit),
+        "validate": str(training.validate_),
+        "heldout": str(training.heldout or "none"),
         "seed": str(training.seed),
         "warning_rule": _rule(manifest.thresholds.warning),
         "critical_rule": _rule(manifest.thresholds.critical),

@@ -62,7 +62,7 @@ def assemble(
     training: Mapping[str, object],
     selection: Mapping[str, object] | None = None,
 ) -> Artifact:
-    """Return the artifact of a calibrated model, measured on the held-out engines.
+    """Return the artifact of a calibrated model, measured on what was held out.
 
     Args:
         prepared: What it was fitted on.
@@ -96,15 +96,16 @@ def assemble(
 
 
 def calibration_fields(calibrated: Calibrated, prepared: Prepared) -> dict[str, object]:
-    """Return what the manifest says of the thresholds, and what they do on held-out engines."""
+    """Return what the manifest says of the thresholds, and what they do on what was held out."""
+    heldout = prepared.heldout
     return {
         "thresholds": {
             "warning": _threshold_fields(calibrated.warning),
             "critical": _threshold_fields(calibrated.critical),
         },
-        "heldout_metrics": measure(
-            prepared.heldout, calibrated.scores(prepared.heldout), calibrated.thresholds
-        ),
+        "heldout_metrics": None
+        if prepared.own and not len(heldout)
+        else measure(heldout, calibrated.scores(heldout), calibrated.thresholds),
     }
 
 

@@ -1,4 +1,4 @@
-"""A training file in, a whole artifact out: prepare, fit, export, choose, calibrate, describe.
+"""Prepared data in, a whole artifact out: prepare, fit, export, choose, calibrate, describe.
 
 Scores, thresholds and metrics are computed with the exported network through onnxruntime, the way
 the detector will run it, not with torch.
@@ -17,10 +17,17 @@ from models.artifact.onnx_scorer import OnnxReconstructor, Reconstructor, ZeroRe
 from models.artifact.store import Artifact
 from models.evaluation.splits import FAULT_RUL, HEALTHY_RUL, EngineRange
 from models.scoring.scores import SCORES
-from models.thresholding.rule import CRITICAL_RULE, WARNING_RULE, Rule
+from models.thresholding.rule import Rule
 from models.training.assembly import NetworkFile, assemble, range_fields
-from models.training.calibration import Fitted, choose_thresholds, fit_score, joined, labelled
-from models.training.catalogue import AUTO, CANDIDATES, LSTM_AUTOENCODER, MODELS
+from models.training.calibration import (
+    Fitted,
+    choose_thresholds,
+    fit_score,
+    joined,
+    labelled,
+    rules,
+)
+from models.training.catalogue import AUTO, CANDIDATES, LSTM_AUTOENCODER, MODELS, OWN_DEFAULT
 from models.training.networks.loop import OnEpoch, TrainingConfig, fit_network
 from models.training.preparation import Prepared, healthy
 
@@ -31,6 +38,9 @@ LIBRARIES: Final = ("numpy", "onnx", "onnxruntime", "scikit-learn", "torch")
 SELECTION_RULE: Final = (
     f"highest ROC AUC for windows with at most {FAULT_RUL} cycles left, on fit and validation "
     "engines"
+)
+OWN_SELECTION_RULE: Final = (
+    "highest ROC AUC for faulty windows, among these and what was not fitted on"
 )
 
 
@@ -56,22 +66,31 @@ def build_artifact(
     name: str,
     config: TrainingConfig,
     model: str = AUTO,
-    warning_rule: Rule = WARNING_RULE,
-    critical_rule: Rule = CRITICAL_RULE,
+    warning_rule: Rule | None = None,
+    critical_rule: Rule | None = None,
     on_epoch: OnEpoch = lambda report: None,
 ) -> Artifact:
     """Train a model and return it with all that serving needs.
 
     Args:
-        prepared: The training file.
+        prepared: What it is fitted on and chosen by.
         name: Of the artifact, such as ``fd001``.
         config: How a network is fitted; its seed is any model's.
         model: One of ``catalogue.MODELS``, or ``auto``: the best of ``catalogue.CANDIDATES`` by
             :data:`SELECTION_RULE`.
-        warning_rule: How the lower threshold is chosen.
-        critical_rule: How the higher threshold is chosen.
+        warning_rule: How the lower threshold is chosen; none for the default for these data.
+        critical_rule: How the higher threshold is chosen, likewise.
         on_epoch: Told after each pass over the windows; never, for a model without network.
+
+    Raises:
+        ValueError: If the model or a rule needs faulty windows and none are known; before training.
     """
+    rules(prepared, warning_rule, critical_rule)
+    if model == AUTO and not prepared.labelled:
+        raise ValueError(
+            f"model {AUTO!r} compares how well scores tell faulty windows from others, and "
+            f"{prepared.name} has none that are known to be faulty; {OWN_DEFAULT!r} needs none"
+        )
     kind = LSTM_AUTOENCODER if model == AUTO else MODELS[model].network
     network = train_network(prepared, kind, config, on_epoch) if kind else None
     selection = None
@@ -122,13 +141,14 @@ def _fit(prepared: Prepared, score: str, network: TrainedNetwork | None, seed: i
 def _select(
     prepared: Prepared, network: TrainedNetwork | None, seed: int
 ) -> tuple[Fitted, Mapping[str, object]]:
-    """Return the best candidate; held-out engines are not looked at."""
-    fitted = {score: _fit(prepared, score, network, seed) for score in CANDIDATES}
+    """Return the best candidate; what is held out is not looked at."""
+    candidates = CANDIDATES if prepared.own is None else (*CANDIDATES, OWN_DEFAULT)
+    fitted = {score: _fit(prepared, score, network, seed) for score in candidates}
     ranking = {score: _ranking(each, prepared) for score, each in fitted.items()}
-    best = max(CANDIDATES, key=lambda score: ranking[score]["auc"])
+    best = max(candidates, key=lambda score: ranking[score]["auc"])
     engines = EngineRange(prepared.split.fit.first, prepared.split.validate.last)
     selection = {
-        "rule": SELECTION_RULE,
+        "rule": SELECTION_RULE if prepared.own is None else OWN_SELECTION_RULE,
         "engines": range_fields(engines),
         "candidates": ranking,
     }
@@ -136,9 +156,10 @@ def _select(
 
 
 def _ranking(fitted: Fitted, prepared: Prepared) -> dict[str, float]:
-    fit, validate = (
-        labelled(part, fitted.scores(part)) for part in (prepared.fit, prepared.validate)
-    )
+    fit_part = prepared.fit
+    if prepared.own is not None:  # a score that remembers would know the rest
+        fit_part = fit_part.where(~fit_part.healthy)
+    fit, validate = (labelled(part, fitted.scores(part)) for part in (fit_part, prepared.validate))
     both = joined(fit, validate)
     return {
         "auc": float(roc_auc_score(both.faulty, both.scores)),
@@ -150,15 +171,17 @@ def _training_fields(
     prepared: Prepared, config: TrainingConfig, network: TrainedNetwork | None
 ) -> dict[str, object]:
     settings = {key: value for key, value in asdict(config).items() if key != "seed"}
+    own = prepared.own
     return {
         "dataset": prepared.name,
         "split": "train",
         "data_sha256": prepared.sha256,
         "fit": range_fields(prepared.split.fit),
         "validate": range_fields(prepared.split.validate),
-        "heldout": range_fields(prepared.split.heldout),
-        "healthy_rul": HEALTHY_RUL,
-        "fault_rul": FAULT_RUL,
+        "heldout": range_fields(prepared.split.heldout) if len(prepared.split.heldout) else None,
+        "healthy_rul": HEALTHY_RUL if own is None else None,
+        "fault_rul": FAULT_RUL if own is None else None,
+        "own": None if own is None else asdict(own),
         "seed": config.seed,
         "config": settings if network else {},
         "train_loss": network.train_loss if network else None,

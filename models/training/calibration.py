@@ -1,6 +1,6 @@
 """From a network to a calibrated model: its score learns what is healthy, two thresholds follow.
 
-Held-out engines decide nothing here.
+What is held out decides nothing here.
 """
 
 from __future__ import annotations
@@ -11,12 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.artifact.onnx_scorer import Reconstructor, reconstruct_in_chunks, score_in_chunks
-from models.evaluation.splits import FAULT_RUL, HEALTHY_RUL, EngineRange
+from models.evaluation.splits import EngineRange
 from models.scoring.contributions import ScoreParams
 from models.scoring.scorer import Thresholds
 from models.scoring.scores import Score
 from models.scoring.windows import WindowSet
-from models.thresholding.rule import CRITICAL_RULE, WARNING_RULE, Rule
+from models.thresholding.rule import (
+    CRITICAL_RULE,
+    OWN_CRITICAL,
+    OWN_WARNING,
+    WARNING_RULE,
+    Rule,
+)
 from models.thresholding.strategies import CalibrationScores
 from models.training.preparation import Prepared, healthy
 from models.training.score_fits import fit_params
@@ -87,36 +93,67 @@ class Calibrated:
 def fit_score(
     score: Score, reconstructor: Reconstructor, prepared: Prepared, seed: int = 0
 ) -> Fitted:
-    """Let a score learn from the healthy windows of the ``fit`` engines."""
-    reference = healthy(prepared.fit).windows
-    expected = reconstruct_in_chunks(reconstructor, reference)
-    return Fitted(score, fit_params(score, reference, expected, seed), reconstructor)
+    """Let a score learn from the healthy windows of the ``fit`` part."""
+    reference = healthy(prepared.fit)
+    expected = reconstruct_in_chunks(reconstructor, reference.windows)
+    params = fit_params(score, reference.windows, expected, seed, reference.units)
+    return Fitted(score, params, reconstructor)
 
 
 def choose_thresholds(
     fitted: Fitted,
     prepared: Prepared,
-    warning_rule: Rule = WARNING_RULE,
-    critical_rule: Rule = CRITICAL_RULE,
+    warning_rule: Rule | None = None,
+    critical_rule: Rule | None = None,
 ) -> Calibrated:
     """Choose both thresholds.
 
-    ``warning`` is chosen on the ``validate`` engines, which the model has never seen. ``critical``
-    is too, unless its strategy looks at faulty windows: of these there are few, so the ``fit``
-    engines count as well. ``critical`` is never below ``warning``.
+    ``warning`` is chosen on the ``validate`` part, which the model has never seen. ``critical`` is
+    too, unless its strategy looks at faulty windows: of these there are few, so the ``fit`` part
+    counts as well. ``critical`` is never below ``warning``.
+
+    Args:
+        fitted: The score.
+        prepared: What it was fitted on, and what it was not.
+        warning_rule: How the lower threshold is chosen; none for the default, which needs labels
+            only where there are some.
+        critical_rule: How the higher one is chosen, likewise.
 
     Raises:
         ValueError: If a rule cannot be followed on these engines.
     """
+    warning_rule, critical_rule = rules(prepared, warning_rule, critical_rule)
     validate = labelled(prepared.validate, fitted.scores(prepared.validate))
     warning = _chosen(warning_rule, validate, prepared.split.validate)
-    if critical_rule.labelled:
-        fit = labelled(prepared.fit, fitted.scores(prepared.fit))
+    if critical_rule.labelled and prepared.labelled:
+        part = prepared.fit
+        if fitted.score.remembers:
+            part = part.where(~part.healthy)
+        fit = labelled(part, fitted.scores(part))
         both = EngineRange(prepared.split.fit.first, prepared.split.validate.last)
         critical = _chosen(critical_rule, joined(fit, validate), both)
     else:
         critical = _chosen(critical_rule, validate, prepared.split.validate)
-    return Calibrated(fitted, warning, _not_below(critical, warning.value))
+    return Calibrated(_up_to_date(fitted, prepared), warning, _not_below(critical, warning.value))
+
+
+def rules(
+    prepared: Prepared, warning: Rule | None = None, critical: Rule | None = None
+) -> tuple[Rule, Rule]:
+    """Return how both thresholds are chosen, where nothing was said by the default for the data.
+
+    Raises:
+        ValueError: If a rule needs faulty windows and none are known.
+    """
+    usual = (WARNING_RULE, CRITICAL_RULE) if prepared.labelled else (OWN_WARNING, OWN_CRITICAL)
+    chosen = warning or usual[0], critical or usual[1]
+    for rule in chosen:
+        if rule.needs_faults and not prepared.labelled:
+            raise ValueError(
+                f"threshold strategy {rule.strategy!r} needs windows that are known to be faulty, "
+                f"and {prepared.name} has none"
+            )
+    return chosen
 
 
 def calibrate(
@@ -128,7 +165,7 @@ def calibrate(
 
 def labelled(part: WindowSet, scores: NDArray[np.float64]) -> CalibrationScores:
     """Return scores with what is known of their windows."""
-    return CalibrationScores(scores, part.units, part.rul > HEALTHY_RUL, part.rul <= FAULT_RUL)
+    return CalibrationScores(scores, part.units, part.healthy, part.faulty)
 
 
 def joined(first: CalibrationScores, second: CalibrationScores) -> CalibrationScores:
@@ -139,6 +176,23 @@ def joined(first: CalibrationScores, second: CalibrationScores) -> CalibrationSc
         np.concatenate([first.healthy, second.healthy]),
         np.concatenate([first.faulty, second.faulty]),
     )
+
+
+def _up_to_date(fitted: Fitted, prepared: Prepared) -> Fitted:
+    """Let a score that remembers healthy windows remember the latest, once thresholds are chosen.
+
+    What comes next is likest to them, and more to remember only lowers scores: a threshold that was
+    chosen without them errs towards silence. What deviations are measured in stays as it was.
+    """
+    if not fitted.score.remembers or prepared.own is None or prepared.own.split_by != "time":
+        return fitted
+    parts = [healthy(part) for part in (prepared.fit, prepared.validate)]
+    windows = np.concatenate([part.windows for part in parts])
+    units = np.concatenate([part.units for part in parts])
+    expected = reconstruct_in_chunks(fitted.reconstructor, windows)
+    later = fit_params(fitted.score, windows, expected, units=units)
+    kept = {name: fitted.params[name] for name in fitted.score.param_names}
+    return Fitted(fitted.score, {**later, **kept}, fitted.reconstructor)
 
 
 def _chosen(rule: Rule, data: CalibrationScores, engines: EngineRange) -> ChosenThreshold:

@@ -19,6 +19,10 @@ AUTO: Final = "auto"
 CANDIDATES: Final = ("residual_trend", "input_trend", "hybrid", "hybrid_upper")
 """What ``auto`` chooses from, on fit and validation engines; all but one share one network."""
 
+OWN_DEFAULT: Final = "nearest_healthy"
+"""What somebody's own machine gets where no faulty windows are known to choose by: measured on real
+pumps by ``python -m bench.skab``."""
+
 
 @dataclass(frozen=True, slots=True)
 class Model:

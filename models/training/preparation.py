@@ -1,35 +1,70 @@
-"""From a training file to what models are fitted, calibrated and measured on."""
+"""From recorded readings to what models are fitted, calibrated and measured on."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from common.cmapss import Dataset, remaining_useful_life
+from common.cmapss import Dataset
 from common.errors import DatasetError
 from common.machines.machine import MachineType
-from common.machines.rows import split_rows
+from common.machines.rows import as_rows, split_rows
 from common.machines.turbofan import TURBOFAN
-from models.evaluation.batch_path import collect_windows, engine_rows
-from models.evaluation.splits import FAULT_RUL, HEALTHY_RUL, EngineRange, EngineSplit, split_engines
+from common.recording import AssetRecord, Recording
+from models.evaluation.batch_path import counting_rows
+from models.evaluation.collection import collect, numbered
+from models.evaluation.engines import recording_of
+from models.evaluation.labels import masks
+from models.evaluation.splits import (
+    FAULT_RUL,
+    HEALTHY_RUL,
+    EngineSplit,
+    SplitBy,
+    split_by_time,
+    split_engines,
+)
 from models.scoring.normaliser import Normaliser, fit_normaliser
 from models.scoring.windows import WindowSet
+
+Numbered = Sequence[tuple[int, AssetRecord]]
+"""Assets with their numbers, from 1 in the order of the recording."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnData:
+    """What an artifact says of a recording that is not one of NASA's.
+
+    Attributes:
+        assets: How many it holds.
+        rows: How many readings.
+        split_by: Whether parts of it are other assets, or later readings.
+        healthy_rows: How many of the readings count as of a sound machine.
+        faulty_rows: How many are known to be of a failing one.
+    """
+
+    assets: int
+    rows: int
+    split_by: SplitBy
+    healthy_rows: int
+    faulty_rows: int
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A training file, split by engine, normalised and cut into windows.
+    """Recorded readings, split, normalised and cut into windows.
 
     Attributes:
-        name: Of the data set.
+        name: Of the data.
         sha256: Of the file.
         machine: What is measured, and how long a window is.
-        split: Which engines serve what.
-        normaliser: Fitted on healthy rows of the ``fit`` engines.
-        fit: Windows of the engines the model is fitted on.
-        validate: Windows of the engines thresholds are chosen on.
-        heldout: Windows of the engines that are only measured.
+        split: Which assets serve what; all of them fit and validate where parts are split by time.
+        normaliser: Fitted on healthy rows of the ``fit`` part.
+        fit: Windows that the model is fitted on.
+        validate: Windows that thresholds are chosen on.
+        heldout: Windows that are only measured; may be none.
+        own: What to say of somebody's own data; none for C-MAPSS engines.
     """
 
     name: str
@@ -40,6 +75,7 @@ class Prepared:
     fit: WindowSet
     validate: WindowSet
     heldout: WindowSet
+    own: OwnData | None = None
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -51,10 +87,15 @@ class Prepared:
         """Rows in a window."""
         return self.machine.window.length
 
+    @property
+    def labelled(self) -> bool:
+        """Whether faulty windows are known where models are chosen."""
+        return bool(self.fit.faulty.any() or self.validate.faulty.any())
+
 
 def healthy(windows: WindowSet) -> WindowSet:
-    """Return the windows that end far from failure."""
-    return windows.where(windows.rul > HEALTHY_RUL)
+    """Return the windows that are known to be of a sound machine throughout."""
+    return windows.where(windows.healthy)
 
 
 def prepare(
@@ -62,7 +103,7 @@ def prepare(
     machine: MachineType = TURBOFAN,
     normaliser: Normaliser | None = None,
 ) -> Prepared:
-    """Split, normalise and cut a training file.
+    """Split, normalise and cut a training file of engines.
 
     Args:
         dataset: A ``train`` split: engines run to failure.
@@ -79,44 +120,84 @@ def prepare(
         )
     try:
         split = split_engines(len(dataset.engines))
-        normaliser = normaliser or _fit_normaliser(dataset, machine, split.fit)
+        recording = recording_of(dataset)
+        prepared = cut(recording, machine, split, _by_asset(recording, split), normaliser)
     except ValueError as exc:
         raise DatasetError(f"{dataset.name} cannot be used for training: {exc}.") from exc
-    fit, validate, heldout = (
-        collect_windows(normaliser, machine, dataset, engines)
-        for engines in (split.fit, split.validate, split.heldout)
-    )
-    _check_enough(dataset.name, machine.window.length, {"fit": fit, "validate": validate})
+    _check_enough(prepared)
+    return prepared
+
+
+def cut(
+    recording: Recording,
+    machine: MachineType,
+    split: EngineSplit,
+    parts: tuple[Numbered, Numbered, Numbered],
+    normaliser: Normaliser | None = None,
+    own: OwnData | None = None,
+) -> Prepared:
+    """Normalise the three parts of a recording and cut them into windows.
+
+    Args:
+        recording: All of it.
+        machine: Which channels are used, and how long a window is.
+        split: Which assets are in which part.
+        parts: To fit, to validate, held out.
+        normaliser: An existing model's; none fits one to healthy rows of the first part.
+        own: What to say of somebody's own data.
+
+    Raises:
+        ValueError: If the first part has too few healthy rows.
+    """
+    normaliser = normaliser or _fit_normaliser(machine, parts[0])
+    fit, validate, heldout = (collect(normaliser, machine, part) for part in parts)
     return Prepared(
-        dataset.name,
-        dataset.sha256,
-        machine,
-        split,
-        normaliser,
-        fit,
-        validate,
-        heldout,
+        recording.name, recording.sha256, machine, split, normaliser, fit, validate, heldout, own
     )
 
 
-def _fit_normaliser(dataset: Dataset, machine: MachineType, engines: EngineRange) -> Normaliser:
-    rows = [
-        engine_rows(machine, series)[life > HEALTHY_RUL]
-        for series, life in zip(dataset.engines, remaining_useful_life(dataset), strict=True)
-        if engines.first <= series.unit <= engines.last
-    ]
+def split_parts(
+    recording: Recording, by: SplitBy
+) -> tuple[EngineSplit, tuple[Numbered, Numbered, Numbered]]:
+    """Return which assets serve what, and the three parts.
+
+    Raises:
+        ValueError: If there are too few assets to split by asset.
+    """
+    if by == "asset":
+        split = split_engines(len(recording.assets))
+        return split, _by_asset(recording, split)
+    pairs = [(unit, split_by_time(record)) for unit, record in enumerate(recording.assets, start=1)]
+    earlier, later = ([(unit, pair[side]) for unit, pair in pairs] for side in (0, 1))
+    return EngineSplit.of_all(len(recording.assets)), (earlier, later, ())
+
+
+def _by_asset(recording: Recording, split: EngineSplit) -> tuple[Numbered, Numbered, Numbered]:
+    return (
+        numbered(recording, split.fit),
+        numbered(recording, split.validate),
+        numbered(recording, split.heldout),
+    )
+
+
+def _fit_normaliser(machine: MachineType, part: Numbered) -> Normaliser:
+    rows = [np.empty((0, machine.row_width), np.float32)]
+    for _, record in part:
+        counted, filled = counting_rows(machine, record.cycles, as_rows(record.values(machine)))
+        rows.append(filled[masks(record)[0][counted]])
     tolerances = np.array([condition.tolerance for condition in machine.conditions])
     return fit_normaliser(*split_rows(np.concatenate(rows), len(machine.conditions)), tolerances)
 
 
-def _check_enough(name: str, window_length: int, parts: dict[str, WindowSet]) -> None:
-    for role, windows in parts.items():
-        if not (windows.rul > HEALTHY_RUL).any():
+def _check_enough(prepared: Prepared) -> None:
+    name = prepared.name
+    for role, windows in (("fit", prepared.fit), ("validate", prepared.validate)):
+        if not windows.healthy.any():
             raise DatasetError(
                 f"{name} has no healthy window among its {role!r} engines; engines that live more "
-                f"than {HEALTHY_RUL + window_length} cycles are needed."
+                f"than {HEALTHY_RUL + prepared.window_length} cycles are needed."
             )
-    if not any((windows.rul <= FAULT_RUL).any() for windows in parts.values()):
+    if not prepared.labelled:
         raise DatasetError(
             f"{name} has no window with at most {FAULT_RUL} cycles left; engines that run to "
             "failure are needed."

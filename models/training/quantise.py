@@ -20,7 +20,6 @@ from models.artifact.metrics import Metrics
 from models.artifact.opening import open_scorer
 from models.artifact.store import Artifact
 from models.evaluation.measure import measure
-from models.evaluation.splits import FAULT_RUL
 from models.scoring.scorer import WindowScorer
 from models.training.assembly import revise
 from models.training.preparation import Prepared
@@ -96,7 +95,7 @@ def quantise(artifact: Artifact, prepared: Prepared) -> Artifact:
 
 def compare_precisions(fp32: Artifact, int8: Artifact, prepared: Prepared) -> Exported:
     """Measure both on held-out engines; parity on their windows near failure."""
-    degraded = prepared.heldout.windows[prepared.heldout.rul <= FAULT_RUL]
+    degraded = prepared.heldout.windows[prepared.heldout.faulty]
     before, after = (open_scorer(artifact).score(degraded).scores for artifact in (fp32, int8))
     change = np.abs(after - before) / np.maximum(np.abs(before), np.finfo(float).tiny)
     return Exported(

@@ -51,6 +51,11 @@ def prepare_as(artifact: Artifact, dataset: Dataset) -> Prepared:
         DatasetError: If the file is another.
     """
     manifest = artifact.manifest
+    if manifest.training.own is not None:
+        raise DatasetError(
+            f"{manifest.name} was trained on {manifest.training.origin}, not on a C-MAPSS file. "
+            "Train it again with other options of `surgeline train --machine ... --data ...`."
+        )
     if dataset.sha256 != manifest.training.data_sha256:
         raise DatasetError(
             f"{manifest.name} was trained on {manifest.training.dataset} with sha256 "

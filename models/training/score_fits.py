@@ -10,37 +10,50 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.scoring import forest, subspace, trend
+from models.scoring import forest, nearest, subspace, trend
 from models.scoring.contributions import ScoreParams
 from models.scoring.scores import Score
 from models.training import isolation_forest as forest_training
 
-Fit = Callable[[NDArray[np.float32], NDArray[np.float32]], ScoreParams]
-SeededFit = Callable[[NDArray[np.float32], NDArray[np.float32], int], ScoreParams]
+Windows = NDArray[np.float32]
+Fit = Callable[[Windows, Windows], ScoreParams]
+Seeded = Callable[[Windows, Windows, int], ScoreParams]
+AnyFit = Callable[[Windows, Windows, int, NDArray[np.int64]], ScoreParams]
 
 
-def _unseeded(fit: Fit) -> SeededFit:
-    return lambda windows, expected, seed: fit(windows, expected)
+def _plain(fit: Fit) -> AnyFit:
+    return lambda windows, expected, seed, units: fit(windows, expected)
 
 
-FITS: Final[Mapping[str, SeededFit]] = MappingProxyType(
+def _seeded(fit: Seeded) -> AnyFit:
+    return lambda windows, expected, seed, units: fit(windows, expected, seed)
+
+
+FITS: Final[Mapping[str, AnyFit]] = MappingProxyType(
     {
-        "residual_trend": _unseeded(trend.fit_trend),
-        "input_trend": _unseeded(trend.fit_trend),
-        "hybrid": _unseeded(trend.fit_hybrid),
-        "hybrid_upper": _unseeded(trend.fit_hybrid),
-        "iforest": partial(forest_training.fit_forest, forest.summary),
-        "iforest_flat": partial(forest_training.fit_forest, subspace.flat),
-        "pca_spe": _unseeded(subspace.fit_pca_spe),
-        "pca_t2": _unseeded(subspace.fit_pca_t2),
-        "mahalanobis": _unseeded(subspace.fit_mahalanobis),
+        "residual_trend": _plain(trend.fit_trend),
+        "input_trend": _plain(trend.fit_trend),
+        "hybrid": _plain(trend.fit_hybrid),
+        "hybrid_upper": _plain(trend.fit_hybrid),
+        "iforest": _seeded(partial(forest_training.fit_forest, forest.summary)),
+        "iforest_flat": _seeded(partial(forest_training.fit_forest, subspace.flat)),
+        "pca_spe": _plain(subspace.fit_pca_spe),
+        "pca_t2": _plain(subspace.fit_pca_t2),
+        "mahalanobis": _plain(subspace.fit_mahalanobis),
+        "nearest_healthy": lambda windows, expected, seed, units: nearest.fit_nearest(
+            windows, expected, units
+        ),
     }
 )
 """By the score's name; a score that is not here learns nothing."""
 
 
 def fit_params(
-    score: Score, windows: NDArray[np.float32], expected: NDArray[np.float32], seed: int = 0
+    score: Score,
+    windows: Windows,
+    expected: Windows,
+    seed: int = 0,
+    units: NDArray[np.int64] | None = None,
 ) -> ScoreParams:
     """Return what ``score`` learns of healthy windows.
 
@@ -49,6 +62,11 @@ def fit_params(
         windows: Healthy windows, shape ``(n, window_length, n_channels)``, z-scored, ``n`` >= 1.
         expected: The network's reconstruction of them, or zeros.
         seed: Decides what is drawn at random, if anything is.
+        units: Shape ``(n,)``; asset of each window; none for all of one.
     """
     fit = FITS.get(score.name)
-    return {} if fit is None else fit(windows, expected, seed)
+    if fit is None:
+        return {}
+    return fit(
+        windows, expected, seed, np.zeros(len(windows), np.int64) if units is None else units
+    )

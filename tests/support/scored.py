@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.evaluation.measure import Scored
+from models.evaluation.splits import FAULT_RUL, HEALTHY_RUL
 from models.scoring.scorer import Thresholds
+from models.scoring.windows import WindowSet
 
 
 def scored(
@@ -44,3 +46,11 @@ def resampled(source: Scored, weights: NDArray[np.float64]) -> Scored:
     return Scored(
         units, source.cycles[index], source.rul[index], source.scores[index], source.thresholds
     )
+
+
+def windows_of(
+    units: NDArray[np.int64], cycles: NDArray[np.int64], rul: NDArray[np.int64]
+) -> WindowSet:
+    """Return empty windows of engines, labelled by the life left."""
+    windows = np.zeros((len(rul), 2, 1), np.float32)
+    return WindowSet(windows, units, cycles, rul, rul > HEALTHY_RUL, rul <= FAULT_RUL)

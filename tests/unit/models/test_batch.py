@@ -8,7 +8,8 @@ import pytest
 from common.machines.rows import split_rows
 from models.artifact.opening import open_scorer
 from models.artifact.store import Artifact
-from models.evaluation.batch_path import collect_windows, engine_rows, score_engine
+from models.evaluation.batch_path import engine_rows, score_engine
+from models.evaluation.collection import collect_windows
 from models.evaluation.splits import EngineRange
 from models.scoring.scorer import WindowScorer
 from tests.support.fleets import cut_short, engine, fleet
@@ -68,6 +69,6 @@ def test_collected_windows_are_those_of_the_chosen_engines(scorer: WindowScorer)
     windows = collect_windows(scorer, scorer.spec.machine, dataset, EngineRange(2, 3))
 
     assert sorted(set(windows.units.tolist())) == [2, 3]
-    assert windows.rul[windows.units == 2].min() == 40
-    assert windows.rul[windows.units == 3].min() == 3
+    assert windows.life_left[windows.units == 2].min() == 40
+    assert windows.life_left[windows.units == 3].min() == 3
     assert len(collect_windows(scorer, scorer.spec.machine, dataset, EngineRange(9, 9))) == 0

@@ -34,7 +34,7 @@ def test_heldout_engines_change_no_threshold(prepared: Prepared) -> None:
 def test_critical_is_raised_to_warning_and_says_so(prepared: Prepared) -> None:
     validate = prepared.validate
     rows = validate.windows.copy()
-    rows[validate.rul > 125] *= 50  # healthy validation engines that look worse than any fault
+    rows[validate.healthy] *= 50  # healthy validation engines that look worse than any fault
     odd = replace(prepared, validate=replace(validate, windows=rows))
 
     fitted = fit_score(SCORES["input_mse"], ZeroReconstructor(), odd)

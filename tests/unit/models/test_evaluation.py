@@ -6,19 +6,20 @@ import pytest
 from models.evaluation.measure import lead_cycles, measure
 from models.scoring.scorer import Thresholds
 from models.scoring.windows import WindowSet
+from tests.support.scored import windows_of
 
 
 def lives(*lengths: int) -> WindowSet:
     """One window per cycle, each engine down to 0 cycles left."""
     units = np.repeat(np.arange(1, len(lengths) + 1), lengths)
     rul = np.concatenate([np.arange(length - 1, -1, -1) for length in lengths])
-    return WindowSet(np.zeros((len(rul), 2, 1), np.float32), units, rul + 1, rul)
+    return windows_of(units, rul + 1, rul)
 
 
 def test_a_score_that_knows_the_life_left_is_perfect() -> None:
     windows = lives(200, 180)
 
-    metrics = measure(windows, -windows.rul.astype(float), Thresholds(-60.0, -30.0))
+    metrics = measure(windows, -windows.life_left.astype(float), Thresholds(-60.0, -30.0))
 
     assert metrics.auc == metrics.pr_auc == 1.0
     assert (metrics.windows, metrics.healthy_windows, metrics.faulty_windows) == (380, 128, 62)
@@ -33,12 +34,12 @@ def test_a_score_that_knows_the_life_left_is_perfect() -> None:
 def test_a_score_turned_round_ranks_worst() -> None:
     windows = lives(200)
 
-    assert measure(windows, windows.rul.astype(float), Thresholds(0.0, 0.0)).auc == 0.0
+    assert measure(windows, windows.life_left.astype(float), Thresholds(0.0, 0.0)).auc == 0.0
 
 
 def test_false_alarms_are_counted_far_from_failure_alone() -> None:
     windows = lives(226)  # 100 healthy windows
-    scores = np.where((windows.rul > 125) & (windows.rul % 10 == 0), 1.0, 0.0)
+    scores = np.where((windows.life_left > 125) & (windows.life_left % 10 == 0), 1.0, 0.0)
 
     metrics = measure(windows, scores, Thresholds(0.5, 0.5))
 

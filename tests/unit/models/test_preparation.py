@@ -19,7 +19,7 @@ def test_each_window_carries_its_engine_cycle_and_life_left(prepared: Prepared) 
     for part in (prepared.fit, prepared.validate, prepared.heldout):
         assert part.windows.shape[1:] == (30, len(TURBOFAN.used))
         whole = np.array([lengths[unit] for unit in part.units.tolist()])
-        assert np.array_equal(part.cycles + part.rul, whole)
+        assert np.array_equal(part.cycles + part.life_left, whole)
         assert part.cycles.min() == 30
 
 

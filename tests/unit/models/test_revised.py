@@ -17,6 +17,7 @@ from models.training.networks.loop import TrainingConfig
 from models.training.preparation import Prepared, healthy
 from models.training.quantise import compare_precisions, quantise
 from models.training.recalibration import prepare_as, recalibrate
+from tests.support.artifacts import heldout_metrics
 from tests.support.fleets import cut_short, fleet
 
 TEST_FLEET = cut_short(fleet(seed=1), np.array([5, 40, 3, 9, 12, 31, 8, 2]))
@@ -34,7 +35,7 @@ def test_a_new_rule_changes_thresholds_and_nothing_of_the_model(
     assert after.network == artifact.network
     assert after.manifest.score == artifact.manifest.score
     assert after.manifest.version != artifact.manifest.version
-    assert after.manifest.heldout_metrics.auc == artifact.manifest.heldout_metrics.auc
+    assert heldout_metrics(after).auc == heldout_metrics(artifact).auc
 
 
 def test_the_same_rules_give_the_same_artifact(artifact: Artifact) -> None:
@@ -57,7 +58,7 @@ def test_int8_is_smaller_flagged_and_scores_about_the_same(
     assert network.precision == "int8"
     assert small.manifest.name == "toy-int8"
     assert small.manifest.thresholds == artifact.manifest.thresholds
-    assert found.degraded_windows == int((prepared.heldout.rul <= 30).sum()) > 0
+    assert found.degraded_windows == int((prepared.heldout.life_left <= 30).sum()) > 0
     assert 0 < found.largest_change < 0.1
     assert found.int8.network_bytes == len(small.network or b"")
     assert found.fp32.windows_per_s > 0
@@ -93,7 +94,7 @@ def test_a_card_tells_data_choice_numbers_and_limits(prepared: Prepared) -> None
         "(chosen)",
         "## Held-out engines 7-8",
         "## Official test file, engines 1-8",
-        f"{artifact.manifest.heldout_metrics.auc:.4f} (",
+        f"{heldout_metrics(artifact).auc:.4f} (",
         "proxy",
     ):
         assert expected in text

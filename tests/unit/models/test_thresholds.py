@@ -122,7 +122,7 @@ def test_capped_quantile_is_the_pooled_one_unless_few_engines_decide_that() -> N
     assert WARNING_RULE.choose(calm).value == QUANTILE.choose(calm).value
     capped = WARNING_RULE.choose(odd)
     assert capped.value == Rule("robust_quantile", {"spread": 3.0}).choose(odd).value
-    assert "due to few engines" in capped.reason
+    assert "due to few assets" in capped.reason
 
 
 def test_zscore_is_mean_plus_k_deviations_of_healthy_windows() -> None:
@@ -178,7 +178,7 @@ def test_alarm_budget_is_overspent_to_cover_enough_engines_and_says_so() -> None
         for unit in range(1, 21)
     ]
     assert choice.value == pytest.approx(min(peaks))
-    assert "too few engines" in choice.reason
+    assert "too few assets" in choice.reason
 
 
 def test_pot_finds_the_quantile_of_a_known_tail_beyond_most_of_the_data() -> None:

@@ -77,7 +77,7 @@ def test_training_needs_a_window(prepared: Prepared) -> None:
 def test_the_export_agrees_with_torch_on_worn_engines(prepared: Prepared) -> None:
     torch.manual_seed(0)
     network = LstmAutoencoder()
-    worn = prepared.heldout.windows[prepared.heldout.rul < 10]
+    worn = prepared.heldout.windows[prepared.heldout.life_left < 10]
 
     exported = export_onnx(network, worn)
 

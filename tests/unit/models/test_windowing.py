@@ -46,11 +46,20 @@ def test_a_window_ends_only_where_all_its_rows_are_known(known: list[bool], leng
 
 def test_a_window_set_keeps_its_columns_together() -> None:
     numbers = np.arange(4)
-    windows = WindowSet(np.zeros((4, 2, 1), np.float32), numbers, numbers + 10, numbers + 20)
+    windows = WindowSet(
+        np.zeros((4, 2, 1), np.float32),
+        numbers,
+        numbers + 10,
+        numbers + 20,
+        numbers > 1,
+        numbers < 1,
+    )
 
     chosen = windows.where(numbers % 2 == 1)
 
     assert len(chosen) == 2
     assert chosen.units.tolist() == [1, 3]
     assert chosen.cycles.tolist() == [11, 13]
-    assert chosen.rul.tolist() == [21, 23]
+    assert chosen.life_left.tolist() == [21, 23]
+    assert chosen.healthy.tolist() == [False, True]
+    assert chosen.faulty.tolist() == [False, False]

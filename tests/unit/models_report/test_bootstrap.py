@@ -17,13 +17,11 @@ from models.report.bootstrap import (
     proportion_interval,
 )
 from models.scoring.scorer import Thresholds
-from models.scoring.windows import WindowSet
-from tests.support.scored import resampled, scored
+from tests.support.scored import resampled, scored, windows_of
 
 
 def plain_metrics(source: Scored) -> Metrics:
-    n = len(source.units)
-    windows = WindowSet(np.zeros((n, 2, 1), np.float32), source.units, source.cycles, source.rul)
+    windows = windows_of(source.units, source.cycles, source.rul)
     return measure(windows, source.scores, source.thresholds)
 
 

@@ -15,9 +15,8 @@ from models.evaluation.measure import Scored, measure
 from models.evaluation.splits import EngineRange
 from models.report.comparison import Comparison, Measured
 from models.report.uncertainty import Uncertainty, bootstrap, sentence, short, summary
-from models.scoring.windows import WindowSet
 from tests.support.fleets import fleet
-from tests.support.scored import scored
+from tests.support.scored import scored, windows_of
 from tests.unit.models_report.conftest import Case
 
 LIVES = [180] * 15
@@ -26,9 +25,7 @@ LIVES = [180] * 15
 def compared(**scores: NDArray[np.float64]) -> Comparison:
     """The first is the default."""
     base = scored(LIVES)
-    windows = WindowSet(
-        np.zeros((len(base.rul), 2, 1), np.float32), base.units, base.cycles, base.rul
-    )
+    windows = windows_of(base.units, base.cycles, base.rul)
     kept = {
         name: Scored(base.units, base.cycles, base.rul, values, base.thresholds)
         for name, values in scores.items()

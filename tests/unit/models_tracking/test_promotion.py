@@ -9,6 +9,7 @@ from models.tracking.gate import CRITERIA
 from models.tracking.promotion import Candidate, Outcome, propose
 from models.tracking.record import run_record
 from models.tracking.validation import validation_metrics
+from tests.support.artifacts import heldout_metrics
 from tests.support.fleets import fleet
 from tests.support.registry import MemoryRegistry
 
@@ -17,7 +18,7 @@ DATA = fleet()
 
 def with_auc(values: dict[str, float], artifact: Artifact) -> Metrics:
     """The artifact's held-out numbers, at an AUC of the test's choice."""
-    metrics = artifact.manifest.heldout_metrics
+    metrics = heldout_metrics(artifact)
     level = metrics.warning.model_copy(update={"engines_caught": 1, "lead_mean": 9.0})
     update = {"auc": values[artifact.manifest.name], "pr_auc": 0.5}
     return metrics.model_copy(update={**update, "warning": level, "critical": level})
@@ -127,7 +128,7 @@ def test_a_run_keeps_every_number_the_gate_looks_at(good: Artifact) -> None:
     for criterion in CRITERIA:
         name = names.get(criterion.name, criterion.name).replace(".caught", ".engines_caught")
         assert f"validation.{name}" in record.metrics
-    assert record.metrics["heldout.auc"] == good.manifest.heldout_metrics.auc
+    assert record.metrics["heldout.auc"] == heldout_metrics(good).auc
     assert record.series == {"epoch_train_loss": (0.5, 0.4)}
     assert record.tags["surgeline.artifact_sha256"] == good.sha256
     assert (record.params["seed"], record.params["warning_rule"][:15]) == ("0", "capped_quantile")

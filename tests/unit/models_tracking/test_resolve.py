@@ -15,6 +15,7 @@ from models.artifact.store import Artifact, load_artifact
 from models.tracking.record import run_record
 from models.tracking.registry import SHA256_TAG
 from models.tracking.resolve import fetch, parse_url
+from tests.support.artifacts import heldout_metrics
 from tests.support.registry import MemoryRegistry
 
 URL = "models:/surgeline@production"
@@ -27,9 +28,7 @@ def settings(tmp_path: Path) -> TrackingSettings:
 
 @pytest.fixture
 def in_production(registry: MemoryRegistry, good: Artifact) -> MemoryRegistry:
-    run_id = registry.log_run(
-        run_record(good, good.manifest.heldout_metrics), artifact=good, report=None
-    )
+    run_id = registry.log_run(run_record(good, heldout_metrics(good)), artifact=good, report=None)
     registry.promote(run_id, {SHA256_TAG: good.sha256})
     return registry
 

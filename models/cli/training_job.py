@@ -1,0 +1,70 @@
+"""One training: prepared data in, an artifact in a folder out, and what is said of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from common.cli import output_console
+from common.errors import UserError
+from models.cli.epochs import epoch_progress
+from models.cli.support import show_artifact
+from models.thresholding.rule import Rule
+
+if TYPE_CHECKING:
+    from models.artifact.store import Artifact
+    from models.cli.promotion import Tracker
+    from models.training.preparation import Prepared
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to train.
+
+    Attributes:
+        name: Of the artifact.
+        model: One of the catalogue, or ``auto``.
+        warning: How the lower threshold is chosen; none for the default for the data.
+        critical: How the higher one is chosen, likewise.
+        seed: Decides first weights and order.
+        epochs: Passes over the windows.
+        folder: Where to write.
+    """
+
+    name: str
+    model: str
+    warning: Rule | None
+    critical: Rule | None
+    seed: int
+    epochs: int
+    folder: Path
+
+
+def run_job(job: Job, prepared: Prepared, tracker: Tracker | None = None) -> Artifact:
+    """Train, write and show an artifact.
+
+    Raises:
+        UserError: If the model or a rule needs what the data do not have.
+        ArtifactError: If the folder cannot be written.
+    """
+    from models.artifact.store import save_artifact
+    from models.training.build import build_artifact
+    from models.training.networks.loop import TrainingConfig
+
+    config = TrainingConfig(seed=job.seed, epochs=job.epochs)
+    try:
+        with epoch_progress(f"training {job.name}", job.epochs) as on_epoch:
+            heard = tracker.hears(on_epoch) if tracker else on_epoch
+            artifact = build_artifact(
+                prepared, job.name, config, job.model, job.warning, job.critical, on_epoch=heard
+            )
+    except ValueError as exc:
+        raise UserError(
+            f"{job.name} cannot be trained so: {exc}. Choose otherwise with --model, --warning or "
+            "--critical."
+        ) from exc
+    save_artifact(artifact, job.folder)
+    show_artifact(artifact)
+    output_console().print(f"written to  {job.folder}", soft_wrap=True)
+    return artifact

@@ -1,0 +1,38 @@
+"""What is known of a record's readings, and parts of a record."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.recording import AssetRecord
+
+
+def masks(record: AssetRecord) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return which readings are of a sound machine, and which of a failing one; each ``(n,)``.
+
+    Where nobody said anything, all are of a sound machine. Where only one of the two is known, what
+    is not faulty is healthy, and what is not healthy is neither.
+    """
+    nowhere = np.zeros(len(record), np.bool_)
+    faulty = nowhere if record.faulty is None else record.faulty
+    healthy = ~faulty if record.healthy is None else record.healthy & ~faulty
+    return healthy, faulty
+
+
+def part_of(record: AssetRecord, rows: slice | NDArray[np.bool_]) -> AssetRecord:
+    """Return some of a record's readings: a stretch of it, or those at which a mask is true."""
+    optional: dict[str, Any] = {
+        name: None if (values := getattr(record, name)) is None else values[rows]
+        for name in ("clock_us", "healthy", "faulty", "life_left")
+    }
+    return replace(
+        record,
+        cycles=record.cycles[rows],
+        conditions=record.conditions[rows],
+        channels=record.channels[rows],
+        **optional,
+    )

@@ -31,6 +31,7 @@ from bench.skab_models import (
     one_model_each,
     other_thresholds,
     prepared_of,
+    so_far,
     trivial,
 )
 from models.training.catalogue import OWN_DEFAULT
@@ -76,6 +77,10 @@ def main(
         _row(console, f"{shown}, one model per file", figures(one_model_each(data, name)))
     _row(console, "no model: own deviations of a row", figures(trivial(data, of_means=False)))
     _row(console, "no model: own deviations of 30-row means", figures(trivial(data, of_means=True)))
+
+    console.print("\nwithout the beginnings of experiments that were made later")
+    for name in (OWN_DEFAULT, "input_mse"):
+        _row(console, f"{name}, as on the day", figures(so_far(data, name)))
 
     console.print("\nassets that were not learned from")
     _row(console, f"{OWN_DEFAULT}, the file left out", figures(never_seen(data, OWN_DEFAULT)))

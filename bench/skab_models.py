@@ -199,6 +199,20 @@ def never_seen(data: Experiments, name: str) -> list[Verdicts]:
     return told
 
 
+def so_far(data: Experiments, name: str) -> list[Verdicts]:
+    """Judge each experiment by a model of what had been recorded when it began, and its beginning.
+
+    The protocol lets a model learn from the beginnings of later experiments, too: on the day, no
+    one has these.
+    """
+    told = []
+    for record in data.judged:
+        known = tuple(first for first in data.fitted() if first.cycles[0] <= record.cycles[0])
+        prepared = prepared_of(data, known)
+        told += judged_by(calibrated(name, prepared), prepared, (record,))
+    return told
+
+
 def candidates(
     data: Experiments, prepared: Prepared, network: bool
 ) -> Iterator[tuple[str, list[Verdicts]]]:

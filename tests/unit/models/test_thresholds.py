@@ -220,3 +220,28 @@ def test_a_rule_is_read_with_its_options() -> None:
     rule = parse_rule("alarm_budget:per_1000=2,coverage=0.9")
 
     assert rule == Rule("alarm_budget", {"per_1000": 2.0, "coverage": 0.9})
+
+
+def test_pieces_give_one_asset_a_deviation_of_its_own() -> None:
+    scores = np.random.default_rng(3).normal(size=500)
+    everywhere = np.ones(500, np.bool_)
+    one = CalibrationScores(scores, np.ones(500, np.int64), everywhere, ~everywhere)
+
+    whole, pieces = (
+        Rule("robust_quantile", {"spread": 3.0, "pieces": n}).choose(one) for n in (1.0, 5.0)
+    )
+
+    assert whole.value == pytest.approx(np.quantile(scores, 0.99))
+    own = np.array([np.quantile(part, 0.99) for part in np.split(scores, 5)])
+    median = np.median(own)
+    expected = median + 3 * 1.4826 * np.median(np.abs(own - median))
+    assert pieces.value == pytest.approx(expected)
+    assert "5 pieces of the assets" in pieces.reason
+
+
+def test_more_pieces_than_windows_are_left_empty() -> None:
+    few = CalibrationScores(
+        np.array([1.0, 2.0]), np.array([1, 1]), np.array([True, True]), np.array([False, False])
+    )
+
+    assert Rule("robust_quantile", {"pieces": 50.0, "spread": 0.0}).choose(few).value == 1.5

@@ -103,3 +103,9 @@ def divided(recording: Recording, part: float) -> tuple[Recording, Recording]:
     first = (asset.part(slice(None, cut)) for asset, cut in pairs if cut)
     rest = (asset.part(slice(cut, None)) for asset, cut in pairs if cut < len(asset))
     return replace(recording, assets=tuple(first)), replace(recording, assets=tuple(rest))
+
+
+def unlabelled(recording: Recording) -> Recording:
+    """Return a recording of which nobody says what is healthy and what is not."""
+    assets = tuple(replace(record, healthy=None, faulty=None) for record in recording.assets)
+    return replace(recording, assets=assets)

@@ -222,7 +222,7 @@ def _plan_of_files(request: ReplayRequest, settings: Settings, now: datetime) ->
         columns_given(request.ignore),
     ).recording
     _, recording = divided(recording, request.skip_part)
-    run_id = resolve_run_id(request.run_id, machine.name, "csv", simulated=False, now=now)
+    run_id = resolve_run_id(request.run_id, fleet, "csv", simulated=False, now=now)
     recorded = RecordedFleet(recording, run_id, fleet, start, interval)
     if not recording.rows:
         raise UserError(f"{', '.join(map(str, request.csv))}: no reading can be sent.")

@@ -16,7 +16,7 @@ from common.machines.machine import MachineType
 from common.readers.files import find_files
 from common.readers.recording_file import RecordingFile, read_recording
 from common.readers.roles import Roles
-from common.recording import AssetRecord, Recording
+from common.recording import AssetRecord, Recording, unlabelled
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 US: Final = timedelta(microseconds=1)
@@ -64,18 +64,13 @@ def read_own(
                 f"column {file.roles.label!r} looks like a label and is not used; "
                 f"--label-column {file.roles.label!r} says that it is one"
             )
-        file = replace(file, recording=_unlabelled(file.recording))
+        file = replace(file, recording=unlabelled(file.recording))
     if health.until is None:
         return file.recording, remarks
     assets = tuple(
         replace(record, healthy=_up_to(record, health.until)) for record in file.recording.assets
     )
     return replace(file.recording, assets=assets), remarks
-
-
-def _unlabelled(recording: Recording) -> Recording:
-    assets = tuple(replace(record, healthy=None, faulty=None) for record in recording.assets)
-    return replace(recording, assets=assets)
 
 
 def _up_to(record: AssetRecord, text: str) -> NDArray[np.bool_]:

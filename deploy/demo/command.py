@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import shutil
 import signal
 import sys
@@ -122,6 +123,14 @@ def demo(
             source = _engines(settings.data_dir, dataset, split, engines, simulated=simulated)
         report = _run(source, var_dir, workers, speed)
     show(report, output_console())
+    if csv and machine is None:
+        error_console().print(
+            f"To go on with these machines: surgeline init {shlex.join(csv)}, which writes a file "
+            "to correct; docs/machines.md has the rest.",
+            style="dim",
+            soft_wrap=True,
+            markup=False,
+        )
     if json_path is not None:
         write_json(report, json_path)
     if report.mismatch:

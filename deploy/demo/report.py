@@ -18,7 +18,7 @@ from deploy.demo.findings import EngineFinding
 from detector.tools.parity.report import ParityReport
 
 REASONS: Final[dict[str, str]] = {
-    Verdict.WARMING_UP: "no engine or asset is long enough for a single window",
+    Verdict.WARMING_UP: "the recordings are too short for a single window",
     Verdict.GAP: "too many cycles are missing between them",
     Verdict.LATE: "they came after later cycles",
     Verdict.DUPLICATE: "they had come before",
@@ -28,7 +28,7 @@ REASONS: Final[dict[str, str]] = {
 }
 
 NAMED_CHANNELS: Final = 2
-"""Names of one's own are long: as many fit a line."""
+"""Names of one's own are long: each has a line of its own."""
 
 SIMULATED_NOTE = "SIMULATED engines: the figures below say nothing about C-MAPSS."
 
@@ -148,7 +148,7 @@ def _engine_table(report: DemoReport) -> Table:
 def _own_table(report: DemoReport) -> Table:
     table = Table(title=f"{report.dataset}, run {report.run_id}", box=None, padding=(0, 2, 0, 0))
     table.add_column("asset", no_wrap=True)
-    for heading in ("readings", "scored", "alarms", "first alarm (UTC)", "peak"):
+    for heading in ("readings", "alarms", "first alarm (UTC)", "peak"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("top channels then, %", overflow="fold")
     for asset in report.engines:
@@ -156,11 +156,10 @@ def _own_table(report: DemoReport) -> Table:
         table.add_row(
             Text(asset.asset_id),
             f"{asset.cycles:,}",
-            f"{asset.verdicts.get(Verdict.SCORED, 0):,}",
             f"{asset.raised:,}",
             "-" if at is None else f"{at:%Y-%m-%d %H:%M:%S}",
             "-" if asset.peak_score is None else f"{asset.peak_score:.3g}",
-            Text(_sensors(asset.top_sensors[:NAMED_CHANNELS], ", ", " ")),
+            Text(_sensors(asset.top_sensors[:NAMED_CHANNELS], "\n", " ")),
         )
     return table
 

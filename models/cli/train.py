@@ -181,7 +181,7 @@ def train(
 
 UNMEASURED_NOTE: Final = (
     "No fault is known in these data, so how much it catches is not known either. Thresholds are "
-    "what healthy readings at the end do, with a margin."
+    "what healthy readings rarely reach, judged by those at the end."
 )
 
 

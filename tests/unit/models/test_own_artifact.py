@@ -66,9 +66,9 @@ def test_it_says_whose_data_it_is_of(own: Artifact) -> None:
 def test_its_thresholds_need_no_label(own: Artifact) -> None:
     chosen = own.manifest.thresholds
 
-    assert (chosen.warning.strategy, chosen.critical.strategy) == ("robust_quantile",) * 2
-    assert chosen.warning.options == OWN_WARNING.options
-    assert chosen.critical.options == OWN_CRITICAL.options
+    assert (chosen.warning.strategy, chosen.critical.strategy) == ("return_level",) * 2
+    assert chosen.warning.options == OWN_WARNING.all_options()
+    assert chosen.critical.options == OWN_CRITICAL.all_options()
     assert chosen.critical.value > chosen.warning.value
     assert "15 pieces of the assets" in chosen.warning.reason
 

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 @contextmanager
 def epoch_progress(description: str, epochs: int) -> Iterator[OnEpoch]:
-    """Show passes done, loss and time left, on standard error."""
+    """Show passes done, loss and time left, on standard error; without passes nothing moves."""
+    if not epochs:
+        with error_console().status(description):
+            yield lambda report: None
+        return
     progress = Progress(
         TextColumn("{task.description}"),
         BarColumn(),

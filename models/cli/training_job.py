@@ -54,7 +54,7 @@ def run_job(job: Job, prepared: Prepared, tracker: Tracker | None = None) -> Art
 
     config = TrainingConfig(seed=job.seed, epochs=job.epochs)
     try:
-        with epoch_progress(f"training {job.name}", job.epochs) as on_epoch:
+        with epoch_progress(f"training {job.name}", _epochs(job)) as on_epoch:
             heard = tracker.hears(on_epoch) if tracker else on_epoch
             artifact = build_artifact(
                 prepared, job.name, config, job.model, job.warning, job.critical, on_epoch=heard
@@ -68,3 +68,10 @@ def run_job(job: Job, prepared: Prepared, tracker: Tracker | None = None) -> Art
     show_artifact(artifact)
     output_console().print(f"written to  {job.folder}", soft_wrap=True)
     return artifact
+
+
+def _epochs(job: Job) -> int:
+    """Return how many passes there will be; a model without network has none."""
+    from models.training.catalogue import AUTO, MODELS
+
+    return job.epochs if job.model == AUTO or MODELS[job.model].network else 0

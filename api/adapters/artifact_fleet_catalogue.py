@@ -83,9 +83,8 @@ class FleetReader:
             entries = load_fleets(self._settings)
         except FleetsError as exc:
             return replace(self._known, problem=without_credentials(str(exc)))
-        self._artifacts = {
-            entry.artifact: self._artifact(entry.artifact, now_s) for entry in entries.values()
-        }
+        artifacts = dict.fromkeys(entry.artifact for entry in entries.values())
+        self._artifacts = {each: self._artifact(each, now_s) for each in artifacts}
         self._known = KnownFleets(
             {name: self._fleet(name, entry) for name, entry in entries.items()}
         )

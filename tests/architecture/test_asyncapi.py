@@ -50,13 +50,13 @@ def test_what_a_machine_type_requires_a_worker_requires(
     machine: MachineType, message: dict[str, Any]
 ) -> None:
     own = typed_reading(machine)["allOf"][1]
-    wanted = [(name,) for name in own["required"]]
+    wanted: list[tuple[str, ...]] = [(name,) for name in own["required"]]
     wanted += [("settings", name) for name in own["properties"]["settings"]["required"]]
     for path in wanted:
-        lacking = json.loads(json.dumps(message))
+        lacking: dict[str, Any] = json.loads(json.dumps(message))
         place = lacking
-        for part in path[:-1]:
-            place = place[part]
+        for name in path[:-1]:
+            place = place[name]
         del place[path[-1]]
         with pytest.raises(InvalidRecordError):
             decoded(machine, lacking)

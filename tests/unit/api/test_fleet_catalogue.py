@@ -21,7 +21,7 @@ from api.adapters.artifact_fleet_catalogue import (
 from api.known_fleets import KnownFleets
 from common.errors import BackendUnavailableError
 from common.settings import Settings
-from models.artifact.store import SHIPPED, load_artifact
+from models.artifact.store import SHIPPED, Artifact, load_artifact
 from tests.support.clock import FakeClock
 
 
@@ -112,10 +112,12 @@ def test_what_has_not_changed_is_not_read_again(
 ) -> None:
     reading = reader(write(tmp_path / "fleets.toml", one="fd001", other="fd001", third="fd003"))
     reads: list[str] = []
-    monkeypatch.setattr(
-        "api.adapters.artifact_fleet_catalogue.load_artifact",
-        lambda folder: reads.append(Path(folder).name) or load_artifact(folder),  # type: ignore[func-returns-value]
-    )
+
+    def noted(folder: str) -> Artifact:
+        reads.append(Path(folder).name)
+        return load_artifact(folder)
+
+    monkeypatch.setattr("api.adapters.artifact_fleet_catalogue.load_artifact", noted)
 
     for second in range(5):
         reading.read(float(second))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import shutil
 from collections.abc import Callable
@@ -177,9 +178,10 @@ def test_every_name_is_shown_and_none_commands_the_terminal(machine: MachineType
 
     assert commands(file.getvalue()) == []
     wide = _wide(machine)
-    for each in (*machine.channels, *machine.conditions):
-        for text in (each.name, each.meaning, each.unit):
-            assert one_line(text).strip() in wide
+    texts = [(each.name, each.meaning, each.unit) for each in machine.channels]
+    texts += [(each.name, each.meaning, each.unit) for each in machine.conditions]
+    for text in itertools.chain.from_iterable(texts):
+        assert one_line(text).strip() in wide
     for channel in told[:3]:
         assert in_words(channel.name, channel.meaning, channel.unit).isprintable()
 

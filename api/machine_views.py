@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal, Self
 
 from pydantic import BaseModel, Field
@@ -151,12 +152,19 @@ class ChannelTold(BaseModel):
     unit: str = Field("", description="Empty when dimensionless.", examples=["°R"])
 
     @classmethod
-    def of(cls, share: ChannelShare, machine: MachineType | None) -> Self:
-        """Return a channel's part with what the machine type says of it."""
-        names = {} if machine is None else {each.name: each for each in machine.channels}
-        found = names.get(share.name)
-        words = {} if found is None else {"meaning": found.meaning, "unit": found.unit}
-        return cls(name=share.name, share=share.share, direction=share.direction, **words)
+    def all_of(cls, shares: Iterable[ChannelShare], machine: MachineType | None) -> list[Self]:
+        """Return the parts of an alert's channels, each with what the machine type says of it."""
+        channels = () if machine is None else machine.channels
+        words = {each.name: {"meaning": each.meaning, "unit": each.unit} for each in channels}
+        return [
+            cls(
+                name=each.name,
+                share=each.share,
+                direction=each.direction,
+                **words.get(each.name, {}),
+            )
+            for each in shares
+        ]
 
 
 class Wording(BaseModel):

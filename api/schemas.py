@@ -135,7 +135,7 @@ class AlertView(BaseModel):
         return cls(
             sequence=stored.sequence,
             simulated=is_simulated(stored.alert.run_id),
-            channels=[ChannelTold.of(each, machine) for each in stored.alert.channels],
+            channels=ChannelTold.all_of(stored.alert.channels, machine),
             **fields,
         )
 

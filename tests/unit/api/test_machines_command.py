@@ -163,10 +163,10 @@ def test_every_name_survives_as_json(machine: MachineType) -> None:
 @given(machine_types())
 def test_every_name_is_shown_and_none_commands_the_terminal(machine: MachineType) -> None:
     console, file = terminal()
-    told = [
-        ChannelTold.of(ChannelShare(name=each.name, share=0.5, direction="high"), machine)
-        for each in machine.channels
-    ]
+    told = ChannelTold.all_of(
+        [ChannelShare(name=each.name, share=0.5, direction="high") for each in machine.channels],
+        machine,
+    )
     dumped = [each.model_dump() for each in told]
     entries = [("own", each.name, each.meaning, each.unit) for each in told]
 

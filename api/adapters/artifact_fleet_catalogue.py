@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -19,8 +18,10 @@ from common.clock import Clock
 from common.errors import FleetsError, SurgelineError
 from common.file_stamp import FileStamp, file_stamp
 from common.fleets import FleetEntry, load_fleets
+from common.logs import get_logger
 from common.redaction import without_credentials
 from common.settings import Settings
+from common.tracebacks import one_line
 from models.artifact.store import (
     MANIFEST_FILE,
     REGISTRY_SCHEME,
@@ -43,6 +44,8 @@ PROBLEM_EVERY_S: Final = 10.0
 another of its files may have been mended."""
 
 NOT_YET: Final = KnownFleets(problem="The fleets are being read; ask again in a moment.")
+
+_log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,7 @@ class FleetReader:
             manifest = folder / MANIFEST_FILE
             stamp = file_stamp(manifest)  # before it is read: a later change is a change
             model = _model(folder)
-        except SurgelineError as exc:
+        except (SurgelineError, OSError) as exc:
             problem = without_credentials(str(exc))
             return _Read(None, problem, manifest, stamp, now_s + PROBLEM_EVERY_S)
         moves = artifact.startswith(REGISTRY_SCHEME)
@@ -124,31 +127,37 @@ class ArtifactFleetCatalogue:
         self._clock = clock
         self._known = NOT_YET
         self._looked_at = -math.inf
-        self._looking: asyncio.Task[None] | None = None
+        self._looking: asyncio.Task[KnownFleets] | None = None
 
     async def fleets(self) -> KnownFleets:
         """Return the fleets; see the port."""
         if self._looking is None and self._clock.monotonic() - self._looked_at >= LOOK_EVERY_S:
-            self._looking = asyncio.create_task(self._look(), name="fleets")
+            self._looking = asyncio.create_task(
+                asyncio.to_thread(self._reader.read, self._clock.monotonic()), name="fleets"
+            )
+            self._looking.add_done_callback(self._note)
         if (looking := self._looking) is not None:
             wait_s = FIRST_WAIT_S if self._known is NOT_YET else WAIT_S
             await asyncio.wait({looking}, timeout=wait_s)
-            if looking.done():
-                looking.result()
         return self._known
 
     async def close(self) -> None:
         """End a look that is going on."""
         if (looking := self._looking) is not None:
             looking.cancel()
-            with suppress(asyncio.CancelledError):
-                await looking
+            await asyncio.wait({looking})
 
-    async def _look(self) -> None:
-        try:
-            self._known = await asyncio.to_thread(self._reader.read, self._clock.monotonic())
-        finally:
-            self._looked_at, self._looking = self._clock.monotonic(), None
+    def _note(self, done: asyncio.Task[KnownFleets]) -> None:
+        """Keep what a look found. A defect in it takes the words from answers, nothing else."""
+        self._looked_at, self._looking = self._clock.monotonic(), None
+        if done.cancelled():
+            return
+        if (defect := done.exception()) is None:
+            self._known = done.result()
+            return
+        _log.error("the fleets cannot be read", error=one_line(defect))
+        problem = f"The fleets cannot be read ({type(defect).__name__}). The api's log says more."
+        self._known = replace(self._known, problem=problem)
 
 
 def _model(folder: Path) -> KnownModel:

@@ -216,6 +216,50 @@ async def test_questions_share_a_look_and_none_waits_long_for_it(
     assert slow.reads == 2
 
 
+class BrokenReader(FleetReader):
+    """Has a defect, until it is mended."""
+
+    def __init__(self) -> None:
+        super().__init__(Settings(), no_registry)
+        self.broken = False
+
+    def read(self, now_s: float) -> KnownFleets:
+        """Read, or fail as nobody foresaw."""
+        if self.broken:
+            raise RuntimeError("a defect")
+        return super().read(now_s)
+
+
+async def test_a_defect_leaves_the_fleets_of_before_and_is_told() -> None:
+    broken, clock = BrokenReader(), FakeClock()
+    catalogue = ArtifactFleetCatalogue(broken, clock)
+    before = await catalogue.fleets()
+
+    broken.broken = True
+    await clock.sleep(LOOK_EVERY_S)
+    failed = await catalogue.fleets()
+    broken.broken = False
+    await clock.sleep(LOOK_EVERY_S)
+    mended = await catalogue.fleets()
+    await catalogue.close()
+
+    assert failed.fleets == before.fleets
+    assert failed.problem == "The fleets cannot be read (RuntimeError). The api's log says more."
+    assert mended == before
+
+
+async def test_a_look_that_goes_on_does_not_keep_the_api_from_stopping() -> None:
+    slow = SlowReader()
+    catalogue = ArtifactFleetCatalogue(slow, FakeClock())
+    asked = asyncio.create_task(catalogue.fleets())
+    await asyncio.sleep(0)
+
+    await catalogue.close()
+    slow.go.set()
+
+    assert (await asked).fleets == {}
+
+
 def test_the_api_loads_neither_onnxruntime_nor_torch_nor_mlflow() -> None:
     code = (
         "import sys\n"

@@ -15,7 +15,6 @@ from common.errors import DatasetError
 from common.machines.machine import Channel, MachineType, Step, Window
 from common.recording import AssetRecord, Recording
 from common.settings import load_settings
-from models.evaluation.labels import part_of
 
 FIT_ROWS: Final = 400
 """The benchmark's: the first rows of each experiment are fitted on, the rest is judged."""
@@ -67,7 +66,7 @@ class Experiments:
 
 def beginning(record: AssetRecord) -> AssetRecord:
     """Return the first rows of an experiment, without their labels."""
-    first = part_of(record, slice(0, FIT_ROWS))
+    first = record.part(slice(0, FIT_ROWS))
     return AssetRecord(
         first.asset_id, first.cycles, first.clock_us, first.conditions, first.channels
     )

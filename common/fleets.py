@@ -6,6 +6,7 @@ to load models, a replay to know which fleet a data set belongs to, tools to com
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Mapping
 from typing import Annotated, Final
@@ -114,6 +115,23 @@ def parse_fleets(text: str, source: str) -> dict[str, FleetEntry]:
             f"{source}: {place}: {first['msg']}{more}. Expected for each fleet a table such as "
             '[fleet.pumps] with artifact = "./pumps", and perhaps bridge_cycles and alarm.'
         ) from exc
+
+
+def fleets_text(artifacts: Mapping[str, str]) -> str:
+    """Return the text of a file that maps each fleet to an artifact.
+
+    Example:
+        >>> print(fleets_text({"pumps": "./my pumps"}), end="")
+        [fleet."pumps"]
+        artifact = "./my pumps"
+    """
+    # JSON's escapes are TOML's, but for what TOML wants escaped and JSON does not
+    return "\n".join(
+        f'[fleet."{name}"]\nartifact = '
+        + json.dumps(artifact, ensure_ascii=False).replace("\x7f", "\\u007f")
+        + "\n"
+        for name, artifact in artifacts.items()
+    )
 
 
 def fleet_of_dataset(name: str, given: str | None, known: Mapping[str, FleetEntry]) -> str:

@@ -7,7 +7,8 @@ and a replay sends them. None of these asks what file they came from.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,20 @@ class AssetRecord:
         """Return the number of readings."""
         return len(self.cycles)
 
+    def part(self, rows: slice | NDArray[np.bool_]) -> AssetRecord:
+        """Return some of the readings: a stretch, or those at which a mask is true."""
+        optional: dict[str, Any] = {
+            name: None if (values := getattr(self, name)) is None else values[rows]
+            for name in ("clock_us", "healthy", "faulty", "life_left")
+        }
+        return replace(
+            self,
+            cycles=self.cycles[rows],
+            conditions=self.conditions[rows],
+            channels=self.channels[rows],
+            **optional,
+        )
+
     def values(self, machine: MachineType) -> NDArray[np.float64]:
         """Return what models look at: the conditions, then the used channels, ``(n, width)``."""
         columns = [index for index, channel in enumerate(machine.channels) if channel.used]
@@ -72,3 +87,25 @@ class Recording:
     def rows(self) -> int:
         """Number of readings of all assets."""
         return sum(len(asset) for asset in self.assets)
+
+
+def divided(recording: Recording, part: float) -> tuple[Recording, Recording]:
+    """Return the first part of each asset's readings, and the rest of each.
+
+    Assets of which nothing is left are left out.
+
+    Args:
+        recording: What to divide.
+        part: How much of each asset comes first, 0 to 1; rounded down to whole readings.
+    """
+    cuts = [int(len(asset) * part) for asset in recording.assets]
+    pairs = tuple(zip(recording.assets, cuts, strict=True))
+    first = (asset.part(slice(None, cut)) for asset, cut in pairs if cut)
+    rest = (asset.part(slice(cut, None)) for asset, cut in pairs if cut < len(asset))
+    return replace(recording, assets=tuple(first)), replace(recording, assets=tuple(rest))
+
+
+def unlabelled(recording: Recording) -> Recording:
+    """Return a recording of which nobody says what is healthy and what is not."""
+    assets = tuple(replace(record, healthy=None, faulty=None) for record in recording.assets)
+    return replace(recording, assets=assets)

@@ -26,7 +26,9 @@ from common.fleets import fleet_of_dataset, load_fleets
 from common.kafka import ensure_topics
 from common.machines.files import load_machine
 from common.readers.files import find_files
+from common.readers.options import columns_given, options_again, roles_given
 from common.readers.recording_file import read_recording
+from common.recording import divided
 from common.records import require_wire_times, utc_text
 from common.replay import ReplayProgress, ReplayState
 from common.settings import KafkaSettings, Settings
@@ -69,6 +71,10 @@ class ReplayRequest:
         fleet: Whose model judges them; none for the data set's own.
         csv: Files of one's own in place of a data set; empty for none.
         machine: The machine type that says what is in them.
+        skip_part: First part of each asset's readings in them that is left out, 0 to 1.
+        time_column: Their column of times, if it is not found.
+        asset_column: Their column of assets, likewise.
+        ignore: Columns that are not to be looked at.
     """
 
     dataset: str
@@ -82,6 +88,10 @@ class ReplayRequest:
     fleet: str | None = None
     csv: tuple[Path, ...] = ()
     machine: str | None = None
+    skip_part: float = 0.0
+    time_column: str | None = None
+    asset_column: str | None = None
+    ignore: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +105,7 @@ class ReplayPlan:
         seed: Of the simulator; none for recorded data.
         files: Of one's own, where it is these that are sent.
         machine: What says what is in them, as typed.
+        reading: Options that say how to read them, as words.
     """
 
     fleet: SentFleet
@@ -103,6 +114,7 @@ class ReplayPlan:
     seed: int | None
     files: tuple[Path, ...] = ()
     machine: str = ""
+    reading: tuple[str, ...] = ()
 
     @property
     def dataset(self) -> Dataset | None:
@@ -115,8 +127,9 @@ class ReplayPlan:
         fleet = self.fleet
         if not isinstance(fleet, Fleet):
             files = " ".join(f"--csv {shlex.quote(str(path))}" for path in self.files)
+            reading = "".join(f" {shlex.quote(word)}" for word in self.reading)
             return (
-                f"surgeline replay {files} --machine {shlex.quote(self.machine)}"
+                f"surgeline replay {files} --machine {shlex.quote(self.machine)}{reading}"
                 f" --speed {self.pace} --fleet {fleet.name} --run-id {fleet.run_id}"
             )
         seed = "" if self.seed is None else f" --seed {self.seed}"
@@ -151,6 +164,11 @@ def plan_replay(request: ReplayRequest, settings: Settings, now: datetime) -> Re
     """
     if request.csv:
         return _plan_of_files(request, settings, now)
+    if request.skip_part:
+        raise UserError(
+            f"--skip-part {request.skip_part} came without --csv; it is of your own files. Of a "
+            "data set, --engines says what is sent."
+        )
     simulated = request.dataset.upper() == SIMULATED_NAME
     name = SIMULATED_NAME if simulated else request.dataset
     file_name(name, request.split)  # a name that is none is not the run id's fault
@@ -197,8 +215,14 @@ def _plan_of_files(request: ReplayRequest, settings: Settings, now: datetime) ->
             "(docs/fleets.md), or name one of these with --fleet."
         )
     fleet = fleet_of_dataset(machine.name, request.fleet, fleets)
-    recording = read_recording(find_files([str(path) for path in request.csv]), machine).recording
-    run_id = resolve_run_id(request.run_id, machine.name, "csv", simulated=False, now=now)
+    recording = read_recording(
+        find_files([str(path) for path in request.csv]),
+        machine,
+        roles_given(request.time_column, request.asset_column),
+        columns_given(request.ignore),
+    ).recording
+    _, recording = divided(recording, request.skip_part)
+    run_id = resolve_run_id(request.run_id, fleet, "csv", simulated=False, now=now)
     recorded = RecordedFleet(recording, run_id, fleet, start, interval)
     if not recording.rows:
         raise UserError(f"{', '.join(map(str, request.csv))}: no reading can be sent.")
@@ -209,7 +233,16 @@ def _plan_of_files(request: ReplayRequest, settings: Settings, now: datetime) ->
             except ValueError as exc:
                 raise UserError(f"{exc} (--start, --cycle-interval)") from exc
     return ReplayPlan(
-        recorded, pace, request.run_id is not None, None, request.csv, request.machine
+        recorded,
+        pace,
+        request.run_id is not None,
+        None,
+        request.csv,
+        request.machine,
+        (
+            *options_again(request.time_column, request.asset_column, request.ignore),
+            *(("--skip-part", repr(request.skip_part)) if request.skip_part else ()),
+        ),
     )
 
 

@@ -22,6 +22,7 @@ from common.cli import (
 )
 from common.cmapss_files import Split
 from common.errors import BackendError, SurgelineError
+from common.readers.options import AssetColumn, Ignore, TimeColumn
 from common.redaction import without_credentials
 from common.settings import LogSettings, load_settings
 from producer.data.command import data_app
@@ -100,6 +101,18 @@ def replay(
             help="What is in them: the file that `surgeline init` wrote.", show_default=False
         ),
     ] = None,
+    time_column: TimeColumn = None,
+    asset_column: AssetColumn = None,
+    ignore: Ignore = None,
+    skip_part: Annotated[
+        float,
+        typer.Option(
+            min=0.0,
+            max=0.999,
+            help="Leave out this first part of each asset's readings in your own files, such as "
+            "0.6: what the model has learned from.",
+        ),
+    ] = 0.0,
     progress: Annotated[
         ProgressChoice, typer.Option(help="A bar, JSON lines for programs, or nothing.")
     ] = ProgressChoice.BAR,
@@ -137,6 +150,10 @@ def replay(
         fleet,
         tuple(csv or ()),
         machine,
+        skip_part,
+        time_column,
+        asset_column,
+        tuple(ignore or ()),
     )
     try:
         with make_reporter(ProgressMode(progress.value), SystemClock().monotonic) as reporter:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import shutil
 import signal
 import sys
@@ -18,7 +19,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from common.cli import error_console, friendly_errors, output_console
-from common.errors import StackError
+from common.errors import StackError, UserError
+from common.readers.options import AssetColumn, TimeColumn
 from common.settings import load_settings
 from deploy.local.programs import free_port
 
@@ -27,6 +29,9 @@ if TYPE_CHECKING:  # imported when called, so that a refused setting is refused 
     from deploy.demo.source import DemoSource
 
 MAX_WORKERS = 16
+FIRST_SET = "FD001"
+ALL = "all"
+LEARN_PART = 0.6
 
 
 class SplitName(StrEnum):
@@ -38,12 +43,35 @@ class SplitName(StrEnum):
 
 @friendly_errors
 def demo(
-    dataset: Annotated[str, typer.Option(help="Data set to replay.")] = "FD001",
+    dataset: Annotated[str, typer.Option(help="Data set to replay.")] = FIRST_SET,
     split: Annotated[SplitName, typer.Option(help="Which engines of it.")] = SplitName.TEST,
-    engines: Annotated[str, typer.Option(help="`all`, 1-20, or 1,5,7.")] = "all",
+    engines: Annotated[str, typer.Option(help="`all`, 1-20, or 1,5,7.")] = ALL,
     simulated: Annotated[
         bool, typer.Option("--simulated", help="Use the simulator even if there are data.")
     ] = False,
+    csv: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Files of your own (CSV or Parquet, a folder, or a pattern in quotes) in place of "
+            "a data set; may be given more than once.",
+            show_default=False,
+        ),
+    ] = None,
+    machine: Annotated[
+        str | None,
+        typer.Option(
+            help="What is in them: the file that `surgeline init` wrote. Found out if left out.",
+            show_default=False,
+        ),
+    ] = None,
+    learn: Annotated[
+        float,
+        typer.Option(
+            min=0.05, max=0.95, help="First part of each asset of them that the model learns from."
+        ),
+    ] = LEARN_PART,
+    time_column: TimeColumn = None,
+    asset_column: AssetColumn = None,
     speed: Annotated[str, typer.Option(help="`max`, or 60x the timestamps.")] = "max",
     workers: Annotated[
         int, typer.Option(min=1, max=MAX_WORKERS, help="Detectors sharing the partitions.")
@@ -69,30 +97,72 @@ def demo(
 
         surgeline demo --engines 1-20 --json report.json
         surgeline demo --speed 60x --engines 1-3
+        surgeline demo --csv pumps.csv
+
+    With `--csv` it looks at the files as `surgeline init` does, learns from the first part of each
+    asset (no label, no failure is needed: that part is taken for sound), and sends the rest.
     """
     from deploy.demo.report import show, write_json
-    from deploy.demo.source import choose_source
 
     settings = load_settings()
-    source = choose_source(
-        settings.data_dir,
-        dataset,
-        split.value,
-        engines,
-        simulated=simulated,
-        now=datetime.now(tz=UTC),
-    )
-    if source.notice:
-        error_console().print(source.notice, style="yellow")
+    own = (machine, time_column, asset_column)
+    if csv and (simulated or (dataset, split, engines) != (FIRST_SET, SplitName.TEST, ALL)):
+        raise UserError(
+            "--csv came with an option of a data set (--dataset, --split, --engines, --simulated); "
+            "one of the two was expected."
+        )
+    if not csv and any(own):
+        raise UserError(
+            "--machine, --time-column and --asset-column are of your own files: --csv was expected "
+            "too."
+        )
     with _folder(var) as var_dir:
+        if csv:
+            source = _own(csv, machine, learn, time_column, asset_column, var_dir)
+        else:
+            source = _engines(settings.data_dir, dataset, split, engines, simulated=simulated)
         report = _run(source, var_dir, workers, speed)
     show(report, output_console())
+    if csv and machine is None:
+        error_console().print(
+            f"To go on with these machines: surgeline init {shlex.join(csv)}, which writes a file "
+            "to correct; docs/machines.md has the rest.",
+            style="dim",
+            soft_wrap=True,
+            markup=False,
+        )
     if json_path is not None:
         write_json(report, json_path)
     if report.mismatch:
         raise StackError(f"The counts do not add up: {report.mismatch}.")
     if report.hollow:
         raise StackError(f"The demo shows nothing: {report.hollow}.")
+
+
+def _engines(
+    data_dir: Path, dataset: str, split: SplitName, engines: str, *, simulated: bool
+) -> DemoSource:
+    from deploy.demo.source import choose_source
+
+    now = datetime.now(tz=UTC)
+    source = choose_source(data_dir, dataset, split.value, engines, simulated=simulated, now=now)
+    if source.notice:
+        error_console().print(source.notice, style="yellow")
+    return source
+
+
+def _own(
+    csv: list[str],
+    machine: str | None,
+    learn: float,
+    time_column: str | None,
+    asset_column: str | None,
+    var_dir: Path,
+) -> DemoSource:
+    from deploy.demo.own_source import OwnRequest, own_source
+
+    request = OwnRequest(csv, machine, learn, time_column, asset_column)
+    return own_source(request, var_dir / "own", error_console(), datetime.now(tz=UTC))
 
 
 def _run(source: DemoSource, var_dir: Path, workers: int, speed: str) -> DemoReport:
@@ -109,11 +179,12 @@ def _run(source: DemoSource, var_dir: Path, workers: int, speed: str) -> DemoRep
             asyncio.get_running_loop().add_signal_handler(number, work.cancel)
         return await DemoRun(plan, source, speed, view).run()
 
+    environ = os.environ | source.environment
     # a closed terminal does not end the stack half-way
     console = output_console(unfailing(sys.stderr), soft_wrap=True)
     with claimed(var_dir), DemoView(console) as view:
         empty_logs(var_dir)
-        plan = StackPlan.of(var_dir, choose_addresses(workers, free_port()), os.environ)
+        plan = StackPlan.of(var_dir, choose_addresses(workers, free_port()), environ)
         try:
             return asyncio.run(run())
         except asyncio.CancelledError as exc:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from common.kafka import read_to_end
 from common.records import Alert, ChannelShare, Transition, Verdict
@@ -21,11 +22,13 @@ class EngineFinding:
 
     Attributes:
         asset_id: Which engine.
-        cycles: Its last cycle.
+        cycles: Its last cycle; where time counts the cycles, how many readings it has.
         verdicts: Count by verdict.
         peak_score: Highest score; none if none was scored.
         alerts: Number of alerts.
+        raised: Number of alarms raised.
         first_alert_cycle: Cycle of the first alert raised; none if none was.
+        first_alert_ts: Its time, UTC.
         rul_at_first_alert: True cycles left then; none if no alert or not known.
         top_sensors: What contributed most to the first alert, largest first.
     """
@@ -35,13 +38,15 @@ class EngineFinding:
     verdicts: Mapping[Verdict, int]
     peak_score: float | None
     alerts: int
+    raised: int
     first_alert_cycle: int | None
+    first_alert_ts: datetime | None
     rul_at_first_alert: int | None
     top_sensors: tuple[ChannelShare, ...]
 
 
 def engine_finding(
-    run: RunSummary, alerts: Sequence[Alert], rul: Sequence[int] | None
+    run: RunSummary, alerts: Sequence[Alert], rul: Sequence[int] | None, *, timed: bool = False
 ) -> EngineFinding:
     """Return what was found about one engine.
 
@@ -49,17 +54,20 @@ def engine_finding(
         run: Its summary in the score store.
         alerts: All alerts of all engines.
         rul: Its true remaining useful life after each cycle, ``rul[cycle - 1]``; none if not known.
+        timed: Whether its cycles are times, not counted from 1.
     """
     own = [alert for alert in alerts if alert.asset_id == run.asset_id]
     raised = [alert for alert in own if alert.state is Transition.RAISED]
     first = min(raised, key=lambda alert: alert.cycle, default=None)
     return EngineFinding(
         asset_id=run.asset_id,
-        cycles=run.last_cycle or 0,
+        cycles=sum(run.verdicts.values()) if timed else run.last_cycle or 0,
         verdicts=run.verdicts,
         peak_score=run.peak_score,
         alerts=len(own),
+        raised=len(raised),
         first_alert_cycle=first.cycle if first else None,
+        first_alert_ts=first.ts if first else None,
         rul_at_first_alert=int(rul[first.cycle - 1]) if first and rul is not None else None,
         top_sensors=first.channels[:TOP_SENSORS] if first else (),
     )

@@ -12,12 +12,13 @@ from rich.table import Table
 from rich.text import Text
 
 from common.atomic_file import write_report
-from common.records import ChannelShare, Verdict
+from common.printable import one_line
+from common.records import ChannelShare, Verdict, utc_text
 from deploy.demo.findings import EngineFinding
 from detector.tools.parity.report import ParityReport
 
 REASONS: Final[dict[str, str]] = {
-    Verdict.WARMING_UP: "the engines are too short for a single window",
+    Verdict.WARMING_UP: "the recordings are too short for a single window",
     Verdict.GAP: "too many cycles are missing between them",
     Verdict.LATE: "they came after later cycles",
     Verdict.DUPLICATE: "they had come before",
@@ -25,6 +26,9 @@ REASONS: Final[dict[str, str]] = {
     "see SURGELINE_FLEETS",
     Verdict.REJECTED: "they could not be used; see `surgeline deadletter list`",
 }
+
+NAMED_CHANNELS: Final = 2
+"""Names of one's own are long: each has a line of its own."""
 
 SIMULATED_NOTE = "SIMULATED engines: the figures below say nothing about C-MAPSS."
 
@@ -38,6 +42,7 @@ class DemoReport:
         split: ``train`` or ``test``.
         run_id: The run of all engines.
         simulated: Whether the readings are the simulator's.
+        own: Whether they are somebody's own.
         readings_sent: Readings on the topic, as the producer counted them.
         verdicts: Readings by verdict, as the score store counts them.
         scores_stored: Scores read back from the store.
@@ -54,6 +59,7 @@ class DemoReport:
     split: str
     run_id: str
     simulated: bool
+    own: bool
     readings_sent: int
     verdicts: dict[str, int]
     scores_stored: int
@@ -104,6 +110,7 @@ def write_json(report: DemoReport, path: Path) -> None:
     """
     entries = asdict(report) | {"parity": report.parity.as_json()}
     for entry, engine in zip(entries["engines"], report.engines, strict=True):
+        entry["first_alert_ts"] = engine.first_alert_ts and utc_text(engine.first_alert_ts)
         entry["top_sensors"] = [share.model_dump() for share in engine.top_sensors]
     write_report(path, entries)
 
@@ -112,7 +119,7 @@ def show(report: DemoReport, console: Console) -> None:
     """Print the table of engines and the summary."""
     if report.simulated:
         console.print(Text(SIMULATED_NOTE, style="bold yellow"))
-    console.print(_engine_table(report))
+    console.print(_own_table(report) if report.own else _engine_table(report))
     console.print(_summary(report))
     style = "green" if report.parity.equal else "bold red"
     console.print(Text(report.parity.line(), style=style), soft_wrap=True)
@@ -138,8 +145,28 @@ def _engine_table(report: DemoReport) -> Table:
     return table
 
 
+def _own_table(report: DemoReport) -> Table:
+    table = Table(title=f"{report.dataset}, run {report.run_id}", box=None, padding=(0, 2, 0, 0))
+    table.add_column("asset", no_wrap=True)
+    for heading in ("readings", "alarms", "first alarm (UTC)", "peak"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("top channels then, %", overflow="fold")
+    for asset in report.engines:
+        at = asset.first_alert_ts
+        table.add_row(
+            Text(asset.asset_id),
+            f"{asset.cycles:,}",
+            f"{asset.raised:,}",
+            "-" if at is None else f"{at:%Y-%m-%d %H:%M:%S}",
+            "-" if asset.peak_score is None else f"{asset.peak_score:.3g}",
+            Text(_sensors(asset.top_sensors[:NAMED_CHANNELS], "\n", " ")),
+        )
+    return table
+
+
 def _summary(report: DemoReport) -> Table:
     alerted = sum(engine.first_alert_cycle is not None for engine in report.engines)
+    word = "assets" if report.own else "engines"
     p50, p99 = report.latency_ms["p50"], report.latency_ms["p99"]
     verdicts = ", ".join(f"{count:,} {kind}" for kind, count in report.verdicts.items())
     facts = {
@@ -147,7 +174,7 @@ def _summary(report: DemoReport) -> Table:
         "verdicts": verdicts,
         "scores stored": f"{report.scores_stored:,}",
         "dead letters": f"{report.dead_letters:,}",
-        "alerts": f"{report.alerts:,}, on {alerted} of {len(report.engines)} engines",
+        "alerts": f"{report.alerts:,}, on {alerted} of {len(report.engines)} {word}",
         "throughput": f"{report.rows_per_s:,.0f} readings/s, first sent to last verdict stored",
         "latency": "not measured"
         if p50 is None or p99 is None
@@ -160,10 +187,13 @@ def _summary(report: DemoReport) -> Table:
     return table
 
 
-def _sensors(shares: Sequence[ChannelShare]) -> str:
+def _sensors(shares: Sequence[ChannelShare], between: str = " ", before: str = "") -> str:
     arrows = {"high": "↑", "low": "↓"}
-    words = (f"{one.name}{arrows[one.direction]}{one.share * 100:.0f}" for one in shares)
-    return " ".join(words) or "-"
+    words = (
+        f"{one_line(one.name)}{before}{arrows[one.direction]}{one.share * 100:.0f}"
+        for one in shares
+    )
+    return between.join(words) or "-"
 
 
 def _or_dash(number: int | None) -> str:

@@ -129,10 +129,11 @@ class DemoRun:
         began_ts_ms = await findings.first_reading_ts_ms(kafka)
         runs = await store.runs(run_id=source.run_id)
         return DemoReport(
-            dataset=source.dataset.name,
-            split=source.dataset.split,
+            dataset=source.name,
+            split=source.split,
             run_id=source.run_id,
             simulated=source.simulated,
+            own=source.own,
             readings_sent=sent,
             verdicts={kind.value: count for kind, count in counts.items()},
             scores_stored=await findings.count_scores(store, source.run_id),
@@ -143,7 +144,8 @@ class DemoRun:
             stack_ready_s=ready_s,
             parity=parity,
             engines=tuple(
-                findings.engine_finding(run, alerts, source.rul(run.asset_id)) for run in runs
+                findings.engine_finding(run, alerts, source.rul(run.asset_id), timed=source.own)
+                for run in runs
             ),
         )
 

@@ -1,11 +1,12 @@
-"""What a demo replays: recorded test engines, or the simulator where there are none."""
+"""What a demo replays: recorded test engines, the simulator where there are none, or own files."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from common.cmapss import Dataset, load_dataset, remaining_useful_life
 from common.cmapss_files import PUBLISHED, Split, file_name, find_file
@@ -19,8 +20,46 @@ SIMULATED_ENGINES: Final = 100
 SIMULATOR_SEED: Final = 1
 
 
+class DemoSource(Protocol):
+    """What a demo replays, and what is known of it."""
+
+    @property
+    def name(self) -> str:
+        """What the readings come from, such as ``FD001``."""
+
+    @property
+    def split(self) -> str:
+        """Which part of it."""
+
+    @property
+    def run_id(self) -> str:
+        """The run of all assets."""
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the simulator made them."""
+
+    @property
+    def own(self) -> bool:
+        """Whether they are somebody's own, with times of their own in place of cycles."""
+
+    @property
+    def notice(self) -> str | None:
+        """One sentence of what is not as it was asked for."""
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """Settings that the stack needs for them."""
+
+    def replay_arguments(self, speed: str) -> list[str]:
+        """Return what to call the producer with."""
+
+    def rul(self, asset_id: str) -> list[int] | None:
+        """Return an asset's true remaining useful life after each cycle; none if not known."""
+
+
 @dataclass(frozen=True, slots=True)
-class DemoSource:
+class EngineSource:
     """The engines of one demo.
 
     Attributes:
@@ -39,6 +78,26 @@ class DemoSource:
     def dataset(self) -> Dataset:
         """The data set the engines are from."""
         return self.fleet.dataset
+
+    @property
+    def name(self) -> str:
+        """The data set's."""
+        return self.dataset.name
+
+    @property
+    def split(self) -> str:
+        """Which of its files."""
+        return self.dataset.split
+
+    @property
+    def own(self) -> bool:
+        """They are nobody's own."""
+        return False
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The shipped fleets know them."""
+        return {}
 
     @property
     def run_id(self) -> str:
@@ -77,7 +136,7 @@ class DemoSource:
 
 def choose_source(
     data_dir: Path, name: str, split: Split, engines: str, *, simulated: bool, now: datetime
-) -> DemoSource:
+) -> EngineSource:
     """Return the engines to replay.
 
     Where a published file is not there, the simulator stands in for it. A file that is there but
@@ -110,7 +169,7 @@ def choose_source(
 
 def _source(
     dataset: Dataset, engines: str, seed: int | None, notice: str | None, now: datetime
-) -> DemoSource:
+) -> EngineSource:
     simulated = seed is not None
     fleet = Fleet(
         dataset=dataset,
@@ -119,4 +178,4 @@ def _source(
         start=datetime(2026, 1, 1, tzinfo=UTC),
         cycle_interval=timedelta(seconds=1),
     )
-    return DemoSource(fleet, simulated, seed, notice)
+    return EngineSource(fleet, simulated, seed, notice)

@@ -1,4 +1,7 @@
-"""Values that are missing: for a few steps a channel's last measured value stands in for it."""
+"""Values that are missing: for a few steps a channel's last measured value stands in for it.
+
+Only while the machine is run as before: under other conditions the value would be another one.
+"""
 
 from __future__ import annotations
 
@@ -72,7 +75,8 @@ class Holder:
             anew: Whether a new run begins with it, which has nothing to hold.
 
         Raises:
-            InvalidRecordError: If a channel has been missing for longer than it may be held.
+            InvalidRecordError: If a channel has been missing for longer than it may be held, or the
+                machine is no longer run as it was.
         """
         missing = np.isnan(row[self._first :])
         latest = None if anew else self._latest
@@ -87,9 +91,15 @@ class Holder:
         worn = [index for index, age in enumerate(ages) if age > used[index].max_hold]
         if worn:
             raise _held_too_long(self._machine, worn, ages, cycle)
+        if self._run_otherwise(row, latest):
+            raise _of_other_conditions(self._machine, np.flatnonzero(missing), cycle - steps)
         filled = row.copy()
         filled[self._first :][missing] = latest[self._first :][missing]
         return Held(filled, ages, _detail(self._machine, ages, cycle))
+
+    def _run_otherwise(self, row: NDArray[np.float32], latest: NDArray[np.float32]) -> bool:
+        tolerances = np.array([each.tolerance for each in self._machine.conditions], np.float32)
+        return bool((np.abs(row[: self._first] - latest[: self._first]) > tolerances).any())
 
     def take(self, held: Held) -> None:
         """Take note of a row that was filled in."""
@@ -116,6 +126,16 @@ def _nothing_held(names: str) -> InvalidRecordError:
     return InvalidRecordError(
         RejectReason.MISSING_CHANNEL,
         f"sensors lacks {names}, which the model needs, and there is no earlier value to hold.",
+    )
+
+
+def _of_other_conditions(
+    machine: MachineType, missing: NDArray[np.int64], cycle: int
+) -> InvalidRecordError:
+    return InvalidRecordError(
+        RejectReason.MISSING_CHANNEL,
+        f"sensors lacks {_names(machine, missing)}, which the model needs; the values of "
+        f"{machine.step.word} {cycle} cannot stand in, since the machine was run otherwise then.",
     )
 
 

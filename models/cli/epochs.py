@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from common.cli import error_console
 
 if TYPE_CHECKING:
-    from models.training.networks.loop import EpochReport, OnEpoch
+    from models.training.config import EpochReport, OnEpoch
 
 
 @contextmanager

@@ -134,7 +134,7 @@ def _seed_spreads(
     from models.artifact.opening import open_scorer
     from models.report.comparison import Spread, measure_plain_error, measure_scorer
     from models.training.build import build_artifact
-    from models.training.networks.loop import TrainingConfig
+    from models.training.config import TrainingConfig
 
     rows: dict[str, list[float]] = {}
     for seed in range(seeds):

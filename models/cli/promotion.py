@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from models.tracking.gate import Judgement
     from models.tracking.promotion import Outcome
     from models.tracking.registry import ModelRegistry
-    from models.training.networks.loop import EpochReport, OnEpoch
+    from models.training.config import EpochReport, OnEpoch
 
 
 @friendly_errors

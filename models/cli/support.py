@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,7 +18,6 @@ from models.thresholding.rule import STRATEGIES, Rule, parse_rule
 
 if TYPE_CHECKING:
     from common.cmapss import Dataset
-    from common.machines.machine import MachineType
     from common.recording import Recording
     from models.artifact.store import Artifact
     from models.training.own_data import Split
@@ -57,35 +54,6 @@ def load_training_file(artifact: Artifact, dataset: str | None, data_dir: Path |
             "C-MAPSS files alone. Train it again with other options of `surgeline train`."
         )
     return load(dataset or training.dataset, "train", data_dir)
-
-
-def read_recording(
-    machine: MachineType,
-    paths: Sequence[Path],
-    healthy_until: str | None = None,
-    label_column: str | None = None,
-) -> Recording:
-    """Return somebody's own files as a recording.
-
-    Args:
-        machine: What they hold.
-        paths: One file or more; a file without a column of assets is one asset.
-        healthy_until: Readings up to this time (or count, where the machine counts) are of sound
-            machines; of later ones nothing is known. None for no such time.
-        label_column: Column that is 0 where a machine is sound and above 0 where it fails; none for
-            no such column.
-
-    Raises:
-        DatasetError: If a file cannot be read, or lacks what the machine type has.
-    """
-    from models.cli.own_table import cycle_at, read_table
-
-    recording = read_table(machine, paths, label_column)
-    if healthy_until is None:
-        return recording
-    last = cycle_at(machine, healthy_until)
-    assets = [replace(record, healthy=record.cycles <= last) for record in recording.assets]
-    return replace(recording, assets=assets)
 
 
 def prepare_own(recording: Recording, split: Split) -> Prepared:

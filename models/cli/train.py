@@ -16,6 +16,7 @@ from common.cli import error_console, friendly_errors, output_console
 from common.errors import UserError
 from common.machines.files import load_machine
 from common.machines.machine import MachineType
+from common.readers.options import AssetColumn, Ignore, TimeColumn, columns_given, roles_given
 from models.cli.promotion import Tracker, open_tracker, tracking_asked
 from models.cli.support import (
     RULE_HELP,
@@ -26,7 +27,6 @@ from models.cli.support import (
     parse_rule_option,
     prepare,
     prepare_own,
-    read_recording,
     require,
 )
 from models.cli.training_job import Job, run_job
@@ -71,6 +71,9 @@ def train(
         str | None,
         typer.Option(help="Column that is 0 where a machine is sound, above 0 where it fails."),
     ] = None,
+    time_column: TimeColumn = None,
+    asset_column: AssetColumn = None,
+    ignore: Ignore = None,
     split: Annotated[
         SplitOption,
         typer.Option(
@@ -143,10 +146,12 @@ def train(
 
         SURGELINE_DETECTOR__ARTIFACT=./my-model surgeline up
     """
-    require("train", "torch", "onnx", "sklearn")
     _check_model(model)
+    _require(own=machine is not None, model=model, labels=label_column is not None)
     rules = _rule("warning", warning), _rule("critical", critical)
-    kind = _own_machine(machine, data, dataset, (healthy_until, label_column))
+    kind = _own_machine(
+        machine, data, dataset, (healthy_until, label_column, time_column, asset_column, ignore)
+    )
     stem, usual = (kind.name, OWN_DEFAULT) if kind else ((dataset or FIRST_SET).lower(), AUTO)
     tracker = open_tracker(_tracked(track) if kind else track)
     name = name or (stem if model in (None, usual) else f"{stem}-{model}")
@@ -155,7 +160,17 @@ def train(
     check_folder(folder)
     job = Job(name, model or usual, *rules, seed, epochs, folder)
     if kind:
-        recording = read_recording(kind, data or [], healthy_until, label_column)
+        from models.cli.own_recording import Health, read_own
+
+        recording, remarks = read_own(
+            kind,
+            data or [],
+            Health(healthy_until, label_column is not None),
+            roles_given(time_column, asset_column, label_column),
+            columns_given(ignore),
+        )
+        for remark in remarks:
+            error_console().print(f"note: {remark}.", style="dim", soft_wrap=True, markup=False)
         artifact = run_job(job, prepare_own(recording, split.value))
         training = artifact.manifest.training
         if training.own and not training.own.faulty_rows:
@@ -166,7 +181,7 @@ def train(
 
 UNMEASURED_NOTE: Final = (
     "No fault is known in these data, so how much it catches is not known either. Thresholds are "
-    "what healthy readings at the end do, with a margin."
+    "what healthy readings rarely reach, judged by those at the end."
 )
 
 
@@ -185,6 +200,15 @@ def _train_of_engines(
         output_console().print(f"tracked as  {run_id}", soft_wrap=True)
 
 
+def _require(*, own: bool, model: str | None, labels: bool) -> None:
+    """Fail before any work if what this training needs is missing; the usual own one needs none."""
+    if own and model in (None, OWN_DEFAULT):
+        if labels:
+            require("train", "sklearn")
+        return
+    require("train", "torch", "onnx", "sklearn")
+
+
 def _check_model(model: str | None) -> None:
     if model is not None and model not in (AUTO, *MODELS):
         raise UserError(f"--model {model} came; one of {', '.join((AUTO, *MODELS))} was expected.")
@@ -198,7 +222,7 @@ def _own_machine(
     machine: str | None,
     data: list[Path] | None,
     dataset: str | None,
-    said_of_data: tuple[str | None, str | None],
+    said_of_data: tuple[object, ...],
 ) -> MachineType | None:
     """Return the type of somebody's own machines, none for C-MAPSS engines."""
     if bool(machine) != bool(data):
@@ -207,13 +231,13 @@ def _own_machine(
     if machine is None:
         if any(said_of_data):
             raise UserError(
-                "--healthy-until and --label-column are of your own data: --machine and --data "
-                "were expected too."
+                "--healthy-until, --label-column, --time-column, --asset-column and --ignore are "
+                "of your own data: --machine and --data were expected too."
             )
         return None
     if dataset is not None:
         raise UserError("--dataset and --data came; one of the two was expected.")
-    if all(said_of_data):
+    if all(said_of_data[:2]):
         raise UserError("--healthy-until and --label-column came; one of the two was expected.")
     return load_machine(machine)
 

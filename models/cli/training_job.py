@@ -50,7 +50,7 @@ def run_job(job: Job, prepared: Prepared, tracker: Tracker | None = None) -> Art
     """
     from models.artifact.store import save_artifact
     from models.training.build import build_artifact
-    from models.training.networks.loop import TrainingConfig
+    from models.training.config import TrainingConfig
 
     config = TrainingConfig(seed=job.seed, epochs=job.epochs)
     try:

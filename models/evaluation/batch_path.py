@@ -72,8 +72,8 @@ def record_windows(
     """Return the complete windows of one record, and the row each ends at.
 
     A window that holds a row of an unknown regime, or that spans a longer gap than may be bridged,
-    is left out. A value that is missing is the one before, for as long as its channel may be held;
-    a row in which one is missing for longer counts as not there.
+    is left out. A value that is missing is the one before, for as long as its channel may be held
+    and the machine is run alike; a row in which one is missing otherwise counts as not there.
 
     Args:
         normaliser: Puts rows on the model's scale.
@@ -119,9 +119,9 @@ def counting_rows(
         highest_before = np.maximum.accumulate(np.concatenate(([0], cycles)))[:-1]
         rising = np.flatnonzero(cycles > highest_before)
         return rising, rows[rising]
-    longest = np.concatenate(
-        [np.zeros(len(machine.conditions)), [channel.max_hold for channel in machine.used]]
-    )
+    conditions = len(machine.conditions)
+    tolerances = np.array([each.tolerance for each in machine.conditions], np.float32)
+    longest = np.concatenate([np.zeros(conditions), [channel.max_hold for channel in machine.used]])
     filled = rows.copy()
     measured_at = np.full(rows.shape[1], -np.inf)  # the cycle each value held is of
     kept: list[int] = []
@@ -131,6 +131,9 @@ def counting_rows(
         here = blank[index]
         if here.any():
             if (cycle - measured_at > longest)[here].any():
+                continue
+            moved = np.abs(rows[index, :conditions] - rows[kept[-1], :conditions])
+            if (moved > tolerances).any():  # what was measured is of another way to run it
                 continue
             filled[index, here] = filled[kept[-1], here]
         measured_at[~here] = cycle

@@ -1,9 +1,6 @@
-"""What is known of a record's readings, and parts of a record."""
+"""What is known of a record's readings."""
 
 from __future__ import annotations
-
-from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,18 +18,3 @@ def masks(record: AssetRecord) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     faulty = nowhere if record.faulty is None else record.faulty
     healthy = ~faulty if record.healthy is None else record.healthy & ~faulty
     return healthy, faulty
-
-
-def part_of(record: AssetRecord, rows: slice | NDArray[np.bool_]) -> AssetRecord:
-    """Return some of a record's readings: a stretch of it, or those at which a mask is true."""
-    optional: dict[str, Any] = {
-        name: None if (values := getattr(record, name)) is None else values[rows]
-        for name in ("clock_us", "healthy", "faulty", "life_left")
-    }
-    return replace(
-        record,
-        cycles=record.cycles[rows],
-        conditions=record.conditions[rows],
-        channels=record.channels[rows],
-        **optional,
-    )

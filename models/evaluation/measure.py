@@ -12,7 +12,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score, roc_auc_score
 
 from common.settings import AlarmSettings
 from models.artifact.metrics import LevelMetrics, Metrics
@@ -70,9 +69,16 @@ def measure(windows: WindowSet, scores: NDArray[np.float64], thresholds: Thresho
         raise ValueError(f"{len(scores)} scores of {len(windows)} windows came; one each expected")
     faulty = windows.faulty
     both_classes = bool(faulty.any()) and not bool(faulty.all())
+    auc = pr_auc = None
+    if both_classes:
+        # slow to import, and not there where nothing but models without network is trained
+        from sklearn.metrics import average_precision_score, roc_auc_score
+
+        auc = float(roc_auc_score(faulty, scores))
+        pr_auc = float(average_precision_score(faulty, scores))
     return Metrics(
-        auc=float(roc_auc_score(faulty, scores)) if both_classes else None,
-        pr_auc=float(average_precision_score(faulty, scores)) if both_classes else None,
+        auc=auc,
+        pr_auc=pr_auc,
         windows=len(scores),
         healthy_windows=int(windows.healthy.sum()),
         faulty_windows=int(faulty.sum()),

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.recording import AssetRecord
-from models.evaluation.labels import masks, part_of
+from models.evaluation.labels import masks
 
 HEALTHY_RUL: Final = 125
 """Cycles; a row is healthy when its remaining useful life is above this. The usual cap for these
@@ -110,4 +110,4 @@ def split_by_time(record: AssetRecord) -> tuple[AssetRecord, AssetRecord]:
     healthy = np.flatnonzero(masks(record)[0])
     first = int(len(healthy) * FIT_TIME)
     row = int(healthy[first]) if first < len(healthy) else len(record)
-    return part_of(record, slice(0, row)), part_of(record, slice(row, None))
+    return record.part(slice(0, row)), record.part(slice(row, None))

@@ -9,6 +9,7 @@ from typing import Final
 
 from models.thresholding import strategies as thresholds
 from models.thresholding.peaks_over_threshold import pot
+from models.thresholding.return_level import return_level
 from models.thresholding.strategies import CalibrationScores, Choice, Choose, Options
 
 
@@ -33,6 +34,8 @@ class Strategy:
 
 _PART = (0.0, 1.0)
 _ANY_K = (0.0, 1000.0)
+_QUANTILE_LIMITS: Final = {"q": _PART, "spread": _ANY_K, "pieces": (1.0, 100.0)}
+_OWN_QUANTILE: Final = {"q": 0.99, "pieces": 5.0}
 
 STRATEGIES: Final[Mapping[str, Strategy]] = MappingProxyType(
     {
@@ -40,7 +43,7 @@ STRATEGIES: Final[Mapping[str, Strategy]] = MappingProxyType(
         "robust_quantile": Strategy(
             thresholds.robust_quantile,
             {"q": 0.99, "spread": 2.0, "pieces": 1.0},
-            {"q": _PART, "spread": _ANY_K, "pieces": (1.0, 100.0)},
+            _QUANTILE_LIMITS,
         ),
         "capped_quantile": Strategy(
             thresholds.capped_quantile,
@@ -50,6 +53,11 @@ STRATEGIES: Final[Mapping[str, Strategy]] = MappingProxyType(
         "zscore": Strategy(thresholds.zscore, {"k": 3.0}, {"k": _ANY_K}),
         "pot": Strategy(
             pot, {"risk": 0.001, "tail": 0.95}, {"risk": (1e-12, 0.5), "tail": (0.5, 0.999)}
+        ),
+        "return_level": Strategy(
+            return_level,
+            {"readings": 100_000.0, **_OWN_QUANTILE, "spread": 1.0},
+            {"readings": (1000.0, 1e12), **_QUANTILE_LIMITS},
         ),
         "alarm_budget": Strategy(
             thresholds.alarm_budget,
@@ -155,6 +163,7 @@ WARNING_RULE: Final = Rule("capped_quantile")
 CRITICAL_RULE: Final = Rule("best_f1")
 """Where faulty windows are known."""
 
-OWN_WARNING: Final = Rule("robust_quantile", {"q": 0.99, "spread": 1.0, "pieces": 5.0})
-OWN_CRITICAL: Final = Rule("robust_quantile", {"q": 0.99, "spread": 3.0, "pieces": 5.0})
-"""Where none are. ``python -m bench.skab`` prints what other spreads would do to real pumps."""
+OWN_WARNING: Final = Rule("return_level", {"readings": 100_000.0, "spread": 1.0})
+OWN_CRITICAL: Final = Rule("return_level", {"readings": 10_000_000.0, "spread": 3.0})
+"""Where none are. ``spread`` counts where the data are few: ``python -m bench.skab`` prints what
+other spreads would do to real pumps."""

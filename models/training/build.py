@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as library_version
 from typing import Final
-
-from sklearn.metrics import average_precision_score, roc_auc_score
 
 from models.artifact.onnx_scorer import OnnxReconstructor, Reconstructor, ZeroReconstructor
 from models.artifact.store import Artifact
@@ -28,7 +27,7 @@ from models.training.calibration import (
     rules,
 )
 from models.training.catalogue import AUTO, CANDIDATES, LSTM_AUTOENCODER, MODELS, OWN_DEFAULT
-from models.training.networks.loop import OnEpoch, TrainingConfig, fit_network
+from models.training.config import OnEpoch, TrainingConfig
 from models.training.preparation import Prepared, healthy
 
 PARITY_WINDOWS: Final = 512
@@ -114,6 +113,7 @@ def train_network(
 ) -> TrainedNetwork:
     """Train a network on healthy windows, export it and open it as the detector would."""
     # needs torch; models without a network do not
+    from models.training.networks.loop import fit_network
     from models.training.networks.lstm import count_parameters
     from models.training.networks.onnx_export import export_onnx
 
@@ -156,6 +156,8 @@ def _select(
 
 
 def _ranking(fitted: Fitted, prepared: Prepared) -> dict[str, float]:
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
     fit_part = prepared.fit
     if prepared.own is not None:  # a score that remembers would know the rest
         fit_part = fit_part.where(~fit_part.healthy)
@@ -186,5 +188,16 @@ def _training_fields(
         "config": settings if network else {},
         "train_loss": network.train_loss if network else None,
         "validation_loss": network.validation_loss if network else None,
-        "libraries": {name: library_version(name) for name in LIBRARIES},
+        "libraries": _installed(),
     }
+
+
+def _installed() -> dict[str, str]:
+    """Return the versions of what is installed here; a model without network needs little of it."""
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = library_version(name)
+        except PackageNotFoundError:
+            continue
+    return found

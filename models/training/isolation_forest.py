@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.ensemble import IsolationForest
 
 from models.scoring.contributions import ScoreParams, residuals_of
 from models.scoring.forest import FOREST, average_path
 from models.scoring.subspace import Features
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import IsolationForest
 
 TREES: Final = 100
 SAMPLES: Final = 256
@@ -27,6 +29,8 @@ def fit_forest(
 
 def grow(rows: NDArray[np.float32], seed: int) -> IsolationForest:
     """Return the fitted scikit-learn model; rows have shape ``(n, n_features)``."""
+    from sklearn.ensemble import IsolationForest
+
     model = IsolationForest(
         n_estimators=TREES, max_samples=min(SAMPLES, len(rows)), random_state=seed
     )

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from common.errors import DatasetError
 from common.machines.machine import MachineType
 from common.recording import AssetRecord, Recording
-from models.evaluation.labels import masks, part_of
+from models.evaluation.labels import masks
 from models.evaluation.splits import MIN_ENGINES, SplitBy
 from models.training.preparation import OwnData, Prepared, cut, split_parts
 
@@ -71,7 +71,7 @@ def plausible(machine: MachineType, record: AssetRecord) -> AssetRecord:
     values = record.values(machine)
     lowest, highest = _limits(machine)
     kept = np.logical_not(((values < lowest) | (values > highest)).any(axis=1))
-    return record if kept.all() else part_of(record, kept)
+    return record if kept.all() else record.part(kept)
 
 
 def _limits(machine: MachineType) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -11,6 +11,14 @@ import typer
 
 from common.cli import friendly_errors, output_console
 from common.errors import UserError
+from common.readers.options import (
+    AssetColumn,
+    Ignore,
+    TimeColumn,
+    columns_given,
+    options_again,
+    roles_given,
+)
 
 
 @friendly_errors
@@ -19,17 +27,9 @@ def init(
         list[str],
         typer.Argument(metavar="FILE", help="CSV or Parquet; a folder; a pattern in quotes."),
     ],
-    time_column: Annotated[
-        str | None, typer.Option(help="The column of times, if it is not found.")
-    ] = None,
-    asset_column: Annotated[
-        str | None,
-        typer.Option(help="The column that says of which machine a row is, if it is not found."),
-    ] = None,
-    ignore: Annotated[
-        list[str] | None,
-        typer.Option(help="A column to leave out; may be given more than once."),
-    ] = None,
+    time_column: TimeColumn = None,
+    asset_column: AssetColumn = None,
+    ignore: Ignore = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -54,8 +54,6 @@ def init(
     """
     from common.atomic_file import write_text
     from common.readers.files import find_files
-    from common.readers.names import channel_name
-    from common.readers.roles import Roles
     from common.readers.table_file import read_table
     from producer.own_data.describe import describe
     from producer.own_data.infer import infer
@@ -69,16 +67,13 @@ def init(
             f"{target} is there already. Write to another file with --out, or replace it with "
             "--force."
         )
-    given = Roles(
-        time=None if time_column is None else channel_name(time_column),
-        asset=None if asset_column is None else channel_name(asset_column),
-    )
-    ignored = tuple(map(channel_name, ignore or ()))
+    given = roles_given(time_column, asset_column)
+    ignored = columns_given(ignore)
     findings = infer([read_table(path) for path in paths], name, given, ignored)
     write_text(target, describe(findings))
     console = output_console()
     show_findings(findings, console)
-    options = _given_again(time_column, asset_column, ignored)
+    options = options_again(time_column, asset_column, ignored)
     console.print(f"\n{target} written. Read it, correct it, then see how much could be scored:")
     console.print(f"  {next_command(target, files, options)}", soft_wrap=True)
 
@@ -98,13 +93,3 @@ def name_for(files: Sequence[str], paths: Sequence[Path]) -> str:
         first = Path(files[0])
         called = (first if first.is_dir() else paths[0].parent).resolve().name
     return re.sub(r"[^A-Za-z0-9._+-]", "_", asset_id(called))[:64] or "machine"
-
-
-def _given_again(
-    time_column: str | None, asset_column: str | None, ignored: Sequence[str]
-) -> list[str]:
-    options = [] if time_column is None else ["--time-column", time_column]
-    options += [] if asset_column is None else ["--asset-column", asset_column]
-    for name in ignored:
-        options += ["--ignore", name]
-    return options

@@ -48,7 +48,8 @@ CHANNELS: Final = """
 # What is measured. A value below `lowest` or above `highest` is taken for a broken sensor, and its
 # reading is refused. So the limits proposed are wide: 3 ranges beyond all that was seen, and five
 # times the largest value; 0 is well within. You know better ones: what the sensor can show at most.
-# For `max_hold` steps the last value stands in for one that is missing; 0 for never.
+# For `max_hold` steps the last value stands in for one that is missing, while conditions stay as they
+# are; 0 for never.
 # `used = false`: models do not look at it.
 """
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from common.cli import FAILURE_EXIT, friendly_errors, output_console
+from common.readers.options import AssetColumn, Ignore, TimeColumn, columns_given, roles_given
 from detector.tools.options import JsonOption, tool_settings
 
 
@@ -19,17 +20,9 @@ def check(
     machine: Annotated[
         str, typer.Option(help="The machine type: a file as `surgeline init` writes it.")
     ],
-    time_column: Annotated[
-        str | None, typer.Option(help="The column of times, if it is not found.")
-    ] = None,
-    asset_column: Annotated[
-        str | None,
-        typer.Option(help="The column that says of which machine a row is, if it is not found."),
-    ] = None,
-    ignore: Annotated[
-        list[str] | None,
-        typer.Option(help="A column that is not to be looked at; may be given more than once."),
-    ] = None,
+    time_column: TimeColumn = None,
+    asset_column: AssetColumn = None,
+    ignore: Ignore = None,
     json_path: JsonOption = None,
 ) -> None:
     """Say how many of your readings would be scored, and why not the rest.
@@ -47,9 +40,7 @@ def check(
     from common.atomic_file import write_report
     from common.machines.files import load_machine
     from common.readers.files import find_files
-    from common.readers.names import channel_name
     from common.readers.recording_file import read_recording
-    from common.readers.roles import Roles
     from detector.core.policy import InputPolicy
     from detector.tools.check.output import show_check
     from detector.tools.check.tally import check_recording
@@ -57,11 +48,8 @@ def check(
 
     settings = tool_settings()
     kind = load_machine(machine)
-    given = Roles(
-        time=None if time_column is None else channel_name(time_column),
-        asset=None if asset_column is None else channel_name(asset_column),
-    )
-    ignored = tuple(map(channel_name, ignore or ()))
+    given = roles_given(time_column, asset_column)
+    ignored = columns_given(ignore)
     file = read_recording(find_files(files), kind, given, ignored)
     with progress_bars() as progress:
         report = check_recording(

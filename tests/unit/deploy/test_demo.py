@@ -26,7 +26,7 @@ from deploy.demo.findings import EngineFinding, engine_finding
 from deploy.demo.latency import LATENCY_METRIC, at_rest, merged_buckets, quantile_s
 from deploy.demo.replaying import Replay, run_replay
 from deploy.demo.report import SIMULATED_NOTE, DemoReport, show, write_json
-from deploy.demo.source import DemoSource, choose_source
+from deploy.demo.source import EngineSource, choose_source
 from deploy.demo.waiting import every_verdict, unless_failed
 from detector.metrics import DetectorMetrics
 from tests.support.clock import FakeClock
@@ -35,7 +35,7 @@ from tests.support.parity import EQUAL
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 
 
-def source(data_dir: Path, name: str = "FD001", **options: object) -> DemoSource:
+def source(data_dir: Path, name: str = "FD001", **options: object) -> EngineSource:
     arguments = {"split": "test", "engines": "1-3", "simulated": False, "now": NOW} | options
     return choose_source(data_dir, name, **arguments)  # type: ignore[arg-type] # a table of them
 
@@ -201,6 +201,7 @@ REPORT = DemoReport(
     split="test",
     run_id="r",
     simulated=False,
+    own=False,
     readings_sent=40,
     verdicts={"scored": 11, "warming_up": 29},
     scores_stored=11,

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from common.errors import InvalidRecordError, RejectReason
-from common.machines.machine import Channel, MachineType, Step
+from common.machines.machine import Channel, Condition, MachineType, Step
 from detector.core.holding import MOST_STEPS, Holder
 
 MACHINE = MachineType(
@@ -94,3 +94,29 @@ def test_of_many_channels_a_few_are_named() -> None:
     held = holder.fill(row(*[NAN] * 8, 1.0), 5, 1, anew=False)
 
     assert held.detail.endswith("c4 as of cycle 4 and 3 more")
+
+
+PLACED = MachineType(
+    name="pump",
+    step=Step(word="minute"),
+    conditions=(Condition(name="load", tolerance=0.5),),
+    channels=(Channel(name="current", max_hold=3),),
+)
+
+
+def test_what_was_measured_under_other_conditions_does_not_stand_in() -> None:
+    holder = Holder(PLACED, (), row(2.0, 7.0))
+
+    said = refused(holder, 2.6, NAN)
+
+    assert said == (
+        "sensors lacks current, which the model needs; the values of minute 9 cannot stand in, "
+        "since the machine was run otherwise then."
+    )
+
+
+@pytest.mark.parametrize("load", [1.5, 2.0, 2.5])
+def test_conditions_within_their_tolerance_are_the_same(load: float) -> None:
+    held = Holder(PLACED, (), row(2.0, 7.0)).fill(row(load, NAN), 10, 1, anew=False)
+
+    assert held.row.tolist() == [load, 7.0]

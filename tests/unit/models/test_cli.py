@@ -15,7 +15,7 @@ from models.artifact.store import load_artifact
 from models.cli.evaluate import evaluate
 from models.cli.train import train
 from models.training.catalogue import BASELINES
-from models.training.networks.loop import TrainingConfig
+from models.training.config import TrainingConfig
 from tests.support.artifacts import heldout_metrics
 from tests.support.fleets import cut_short, fleet, write_fleet
 

@@ -7,7 +7,7 @@ import pytest
 
 from common.errors import DatasetError
 from models.evaluation.collection import collect_windows
-from models.evaluation.labels import masks, part_of
+from models.evaluation.labels import masks
 from models.evaluation.splits import split_by_time
 from models.training.own_data import prepare_recording
 from tests.support.fleets import fleet
@@ -41,7 +41,7 @@ def test_what_is_not_said_follows_from_what_is(
 def test_a_part_keeps_all_columns_together() -> None:
     record = replace(pump(1), faulty=OTHERS, life_left=np.arange(399, -1, -1))
 
-    part = part_of(record, slice(290, 310))
+    part = record.part(slice(290, 310))
 
     assert len(part) == 20
     assert part.faulty is not None

@@ -21,7 +21,7 @@ from models.thresholding.rule import OWN_CRITICAL, OWN_WARNING, Rule
 from models.training.build import build_artifact
 from models.training.calibration import choose_thresholds, fit_score
 from models.training.catalogue import AUTO, OWN_DEFAULT
-from models.training.networks.loop import TrainingConfig
+from models.training.config import TrainingConfig
 from models.training.own_data import prepare_recording
 from models.training.recalibration import prepare_as
 from tests.support.fleets import fleet
@@ -66,9 +66,9 @@ def test_it_says_whose_data_it_is_of(own: Artifact) -> None:
 def test_its_thresholds_need_no_label(own: Artifact) -> None:
     chosen = own.manifest.thresholds
 
-    assert (chosen.warning.strategy, chosen.critical.strategy) == ("robust_quantile",) * 2
-    assert chosen.warning.options == OWN_WARNING.options
-    assert chosen.critical.options == OWN_CRITICAL.options
+    assert (chosen.warning.strategy, chosen.critical.strategy) == ("return_level",) * 2
+    assert chosen.warning.options == OWN_WARNING.all_options()
+    assert chosen.critical.options == OWN_CRITICAL.all_options()
     assert chosen.critical.value > chosen.warning.value
     assert "15 pieces of the assets" in chosen.warning.reason
 

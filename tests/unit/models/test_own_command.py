@@ -10,11 +10,12 @@ import pytest
 from typer.testing import CliRunner
 
 from common.machines.rows import as_rows
+from common.readers.roles import Roles
 from common.recording import Recording
 from deploy.commands import app
 from models.artifact.opening import open_scorer
 from models.artifact.store import Artifact, load_artifact
-from models.cli.support import read_recording
+from models.cli.own_recording import Health, read_own
 from models.evaluation.batch_path import score_record
 from tests.support.own_pumps import PUMP, PUMP_TOML, START_S, pump, pumps, write_pumps
 
@@ -98,7 +99,7 @@ def test_readings_after_a_time_are_not_learned_from(folder: Path, tmp_path: Path
 
 
 def test_the_file_is_read_as_it_was_written(folder: Path) -> None:
-    read = read_recording(PUMP, [folder / "healthy.csv"])
+    read, _ = read_own(PUMP, [folder / "healthy.csv"], Health(), Roles())
 
     assert [record.asset_id for record in read.assets] == ["pump-1", "pump-2"]
     for mine, theirs in zip(pumps(2).assets, read.assets, strict=True):
@@ -113,7 +114,11 @@ def test_semicolons_blanks_and_a_file_per_asset_are_read(tmp_path: Path) -> None
         rows = ["2026-01-01 00:00:01;5;;7;8", "2026-01-01 00:00:00;1;2;3;4"]
         (tmp_path / f"{name}.csv").write_text("\n".join([head, *rows]), encoding="utf-8")
 
-    read = read_recording(PUMP, [tmp_path / "north.csv", tmp_path / "south.csv"])
+    paths = [tmp_path / "north.csv", tmp_path / "south.csv"]
+
+    read, remarks = read_own(PUMP, paths, Health(), Roles())
+
+    assert any("taken as UTC" in each for each in remarks)
 
     assert [record.asset_id for record in read.assets] == ["north", "south"]
     first = read.assets[0]
@@ -142,7 +147,7 @@ def test_semicolons_blanks_and_a_file_per_asset_are_read(tmp_path: Path) -> None
             ["--machine", "turbofan", "--data", "x.csv", "--track"], "tracked yet", id="tracked"
         ),
         pytest.param(
-            ["--machine", "turbofan", "--data", "nowhere.csv"], "cannot be read", id="no file"
+            ["--machine", "turbofan", "--data", "nowhere.csv"], "was not found", id="no file"
         ),
         pytest.param(
             ["--machine", "turbofun", "--data", "x.csv"], "No machine type", id="no such type"
@@ -161,7 +166,7 @@ def test_options_that_do_not_go_together_are_refused(
         pytest.param(["--model", "auto"], "'nearest_healthy' needs none", id="auto"),
         pytest.param(["--critical", "best_f1"], "known to be faulty", id="best_f1"),
         pytest.param(["--split", "asset"], "2 assets came; at least 5", id="too few assets"),
-        pytest.param(["--label-column", "broken"], "lacks the columns broken", id="no such label"),
+        pytest.param(["--label-column", "broken"], "broken", id="no such label"),
         pytest.param(["--healthy-until", "soon"], "a time such as", id="no time"),
         pytest.param(
             ["--healthy-until", "2000-01-01"], "0 are healthy; 0 healthy rows", id="none healthy"

@@ -13,7 +13,7 @@ from models.artifact.store import Artifact
 from models.report.card import write_card
 from models.thresholding.rule import Rule
 from models.training.build import build_artifact
-from models.training.networks.loop import TrainingConfig
+from models.training.config import TrainingConfig
 from models.training.preparation import Prepared, healthy
 from models.training.quantise import compare_precisions, quantise
 from models.training.recalibration import prepare_as, recalibrate

@@ -11,7 +11,8 @@ from common.errors import ArtifactError
 from models.artifact.store import Artifact
 from models.training.build import build_artifact
 from models.training.catalogue import LSTM_AUTOENCODER, PATCHTST
-from models.training.networks.loop import EpochReport, TrainingConfig, fit_network
+from models.training.config import EpochReport, TrainingConfig
+from models.training.networks.loop import fit_network
 from models.training.networks.lstm import LstmAutoencoder, count_parameters
 from models.training.networks.onnx_export import export_onnx, max_difference
 from models.training.preparation import Prepared, healthy

@@ -1,4 +1,5 @@
-"""The HTTP service: scores, alerts (also live), assets, replays.
+"""The HTTP service: scores, alerts (also live), assets, machines, replays.
 
-May import: ``common``. Start here: ``app.py``.
+May import: ``common``; one adapter and the composition root read artifacts with ``models``, which
+opens none of them. Start here: ``app.py``.
 """

@@ -13,6 +13,7 @@ from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 
 from api import problems
+from api.adapters.artifact_fleet_catalogue import ArtifactFleetCatalogue, FleetReader
 from api.adapters.http_detector_probe import HttpDetectorProbe
 from api.adapters.kafka_alert_feed import KafkaAlertFeed
 from api.adapters.kafka_group_probe import KafkaGroupProbe
@@ -30,6 +31,7 @@ from api.ports import (
     AlertFeed,
     AlertHistory,
     DetectorProbe,
+    FleetCatalogue,
     GroupProbe,
     ReplayLauncher,
     ReplayRecords,
@@ -39,7 +41,7 @@ from api.projection import Projection
 from api.queries import refuse_repeated
 from api.readiness import Check
 from api.replays import Replays
-from api.routes import alerts, assets, scores, system
+from api.routes import alerts, assets, machines, scores, system
 from api.routes import replays as replay_routes
 from api.services import Services
 from api.stream_pages import StreamPages
@@ -47,6 +49,7 @@ from common.clock import Clock, SystemClock
 from common.scorestore.factory import open_score_store
 from common.scorestore.port import ScoreStore
 from common.settings import Settings
+from models.tracking.resolve import registry_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ class Adapters:
     group: GroupProbe
     records: ReplayRecords
     launcher: ReplayLauncher
+    catalogue: FleetCatalogue
     clock: Clock
 
 
@@ -82,6 +86,8 @@ async def open_adapters(settings: Settings, stack: AsyncExitStack) -> Adapters:
     clock = SystemClock()
     group = KafkaGroupProbe(settings.kafka, settings.detector.group_id, clock)
     stack.push_async_callback(group.close)
+    catalogue = ArtifactFleetCatalogue(FleetReader(settings, registry_folder), clock)
+    stack.push_async_callback(catalogue.close)
     return Adapters(
         scores=scores,
         history=SqlAlertHistory(engine),
@@ -90,6 +96,7 @@ async def open_adapters(settings: Settings, stack: AsyncExitStack) -> Adapters:
         group=group,
         records=SqlReplayRecords(engine),
         launcher=ProcessReplayLauncher(settings),
+        catalogue=catalogue,
         clock=clock,
     )
 
@@ -117,7 +124,7 @@ def create_app(settings: Settings, open_them: OpenAdapters = open_adapters) -> F
     app.add_middleware(HeadAsGet)
     problems.install(app)
     app.include_router(system.router, responses=documented(421))
-    for resource in (assets, scores, alerts, replay_routes):
+    for resource in (assets, scores, alerts, machines, replay_routes):
         app.include_router(
             resource.router,
             dependencies=[Depends(refuse_repeated)],
@@ -146,6 +153,7 @@ async def _lifespan(
             settings=settings,
             scores=adapters.scores,
             history=adapters.history,
+            catalogue=adapters.catalogue,
             replays=replays,
             changed=changed,
             pages=StreamPages(adapters.history, changed),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from typing import Annotated, Any, Final, Literal
 
@@ -12,8 +11,19 @@ from rich.table import Table
 from rich.text import Text
 
 from api.client import ApiClient, stranger
+from api.machine_views import FleetView
 from api.nothing_found import no_alerts, no_verdicts
 from api.schemas import AlertPage, ScorePage
+from api.wording import (
+    PLAIN_STEP,
+    TOP_CHANNELS,
+    legend_of_alerts,
+    legend_of_scores,
+    legend_table,
+    step_heading,
+    told_of_alert,
+    top,
+)
 from common.cli import error_console, friendly_errors, output_console
 from common.printable import one_line
 from common.records import Alert, Level, Verdict
@@ -21,7 +31,6 @@ from common.redaction import without_credentials
 from common.settings import load_settings
 
 STYLES: Final = {"critical": "bold red", "warning": "yellow", "none": ""}
-TOP_CHANNELS: Final = 3
 
 AssetOption = Annotated[str | None, typer.Option(help="Only this asset.", show_default=False)]
 RunOption = Annotated[str | None, typer.Option(help="Only this run.", show_default=False)]
@@ -53,7 +62,8 @@ def alerts(
     """List the latest alerts, or follow them live.
 
     An alert says that an alarm was raised, got worse (escalated) or ended (cleared), and which
-    channels it is about.
+    channels it is about: whether each reads high or low, and its part in the score. Below the
+    table is what they measure, and in which unit; `surgeline machines` shows all of it.
 
     A followed stream that breaks goes on by itself where it stopped: nothing is missed and nothing
     shown twice.
@@ -75,10 +85,11 @@ def alerts(
     if not rows:
         _say(no_alerts(client, query))
         return
-    table = _Table(rows, "time", "asset", "run", "cycle", "state", "level", "score", "channels")
+    step = step_heading(row["step"] for row in rows)
+    table = _Table(rows, "time", "asset", "run", step, "state", "level", "score", "channels")
     for row in rows:
-        table.add(_cells(row))
-    table.show()
+        table.add([*_cells(row), top(row["channels"])])
+    table.show(legend_table(legend_of_alerts(rows)))
     if page["next_cursor"]:
         output_console().print(f"The latest {len(rows)}; there are more, see --limit.", style="dim")
 
@@ -95,8 +106,10 @@ def scores(
 ) -> None:
     """List the latest verdicts on one asset's readings, oldest first.
 
-    A score is a number for how unlike a healthy engine the last 30 cycles were: higher is more
-    anomalous. It is a warning or critical from its threshold on.
+    A score is a number for how unlike healthy readings the latest window of readings is (30 cycles
+    of an engine): higher is more anomalous. It is a warning or critical from its threshold on. The
+    channels with the largest part in it are named; below the table is what they measure, and in
+    which unit.
 
     For example:
 
@@ -111,9 +124,15 @@ def scores(
         _say(no_verdicts(client, asset, run, status))
         return
     rows = page["items"][::-1]
-    names = ("time", "run", "cycle", "verdict", "score", "warning at", "critical at", "why")
-    table = _Table(rows, *names)
+    legend = page["legend"]
+    step = step_heading(legend.get(row["fleet"], {}).get("step", PLAIN_STEP) for row in rows)
+    table = _Table(
+        rows, "time", "run", step, "verdict", "score", "warning at", "critical at", "why"
+    )
+    named: list[tuple[str, str]] = []
     for row in rows:
+        channels = [] if row["detail"] else _largest(row["shares"])
+        named += [(row["fleet"], each["name"]) for each in channels]
         table.add(
             [
                 _short_time(row["ts"]),
@@ -123,11 +142,10 @@ def scores(
                 Text(_number(row["score"]), style=STYLES[row["level"]]),
                 _number(row["warning_threshold"]),
                 _number(row["critical_threshold"]),
-                one_line(row["detail"])
-                or _channels(sorted(row["shares"].items(), key=lambda item: -item[1])),
+                one_line(row["detail"]) or top(channels),
             ]
         )
-    table.show()
+    table.show(legend_table(legend_of_scores(named, legend)))
 
 
 class _Table:
@@ -148,9 +166,13 @@ class _Table:
         kept = [cell for position, cell in enumerate(cells) if position != self._run_column]
         self._table.add_row(*kept)
 
-    def show(self) -> None:
-        """Print the table."""
-        output_console().print(self._table)
+    def show(self, legend: Table | None) -> None:
+        """Print the table, and what the names in it stand for."""
+        console = output_console()
+        console.print(self._table)
+        if legend is not None:
+            console.print()
+            console.print(legend)
 
 
 def _short_time(ts: str) -> str:
@@ -166,22 +188,27 @@ def _follow(client: ApiClient, query: dict[str, str | None], address: str) -> No
             f"{without_credentials(why).rstrip('.')}; going on in {wait_s:g} s", style="dim"
         )
 
+    fleets: dict[str, FleetView] = {}
     console.print("Following alerts; Ctrl-C ends.", style="dim")
     for data in client.follow("/api/v1/alerts/stream", query, on_cut):
         try:
             alert = Alert.model_validate_json(data)
         except ValidationError as exc:
             raise stranger(address) from exc
-        console.print(Text("  ").join(Text.assemble(cell) for cell in _line(alert)))
+        if alert.fleet not in fleets and (found := client.fleet(alert.fleet)) is not None:
+            fleets[alert.fleet] = found
+        told = told_of_alert(alert.model_dump(mode="json"), fleets.get(alert.fleet))
+        console.print(Text("  ").join(Text.assemble(cell) for cell in _line(told)))
 
 
-def _line(alert: Alert) -> list[Any]:
-    time, asset, run, cycle, state, level, score, channels = _cells(alert.model_dump(mode="json"))
-    return [time, f"{asset} {run}", f"cycle {cycle}", state, level, f"score {score}", channels]
+def _line(alert: dict[str, Any]) -> list[Any]:
+    time, asset, run, cycle, state, level, score = _cells(alert)
+    step = one_line(alert.get("step", PLAIN_STEP))
+    channels = top(alert["channels"], words=True)
+    return [time, f"{asset} {run}", f"{step} {cycle}", state, level, f"score {score}", channels]
 
 
 def _cells(alert: dict[str, Any]) -> list[Any]:
-    shares = [(item["name"], item["share"]) for item in alert["channels"]]
     return [
         _short_time(alert["ts"]),
         one_line(alert["asset_id"]),
@@ -190,13 +217,12 @@ def _cells(alert: dict[str, Any]) -> list[Any]:
         alert["state"],
         Text(alert["level"], style=STYLES[Level(alert["level"])]),
         _number(alert["score"]),
-        _channels(shares),
     ]
 
 
-def _channels(shares: list[tuple[str, float]]) -> str:
-    top = itertools.islice(shares, TOP_CHANNELS)
-    return ", ".join(f"{one_line(name)} {share:.0%}" for name, share in top)
+def _largest(shares: dict[str, float]) -> list[dict[str, Any]]:
+    ordered = sorted(shares.items(), key=lambda item: -item[1])
+    return [{"name": name, "share": share} for name, share in ordered[:TOP_CHANNELS]]
 
 
 def _number(value: float | None) -> str:

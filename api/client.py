@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -9,7 +10,9 @@ from typing import Any, Final
 
 import httpx
 from httpx_sse import EventSource
+from pydantic import ValidationError
 
+from api.machine_views import FleetView
 from common.errors import BackendMissingError, BackendUnavailableError, UserError
 
 TIMEOUT: Final = httpx.Timeout(30.0, connect=5.0)
@@ -47,6 +50,17 @@ class ApiClient:
                 return answer.json()
             except ValueError as exc:
                 raise stranger(self._url) from exc
+
+    def fleet(self, name: str) -> FleetView | None:
+        """Return what a fleet's machines report; none if the api does not say.
+
+        It does not if there is no such fleet, if it is of an earlier version, or if it is away.
+        """
+        try:
+            answer = self.get(f"/api/v1/machines/{name}", {})
+            return FleetView.model_validate_json(json.dumps(answer))
+        except (UserError, BackendMissingError, BackendUnavailableError, ValidationError):
+            return None
 
     def follow(
         self,

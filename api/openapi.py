@@ -15,6 +15,7 @@ Scores, alerts and assets of a fleet of machines, and replays of recorded ones.
 * Unknown or repeated parameters are refused, so that a misspelt filter does not answer everything.
 * Whatever is not a success has one body, `Problem`, and names each field at fault.
 * Pages: give `next_cursor` as `cursor`, with all other parameters as they were.
+* What a channel's name stands for is at `/api/v1/machines`, and beside the name where one is given.
 * What comes from the simulator is marked `simulated`.
 """
 
@@ -22,6 +23,7 @@ TAGS: Final[list[dict[str, Any]]] = [
     {"name": "assets", "description": "What is known, and how each one is now."},
     {"name": "scores", "description": "The verdict on every reading."},
     {"name": "alerts", "description": "Alarms raised, escalated, cleared; also live."},
+    {"name": "machines", "description": "Fleets, their models, and what their machines report."},
     {"name": "replays", "description": "Send a data set or the simulator through the system."},
     {"name": "system", "description": "Alive, ready, what is running."},
 ]

@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, Protocol
 
+from api.known_fleets import KnownFleets
 from common.records import Alert, Finite, Level, RunId, Transition, UtcTimestamp
 
 
@@ -233,6 +234,13 @@ class GroupProbe(Protocol):
         Raises:
             BackendError: With why not; beginning with "unknown" where the broker does not say.
         """
+
+
+class FleetCatalogue(Protocol):
+    """Which fleets there are, and what their machines report."""
+
+    async def fleets(self) -> KnownFleets:
+        """Return them as they are now, or were a moment ago; what cannot be read is told."""
 
 
 SIMULATOR: Final = "SIM"

@@ -6,14 +6,15 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from api.machine_views import ChannelTold, Legend
 from api.ports import SIMULATOR, AlertGap, Replay, ReplayState, StoredAlert
 from api.queries import Moment
 from common.engines import parse_engines
 from common.errors import UserError
+from common.machines.machine import MachineType
 from common.records import (
     ID_PATTERN,
     SIMULATED_PREFIX,
-    ChannelShare,
     Level,
     ModelRef,
     RunId,
@@ -82,6 +83,11 @@ class ScorePage(BaseModel):
     """Verdicts, a page at a time, ordered by time, then asset, run and cycle."""
 
     items: list[Score]
+    legend: dict[str, Legend] = Field(
+        default={},
+        description="By fleet: what a step is called, and what the names in `shares` stand for. A "
+        "fleet whose machine type is not known is left out.",
+    )
     next_cursor: str | None = Field(description="Give it as `cursor` for the next page.")
 
 
@@ -103,18 +109,35 @@ class AlertView(BaseModel):
     )
     onset_cycle: int = Field(description="First cycle of the anomalous stretch.")
     cycle: int = Field(description="The cycle that caused the transition.")
+    step: str = Field(
+        "cycle",
+        description="What one reading is called; left out where the machine type is not known.",
+        examples=["cycle"],
+    )
     ts: UtcTimestamp = Field(description="That reading's timestamp.")
     score: float = Field(description="Its score; higher is more anomalous.")
     threshold: float = Field(description="What it was compared with.")
-    channels: list[ChannelShare] = Field(description="Contributions, largest first.")
+    channels: list[ChannelTold] = Field(description="Contributions, largest first.")
     model: ModelRef
     reason: str = Field(description="The transition in one sentence.")
 
     @classmethod
-    def of(cls, stored: StoredAlert) -> Self:
-        """Return the api's view of a stored alert."""
-        fields = stored.alert.model_dump(exclude={"schema_version"})
-        return cls(sequence=stored.sequence, simulated=is_simulated(stored.alert.run_id), **fields)
+    def of(cls, stored: StoredAlert, machine: MachineType | None = None) -> Self:
+        """Return the api's view of a stored alert.
+
+        Args:
+            stored: The alert.
+            machine: Its fleet's machine type; none if it is not known.
+        """
+        fields = stored.alert.model_dump(exclude={"schema_version", "channels"})
+        if machine is not None:
+            fields["step"] = machine.step.word
+        return cls(
+            sequence=stored.sequence,
+            simulated=is_simulated(stored.alert.run_id),
+            channels=ChannelTold.all_of(stored.alert.channels, machine),
+            **fields,
+        )
 
 
 class AlertPage(BaseModel):

@@ -10,7 +10,7 @@ from fastapi import Depends, Request
 
 from api.change_signal import ChangeSignal
 from api.metrics import ApiMetrics
-from api.ports import AlertHistory
+from api.ports import AlertHistory, FleetCatalogue
 from api.readiness import Check
 from api.replays import Replays
 from api.stream_pages import StreamPages
@@ -27,6 +27,7 @@ class Services:
         settings: The settings of this process.
         scores: Where verdicts are read.
         history: Where alerts are read.
+        catalogue: Which fleets there are, and what their machines report.
         replays: Replays of this api.
         changed: Told when the history has grown.
         pages: What streams read.
@@ -38,6 +39,7 @@ class Services:
     settings: Settings
     scores: ScoreStore
     history: AlertHistory
+    catalogue: FleetCatalogue
     replays: Replays
     changed: ChangeSignal
     pages: StreamPages

@@ -27,6 +27,13 @@ COMMANDS: Final = (
     CommandEntry("alerts", "api.cli:alerts", "List alerts, or follow them.", ASK, True),
     CommandEntry("scores", "api.cli:scores", "List scores.", ASK, True),
     CommandEntry(
+        "machines",
+        "api.machines_command:machines",
+        "Show what each fleet's machines report.",
+        ASK,
+        True,
+    ),
+    CommandEntry(
         "parity",
         "detector.tools.parity.command:parity",
         "Prove that live equals batch.",

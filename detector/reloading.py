@@ -10,10 +10,10 @@ import asyncio
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Final
 
 from common.errors import SurgelineError
+from common.file_stamp import file_stamp
 from common.logs import get_logger
 from common.settings import Settings
 from detector.core.fleet import Fleets
@@ -24,8 +24,6 @@ from models.artifact.store import RegistryFolder
 LOOK_EVERY_S: Final = 1.0
 
 logger = get_logger(__name__)
-
-Stamp = tuple[int, int, int] | None
 
 
 class FleetWatch:
@@ -54,13 +52,13 @@ class FleetWatch:
     async def run(self) -> None:
         """Watch until cancelled."""
         path = self._settings.fleets
-        seen = _stamp(path)
+        seen = file_stamp(path)
         with _heard(self._asked):
             while True:
                 with suppress(TimeoutError):
                     every_s = None if path is None else LOOK_EVERY_S
                     await asyncio.wait_for(self._asked.wait(), every_s)
-                now = _stamp(path)
+                now = file_stamp(path)
                 if self._asked.is_set() or now != seen:
                     self._asked.clear()
                     seen = now
@@ -88,14 +86,3 @@ def _heard(asked: asyncio.Event) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGHUP, before)
-
-
-def _stamp(path: Path | None) -> Stamp:
-    """Return what changes when a file is written or replaced; none where there is none."""
-    if path is None:
-        return None
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_ino, found.st_size

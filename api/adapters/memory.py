@@ -9,6 +9,7 @@ from typing import Final
 
 from pydantic import TypeAdapter
 
+from api.known_fleets import KnownFleets
 from api.ports import (
     AlertFilter,
     AlertGap,
@@ -286,3 +287,18 @@ class MemoryReplayLauncher:
         process = MemoryReplayProcess()
         self.launched.append((spec, process))
         return process
+
+
+class MemoryFleetCatalogue:
+    """Knows the fleets that a test names.
+
+    Attributes:
+        known: What it answers.
+    """
+
+    def __init__(self) -> None:
+        self.known = KnownFleets()
+
+    async def fleets(self) -> KnownFleets:
+        """Return what was named."""
+        return self.known

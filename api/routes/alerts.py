@@ -38,7 +38,8 @@ data: {"schema_version":1,"alert_id":"0b7d5f0e-3c1c-5a5e-9f57-0a3f6a1f1c11","sta
 async def list_alerts(services: ServicesDep, query: Annotated[AlertsQuery, Query()]) -> Response:
     """An alert is published when an alarm is raised, escalated or cleared.
 
-    `since` and `until` speak of the readings' time, the order is that of arrival.
+    `since` and `until` speak of the readings' time, the order is that of arrival. What a channel
+    measures, and its unit, are those of the fleet's machine type now (`/api/v1/machines`).
     """
     wanted = AlertFilter(
         asset_id=query.asset_id,
@@ -60,11 +61,13 @@ async def list_alerts(services: ServicesDep, query: Annotated[AlertsQuery, Query
     )
     shown = found[: query.limit]
     more = len(found) > query.limit
+    known = await services.catalogue.fleets()
     return await json_answer(
         lambda: AlertPage(
-            items=[AlertView.of(stored) for stored in shown],
+            items=[AlertView.of(stored, known.machine(stored.alert.fleet)) for stored in shown],
             next_cursor=cursors.encode(mark, shown[-1].sequence) if more else None,
-        )
+        ),
+        only_what_is_set=True,
     )
 
 
@@ -128,18 +131,22 @@ async def list_gaps(services: ServicesDep) -> GapList:
 @router.get(
     "/{alert_id}",
     summary="One alert",
+    response_model=AlertView,
     responses=documented(404),
     dependencies=[Depends(no_query)],
 )
 async def get_alert(
     services: ServicesDep,
     alert_id: Annotated[str, Path(max_length=200, description="Its id.")],
-) -> AlertView:
+) -> Response:
     """Return one alert by its id."""
     stored = await services.history.find(alert_id)
     if stored is None:
         raise RequestRefusedError(404, "unknown_alert", f"There is no alert {alert_id!r}.")
-    return AlertView.of(stored)
+    known = await services.catalogue.fleets()
+    return await json_answer(
+        lambda: AlertView.of(stored, known.machine(stored.alert.fleet)), only_what_is_set=True
+    )
 
 
 def _position(mark: str, cursor: str) -> int:

@@ -8,6 +8,8 @@ from fastapi import APIRouter, Query, Response
 
 from api import cursors
 from api.answers import json_answer
+from api.known_fleets import KnownFleets
+from api.machine_views import Legend
 from api.problems import invalid
 from api.queries import ScoresQuery
 from api.routes import API_PREFIX
@@ -23,7 +25,8 @@ async def list_scores(services: ServicesDep, query: Annotated[ScoresQuery, Query
     """Every reading has one verdict; those with status `scored` have a score.
 
     Pages are ordered by the readings' time. Repeats (late, duplicate) are counted with the assets,
-    not listed here.
+    not listed here. What the channels in `shares` measure, and their units, are in `legend`, once
+    per fleet of the page, as the fleet's machine type has them now.
     """
     mark = cursors.query_mark(query)
     try:
@@ -45,8 +48,16 @@ async def list_scores(services: ServicesDep, query: Annotated[ScoresQuery, Query
     except ValueError as exc:
         raise invalid("query", "cursor", str(exc), query.cursor) from exc
     next_cursor = None if page.next_cursor is None else cursors.encode(mark, page.next_cursor)
+    known = await services.catalogue.fleets()
     return await json_answer(
         lambda: ScorePage(
-            items=[Score.of(record) for record in page.records], next_cursor=next_cursor
+            items=[Score.of(record) for record in page.records],
+            legend=_legend({record.fleet for record in page.records}, known),
+            next_cursor=next_cursor,
         )
     )
+
+
+def _legend(fleets: set[str], known: KnownFleets) -> dict[str, Legend]:
+    machines = {fleet: known.machine(fleet) for fleet in sorted(fleets)}
+    return {fleet: Legend.of(machine) for fleet, machine in machines.items() if machine is not None}

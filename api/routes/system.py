@@ -32,6 +32,7 @@ async def landing() -> Landing:
             "scores": "/api/v1/scores",
             "alerts": "/api/v1/alerts",
             "live alerts": "/api/v1/alerts/stream",
+            "machines": "/api/v1/machines",
             "replays": "/api/v1/replays",
             "ready": "/ready",
             "metrics": "/metrics",

@@ -56,7 +56,8 @@ PARAMETERS = [
 PATHS = [
     "/", "/health", "/ready", "/info", "/metrics", "/docs", "/openapi.json", "/api/v1/assets",
     "/api/v1/scores", "/api/v1/alerts", "/api/v1/alerts/stream", "/api/v1/alerts/{}",
-    "/api/v1/replays", "/api/v1/replays/{}", "/api/v1/{}", "/{}",
+    "/api/v1/replays", "/api/v1/replays/{}", "/api/v1/machines", "/api/v1/machines/{}",
+    "/api/v1/{}", "/{}",
 ]  # fmt: skip
 METHODS = [
     "GET",
@@ -191,7 +192,7 @@ async def api(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[R
             adapters = await fakes.opened(given, inner)
             return Adapters(
                 scores, history, adapters.feed, adapters.detector, adapters.group, records,
-                adapters.launcher, adapters.clock,
+                adapters.launcher, adapters.catalogue, adapters.clock,
             )  # fmt: skip
 
         app = create_app(Settings(), opened)

@@ -15,12 +15,13 @@ from fastapi.routing import APIRoute
 from api.adapters.memory import (
     MemoryAlertFeed,
     MemoryAlertHistory,
+    MemoryFleetCatalogue,
     MemoryProbe,
     MemoryReplayLauncher,
     MemoryReplayRecords,
 )
 from api.app import Adapters, create_app
-from api.routes import alerts, assets, replays, scores, system
+from api.routes import alerts, assets, machines, replays, scores, system
 from api.services import Services
 from common.clock import SystemClock
 from common.records import Level, ScoreRecord, Verdict
@@ -41,6 +42,8 @@ class Fakes:
     records: MemoryReplayRecords = field(default_factory=MemoryReplayRecords)
     launcher: MemoryReplayLauncher = field(default_factory=MemoryReplayLauncher)
 
+    catalogue: MemoryFleetCatalogue = field(default_factory=MemoryFleetCatalogue)
+
     async def opened(self, _settings: Settings, stack: AsyncExitStack) -> Adapters:
         """Hand the fakes to the app."""
         await stack.enter_async_context(self.scores)
@@ -52,6 +55,7 @@ class Fakes:
             group=self.group,
             records=self.records,
             launcher=self.launcher,
+            catalogue=self.catalogue,
             clock=SystemClock(),
         )
 
@@ -89,7 +93,7 @@ async def running(
 
 def api_routes() -> list[APIRoute]:
     """Return every route of ours."""
-    routers = [module.router for module in (system, assets, scores, alerts, replays)]
+    routers = [module.router for module in (system, assets, scores, alerts, machines, replays)]
     return [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
 
 

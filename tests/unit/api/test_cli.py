@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -14,12 +15,17 @@ from typer.testing import CliRunner
 
 from api import cli
 from api.client import ApiClient
+from api.known_fleets import KnownFleet, KnownModel
+from api.machine_views import FleetView, Legend
 from api.ports import StoredAlert
 from api.schemas import AlertView, Score
 from common.errors import BackendMissingError, BackendUnavailableError, UserError
+from common.machines.files import parse_machine
+from common.machines.turbofan import TURBOFAN
 from common.records import Level, Verdict
 from tests.support.alerts import make_alert
 from tests.support.api import score
+from tests.support.own_pumps import PUMP, PUMP_TOML
 
 STREAM = "/api/v1/alerts/stream"
 Answer = Callable[[httpx.Request], httpx.Response]
@@ -65,7 +71,51 @@ def test_alerts_are_a_table_with_the_latest_at_the_end(run: Callable[..., Any]) 
     assert dict(asked[0].params) == {"asset_id": "FD001-test-001", "limit": "2"}
     lines = [line for line in result.stdout.splitlines() if "FD001-test-001" in line]
     assert ["40" in lines[0], "50" in lines[1], "critical" in lines[1]] == [True] * 3
-    assert "T50 75%, Ps30 25%" in lines[0]
+    assert "T50 high 75%, Ps30 low 25%" in lines[0]
+
+
+def test_channels_of_alerts_are_told_below_the_table(run: Callable[..., Any]) -> None:
+    engines = as_json(AlertView.of(StoredAlert(1, make_alert(40, fleet="FD001"), ""), TURBOFAN))
+    unknown = as_json(AlertView.of(StoredAlert(2, make_alert(41, fleet="gone"), "")))
+
+    result = run(cli.alerts, page(unknown, engines))
+
+    lines = result.stdout.splitlines()
+    assert lines[0].split()[:3] == ["time", "asset", "cycle"]
+    assert [line.split("  ")[0] for line in lines[-3:]] == ["channel", "T50", "Ps30"]
+    assert "total temperature at LPT outlet  °R" in lines[-2]
+
+
+def test_a_column_of_cycles_is_headed_by_the_machines_own_word(run: Callable[..., Any]) -> None:
+    pump = as_json(AlertView.of(StoredAlert(1, make_alert(40, fleet="pumps"), ""), PUMP))
+    engine = as_json(AlertView.of(StoredAlert(2, make_alert(41), ""), TURBOFAN))
+    reading = as_json(Score.of(replace(score(31), fleet="pumps", shares={"Pressure": 1.0})))
+    legend = {"pumps": Legend.of(PUMP).model_dump(mode="json")}
+
+    def scores(_: httpx.Request) -> httpx.Response:
+        page = {"items": [reading], "legend": legend, "next_cursor": None}
+        return httpx.Response(200, json=page)
+
+    alone = run(cli.alerts, page(pump)).stdout.splitlines()
+    mixed = run(cli.alerts, page(pump, engine)).stdout.splitlines()
+    scored = run(cli.scores, scores, "--asset", "a").stdout.splitlines()
+
+    assert ["second" in alone[0], "second" in mixed[0], "cycle" in mixed[0]] == [True, False, True]
+    assert "second" in scored[0]
+    assert scored[-1].split() == ["Pressure", "bar"]
+
+
+def test_one_name_in_two_fleets_is_told_apart(run: Callable[..., Any]) -> None:
+    other = parse_machine(PUMP_TOML.replace("Flow Rate", "T50"), "other")
+    rows = [
+        as_json(AlertView.of(StoredAlert(1, make_alert(40, fleet="FD001"), ""), TURBOFAN)),
+        as_json(AlertView.of(StoredAlert(2, make_alert(40, fleet="pumps"), ""), other)),
+    ]
+
+    lines = run(cli.alerts, page(*rows)).stdout.splitlines()
+
+    told = [line.split() for line in lines[-3:]]
+    assert [each[:2] for each in told] == [["pumps", "T50"], ["FD001", "T50"], ["FD001", "Ps30"]]
 
 
 def test_scores_are_a_table_of_verdicts(run: Callable[..., Any]) -> None:
@@ -162,6 +212,32 @@ def test_following_goes_on_after_the_last_whole_event() -> None:
     assert waits == [0.5, 0.5, 1.0, 0.5, 0.5]
 
 
+def test_followed_alerts_say_what_their_channels_measure(run: Callable[..., Any]) -> None:
+    """The stream is the topic's own message; what it names is asked for once per fleet."""
+    alerts = [make_alert(cycle, fleet="FD001") for cycle in (40, 41)]
+    body = "".join(f"id: 1\r\ndata: {each.to_json().decode()}\r\n\r\n" for each in alerts)
+    model = KnownModel(alerts[0].model, TURBOFAN, 1.0, 2.0)
+    fleet = FleetView.of(KnownFleet("FD001", "fd001", model)).model_dump(mode="json")
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        if request.url.path != STREAM:
+            return httpx.Response(200, json=fleet)
+        if asked.count(STREAM) > 1:
+            raise KeyboardInterrupt
+        kind = {"Content-Type": "text/event-stream"}
+        return httpx.Response(200, headers=kind, content=body.encode())
+
+    result = run(cli.alerts, answer, "--follow")
+
+    lines = [line for line in result.stdout.splitlines() if "FD001-test-001" in line]
+    assert len(lines) == 2
+    for line in lines:
+        assert "T50 (total temperature at LPT outlet, °R) high 75%, Ps30 (static" in line
+    assert asked == [STREAM, "/api/v1/machines/FD001", STREAM]
+
+
 def _no(_seconds: float) -> None:
     """Do not wait."""
 
@@ -193,7 +269,9 @@ def test_followed_alerts_are_printed_as_lines(run: Callable[..., Any]) -> None:
     body = f"id: 1\r\ndata: {alert.to_json().decode()}\r\n\r\n".encode()
     calls: list[int] = []
 
-    def answer(_: httpx.Request) -> httpx.Response:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path != STREAM:
+            return httpx.Response(404, json={"detail": "an api of an earlier version"})
         calls.append(1)
         if len(calls) > 1:
             raise KeyboardInterrupt
@@ -204,4 +282,5 @@ def test_followed_alerts_are_printed_as_lines(run: Callable[..., Any]) -> None:
     assert result.exit_code == 130
     (line,) = (line for line in result.stdout.splitlines() if "FD001-test-001" in line)
     assert "cycle 40" in line
+    assert "T50 high 75%, Ps30 low 25%" in line
     assert json.loads(alert.to_json())["state"] in line

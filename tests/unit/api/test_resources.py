@@ -314,10 +314,10 @@ async def test_others_are_served_while_a_large_answer_is_written(
     served, writing = threading.Event(), threading.Event()
     made = AssetPage.model_dump_json
 
-    def slow(self: AssetPage) -> str:
+    def slow(self: AssetPage, **options: Any) -> str:
         writing.set()
         assert served.wait(60)
-        return made(self)
+        return made(self, **options)
 
     monkeypatch.setattr(AssetPage, "model_dump_json", slow)
     await api.fakes.scores.write([score(1)])

@@ -1,0 +1,61 @@
+"""The fleets as the api knows them: which model judges each, and what its machines report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from common.machines.machine import MachineType
+from common.records import ModelRef
+
+
+@dataclass(frozen=True, slots=True)
+class KnownModel:
+    """What an artifact says of itself.
+
+    Attributes:
+        ref: Which it is.
+        machine: The machine type it is for; ``used`` channels are those it looks at.
+        warning: Anomalous when ``score >= warning``.
+        critical: As above, for critical.
+    """
+
+    ref: ModelRef
+    machine: MachineType
+    warning: float
+    critical: float
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFleet:
+    """One fleet.
+
+    Attributes:
+        name: What readings say.
+        artifact: As the file of fleets names it.
+        model: What the artifact says; none if it cannot be read.
+        problem: Why it cannot be read; empty if it can.
+    """
+
+    name: str
+    artifact: str
+    model: KnownModel | None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFleets:
+    """All fleets.
+
+    Attributes:
+        fleets: By name, in the order of the file.
+        problem: Why the file of fleets cannot be read; ``fleets`` are then those of before.
+    """
+
+    fleets: Mapping[str, KnownFleet] = field(default_factory=dict)
+    problem: str = ""
+
+    def machine(self, fleet: str) -> MachineType | None:
+        """Return a fleet's machine type; none where it is not known."""
+        known = self.fleets.get(fleet)
+        return None if known is None or known.model is None else known.model.machine

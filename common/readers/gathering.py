@@ -44,7 +44,7 @@ class Gathered:
         assets: Whose they are, in the order they appear.
         clock_us: Shape ``(n,)``, int64, rising within an asset; none without a column of time.
         clocks: How each table's times are written; empty without.
-        codes: Shape ``(m,)`` over the rows of all tables, int64: which asset each is of; -1 for none.
+        codes: Shape ``(m,)``, int64: which asset each row of the tables is of; -1 for none.
         order: Shape ``(n,)``, int64: which of these rows each gathered one is.
     """
 

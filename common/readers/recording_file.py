@@ -171,9 +171,7 @@ def as_recording(
     )
 
 
-def _left_out(
-    gathered: Gathered, counted: Sequence[_Counted]
-) -> dict[LeftOut, NDArray[np.int64]]:
+def _left_out(gathered: Gathered, counted: Sequence[_Counted]) -> dict[LeftOut, NDArray[np.int64]]:
     found: dict[LeftOut, list[NDArray[np.int64]]] = {reason: [] for reason in LeftOut}
     found[LeftOut.WITHOUT_ASSET].append(gathered.without_asset)
     found[LeftOut.WITHOUT_TIME].append(gathered.without_time)

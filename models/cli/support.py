@@ -78,12 +78,21 @@ def read_recording(
     Raises:
         DatasetError: If a file cannot be read, or lacks what the machine type has.
     """
-    from models.cli.own_table import cycle_at, read_table
+    from models.cli.own_table import read_table
 
     recording = read_table(machine, paths, label_column)
-    if healthy_until is None:
-        return recording
-    last = cycle_at(machine, healthy_until)
+    return recording if healthy_until is None else known_healthy(recording, healthy_until)
+
+
+def known_healthy(recording: Recording, until: str) -> Recording:
+    """Return a recording whose readings are known to be of sound machines up to a time, or count.
+
+    Raises:
+        DatasetError: If it is neither.
+    """
+    from models.cli.own_table import cycle_at
+
+    last = cycle_at(recording.machine, until)
     assets = [replace(record, healthy=record.cycles <= last) for record in recording.assets]
     return replace(recording, assets=assets)
 
@@ -118,6 +127,14 @@ def require(command: str, *modules: str) -> None:
             f"`surgeline {command}` needs {', '.join(missing)}, not installed here. "
             + how_to_install("train")
         )
+
+
+def check_model(model: str | None) -> None:
+    """Refuse a model that is not in the catalogue."""
+    from models.training.catalogue import AUTO, MODELS
+
+    if model is not None and model not in (AUTO, *MODELS):
+        raise UserError(f"--model {model} came; one of {', '.join((AUTO, *MODELS))} was expected.")
 
 
 def check_name(name: str) -> None:

@@ -21,6 +21,7 @@ from models.cli.support import (
     RULE_HELP,
     DataDir,
     check_folder,
+    check_model,
     check_name,
     load,
     parse_rule_option,
@@ -144,7 +145,7 @@ def train(
         SURGELINE_DETECTOR__ARTIFACT=./my-model surgeline up
     """
     require("train", "torch", "onnx", "sklearn")
-    _check_model(model)
+    check_model(model)
     rules = _rule("warning", warning), _rule("critical", critical)
     kind = _own_machine(machine, data, dataset, (healthy_until, label_column))
     stem, usual = (kind.name, OWN_DEFAULT) if kind else ((dataset or FIRST_SET).lower(), AUTO)
@@ -183,11 +184,6 @@ def _train_of_engines(
     if tracker:
         run_id = tracker.keep(artifact, training_data)
         output_console().print(f"tracked as  {run_id}", soft_wrap=True)
-
-
-def _check_model(model: str | None) -> None:
-    if model is not None and model not in (AUTO, *MODELS):
-        raise UserError(f"--model {model} came; one of {', '.join((AUTO, *MODELS))} was expected.")
 
 
 def _rule(option: str, text: str | None) -> Rule | None:

@@ -1,4 +1,4 @@
-"""Takes one asset's record through the detector's own core: each reading's outcome, and the windows.
+"""Takes one asset's record through the detector's own core: what became of each reading.
 
 Readings are refused, rows laid out and windows cut as live, whatever puts them on a scale.
 """

@@ -90,6 +90,7 @@ def _job(
 ) -> Job:
     """Return what to train, checked before anything is read."""
     from models.cli.support import check_folder, check_model, check_name, parse_rule_option
+    from models.cli.training_job import Job
     from models.training.catalogue import OWN_DEFAULT
 
     model, warning, critical, seed, epochs = chosen

@@ -8,14 +8,12 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from common.errors import ArtifactError, UserError
+from common.errors import ArtifactError
 
 if TYPE_CHECKING:
     from common.machines.machine import MachineType
     from models.artifact.store import Artifact, RegistryFolder
     from models.scoring.scorer import Thresholds, WindowScorer
-
-BRIDGE_LIMIT = 1000
 
 
 class Model:
@@ -102,11 +100,6 @@ class Model:
         from surgeline.rows import score_frame
         from surgeline.wording import in_words_of_python
 
-        if bridge_cycles is not None and not _is_bridge(bridge_cycles):
-            raise UserError(
-                f"bridge_cycles={bridge_cycles!r:.40} came; a whole number from 0 to "
-                f"{BRIDGE_LIMIT} was expected."
-            )
         with in_words_of_python():
             return score_frame(
                 self._scorer, frame, Named(asset, time, cycle, None, ignore), bridge_cycles
@@ -152,7 +145,3 @@ def load(name_or_path: str | PathLike[str], registry: RegistryFolder | None = No
     model = Model(load_artifact(named, registry))
     _ = model.thresholds  # opens it: a network that does not fit is told here, not at the first row
     return model
-
-
-def _is_bridge(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= BRIDGE_LIMIT

@@ -8,7 +8,9 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
+from common.errors import UserError
 from common.readers.frames import Frame, Whole
 from common.readers.recording_file import LeftOut, RecordingFile
 from common.settings import InputSettings
@@ -67,10 +69,7 @@ def score_frame(
     Raises:
         DatasetError: If it cannot be read, or lacks what the model needs.
     """
-    settings = InputSettings()
-    if bridge_cycles is not None:
-        settings = InputSettings(bridge_cycles=bridge_cycles)
-    policy = InputPolicy(**settings.model_dump())
+    policy = _policy(bridge_cycles)
     came = read(frame, named)
     file = recording_of(came, scorer.spec.machine, named)
     rows = _Rows.blank(len(came), len(scorer.spec.channels))
@@ -80,6 +79,16 @@ def score_frame(
     for index in range(len(file.recording.assets)):
         _fill(rows, came, file, index, scorer, policy)
     return came.like(_columns(rows, came, file, scorer.spec.channels))
+
+
+def _policy(bridge_cycles: int | None) -> InputPolicy:
+    given = {} if bridge_cycles is None else {"bridge_cycles": bridge_cycles}
+    try:
+        return InputPolicy(**InputSettings.model_validate(given).model_dump())
+    except ValidationError as exc:
+        raise UserError(
+            f"bridge_cycles={bridge_cycles!r:.40} came: {exc.errors()[0]['msg']}."
+        ) from exc
 
 
 def _fill(

@@ -112,13 +112,15 @@ def read_frame(frame: object) -> Frame:
     kind = _kind(frame)
     given: Any = frame
     require_polars()
+    import polars as pl
+
     if not len(given.columns) or not len(given):
         raise DatasetError(
             f"A frame of {len(given):,} rows and {len(given.columns):,} columns came; rows of "
             "readings were expected."
         )
     plain = _of_polars(given) if kind == "polars" else _of_pandas(given)
-    plain = plain.select(_whole_as_integers(series) for series in plain.get_columns())
+    plain = pl.DataFrame([_whole_as_integers(series) for series in plain.get_columns()])
     table = table_of(plain, CALLED, _digest(plain))
     return Frame(kind, given, table)
 
@@ -129,9 +131,10 @@ def _whole_as_integers(series: Series) -> Series:
 
     if not series.dtype.is_float():
         return series
-    numbers = series.drop_nulls().drop_nans()
+    series = series.fill_nan(None)
+    numbers = series.drop_nulls()
     whole = ((numbers == numbers.round()) & (numbers.abs() < LARGEST_WHOLE)).all()
-    return series.fill_nan(None).cast(pl.Int64) if whole and len(numbers) else series
+    return series.cast(pl.Int64) if whole and len(numbers) else series
 
 
 def _kind(frame: object) -> Kind:

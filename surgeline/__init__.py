@@ -6,9 +6,11 @@
 
 ``models.py`` holds :func:`load` and :class:`Model`, ``rows.py`` scores a frame row by row,
 ``description.py`` is ``surgeline init`` on a frame, ``learning.py`` is ``surgeline train``,
-``reading.py`` takes frames in, ``wording.py`` puts messages in the words of Python. All errors are
-:class:`SurgelineError`. Composed from the other packages like ``deploy``; none of them imports
-this one. Start here, then ``docs/library.md``.
+``reading.py`` makes recordings of frames, ``wording.py`` puts messages in the words of Python. All
+errors are :class:`SurgelineError`.
+
+Composed from the other packages like ``deploy``; none of them imports this one. Start here, then
+``docs/library.md``.
 """
 
 from __future__ import annotations

@@ -85,8 +85,9 @@ def machine_from_frame(
         SurgelineError: If nothing is measured in it, or a column cannot be read.
     """
     from common.machines.machine import SLUG_PATTERN
+    from common.readers.frames import read_frame
     from producer.own_data.infer import infer
-    from surgeline.reading import Named, read
+    from surgeline.reading import Named
     from surgeline.wording import in_words_of_python
 
     if not re.match(SLUG_PATTERN, str(name)):
@@ -96,4 +97,5 @@ def machine_from_frame(
         )
     with in_words_of_python():
         named = Named(asset, time, None, None, ignore)
-        return Description(infer([read(frame, named).table], name, named.roles, named.ignored))
+        table = read_frame(frame).table
+        return Description(infer([table], name, named.roles, named.ignored))

@@ -118,12 +118,13 @@ def _recording(
     named: Named,
     healthy_until: str | int | datetime | None,
 ) -> Recording:
+    from common.readers.frames import read_frame
     from models.cli.support import known_healthy
-    from surgeline.reading import read, recording_of
+    from surgeline.reading import recording_of
 
     if named.label is not None and healthy_until is not None:
         raise UserError("label= and healthy_until= came; one of the two was expected.")
-    recording = recording_of(read(frame, named), machine, named).recording
+    recording = recording_of(read_frame(frame), machine, named).recording
     if named.label is None:  # what looks like a label is none until somebody says so
         assets = [replace(each, healthy=None, faulty=None) for each in recording.assets]
         recording = replace(recording, assets=assets)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 from common.errors import ArtifactError
 
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from common.machines.machine import MachineType
     from models.artifact.store import Artifact, RegistryFolder
     from models.scoring.scorer import Thresholds, WindowScorer
+
+
+FrameT = TypeVar("FrameT")
+"""A DataFrame of pandas or polars."""
 
 
 class Model:
@@ -65,14 +69,14 @@ class Model:
 
     def score(
         self,
-        frame: Any,
+        frame: FrameT,
         *,
         asset: str | None = None,
         time: str | None = None,
         cycle: str | None = None,
         ignore: Sequence[str] = (),
         bridge_cycles: int | None = None,
-    ) -> Any:
+    ) -> FrameT:
         """Say of each row what the live detector would.
 
         Args:
@@ -101,9 +105,9 @@ class Model:
         from surgeline.wording import in_words_of_python
 
         with in_words_of_python():
-            return score_frame(
-                self._scorer, frame, Named(asset, time, cycle, None, ignore), bridge_cycles
-            )
+            named = Named(asset, time, cycle, None, ignore)
+            found: FrameT = score_frame(self._scorer, frame, named, bridge_cycles)
+            return found
 
     def save(self, folder: str | PathLike[str]) -> None:
         """Write it to a folder, from which ``load`` and the live detector take it.

@@ -9,13 +9,17 @@ from typing import Final
 
 from common.errors import DatasetError, UserError
 from common.machines.machine import MachineType
-from common.readers.frames import Frame, read_frame
+from common.readers.frames import Frame
 from common.readers.names import channel_name
 from common.readers.recording_file import RecordingFile, as_recording
 from common.readers.roles import Roles
 
 ASSETS: Final = ("asset", "asset_id", "unit")
 """Columns so named say whose a row is. In others, a look at the values must tell."""
+
+
+CALLER: Final = 5
+"""Calls from a warning to who called ``score`` or ``train``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,24 +69,11 @@ class Named:
         return tuple(map(channel_name, self.ignore))
 
 
-def read(frame: object, named: Named) -> Frame:
-    """Return a frame as a table; warn of what was read otherwise than it stood.
-
-    Raises:
-        DatasetError: If it is none, is empty, or two columns would be called alike.
-    """
-    found = read_frame(frame)
-    measured_or_named = {*found.table.names} - {*named.ignored}
-    for note in found.table.notes:
-        if any(repr(name) in note for name in measured_or_named):
-            warnings.warn(note, UserWarning, stacklevel=4)
-    return found
-
-
 def recording_of(frame: Frame, machine: MachineType, named: Named) -> RecordingFile:
     """Return a frame as a recording of the channels that models look at.
 
-    Channels that the machine type does not use need not be in the frame.
+    Channels that the machine type does not use need not be in the frame. Warns of texts that were
+    read as blanks.
 
     Raises:
         DatasetError: If it lacks a column, or one holds what it must not.
@@ -92,7 +83,10 @@ def recording_of(frame: Frame, machine: MachineType, named: Named) -> RecordingF
     unused = {channel.name for channel in machine.channels if not channel.used}
     roles = _with_usual_names(frame, looked_at, named)
     file = as_recording([frame.table], looked_at, roles, {*unused, *named.ignored} - roles.names)
-    _require_count(frame, looked_at, file.roles.counter)
+    if looked_at.step.clock == "counter":
+        _require_numbers(frame, file.roles.counter, f"{machine.name} counts its readings", "cycle")
+    _require_numbers(frame, named.roles.label, "0 stands for a sound machine", "label")
+    _warn(frame, (*looked_at.condition_names, *looked_at.channel_names))
     return file
 
 
@@ -109,13 +103,17 @@ def _with_usual_names(frame: Frame, machine: MachineType, named: Named) -> Roles
     return Roles(given.time, asset, counter, given.label)
 
 
-def _require_count(frame: Frame, machine: MachineType, counter: str | None) -> None:
-    if counter is None or machine.step.clock == "time":
-        return
-    kind = frame.table.column(counter).kind
+def _require_numbers(frame: Frame, column: str | None, why: str, argument: str) -> None:
+    kind = "number" if column is None else frame.table.column(column).kind
     if kind in ("text", "time"):
         raise DatasetError(
-            f"Column {counter!r} of the frame holds {kind}s; whole numbers were expected, since "
-            f"{machine.name} counts its {machine.step.word}s. Name the column that counts with "
-            "cycle=."
+            f"Column {column!r} of the frame holds {kind}s; whole numbers were expected, since "
+            f"{why}. Name another column with {argument}=."
         )
+
+
+def _warn(frame: Frame, measured: Sequence[str]) -> None:
+    """Tell the caller what was read otherwise than it stands in a column that is looked at."""
+    for note in frame.table.notes:
+        if any(note.startswith(f"column {name!r}:") for name in measured):
+            warnings.warn(note, UserWarning, stacklevel=CALLER)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from common.errors import UserError
-from common.readers.frames import Frame, Whole
+from common.readers.frames import Frame, Whole, read_frame
 from common.readers.recording_file import LeftOut, RecordingFile
 from common.settings import InputSettings
 from detector.core.policy import InputPolicy
@@ -19,7 +19,7 @@ from detector.tools.check.course import take_through
 from detector.tools.check.report import Outcome
 from models.alarm import level_of
 from models.scoring.scorer import WindowScorer
-from surgeline.reading import Named, read, recording_of
+from surgeline.reading import Named, recording_of
 
 LEFT_OUT: Final[Mapping[LeftOut, Outcome]] = {
     LeftOut.WITHOUT_ASSET: Outcome.WITHOUT_ASSET,
@@ -70,7 +70,7 @@ def score_frame(
         DatasetError: If it cannot be read, or lacks what the model needs.
     """
     policy = _policy(bridge_cycles)
-    came = read(frame, named)
+    came = read_frame(frame)
     file = recording_of(came, scorer.spec.machine, named)
     rows = _Rows.blank(len(came), len(scorer.spec.channels))
     for reason, which in file.left_out.items():

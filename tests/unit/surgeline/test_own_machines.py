@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,16 @@ from typer.testing import CliRunner
 
 import surgeline
 from common.machines.files import load_machine, parse_machine
+from common.machines.rows import as_rows
+from common.readers.recording_file import read_recording
+from common.settings import InputSettings
 from deploy.commands import app
+from detector.core.policy import InputPolicy
+from detector.tools.check.report import Outcome
+from detector.tools.check.tally import check_recording
+from models.artifact.opening import open_scorer
+from models.artifact.store import load_artifact
+from models.evaluation.batch_path import score_record
 from tests.support.pumps import CHANNELS, write_pumps
 
 UNTIL = "2026-03-01 20:00"
@@ -94,6 +104,27 @@ def test_what_it_trains_scores_as_what_the_command_trains(
     assert surgeline.load(tmp_path / "ours").version == ours.version
 
 
+def test_it_scores_as_the_batch_path_and_counts_as_the_check(
+    pumps: pl.DataFrame, folder: Path, described: Path
+) -> None:
+    pytest.importorskip("torch", reason="training needs the extra `train`")
+    model = surgeline.train(pumps, described)
+    model.save(folder / "model")
+    scorer = open_scorer(load_artifact(str(folder / "model")))
+    file = read_recording([folder / "pumps.csv"], load_machine(str(described)))
+
+    found = model.score(pumps)
+
+    counts = check_recording(file, InputPolicy(**InputSettings().model_dump())).outcomes
+    assert Counter(found["outcome"]) == {each.value: n for each, n in counts.items() if n}
+    assert counts[Outcome.GAP] >= 2
+    for record in file.recording.assets:
+        expected = score_record(scorer, record.cycles, as_rows(record.values(model.machine)))
+        own = found.filter(pl.col("asset") == record.asset_id, pl.col("outcome") == "scored")
+        assert own["cycle"].to_list() == expected.cycles.tolist()
+        assert np.array_equal(own["score"].to_numpy(), expected.scores)
+
+
 def test_a_time_may_be_given_as_one(pumps: pl.DataFrame, described: Path) -> None:
     pytest.importorskip("torch", reason="training needs the extra `train`")
     machine = load_machine(str(described))
@@ -131,6 +162,7 @@ def test_what_looks_like_a_label_is_none_until_it_is_said(
         pytest.param({"healthy_until": "2020-01-01"}, "cannot be used for training", id="too few"),
         pytest.param({"label": "x", "healthy_until": UNTIL}, "one of the two", id="both"),
         pytest.param({"label": "broken"}, "no column 'broken'", id="no label"),
+        pytest.param({"label": "Pump"}, "'Pump' of the frame holds texts", id="texts"),
     ],
 )
 def test_what_cannot_train_is_one_sentence(

@@ -264,8 +264,10 @@ def test_texts_among_numbers_are_blanks_and_a_warning_says_so() -> None:
     frame = engines(blanks=0, lost=0).astype({"T24": object})
     frame.loc[5, "T24"] = "Bad"
 
-    with pytest.warns(UserWarning, match=r"'T24': 1 texts \('Bad'\) were read as blank"):
+    with pytest.warns(UserWarning, match=r"'T24': 1 texts \('Bad'\) were read as blank") as told:
         found = MODEL.score(frame)
+
+    assert told[0].filename == __file__
 
     assert found["outcome"][5] == "warming up"
 

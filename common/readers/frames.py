@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Number
 from pathlib import Path
@@ -56,12 +56,14 @@ class Frame:
     Attributes:
         kind: Which library's.
         given: The frame itself, never changed.
+        names: Of its columns, as texts; each once.
         table: Its columns, without rows in which all is blank; ``table.lines`` are their numbers,
             from 1.
     """
 
     kind: Kind
     given: Any
+    names: tuple[str, ...]
     table: Table
 
     def __len__(self) -> int:
@@ -79,11 +81,8 @@ class Frame:
         Args:
             name: As the table calls it.
         """
-        columns = list(self.given.columns)
-        at = next(
-            i for i, column in enumerate(columns) if channel_name(_encodable(str(column))) == name
-        )
-        return self.given[columns[at]]
+        at = [channel_name(each) for each in self.names].index(name)
+        return self.given.iloc[:, at] if self.kind == "pandas" else self.given.to_series(at)
 
     def like(self, columns: Mapping[str, Any]) -> Any:
         """Return columns as a frame of the same kind; of pandas, with the same index.
@@ -119,10 +118,28 @@ def read_frame(frame: object) -> Frame:
             f"A frame of {len(given):,} rows and {len(given.columns):,} columns came; rows of "
             "readings were expected."
         )
-    plain = _of_polars(given) if kind == "polars" else _of_pandas(given)
-    plain = pl.DataFrame([_whole_as_integers(series) for series in plain.get_columns()])
-    table = table_of(plain, CALLED, _digest(plain))
-    return Frame(kind, given, table)
+    names = _names(given.columns)
+    if kind == "polars":
+        found = [_told_as_text(series) for series in given.get_columns()]
+    else:  # column by column needs no pyarrow
+        found = [_converted(name, given.iloc[:, at]) for at, name in enumerate(names)]
+    plain = pl.DataFrame(
+        [_whole_as_integers(series).alias(name) for name, series in zip(names, found, strict=True)]
+    )
+    return Frame(kind, given, names, table_of(plain, CALLED, _digest(plain)))
+
+
+def _names(columns: Iterable[object]) -> tuple[str, ...]:
+    names = tuple(
+        _encodable(str(column)) or f"column {number}" for number, column in enumerate(columns, 1)
+    )
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise DatasetError(
+            f"The frame has {twice[0]!r} more than once; each column was expected once. Rename "
+            "one of them."
+        )
+    return names
 
 
 def _whole_as_integers(series: Series) -> Series:
@@ -147,12 +164,6 @@ def _kind(frame: object) -> Kind:
     raise DatasetError(f"{name} came; a DataFrame of pandas or polars was expected.{more}")
 
 
-def _of_polars(frame: DataFrame) -> DataFrame:
-    import polars as pl
-
-    return pl.DataFrame([_told_as_text(series) for series in frame.get_columns()])
-
-
 def _told_as_text(series: Series) -> Series:
     """Return a column of lists and the like as text: where numbers are needed, it is refused."""
     import polars as pl
@@ -162,22 +173,6 @@ def _told_as_text(series: Series) -> Series:
     if readable or kind.is_numeric() or isinstance(kind, pl.Datetime):
         return series
     return _texts(series.name, series.to_list())
-
-
-def _of_pandas(frame: Any) -> DataFrame:
-    """Convert column by column, which needs no pyarrow."""
-    import polars as pl
-
-    names = [_encodable(str(name)) for name in frame.columns]
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        raise DatasetError(
-            f"The frame has {twice[0]!r} more than once; each column was expected once. Rename "
-            "one of them."
-        )
-    return pl.DataFrame(
-        [_converted(name, frame.iloc[:, index]) for index, name in enumerate(names)]
-    )
 
 
 def _converted(name: str, column: Any) -> Series:

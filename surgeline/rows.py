@@ -73,12 +73,24 @@ def score_frame(
     came = read_frame(frame)
     file = recording_of(came, scorer.spec.machine, named)
     rows = _Rows.blank(len(came), len(scorer.spec.channels))
+    _name_assets(rows, came, file)
     for reason, which in file.left_out.items():
         for row in came.rows[which].tolist():
             rows.outcomes[row] = LEFT_OUT[reason].value
     for index in range(len(file.recording.assets)):
         _fill(rows, came, file, index, scorer, policy)
     return came.like(_columns(rows, came, file, scorer.spec.channels))
+
+
+def _name_assets(rows: _Rows, came: Frame, file: RecordingFile) -> None:
+    """Say whose each row is, also of those that are left out for another reason."""
+    ids = {each.called: each.asset_id for each in file.counts}
+    if file.roles.asset is None:
+        texts: list[str | None] = [each.called for each in file.counts] * len(came.rows)
+    else:
+        texts = came.table.column(file.roles.asset).texts()
+    for row, text in zip(came.rows.tolist(), texts, strict=True):
+        rows.assets[row] = None if text is None else ids.get(text)
 
 
 def _policy(bridge_cycles: int | None) -> InputPolicy:
@@ -105,7 +117,7 @@ def _fill(
     found = scorer.score(course.windows)
     rows.cycles.numbers[where], rows.cycles.there[where] = record.cycles, True
     for row, outcome in zip(where.tolist(), course.outcomes, strict=True):
-        rows.assets[row], rows.outcomes[row] = record.asset_id, outcome.value
+        rows.outcomes[row] = outcome.value
     scored = where[course.scored]
     rows.scores[scored] = found.scores
     rows.shares[scored] = found.shares

@@ -71,7 +71,7 @@ def is_a_result_or_one_sentence(frame: Any, **named: Any) -> None:
     assert all(each and "\n" not in each for each in sentences)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 @given(columns())
 def test_any_pandas_frame_is_a_result_or_one_sentence(found: dict[Any, list[Any]]) -> None:
     is_a_result_or_one_sentence(pd.DataFrame(found, dtype=object))
@@ -89,14 +89,14 @@ def polars_column(name: str, values: list[Any]) -> pl.Series:
         return pl.Series(name, values, pl.Object)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 @given(columns())
 def test_any_polars_frame_is_a_result_or_one_sentence(found: dict[Any, list[Any]]) -> None:
     named = {str(name).encode(errors="replace").decode(): found[name] for name in found}
     is_a_result_or_one_sentence(pl.DataFrame([polars_column(*each) for each in named.items()]))
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=50)
 @given(dataframes(min_cols=1, max_cols=4), st.booleans())
 def test_columns_of_any_type_of_polars_are_a_result_or_one_sentence(
     frame: pl.DataFrame, beside: bool

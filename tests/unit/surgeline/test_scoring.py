@@ -156,7 +156,7 @@ def test_each_row_has_one_outcome() -> None:
         "all blank",
     ]
     assert found["score"][40:47].isna().all()
-    assert found["asset"][46:47].isna().all()
+    assert found["asset"].isna().to_numpy().nonzero()[0].tolist() == [43, 46]
     assert len(found) == len(frame)
 
 
@@ -174,6 +174,7 @@ def test_a_repeated_cycle_is_told_and_the_first_row_counts() -> None:
     found = MODEL.score(doubled)
 
     assert found["outcome"].tolist()[-3:] == ["same tick"] * 3
+    assert found["asset"].tolist()[-3:] == ["1"] * 3
     assert np.array_equal(found["score"][: len(first)], MODEL.score(first)["score"], equal_nan=True)
 
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from models.artifact.store import Artifact, RegistryFolder
     from models.scoring.scorer import Thresholds, WindowScorer
 
-
 FrameT = TypeVar("FrameT")
 """A DataFrame of pandas or polars."""
 

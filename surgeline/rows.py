@@ -84,13 +84,13 @@ def score_frame(
 
 def _name_assets(rows: _Rows, came: Frame, file: RecordingFile) -> None:
     """Say whose each row is, also of those that are left out for another reason."""
-    ids = {each.called: each.asset_id for each in file.counts}
+    ids: dict[str | None, str] = {each.called: each.asset_id for each in file.counts}
     if file.roles.asset is None:
-        texts: list[str | None] = [each.called for each in file.counts] * len(came.rows)
+        found: list[str | None] = [*ids.values()] * len(came.rows)
     else:
-        texts = came.table.column(file.roles.asset).texts()
-    for row, text in zip(came.rows.tolist(), texts, strict=True):
-        rows.assets[row] = None if text is None else ids.get(text)
+        found = [ids.get(text) for text in came.table.column(file.roles.asset).texts()]
+    for row, asset_id in zip(came.rows.tolist(), found, strict=True):
+        rows.assets[row] = asset_id
 
 
 def _policy(bridge_cycles: int | None) -> InputPolicy:

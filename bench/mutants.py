@@ -42,8 +42,8 @@ from bench.mutations import Mutation, mutations_of
 
 ROOT: Final = Path(__file__).parents[1]
 COPIED: Final = (
-    "api", "bench", "common", "deploy", "detector", "models", "producer", "tests", "docs",
-    "pyproject.toml", "README.md",
+    "api", "bench", "common", "deploy", "detector", "models", "producer", "surgeline", "tests",
+    "docs", "pyproject.toml", "README.md",
 )  # fmt: skip
 LEAST_TIMEOUT_S: Final = 60.0
 PATIENCE: Final = 8.0

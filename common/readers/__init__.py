@@ -7,6 +7,7 @@
 - ``roles.py``: which column is the time, the asset, the counter, the label; ``times.py`` reads time
 - ``gathering.py``: the rows of all files, by asset, in the order of time; ``names.py`` names assets
 - ``recording_file.py``: these rows as a recording of a machine type, with ``ticks.py`` for cycles
+- ``frames.py``: a pandas or polars frame to a ``Table``, and columns back to such a frame
 
 May import ``common`` alone. Polars is imported when a table is read, not before.
 """

@@ -44,7 +44,8 @@ class Gathered:
         assets: Whose they are, in the order they appear.
         clock_us: Shape ``(n,)``, int64, rising within an asset; none without a column of time.
         clocks: How each table's times are written; empty without.
-        without_asset: Rows that have no asset, and were left out.
+        codes: Shape ``(m,)``, int64: which asset each row of the tables is of; -1 for none.
+        order: Shape ``(n,)``, int64: which of these rows each gathered one is.
     """
 
     tables: tuple[Table, ...]
@@ -52,8 +53,18 @@ class Gathered:
     assets: tuple[AssetRows, ...]
     clock_us: NDArray[np.int64] | None
     clocks: tuple[Clock, ...]
-    without_asset: int
+    codes: NDArray[np.int64]
     order: NDArray[np.int64]
+
+    @property
+    def without_asset(self) -> NDArray[np.int64]:
+        """Rows of the tables that have no asset, and were left out."""
+        return np.flatnonzero(self.codes < 0)
+
+    @property
+    def without_time(self) -> NDArray[np.int64]:
+        """Rows of the tables that have an asset and no time, and were left out."""
+        return np.setdiff1d(np.flatnonzero(self.codes >= 0), self.order)
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -108,7 +119,7 @@ def gather(tables: Sequence[Table], roles: Roles) -> Gathered:
         assets,
         None if times is None else times[order],
         clocks,
-        int(np.count_nonzero(codes < 0)),
+        codes,
         order,
     )
 

@@ -6,8 +6,9 @@ What cannot be part of a recording is left out and counted, asset by asset, neve
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +28,15 @@ from common.readers.ticks import off_tick, ticks
 from common.recording import AssetRecord, Recording
 
 FIRST_WRONG = 5
+
+
+class LeftOut(StrEnum):
+    """Why a row of a table is not in the recording."""
+
+    WITHOUT_ASSET = "without_asset"
+    WITHOUT_TIME = "without_time"
+    OFF_TICK = "off_tick"
+    SAME_TICK = "same_tick"
 
 
 class AssetCounts(NamedTuple):
@@ -61,6 +71,9 @@ class RecordingFile:
         roles: Which columns are not measured.
         without_asset: Rows that were left out, for they have no asset.
         remarks: What was decided, one sentence each.
+        origins: For each asset, which row of the tables, from 0 over all of them, each of its
+            readings was.
+        left_out: Which of these rows are in no recording, by the reason.
     """
 
     recording: Recording
@@ -68,6 +81,17 @@ class RecordingFile:
     roles: Roles
     without_asset: int
     remarks: tuple[str, ...]
+    origins: tuple[NDArray[np.int64], ...] = ()
+    left_out: Mapping[LeftOut, NDArray[np.int64]] = field(default_factory=dict)
+
+
+class _Counted(NamedTuple):
+    """Which of an asset's rows are kept, their cycles, and what became of the others."""
+
+    kept: NDArray[np.int64]
+    cycles: NDArray[np.int64]
+    left_out: Mapping[LeftOut, NDArray[np.int64]]
+    counts: AssetCounts
 
 
 def read_recording(
@@ -110,9 +134,10 @@ def as_recording(
     label = None if roles.label is None else gathered.numbers(roles.label)
     counter = None if roles.counter is None else gathered.numbers(roles.counter)
     assets: list[AssetRecord] = []
-    counts: list[AssetCounts] = []
+    counted: list[_Counted] = []
     for rows in gathered.assets:
-        kept, cycles, counted = _cycles(rows, gathered, machine, counter)
+        found = _cycles(rows, gathered, machine, counter)
+        kept, cycles = found.kept, found.cycles
         own = values[rows.rows][kept]
         known = None if label is None else label[rows.rows][kept]
         clock_us = None if gathered.clock_us is None else gathered.clock_us[rows.rows][kept]
@@ -130,11 +155,32 @@ def as_recording(
             if array is not None:
                 array.setflags(write=False)
         assets.append(record)
-        counts.append(counted)
+        counted.append(found)
     recording = Recording(_name(tables), machine, tuple(assets), _digest(tables))
     return RecordingFile(
-        recording, tuple(counts), roles, gathered.without_asset, _remarks(gathered)
+        recording,
+        tuple(each.counts for each in counted),
+        roles,
+        gathered.without_asset.size,
+        _remarks(gathered),
+        tuple(
+            gathered.order[rows.rows][each.kept]
+            for rows, each in zip(gathered.assets, counted, strict=True)
+        ),
+        _left_out(gathered, counted),
     )
+
+
+def _left_out(gathered: Gathered, counted: Sequence[_Counted]) -> dict[LeftOut, NDArray[np.int64]]:
+    found: dict[LeftOut, list[NDArray[np.int64]]] = {reason: [] for reason in LeftOut}
+    found[LeftOut.WITHOUT_ASSET].append(gathered.without_asset)
+    found[LeftOut.WITHOUT_TIME].append(gathered.without_time)
+    for rows, each in zip(gathered.assets, counted, strict=True):
+        for reason, which in each.left_out.items():
+            found[reason].append(gathered.order[rows.rows][which])
+    return {
+        reason: np.concatenate([np.empty(0, np.int64), *parts]) for reason, parts in found.items()
+    }
 
 
 def _require_numbers(table: Table, names: Sequence[str]) -> None:
@@ -173,20 +219,20 @@ def _cycles(
     gathered: Gathered,
     machine: MachineType,
     counter: NDArray[np.float64] | None,
-) -> tuple[NDArray[np.int64], NDArray[np.int64], AssetCounts]:
-    """Return which of an asset's rows are kept, their cycles, and what became of the others."""
+) -> _Counted:
     step, count = machine.step, rows.rows.stop - rows.rows.start
     kept = np.arange(count)
-    uncounted = off = out_of_order = 0
+    uncounted = off = np.empty(0, np.int64)
+    out_of_order = 0
     if step.clock == "time" and gathered.clock_us is not None:
         times = gathered.clock_us[rows.rows]
-        kept = np.flatnonzero(~off_tick(times, step))
-        off = count - len(kept)
+        is_off = off_tick(times, step)
+        kept, off = np.flatnonzero(~is_off), np.flatnonzero(is_off)
         cycles = ticks(times[kept], step)
     elif counter is not None:
         numbers = counter[rows.rows]
-        kept = np.flatnonzero((numbers >= 1) & (numbers == np.rint(numbers)) & (numbers < 2**53))
-        uncounted = count - len(kept)
+        counts = (numbers >= 1) & (numbers == np.rint(numbers)) & (numbers < 2**53)
+        kept, uncounted = np.flatnonzero(counts), np.flatnonzero(~counts)
         latest = np.maximum.accumulate(numbers[kept])
         out_of_order = int(np.count_nonzero(numbers[kept] < latest))
         kept = kept[np.argsort(numbers[kept], kind="stable")]
@@ -194,16 +240,21 @@ def _cycles(
     else:
         cycles = np.arange(1, count + 1)
     first = np.diff(cycles, prepend=cycles[:1] - 1) > 0
-    counts = AssetCounts(
+    left_out = {
+        LeftOut.WITHOUT_TIME: uncounted,
+        LeftOut.OFF_TICK: off,
+        LeftOut.SAME_TICK: kept[~first],
+    }
+    told = AssetCounts(
         rows.asset_id,
         rows.called,
         count + rows.without_time,
-        rows.without_time + uncounted,
-        off,
+        rows.without_time + len(uncounted),
+        len(off),
         len(cycles) - int(np.count_nonzero(first)),
         rows.out_of_order if counter is None or step.clock == "time" else out_of_order,
     )
-    return kept[first], cycles[first], counts
+    return _Counted(kept[first], cycles[first], left_out, told)
 
 
 def _name(tables: Sequence[Table]) -> str:

@@ -51,26 +51,49 @@ def read_table(path: Path) -> Table:
         DatasetError: If it cannot be read as a table; names the file and the line or column.
         BackendMissingError: If polars is not installed.
     """
-    _require_polars()
+    require_polars()
     content = _read_bytes(path)
-    lines: NDArray[np.int64] | None = None
-    notes: tuple[str, ...] = ()
+    digest = hashlib.sha256(content).hexdigest()
     if content.startswith(PARQUET_MAGIC):
-        frame = _parquet(content, path)
-    else:
-        text = split_csv(content, str(path))
-        frame, lines, notes = _csv(text, path), text.lines, text.notes
+        return table_of(_parquet(content, path), path, digest)
+    text = split_csv(content, str(path))
+    return table_of(_csv(text, path), path, digest, text.lines, text.notes)
+
+
+def table_of(
+    frame: DataFrame,
+    path: Path,
+    sha256: str,
+    lines: NDArray[np.int64] | None = None,
+    notes: tuple[str, ...] = (),
+) -> Table:
+    """Return a frame's columns, each as what it holds, without the rows in which all is blank.
+
+    Args:
+        frame: The columns as they came.
+        path: Where they came from, for messages.
+        sha256: Digest of their content.
+        lines: The line each row is on; none to number them from 1.
+        notes: What was decided so far.
+
+    Raises:
+        DatasetError: If two columns would be called alike, or nothing is in it.
+    """
     found: list[Column] = []
     for series in _with_our_names(frame, path).get_columns():
         column, told = _column(series)
         found.append(column)
         notes = (*notes, *told)
     numbers = np.arange(1, frame.height + 1, dtype=np.int64) if lines is None else lines
-    table = Table(path, tuple(found), numbers, hashlib.sha256(content).hexdigest(), notes)
-    return _without_blank_rows(table)
+    return _without_blank_rows(Table(path, tuple(found), numbers, sha256, notes))
 
 
-def _require_polars() -> None:
+def require_polars() -> None:
+    """Fail with what to install.
+
+    Raises:
+        BackendMissingError: If polars is not installed.
+    """
     try:
         import polars  # noqa: F401 (only whether it is there)
     except ImportError as exc:

@@ -67,10 +67,17 @@ def read_own(
         file = replace(file, recording=unlabelled(file.recording))
     if health.until is None:
         return file.recording, remarks
-    assets = tuple(
-        replace(record, healthy=_up_to(record, health.until)) for record in file.recording.assets
-    )
-    return replace(file.recording, assets=assets), remarks
+    return known_healthy(file.recording, health.until), remarks
+
+
+def known_healthy(recording: Recording, until: str) -> Recording:
+    """Return a recording whose readings are known to be of sound machines up to a time, or count.
+
+    Raises:
+        UserError: If it is neither.
+    """
+    assets = tuple(replace(each, healthy=_up_to(each, until)) for each in recording.assets)
+    return replace(recording, assets=assets)
 
 
 def _up_to(record: AssetRecord, text: str) -> NDArray[np.bool_]:

@@ -88,6 +88,25 @@ def require(command: str, *modules: str) -> None:
         )
 
 
+def check_model(model: str | None) -> None:
+    """Refuse a model that is not in the catalogue."""
+    from models.training.catalogue import AUTO, MODELS
+
+    if model is not None and model not in (AUTO, *MODELS):
+        raise UserError(f"--model {model} came; one of {', '.join((AUTO, *MODELS))} was expected.")
+
+
+def require_for_training(*, own: bool, model: str | None, labels: bool) -> None:
+    """Fail before any work if what this training needs is missing; the usual own one needs none."""
+    from models.training.catalogue import OWN_DEFAULT
+
+    if own and model in (None, OWN_DEFAULT):
+        if labels:
+            require("train", "sklearn")
+        return
+    require("train", "torch", "onnx", "sklearn")
+
+
 def check_name(name: str) -> None:
     """Refuse a name that an artifact cannot have."""
     if not re.match(SLUG_PATTERN, name):

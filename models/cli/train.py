@@ -22,12 +22,13 @@ from models.cli.support import (
     RULE_HELP,
     DataDir,
     check_folder,
+    check_model,
     check_name,
     load,
     parse_rule_option,
     prepare,
     prepare_own,
-    require,
+    require_for_training,
 )
 from models.cli.training_job import Job, run_job
 from models.thresholding.rule import CRITICAL_RULE, OWN_CRITICAL, OWN_WARNING, WARNING_RULE, Rule
@@ -146,8 +147,8 @@ def train(
 
         SURGELINE_DETECTOR__ARTIFACT=./my-model surgeline up
     """
-    _check_model(model)
-    _require(own=machine is not None, model=model, labels=label_column is not None)
+    check_model(model)
+    require_for_training(own=machine is not None, model=model, labels=label_column is not None)
     rules = _rule("warning", warning), _rule("critical", critical)
     kind = _own_machine(
         machine, data, dataset, (healthy_until, label_column, time_column, asset_column, ignore)
@@ -198,20 +199,6 @@ def _train_of_engines(
     if tracker:
         run_id = tracker.keep(artifact, training_data)
         output_console().print(f"tracked as  {run_id}", soft_wrap=True)
-
-
-def _require(*, own: bool, model: str | None, labels: bool) -> None:
-    """Fail before any work if what this training needs is missing; the usual own one needs none."""
-    if own and model in (None, OWN_DEFAULT):
-        if labels:
-            require("train", "sklearn")
-        return
-    require("train", "torch", "onnx", "sklearn")
-
-
-def _check_model(model: str | None) -> None:
-    if model is not None and model not in (AUTO, *MODELS):
-        raise UserError(f"--model {model} came; one of {', '.join((AUTO, *MODELS))} was expected.")
 
 
 def _rule(option: str, text: str | None) -> Rule | None:

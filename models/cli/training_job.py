@@ -15,6 +15,7 @@ from models.thresholding.rule import Rule
 if TYPE_CHECKING:
     from models.artifact.store import Artifact
     from models.cli.promotion import Tracker
+    from models.training.config import OnEpoch
     from models.training.preparation import Prepared
 
 
@@ -49,25 +50,34 @@ def run_job(job: Job, prepared: Prepared, tracker: Tracker | None = None) -> Art
         ArtifactError: If the folder cannot be written.
     """
     from models.artifact.store import save_artifact
+
+    with epoch_progress(f"training {job.name}", _epochs(job)) as on_epoch:
+        artifact = fit(job, prepared, tracker.hears(on_epoch) if tracker else on_epoch)
+    save_artifact(artifact, job.folder)
+    show_artifact(artifact)
+    output_console().print(f"written to  {job.folder}", soft_wrap=True)
+    return artifact
+
+
+def fit(job: Job, prepared: Prepared, on_epoch: OnEpoch = lambda _report: None) -> Artifact:
+    """Train an artifact; nothing is written or shown.
+
+    Raises:
+        UserError: If the model or a rule needs what the data do not have.
+    """
     from models.training.build import build_artifact
     from models.training.config import TrainingConfig
 
     config = TrainingConfig(seed=job.seed, epochs=job.epochs)
     try:
-        with epoch_progress(f"training {job.name}", _epochs(job)) as on_epoch:
-            heard = tracker.hears(on_epoch) if tracker else on_epoch
-            artifact = build_artifact(
-                prepared, job.name, config, job.model, job.warning, job.critical, on_epoch=heard
-            )
+        return build_artifact(
+            prepared, job.name, config, job.model, job.warning, job.critical, on_epoch=on_epoch
+        )
     except ValueError as exc:
         raise UserError(
             f"{job.name} cannot be trained so: {exc}. Choose otherwise with --model, --warning or "
             "--critical."
         ) from exc
-    save_artifact(artifact, job.folder)
-    show_artifact(artifact)
-    output_console().print(f"written to  {job.folder}", soft_wrap=True)
-    return artifact
 
 
 def _epochs(job: Job) -> int:

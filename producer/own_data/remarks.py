@@ -18,8 +18,8 @@ def remarks_on(gathered: Gathered, cadence: Cadence | None, step: Step) -> tuple
     untimed = sum(each.without_time for each in gathered.assets)
     if untimed:
         remarks.append(f"{untimed:,} rows have no time and were left out")
-    if gathered.without_asset:
-        remarks.append(f"{gathered.without_asset:,} rows have no asset and were left out")
+    if gathered.without_asset.size:
+        remarks.append(f"{gathered.without_asset.size:,} rows have no asset and were left out")
     if cadence is not None and cadence.repeated:
         remarks.append(
             f"{cadence.repeated:,} rows have the time of the row before, within one asset. Does a "

@@ -17,7 +17,7 @@ from common.settings import TEST_PREFIX, field_paths, variable_name
 from common.topics import REPEAT_MEASUREMENT, SCORE_MEASUREMENT, StateKeys, Topics
 
 REPOSITORY = Path(__file__).parents[2]
-PACKAGES = ("common", "models", "producer", "detector", "api", "deploy")
+PACKAGES = ("common", "models", "producer", "detector", "api", "deploy", "surgeline")
 DATA_SUFFIXES = {".gz", ".zip", ".npz", ".npy", ".csv", ".parquet", ".db", ".pkl", ".pickle", ".pt"}
 LARGEST_FILE_BYTES = 1024 * 1024
 VARIABLE = re.compile(r"SURGELINE_[A-Z0-9_]*[A-Z0-9]")

@@ -22,6 +22,7 @@ class Outcome(StrEnum):
     NOTHING_MEASURED = "all blank"
     OUT_OF_RANGE = "out of range"
     NO_CONDITION = "no condition"
+    UNKNOWN_REGIME = "unknown regime"
     SAME_TICK = "same tick"
     OFF_TICK = "off its tick"
     WITHOUT_TIME = "no time"
@@ -43,6 +44,7 @@ MEANINGS: Final[Mapping[Outcome, str]] = {
     Outcome.NOTHING_MEASURED: "every channel is blank",
     Outcome.OUT_OF_RANGE: "a channel is below lowest or above highest",
     Outcome.NO_CONDITION: "a condition is blank",
+    Outcome.UNKNOWN_REGIME: "the model has learned nothing like its conditions",
     Outcome.SAME_TICK: "another reading of the same tick, or cycle, came first",
     Outcome.OFF_TICK: "the time is too far from a tick of interval_s",
     Outcome.WITHOUT_TIME: "the time, or the count, is blank",

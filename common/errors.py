@@ -5,6 +5,7 @@ SurgelineError
 │   ├── SettingsError          an environment variable is misspelt or out of bounds
 │   ├── FleetsError            the file of fleets is missing, or says what none may say
 │   ├── MachineTypeError       a description of a kind of machine says what none may say
+│   ├── MapError               a map of somebody's JSON is missing, or says what none may say
 │   ├── DatasetError           a data file is missing, damaged or not what its name says
 │   ├── DownloadError          data could not be fetched
 │   ├── ArtifactError          a model artifact is missing, damaged or does not fit
@@ -54,6 +55,10 @@ class FleetsError(UserError):
 
 class MachineTypeError(UserError):
     """A machine type is missing, damaged or contradicts itself. Names the file and the entry."""
+
+
+class MapError(UserError):
+    """A map of somebody's JSON is missing, or contradicts itself. Names the file and the entry."""
 
 
 class DatasetError(UserError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -76,17 +76,19 @@ def make_producer(settings: KafkaSettings) -> AIOKafkaProducer:
 
 
 def make_consumer(
-    settings: KafkaSettings, fetch_max_bytes: int = FETCH_MAX_BYTES
+    settings: KafkaSettings, fetch_max_bytes: int = FETCH_MAX_BYTES, group_id: str | None = None
 ) -> IntakeConsumer:
-    """Return an unstarted consumer of committed data, outside all groups.
+    """Return an unstarted consumer of committed data, outside all groups unless told otherwise.
 
     Told to begin at an offset the broker no longer has, or never had, it begins at the oldest.
 
     Args:
         settings: Which broker.
         fetch_max_bytes: What one fetch may bring, as sent.
+        group_id: The group it joins; none for none.
     """
     return IntakeConsumer(
+        group_id=group_id,
         bootstrap_servers=settings.bootstrap_servers,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
@@ -117,7 +119,7 @@ async def started(client: Any) -> AsyncIterator[Any]:
         await client.stop()
 
 
-async def read_to_end(settings: KafkaSettings, topic: str) -> AsyncIterator[Any]:
+async def read_to_end(settings: KafkaSettings, topic: str) -> AsyncGenerator[Any, None]:
     """Yield every committed record that is on ``topic`` now, from the beginning, and stop.
 
     The end is where each partition's committed data end as its fetches report it; the local

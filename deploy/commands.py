@@ -86,6 +86,13 @@ COMMANDS: Final = (
         "Say how much of your data would be scored.",
         DATA,
     ),
+    CommandEntry(
+        "ingest",
+        "producer.ingest.command:ingest",
+        "Carry your own Kafka messages over as readings.",
+        DATA,
+        True,
+    ),
     CommandEntry("data", "producer.cli:data_app", "Fetch and check the C-MAPSS files.", DATA),
     CommandEntry("simulate", "producer.cli:simulate", "Write simulated engines as files.", DATA),
     CommandEntry("settings", "deploy.about:settings", "Show every setting and its value.", KNOW),

@@ -7,15 +7,13 @@ same time cannot see each other and are not supported.
 
 from __future__ import annotations
 
-import asyncio
 import shlex
-import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 from common.clock import Clock
 from common.cmapss import Dataset, load_dataset
@@ -48,11 +46,10 @@ from producer.recorded import RecordedFleet
 from producer.replay import replay
 from producer.resume import remaining
 from producer.simulator.simulate import MAX_ENGINES, SIMULATED_NAME, simulate
+from producer.stopping import StoppedError, stop_signals, unless_stopped
 
 DEFAULT_ENGINES: Final = 100
 """Simulated engines that ``all`` means: as many as FD001 has."""
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,19 +259,19 @@ async def run_replay(
     progress = ReplayProgress(plan.fleet.run_id, total=len(slots))
     report(progress)
     async with AsyncExitStack() as stack:
-        stop = await stack.enter_async_context(_stop_signals())
+        stop = await stack.enter_async_context(stop_signals())
         try:
-            await _unless_stopped(ensure_topics(settings), stop)
+            await unless_stopped(ensure_topics(settings), stop)
             if plan.may_be_there:
-                history = await _unless_stopped(_history(plan, settings), stop)
+                history = await unless_stopped(_history(plan, settings), stop)
                 slots = remaining(plan.fleet, history)
                 progress = replace(progress, skipped=progress.total - len(slots))
                 report(progress)
             if not slots:
                 return ReplayResult(replace(progress, state=ReplayState.DONE), 0.0)
             publisher = KafkaReadingPublisher(settings)
-            await _unless_stopped(stack.enter_async_context(publisher), stop)
-        except _StoppedError:
+            await unless_stopped(stack.enter_async_context(publisher), stop)
+        except StoppedError:
             return ReplayResult(replace(progress, state=ReplayState.STOPPED), 0.0)
         sent = await replay(
             plan.fleet,
@@ -291,42 +288,3 @@ async def run_replay(
 
 async def _history(plan: ReplayPlan, settings: KafkaSettings) -> Mapping[str, AssetHistory]:
     return await KafkaRunHistory(settings).of_run(plan.fleet.run_id)
-
-
-class _StoppedError(Exception):
-    """A stop was asked for before anything was sent."""
-
-
-async def _unless_stopped(work: Awaitable[T], stop: asyncio.Event) -> T:
-    working = asyncio.ensure_future(work)
-    stopping = asyncio.ensure_future(stop.wait())
-    try:
-        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if working.done():
-            return working.result()
-        raise _StoppedError
-    finally:
-        for task in (working, stopping):
-            task.cancel()
-        await asyncio.gather(working, stopping, return_exceptions=True)
-
-
-@asynccontextmanager
-async def _stop_signals() -> AsyncIterator[asyncio.Event]:
-    """Yield an event that the first SIGINT or SIGTERM sets; a second one ends the process."""
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-    numbers = (signal.SIGINT, signal.SIGTERM)
-
-    def on_signal() -> None:
-        stop.set()
-        for number in numbers:
-            loop.remove_signal_handler(number)
-
-    for number in numbers:
-        loop.add_signal_handler(number, on_signal)
-    try:
-        yield stop
-    finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)

@@ -119,7 +119,10 @@ class Fetcher(fetcher.Fetcher):  # type: ignore[misc]
         return {where: part.records for where, part in parts.items() if part.records}
 
     async def _proc_fetch_request(self, assignment: Any, node_id: int, request: Any) -> bool:
-        has_news: bool = await self._take_response(assignment, node_id, request)
+        try:
+            has_news: bool = await self._take_response(assignment, node_id, request)
+        except asyncio.CancelledError:
+            return False  # closed while it waited for a broker that is away; aiokafka awaits this
         if has_news:  # what came does not wait for the next answer
             for waiter in self._fetch_waiters:
                 self._notify(waiter)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 
 from common.records import SensorReading
 from producer.fleet import Message
+from producer.ingest.ports import SourceMessage, Taken
 from producer.ports import AssetHistory
 
 
@@ -34,3 +36,38 @@ class MemoryTopic:
             asset_id: AssetHistory(frozenset(values), values[max(values)])
             for asset_id, values in found.items()
         }
+
+
+class MemoryMessages:
+    """Their topic in memory: a :class:`producer.ingest.ports.MessageSource`.
+
+    Attributes:
+        committed: For each partition, the offset that comes after what is committed.
+    """
+
+    def __init__(self, partitions: Sequence[Sequence[bytes | None]]) -> None:
+        self._partitions = partitions
+        self.committed = dict.fromkeys(range(len(partitions)), 0)
+        self._next = dict(self.committed)
+
+    def rejoin(self) -> None:
+        """Begin again after what is committed, as another member would."""
+        self._next = dict(self.committed)
+
+    async def take(self, max_messages: int, timeout_s: float) -> Taken:
+        """Return what has come; it does not wait for more."""
+        messages: list[SourceMessage] = []
+        for number, values in enumerate(self._partitions):
+            begin = self._next[number]
+            end = min(len(values), begin + max_messages - len(messages))
+            messages += [SourceMessage(number, at, values[at]) for at in range(begin, end)]
+            self._next[number] = end
+        await asyncio.sleep(0 if messages else min(timeout_s, 0.001))
+        touched = {message.partition for message in messages}
+        behind = sum(map(len, self._partitions)) - sum(self._next.values())
+        return Taken(messages, {at: self._next[at] for at in touched}, behind=behind)
+
+    async def commit(self, taken: Taken) -> bool:
+        """Commit that all of it has been sent."""
+        self.committed |= taken.ends
+        return True

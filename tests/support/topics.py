@@ -23,3 +23,13 @@ async def make_anew(kafka: KafkaSettings, topic: str = "", partitions: int = 0) 
         await admin.create_topics([NewTopic(topic, partitions or kafka.partitions, 1)])
     finally:
         await admin.close()
+
+
+async def make(kafka: KafkaSettings, topic: str, partitions: int) -> None:
+    """Create a topic."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap_servers)
+    await admin.start()
+    try:
+        await admin.create_topics([NewTopic(topic, partitions, 1)])
+    finally:
+        await admin.close()

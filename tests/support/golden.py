@@ -148,22 +148,21 @@ def record(value: bytes | None, number: int, key: bytes | None = b"engine-1") ->
 
 def _flight() -> list[SourceRecord]:
     messages = [(b"engine-1", message(cycle, row)) for cycle, row in FLIGHT]
-    unknown = changed(
-        reading(14),
-        settings={"altitude": -1.0, "mach": 0.0, "tra": 100.0},
-        ts=utc_text(TAKEN + timedelta(seconds=14)),
-    )
-    messages.append((b"engine-1", unknown))
-    later = [
-        (15, {"T24": 1.0, "T30": 1.0}),  # T50 is held
-        (16, {"P2": 1.0}),  # nothing the model looks at
+    unknown: dict[str, object] = {"settings": {"altitude": -1.0, "mach": 0.0, "tra": 100.0}}
+    lacking = {"T24": 1.0, "T30": 1.0}
+    later: list[tuple[int, dict[str, object]]] = [
+        (14, {"sensors": lacking}),  # T50 is held
+        (15, unknown),
+        (16, {"sensors": {"P2": 1.0}}),  # nothing the model looks at
+        (17, unknown | {"sensors": lacking}),  # T50 is held, as of a cycle that was run alike
+        (18, {"sensors": lacking}),  # and is not, since it was run otherwise
     ]
     messages += [
         (
             b"engine-1",
-            changed(reading(cycle), sensors=sensors, ts=utc_text(TAKEN + timedelta(seconds=cycle))),
+            changed(reading(cycle), ts=utc_text(TAKEN + timedelta(seconds=cycle)), **fields),
         )
-        for cycle, sensors in later
+        for cycle, fields in later
     ]
     messages += [
         (b"engine-2", message(cycle, row, "engine-2", "run-7")) for cycle, row in STUCK_FLIGHT

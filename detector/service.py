@@ -181,6 +181,7 @@ class DetectorService:
         """Carry out the protocol for a batch; return whether any of its readings got a score."""
         self._metrics.batch_rows.observe(len(source.records))
         self._at(Point.RECEIVED)
+        # 1. decode (docs/architecture.md numbers the steps)
         with self._timed("decode"):
             batch = decode_batch(source.records, self._fleets)
             failed = [self._refused(item.record, failure(item)) for item in source.failed]
@@ -199,11 +200,13 @@ class DetectorService:
             How many windows were scored; none if another worker has gone on with the partitions,
             and nothing was put out.
         """
+        # 2. states
         footing = await self._keeper.footing(batch, source)
         taken_over = to_adopt(footing.stored.intents, footing.stored.progress, self._rules)
         told = by_asset(taken_over.values())
         states = footing.states
         self._at(Point.CLAIMED)
+        # 3. windows
         with self._timed("assemble"):
             shares = by_fleet(batch, states)
             plans = {
@@ -211,9 +214,11 @@ class DetectorService:
                 for name, part in shares.parts.items()
             }
         self._at(Point.ASSEMBLED)
+        # 4. scores
         with self._timed("score"):
             scores = await asyncio.to_thread(self._scored, plans)
         self._at(Point.SCORED)
+        # 5. verdicts and alerts, noted before they are put out
         with self._timed("conclude"):
             outcome = nothing_yet()
             for name, plan in plans.items():
@@ -226,13 +231,14 @@ class DetectorService:
             return None
         self._at(Point.INTENDED)
         output = self._output(source, batch, outcome, refused, told)
-        # Scores first: whoever receives an alert can already look up the score behind it.
+        # 6. outputs; scores first: who receives an alert can already look up the score behind it
         await self._try("write_scores", lambda: self._ports.scores.write(output.verdicts))
         self._at(Point.SCORES_WRITTEN)
         for part in slices(output.alerts, output.dead_letters):
             publish = partial(self._ports.publisher.publish, part.alerts, part.dead_letters)
             await self._try("publish", publish)
         self._at(Point.PUBLISHED)
+        # 7. states; then Faust commits the offsets
         stale = await self._try(
             "write_states", lambda: self._ports.states.write(outcome.states, progress)
         )

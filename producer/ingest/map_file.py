@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -21,10 +20,10 @@ from common.machines.machine import MAX_CHANNELS, ChannelName
 from common.nearest import suggestion
 from common.printable import one_line
 from common.records import FleetName
+from common.toml_file import built_of_toml, read_toml_text
 from producer.ingest.paths import parse_path
 from producer.ingest.values import TimeFormat
 
-MAX_BYTES: Final = 1024 * 1024
 MAX_CONDITIONS: Final = 16
 TOPIC_PATTERN: Final = r"^[A-Za-z0-9._-]{1,249}$"
 """What Kafka lets a topic be called."""
@@ -108,16 +107,8 @@ def load_map(path: Path) -> MessageMap:
     Raises:
         MapError: If it cannot be read, or says what none may say.
     """
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise MapError(f"{path} is larger than {MAX_BYTES} bytes: not a map.")
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as exc:
-        why = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
-        raise MapError(
-            f"The map {path} cannot be read: {why}. docs/ingest.md shows one to begin with."
-        ) from exc
-    return parse_map(text, str(path))
+    mend = "docs/ingest.md shows one to begin with."
+    return parse_map(read_toml_text(path, "a map", MapError, mend), str(path))
 
 
 def parse_map(text: str, source: str) -> MessageMap:
@@ -130,12 +121,7 @@ def parse_map(text: str, source: str) -> MessageMap:
     Raises:
         MapError: Naming ``source``, the entry at fault and what was expected.
     """
-    try:
-        return MessageMap.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as exc:
-        raise MapError(f"{source} is not TOML: {exc}.") from exc
-    except ValidationError as exc:
-        raise MapError(f"{source}: {_first(exc)}") from exc
+    return built_of_toml(text, source, MapError, MessageMap.model_validate, _first)
 
 
 def _first(invalid: ValidationError) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,8 @@ from common.records import EARLIEST, SensorReading
 from producer.fleet import Message, Slot
 
 US: Final = timedelta(microseconds=1)
+
+Cycles = TypeVar("Cycles", int, NDArray[np.int64])
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class RecordedFleet:
     def offset_s(self, slot: Slot) -> float:
         """Return the time of a reading, s since 1970."""
         asset = self.recording.assets[slot.unit - 1]
-        return float(self._clock_us(asset)[self._row(asset, slot.cycle)]) / 1e6
+        return self._at_us(asset, self._row(asset, slot.cycle)) / 1e6
 
     def message(self, slot: Slot) -> Message:
         """Return one reading as it goes to the topic; the same slot gives the same bytes, always.
@@ -82,7 +84,7 @@ class RecordedFleet:
             asset_id=asset.asset_id,
             run_id=self.run_id,
             cycle=slot.cycle,
-            ts=EARLIEST + int(self._clock_us(asset)[row]) * US,
+            ts=EARLIEST + self._at_us(asset, row) * US,
             settings=dict(
                 zip(machine.condition_names, asset.conditions[row].tolist(), strict=True)
             ),
@@ -100,8 +102,13 @@ class RecordedFleet:
     def _row(self, asset: AssetRecord, cycle: int) -> int:
         return int(np.searchsorted(asset.cycles, cycle))
 
-    def _clock_us(self, asset: AssetRecord) -> NDArray[np.int64]:
+    def _at_us(self, asset: AssetRecord, row: int) -> int:
         if asset.clock_us is not None:
-            return asset.clock_us
-        start = (self.start - EARLIEST) // US
-        return start + (asset.cycles - 1) * (self.cycle_interval // US)
+            return int(asset.clock_us[row])
+        return self._counted_us(int(asset.cycles[row]))
+
+    def _clock_us(self, asset: AssetRecord) -> NDArray[np.int64]:
+        return self._counted_us(asset.cycles) if asset.clock_us is None else asset.clock_us
+
+    def _counted_us(self, cycles: Cycles) -> Cycles:
+        return (self.start - EARLIEST) // US + (cycles - 1) * (self.cycle_interval // US)

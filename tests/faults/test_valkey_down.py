@@ -17,7 +17,9 @@ from tests.support.outages import A_WHILE_S, IMPATIENT, Outage, Replay
 from tests.support.outcomes import assert_same_outcome, outcome_of
 from tests.support.own_server import OwnServer
 
-STATES = ("read_states", "write_states")
+WRITES = ("claim", "intend", "write_states")
+STATES = ("read_states", *WRITES)
+"""The steps of the protocol that need Redis; whichever is next when it breaks says so."""
 
 
 @pytest.fixture
@@ -61,7 +63,7 @@ async def test_a_killed_valkey_is_waited_for_and_its_states_are_rebuilt(
 async def test_a_read_only_valkey_is_waited_for(
     bench: DetectorBench, own_valkey: OwnServer, replay: Replay
 ) -> None:
-    await replay.survives(bench, Outage(read_only(own_valkey), ("write_states",), "read only"))
+    await replay.survives(bench, Outage(read_only(own_valkey), WRITES, "read only"))
 
 
 async def test_a_worker_that_waits_for_a_backend_can_still_be_stopped(

@@ -113,8 +113,10 @@ class StateKeeper:
     async def _notices_new_life(self, source: SourceBatch, stored: Stored) -> bool:
         """Look whether the topic is still the one the states speak of; if not, say so in the store.
 
-        Its id tells, where the broker has one. Else it is looked at once after each assignment, and
-        whenever a batch begins behind what is applied: a redelivery, or offsets that began anew.
+        It is looked at, as it is now, whenever a batch begins behind what is applied: a
+        redelivery, or offsets that began anew. The id that came with the batch may be some seconds
+        old, so that it settles nothing there. Elsewhere it does; without one, the topic is looked
+        at once after each assignment, and when its id is heard for the first time.
         """
         doubtful = {
             partition: known
@@ -143,9 +145,11 @@ class StateKeeper:
         return bool(look.gone)
 
     def _doubts(self, source: SourceBatch, partition: int, known: Progress) -> bool:
-        if source.topic_id and known.topic_id:
+        if source.spans[partition].begin < known.next_offset:
+            return True
+        if source.topic_id:
             return source.topic_id != known.topic_id
-        return partition not in self._known or source.spans[partition].begin < known.next_offset
+        return partition not in self._known
 
     async def _replaces_unreadable(self, batch: DecodedBatch, stored: Stored) -> bool:
         by_partition: dict[int, dict[AssetRun, Any]] = {}

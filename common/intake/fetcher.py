@@ -28,6 +28,8 @@ MAX_TAKEN_BYTES: Final = 8 * 1024 * 1024
 TOPIC_CHECK_S: Final = 5.0
 """How often a topic's id is asked for."""
 
+UNTOLD: Final = "the broker does not say whether its topics are the same"
+
 _log = get_logger(__name__)
 
 
@@ -49,8 +51,9 @@ class Part:
         begin: The offset it was fetched from.
         end: The offset the next part begins at; all between them was seen.
         set_aside: The batches between them that nobody can read.
-        topic_id: The topic's id as last heard of the broker, which may be some seconds ago; empty
-            before the first time, and where the broker has none.
+        topic_id: The topic's id as last heard of the broker, which may be some seconds ago: that of
+            the topic the records are of, or of one before it. Empty where the broker did not say,
+            and where it has none.
     """
 
     records: Sequence[ConsumerRecord]
@@ -120,6 +123,7 @@ class Fetcher(fetcher.Fetcher):  # type: ignore[misc]
 
     async def _proc_fetch_request(self, assignment: Any, node_id: int, request: Any) -> bool:
         try:
+            await self._learn_ids(node_id, [topic for topic, _ in request.topics])
             has_news: bool = await self._take_response(assignment, node_id, request)
         except asyncio.CancelledError:
             return False  # closed while it waited for a broker that is away; aiokafka awaits this
@@ -131,10 +135,29 @@ class Fetcher(fetcher.Fetcher):  # type: ignore[misc]
                 wheres = [TopicPartition(topic, number) for number, *_ in partitions]
                 await self._notice_new_topic(assignment, node_id, topic, wheres)
         except KafkaError as exc:
-            _log.info("the broker does not say whether its topics are the same", why=repr(exc))
+            _log.info(UNTOLD, why=repr(exc))
         except asyncio.CancelledError:
             return False  # as aiokafka does: closed, or the partitions are somebody else's
         return has_news
+
+    async def _learn_ids(self, node_id: int, topics: Sequence[str]) -> None:
+        """Ask for ids that are not known before anything is fetched, so that no part lacks one."""
+        try:
+            for topic in topics:
+                if topic not in self._topic_ids and self._is_check_due(topic):
+                    await self._ask_id(node_id, topic)
+        except KafkaError as exc:
+            _log.info(UNTOLD, why=repr(exc))
+
+    def _is_check_due(self, topic: str) -> bool:
+        return time.monotonic() >= self._next_topic_check.get(topic, 0.0)
+
+    async def _ask_id(self, node_id: int, topic: str) -> str | None:
+        self._next_topic_check[topic] = time.monotonic() + TOPIC_CHECK_S
+        found = await topic_id_of(self._client, node_id, topic)
+        if found is not None:
+            self._topic_ids[topic] = found
+        return found
 
     async def _notice_new_topic(
         self, assignment: Any, node_id: int, topic: str, wheres: Sequence[TopicPartition]
@@ -145,22 +168,20 @@ class Fetcher(fetcher.Fetcher):  # type: ignore[misc]
         local broker, do not. The topic's id tells, where the broker has one.
         """
         beyond = {where: at for where in wheres if (at := _beyond_end(assignment, where))}
-        now = time.monotonic()
-        if not beyond and now < self._next_topic_check.get(topic, 0.0):
+        if not beyond and not self._is_check_due(topic):
             return
-        self._next_topic_check[topic] = now + TOPIC_CHECK_S
-        before, found = self._topic_ids.get(topic), await topic_id_of(self._client, node_id, topic)
-        if found is not None:
-            self._topic_ids[topic] = found
-        if before is not None and found is not None:
-            if found != before:
-                self._begin_anew(assignment, [w for w in assignment.tps if w.topic == topic])
+        before, found = self._topic_ids.get(topic), await self._ask_id(node_id, topic)
+        if before is not None and found is not None and found != before:
+            self._begin_anew(assignment, [w for w in assignment.tps if w.topic == topic])
         elif beyond:
             # A new leader's high watermark may lag for a moment; its answer about the end waits.
             latest = fetcher.OffsetResetStrategy.LATEST
             asked = {topic: [(where.partition, latest) for where in beyond]}
             ends = await self._proc_offset_request(node_id, asked)
             shorter = [w for w, at in beyond.items() if w in ends and ends[w][0] < at]
+            if shorter and found is None:  # the id that is known may be that of a topic before
+                self._topic_ids.pop(topic, None)
+                self._next_topic_check.pop(topic, None)
             self._begin_anew(assignment, shorter)
 
     def _begin_anew(self, assignment: Any, wheres: Sequence[TopicPartition]) -> None:

@@ -74,8 +74,7 @@ class _Search:
         self._partitions = {number: TopicPartition(topic, number) for number in progress}
         consumer.assign(list(self._partitions.values()))
         for number, known in progress.items():
-            offset = known.next_offset - 1 if known.mark is None else known.mark.offset
-            consumer.seek(self._partitions[number], offset)
+            consumer.seek(self._partitions[number], _sought(known))
 
     async def look(self) -> None:
         """Fetch once, and decide what can be decided."""
@@ -95,15 +94,23 @@ class _Search:
             self._silence[number] += 1
             if self._silence[number] < ENOUGH_SILENCE:
                 return
-        if is_short or (records and self._is_another(known, records[0])):
+        if is_short or (records and _is_another(known, records[0])):
             self.gone.add(number)
         self.undecided.discard(number)
 
-    @staticmethod
-    def _is_another(known: Progress, record: ConsumerRecord) -> bool:
-        (found,) = source_records([record])
-        return (
-            known.mark is not None
-            and record.offset == known.mark.offset
-            and mark_of(found) != known.mark
-        )
+
+def _sought(known: Progress) -> int:
+    return known.next_offset - 1 if known.mark is None else known.mark.offset
+
+
+def _is_another(known: Progress, record: ConsumerRecord) -> bool:
+    """Whether the first record that came is none of the topic that is known.
+
+    One that stands before the place that was looked at came because the topic did not reach that
+    far when it was asked, however far it reaches by now.
+    """
+    (found,) = source_records([record])
+    offset, sought = found.position.offset, _sought(known)
+    if offset != sought:
+        return offset < sought
+    return known.mark is not None and mark_of(found) != known.mark

@@ -88,6 +88,7 @@ class MemoryHistory:
     def __init__(self, records: Sequence[SourceRecord] = (), batch: int = 100) -> None:
         self.records = list(records)
         self.reads: list[tuple[int, int | None, int]] = []
+        self.looks: list[Mapping[int, Progress]] = []
         self.topic_id = ""
         self._batch = batch
 
@@ -107,6 +108,7 @@ class MemoryHistory:
 
     async def look_back(self, progress: Mapping[int, Progress]) -> TopicLook:
         """Return what partitions have another id, do not reach that far, or have another mark."""
+        self.looks.append(progress)
         gone = [
             partition
             for partition, known in progress.items()

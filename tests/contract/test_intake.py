@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.consumer import fetcher
 
 from common.errors import BackendUnavailableError
 from common.intake.consumer import IntakeConsumer
-from common.intake.fetcher import Fetcher
+from common.intake.fetcher import Fetcher, Part
 from common.intake.response import PartitionRecords
 from common.kafka import ensure_topics, make_consumer, read_to_end, started
 from common.settings import KafkaSettings
 from common.topics import Topics
 from detector.adapters.kafka_history import KafkaHistory
 from tests.support.batches import SPOILT, batch, marker, produce_raw, with_header
-from tests.support.topics import make_anew
+from tests.support.topics import delete, make, make_anew
 
 CODECS = ("gzip", "snappy", "lz4", "zstd")
 
@@ -102,6 +104,41 @@ async def test_a_topics_id_changes_when_it_is_made_anew(kafka_settings: KafkaSet
     assert first == again != second
     assert second is not None
     assert nobodys is None
+
+
+async def one_part(consumer: IntakeConsumer) -> Part:
+    """What a fetch of one partition brings."""
+    async with asyncio.timeout(30):
+        while not (parts := await consumer.parts(timeout_ms=200, max_records=100)):
+            pass
+    (part,) = parts.values()
+    return part
+
+
+async def test_the_first_part_has_its_topics_id_and_none_has_that_of_a_later_one(
+    kafka_settings: KafkaSettings,
+) -> None:
+    await ensure_topics(kafka_settings)
+    topic = Topics(kafka_settings.topic_prefix).readings
+    where = TopicPartition(topic, 0)
+    server = kafka_settings.bootstrap_servers
+    await produce_raw(server, topic, batch([b"old"] * 5))
+    async with started(make_consumer(kafka_settings)) as consumer:
+        consumer.assign([where])
+        await consumer.seek_to_beginning(where)
+        first = await one_part(consumer)
+        old = await consumer.topic_id(topic)
+        await delete(kafka_settings)
+        async with asyncio.timeout(30):
+            while await consumer.position(where) != 0:  # noqa: ASYNC110 - the fetcher's own pace
+                await asyncio.sleep(0.05)
+        await make(kafka_settings, topic, kafka_settings.partitions)
+        await produce_raw(server, topic, batch([b"new"] * 9))
+        second = await one_part(consumer)
+
+    assert (first.topic_id, first.end) == (old, 5)
+    assert [record.value for record in second.records] == [b"new"] * 9
+    assert second.topic_id != old  # it is not known when the topic was gone
 
 
 async def past(kafka: KafkaSettings, start: int | None, end: int) -> list[bytes | None]:

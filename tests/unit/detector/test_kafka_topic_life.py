@@ -146,6 +146,7 @@ async def test_without_a_mark_the_last_applied_record_is_sought_whatever_it_hold
         pytest.param(fetched(5), set(), id="the very record"),
         pytest.param(fetched(5, b"another"), {0}, id="another record"),
         pytest.param(fetched(7, b"another"), set(), id="retention has removed it"),
+        pytest.param(fetched(0), {0}, id="the topic was shorter when it was asked"),
     ],
 )
 async def test_another_record_where_the_mark_was_tells_another_topic(
@@ -155,6 +156,15 @@ async def test_another_record_where_the_mark_was_tells_another_topic(
 
     assert (await look({0: after(9, fetched(5))})).gone == gone
     assert fetches(consumer) == 1
+
+
+@pytest.mark.parametrize(("first", "gone"), [(7, {0}), (8, set()), (9, set())])
+async def test_without_a_mark_the_first_record_must_not_stand_before_the_place(
+    consumer: type[ScriptedConsumer], first: int, gone: set[int]
+) -> None:
+    consumer.script = [Answer({0: 20}, [fetched(first)])]
+
+    assert (await look({0: after(9, None)})).gone == gone
 
 
 @pytest.mark.parametrize("reach", [9, 10])

@@ -112,21 +112,13 @@ async def test_a_steady_stream_never_asks() -> None:
     world = World()
     world.send(flight("old", 25))
     worker = world.worker()
-    asked: list[object] = []
-    look_back = world.history.look_back
-
-    async def counted(progress):  # type: ignore[no-untyped-def]
-        asked.append(progress)
-        return await look_back(progress)
-
-    world.history.look_back = counted  # type: ignore[method-assign]
     for begin in range(0, 25, 5):
         await worker.service.process(world.fetch({0: (begin, begin + 5)}))
 
-    assert asked == []
+    assert world.history.looks == []
     worker.service.reassigned()
     await worker.service.process(world.fetch({0: (20, 25)}))
-    assert len(asked) == 1
+    assert len(world.history.looks) == 1
 
 
 async def test_gaps_in_the_offsets_are_no_lost_states() -> None:
@@ -189,6 +181,62 @@ async def test_an_id_tells_two_topics_apart_that_hold_the_same() -> None:
 
     assert worker.metric("surgeline_topics_made_anew_total") == 1
     assert await world.counts() == {"warming_up": 3, "scored": 22}
+
+
+@pytest.mark.parametrize("run", ["old", "new"])
+@pytest.mark.parametrize("count", [10, 40])
+async def test_offsets_that_begin_anew_are_looked_at_whatever_id_came_with_them(
+    run: str, count: int
+) -> None:
+    """The consumer began anew, and has not yet heard that the topic has another id."""
+    world = World()
+    world.history.topic_id = "old"
+    world.send(flight("old", 25))
+    worker = world.worker()
+    await worker.service.process(replace(world.everything(), topic_id="old"))
+    world.make_anew()
+    world.send(flight(run, count))
+    world.history.topic_id = "new"
+
+    await worker.service.process(replace(world.everything(), topic_id="old"))
+
+    assert worker.metric("surgeline_topics_made_anew_total") == 1
+    progress = unpack_progress(world.states.progress[0])
+    assert (progress.next_offset, progress.life, progress.topic_id) == (count, 1, "new")
+    assert {alert.run_id for alert in world.publisher.alerts} == {"old", run}
+    assert (await world.counts()).keys() <= {"warming_up", "scored"}
+
+
+async def test_an_id_that_is_heard_for_the_first_time_is_not_believed_unseen() -> None:
+    """It may be that of a topic made anew since, which has outgrown the old one."""
+    world = World()
+    world.send(flight("old", 25))
+    worker = world.worker()
+    await worker.service.process(world.everything())
+    world.make_anew()
+    world.send(flight("new", 40))
+    world.history.topic_id = "new"
+
+    for begin, end in ((25, 33), (33, 40)):
+        await worker.service.process(replace(world.fetch({0: (begin, end)}), topic_id="new"))
+
+    rows = [row for row in await world.rows() if row.run_id == "new"]
+    assert [row.cycle for row in rows] == list(range(1, 41))
+    assert worker.metric("surgeline_topics_made_anew_total") == 1
+
+
+async def test_an_id_that_is_heard_for_the_first_time_is_looked_at_once() -> None:
+    world = World()
+    world.history.topic_id = "same"
+    world.send(flight("old", 25))
+    worker = world.worker()
+    for begin in range(0, 25, 5):
+        batch = world.fetch({0: (begin, begin + 5)})
+        await worker.service.process(replace(batch, topic_id="same" if begin else ""))
+
+    assert worker.metric("surgeline_topics_made_anew_total") == 0
+    assert unpack_progress(world.states.progress[0]).topic_id == "same"
+    assert len(world.history.looks) == 1
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["progress is there", "all was lost"])

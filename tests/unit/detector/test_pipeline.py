@@ -11,12 +11,21 @@ import numpy as np
 from common.records import Alert, ScoreRecord, Transition, Verdict
 from detector.adapters.memory import MemoryStateStore
 from detector.core.conclusion import conclude
-from detector.core.pipeline import DecodedBatch, decode_batch, prepare
+from detector.core.pipeline import Decoded, DecodedBatch, by_fleet, decode_batch, prepare
 from detector.core.policy import InputPolicy
-from detector.core.source import SourceRecord
-from detector.core.state import unpack
+from detector.core.source import Reading, SourceRecord
+from detector.core.state import fresh_state, unpack
 from models.alarm import AlarmPolicy
-from tests.support.builders import INPUTS, MeanScorer, fleet_of, fleets_of, reading, record, records
+from tests.support.builders import (
+    INPUTS,
+    START,
+    MeanScorer,
+    fleet_of,
+    fleets_of,
+    reading,
+    record,
+    records,
+)
 
 SCORER = MeanScorer()
 POLICY = AlarmPolicy(on_delay_cycles=2, off_delay_cycles=2, deadband=0.0)
@@ -299,3 +308,41 @@ def test_a_crash_before_the_states_are_written_repeats_the_same_outputs() -> Non
     assert bench.verdicts[8:] == first[0]
     assert bench.alerts[len(first[1]) :] == first[1]
     assert first[1]
+
+
+def said_by(asset: str, *fleets: str) -> list[Decoded]:
+    """Return readings of one asset, each of which says a fleet."""
+    return [
+        Decoded(record(None, number, key=asset.encode()), Reading(name, asset, "r", 1, START, ()))
+        for number, name in enumerate(fleets)
+    ]
+
+
+def test_an_assets_run_is_of_the_fleet_its_first_reading_said_and_of_no_other() -> None:
+    known, new = said_by("known", "east", "west", "east"), said_by("new", "west", "east")
+    alone, stranger = said_by("alone", "east"), said_by("stranger", "east")
+    batch = DecodedBatch(
+        {
+            ("known", "r"): known,
+            ("new", "r"): new,
+            ("alone", "r"): alone,
+            ("stranger", "r"): stranger,
+        },
+        (),
+        (),
+    )
+    of = {name: fresh_state(replace(fleet_of(SCORER), name=name)) for name in ("east", "west")}
+    states = {("known", "r"): of["west"], ("stranger", "r"): of["west"]}
+
+    shares = by_fleet(batch, states)
+
+    assert {name: part.by_asset for name, part in shares.parts.items()} == {
+        "west": {("known", "r"): [known[1]], ("new", "r"): [new[0]]},
+        "east": {("alone", "r"): alone},
+    }
+    assert [*shares.strangers] == [
+        (known[0], "west"),
+        (known[2], "west"),
+        (new[1], "west"),
+        (stranger[0], "west"),
+    ]

@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from common.records import FLEET_PATTERN, Level
-from detector.core.state import AssetState, Fence, fresh_state, model_digest, unpack
+from detector.core.state import (
+    RIVAL_LIMIT,
+    AssetState,
+    Fence,
+    Rival,
+    fresh_state,
+    model_digest,
+    unpack,
+)
 from models.alarm import AlarmPolicy, AlarmState, step
 from models.scoring.scorer import Thresholds
 from tests.support.builders import MeanScorer, fleet_of
@@ -133,10 +141,10 @@ def test_a_shorter_window_takes_the_latest_rows_and_a_longer_one_all() -> None:
     ring = np.arange(4 * WIDTH, dtype=np.float32).reshape(4, WIDTH)
     state = replace(fresh_state(FLEET), ring=ring)
 
-    shorter = state.under(MeanScorer(window_length=2).spec).ring
+    shorter = state.under(MeanScorer(window_length=3).spec).ring
     longer = state.under(MeanScorer(window_length=9).spec).ring
 
-    np.testing.assert_array_equal(shorter, ring[-2:])
+    np.testing.assert_array_equal(shorter, ring[1:])
     np.testing.assert_array_equal(longer, ring)
 
 
@@ -175,3 +183,47 @@ def test_a_record_before_the_fence_is_applied_only_in_its_own_partition() -> Non
     assert fence.applied(2, 9)
     assert not fence.applied(2, 10)
     assert not fence.applied(1, 9)
+
+
+def test_of_a_fresh_asset_no_cycle_is_known() -> None:
+    state = fresh_state(FLEET, Fence(2, 10))
+
+    assert (state.last_cycle, state.seen_from, state.newest_us) == (0, 0, 0)
+    assert (state.opened, state.rival, state.former, state.ages) == (None, Rival(), (), ())
+    assert (state.machine, state.model, state.fleet) == (MACHINE, MODEL, FLEET.name)
+    assert (state.fence, state.alarm, state.alarm_id) == (Fence(2, 10), AlarmState(), "")
+    assert state.ring.shape == (0, WIDTH)
+
+
+@pytest.mark.parametrize(
+    ("cycle", "clock_us", "count"),
+    [
+        pytest.param(6, 301, 3, id="the next cycle, later"),
+        pytest.param(9, 301, 3, id="as far as may be bridged"),
+        pytest.param(10, 301, 1, id="further: a row begins anew"),
+        pytest.param(5, 301, 1, id="the same cycle"),
+        pytest.param(4, 301, 1, id="an earlier one"),
+        pytest.param(6, 300, 1, id="at the same time"),
+        pytest.param(6, 299, 1, id="before it, newer than the run"),
+        pytest.param(6, 200, 0, id="no newer than the run"),
+    ],
+)
+def test_a_rival_goes_on_with_what_agrees_with_it_and_is_newer(
+    cycle: int, clock_us: int, count: int
+) -> None:
+    met = Rival(2, 5, 300).met(cycle, clock_us, newest_us=200, longest_step=4)
+
+    assert met == (Rival(count, cycle, clock_us) if count else Rival())
+
+
+def test_a_rival_begins_with_any_reading_that_is_newer_than_the_run() -> None:
+    assert Rival().met(1, 201, newest_us=200, longest_step=4) == Rival(1, 1, 201)
+    assert Rival().met(1, 200, newest_us=200, longest_step=4) == Rival()
+
+
+def test_a_rival_is_counted_as_far_as_two_bytes_go() -> None:
+    rival = Rival(65_535, 5, 300).met(6, 301, newest_us=200, longest_step=4)
+
+    assert rival.count == RIVAL_LIMIT == 65_535
+    kept = unpack(replace(fresh_state(FLEET), rival=rival).pack())
+    assert kept.rival == rival

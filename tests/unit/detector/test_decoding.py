@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from common.errors import InvalidRecordError, RejectReason
+from common.machines.machine import Channel, MachineType, Step
 from common.machines.turbofan import TURBOFAN
 from detector.core.decoding import LARGEST, decode, identify
 from detector.core.policy import InputPolicy
@@ -225,3 +226,19 @@ def test_a_channel_without_a_number_is_missing_and_no_reason_to_refuse(nothing: 
         seen, missing = decode(record(came, 0, key=KEY), TOY).values[3:]
         assert seen == 1.5
         assert math.isnan(missing)
+
+
+@pytest.mark.parametrize(("second", "cycle"), [(0, 1), (15, 1), (59, 1), (75, 1), (105, 2)])
+def test_the_cycle_of_a_clocked_machine_is_its_tick_and_never_less_than_1(
+    second: int, cycle: int
+) -> None:
+    machine = MachineType(
+        name="clocked",
+        step=Step(word="minute", clock="time", interval_s=60.0, tolerance=0.25),
+        conditions=TURBOFAN.conditions,
+        channels=(Channel(name="T24"),),
+    )
+    fleets = fleets_of(MeanScorer(machine=machine), POLICY)
+    at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=second)
+
+    assert decode(record(GOOD.model_copy(update={"ts": at}), 0), fleets).cycle == cycle

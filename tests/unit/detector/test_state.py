@@ -17,6 +17,7 @@ from detector.core.state import (
     RIVAL_LIMIT,
     AssetState,
     Fence,
+    Place,
     Rival,
     fresh_state,
     model_digest,
@@ -32,6 +33,7 @@ OTHER = MeanScorer(version="2").spec
 MODEL, MACHINE, WIDTH = model_digest(SPEC.ref.sha256), SPEC.machine.digest, SPEC.machine.row_width
 COUNT = st.integers(0, 2**16 - 1)
 CYCLE = st.integers(0, 2**53 - 1)
+LIFE = st.integers(0, 2**32 - 1)
 
 alarms = st.builds(AlarmState, st.sampled_from(Level), CYCLE, COUNT, COUNT, COUNT).filter(
     lambda alarm: alarm.onset_cycle > 0 or not alarm.warning_row  # a row began at some cycle
@@ -48,7 +50,12 @@ states = st.builds(
     last_cycle=CYCLE,
     seen_from=CYCLE,
     alarm=alarms,
-    fence=st.builds(Fence, st.integers(-1, 2**31 - 1), st.integers(0, 2**63 - 1)),
+    fence=st.builds(Fence, st.integers(-1, 2**31 - 1), st.integers(0, 2**63 - 1), LIFE),
+    alarm_id=st.just("") | st.uuids().map(str),
+    newest_us=CYCLE,
+    opened=st.none() | st.builds(Place, st.integers(0, 2**31 - 1), CYCLE),
+    rival=st.builds(Rival, COUNT, CYCLE, CYCLE),
+    former=st.lists(st.builds(Fence, st.integers(0, 9), CYCLE, LIFE), max_size=8).map(tuple),
     ages=st.sampled_from([(), (0, 2, 65_535)]),
     fleet=st.from_regex(FLEET_PATTERN, fullmatch=True),
 )
@@ -111,7 +118,9 @@ def test_another_model_reads_on_in_the_same_window(state: AssetState) -> None:
         state.fence,
         state.ages,
     )
-    assert taken.alarm == AlarmState()  # it has no id: nothing was published of it
+    goes_on = bool(state.alarm_id) and state.alarm.level is not Level.NONE
+    carried = AlarmState(state.alarm.level, state.alarm.onset_cycle)
+    assert taken.alarm == (carried if goes_on else AlarmState())  # else nothing was published of it
     assert state.under(SPEC) is state
 
 
@@ -160,6 +169,35 @@ def test_a_shorter_window_takes_the_latest_rows_and_a_longer_one_all() -> None:
 def test_foreign_bytes_are_refused(value: bytes) -> None:
     with pytest.raises(ValueError, match=r"state|ring"):
         unpack(value)
+
+
+@pytest.mark.parametrize(
+    ("at", "value", "why"),
+    [
+        pytest.param(4, b"\xff", "a value no state has", id="a negative offset"),
+        pytest.param(52, b"\xff", "a value no state has", id="a negative cycle"),
+        pytest.param(60, b"\xff", "a value no state has", id="seen from a negative cycle"),
+        pytest.param(67, b"\x03", "a value no state has", id="a level there is not"),
+        pytest.param(75, b"\xff", "a value no state has", id="a negative onset"),
+        pytest.param(65, b"\x63", "99 ages of held values in", id="more ages than columns"),
+        pytest.param(82 + 58, b"\x09", "9 former homes; 8 at most", id="too many homes"),
+        pytest.param(82 + 59, b"\xff", "cut off", id="a name that is not all there"),
+    ],
+)
+def test_a_value_no_state_has_is_refused(at: int, value: bytes, why: str) -> None:
+    packed = bytearray(fresh_state(FLEET, Fence(0, 1)).pack())
+    packed[at : at + 1] = value
+
+    with pytest.raises(ValueError, match=why):
+        unpack(bytes(packed))
+
+
+def test_of_many_former_homes_the_latest_are_kept() -> None:
+    homes = tuple(Fence(number, 10 * number, 1) for number in range(11))
+
+    kept = unpack(replace(fresh_state(FLEET), former=homes).pack()).former
+
+    assert kept == homes[3:]
 
 
 def test_a_value_of_the_wrong_size_is_told_with_the_right_one() -> None:

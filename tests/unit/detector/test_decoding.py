@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from datetime import UTC, datetime, timedelta
 
@@ -242,3 +243,37 @@ def test_the_cycle_of_a_clocked_machine_is_its_tick_and_never_less_than_1(
     at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=second)
 
     assert decode(record(GOOD.model_copy(update={"ts": at}), 0), fleets).cycle == cycle
+
+
+def test_a_huge_value_of_a_sensor_is_named_by_its_group() -> None:
+    bad = record(changed(GOOD, sensors=sensors(T24=2e18)), 0, key=KEY)
+
+    with pytest.raises(InvalidRecordError) as caught:
+        decode(bad, TOY)
+
+    assert str(caught.value) == "sensors.T24: no machine shows more than 1e+18; got 2e+18."
+
+
+@pytest.mark.parametrize(("count", "told"), [(8, "f0, .*, f7"), (10, "f0, .*, f7 and 2 more")])
+def test_of_many_fleets_a_few_are_named(count: int, told: str) -> None:
+    (fleet,) = TOY.values()
+    fleets = {f"f{number}": fleet for number in range(count)}
+
+    with pytest.raises(InvalidRecordError, match=rf"^fleet: 'default' is none of {told}\. Add"):
+        decode(record(GOOD, 0), fleets)
+
+
+def test_a_message_that_says_no_version_is_of_the_first() -> None:
+    message = json.loads(GOOD.to_json())
+    del message["schema_version"]
+
+    found = identify(record(json.dumps(message).encode(), 0, key=KEY))
+
+    assert found is not None
+    assert (found.schema_version, found.asset_id, found.run_id, found.cycle, found.ts) == (
+        1,
+        GOOD.asset_id,
+        GOOD.run_id,
+        GOOD.cycle,
+        GOOD.ts,
+    )

@@ -143,3 +143,13 @@ def test_a_run_opened_by_rule_has_an_id_that_may_stand_anywhere() -> None:
         assert re.match(ID_PATTERN, name)
         assert name.endswith(f":from-1023-{2**62}")
     assert renewed_run_id("r" * 128, 0, 1) != renewed_run_id("r" * 127 + "s", 0, 1)
+
+
+async def test_where_nobody_is_to_be_followed_no_run_is_ever_opened() -> None:
+    world = World()
+    world.send([at(cycle, cycle) for cycle in range(1, 101)])
+    world.send([at(cycle, 100 + cycle) for cycle in range(1, 101)])
+
+    await world.worker(inputs=replace(INPUTS, follow_after=0)).service.process(world.everything())
+
+    assert await world.counts() == {"warming_up": 3, "scored": 97, "duplicate": 100}

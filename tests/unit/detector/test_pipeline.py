@@ -5,13 +5,22 @@ from __future__ import annotations
 import base64
 from collections import Counter
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import pytest
 
 from common.records import Alert, ScoreRecord, Transition, Verdict
 from detector.adapters.memory import MemoryStateStore
 from detector.core.conclusion import conclude
-from detector.core.pipeline import Decoded, DecodedBatch, by_fleet, decode_batch, prepare
+from detector.core.pipeline import (
+    Decoded,
+    DecodedBatch,
+    as_readings,
+    by_fleet,
+    decode_batch,
+    prepare,
+)
 from detector.core.policy import InputPolicy
 from detector.core.source import Reading, SourceRecord
 from detector.core.state import fresh_state, unpack
@@ -346,3 +355,33 @@ def test_an_assets_run_is_of_the_fleet_its_first_reading_said_and_of_no_other() 
         (new[1], "west"),
         (stranger[0], "west"),
     ]
+
+
+def test_a_reading_whose_missing_value_nothing_can_stand_in_for_is_set_aside() -> None:
+    partial = reading(1).model_copy(update={"sensors": {"T24": 1.0, "T30": 1.0}})
+    batch = decode_batch(records([partial, reading(2), partial]), fleets_of(SCORER))
+
+    (plan,) = prepare(batch, {}, fleet_of(SCORER)).assets.values()
+
+    ((set_aside, why),) = plan.refused
+    assert (set_aside.record.position.offset, why.reason.value) == (0, "missing_channel")
+    assert [item.record.position.offset for item in plan.decoded] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("ahead", "believed"),
+    [
+        pytest.param(timedelta(hours=1), True, id="an hour"),
+        pytest.param(timedelta(hours=1, microseconds=1), False, id="more"),
+        pytest.param(timedelta(days=-9), True, id="behind"),
+    ],
+)
+def test_a_clock_more_than_an_hour_ahead_of_the_broker_is_not_compared_with(
+    ahead: timedelta, believed: bool
+) -> None:
+    stamp = datetime(2026, 1, 1, tzinfo=UTC)  # of every record of these tests
+    item = Decoded(record(None, 0), Reading("default", "a", "r", 1, stamp + ahead, (0.0,) * 6))
+
+    (clock_us,) = as_readings([item], SCORER.spec.machine).clock_us.tolist()
+
+    assert clock_us == round((stamp + ahead * believed).timestamp() * 1e6)

@@ -87,6 +87,14 @@ def test_ages_stay_within_what_a_state_can_remember() -> None:
         holder.fill(row(NAN, 2.0), 10**9, 5, anew=False)
 
 
+def test_as_many_channels_as_a_sentence_names_are_all_named() -> None:
+    five = MachineType(name="m", channels=tuple(Channel(name=f"c{i}") for i in range(6)))
+
+    held = Holder(five, (), row(*range(6))).fill(row(*[NAN] * 5, 1.0), 5, 1, anew=False)
+
+    assert held.detail == "held: " + ", ".join(f"c{i} as of cycle 4" for i in range(5))
+
+
 def test_of_many_channels_a_few_are_named() -> None:
     many = MachineType(name="m", channels=tuple(Channel(name=f"c{i}") for i in range(9)))
     holder = Holder(many, (), row(*range(9)))

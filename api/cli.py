@@ -17,6 +17,7 @@ from api.schemas import AlertPage, ScorePage
 from api.wording import (
     PLAIN_STEP,
     TOP_CHANNELS,
+    left,
     legend_of_alerts,
     legend_of_scores,
     legend_table,
@@ -86,7 +87,9 @@ def alerts(
         _say(no_alerts(client, query))
         return
     step = step_heading(row["step"] for row in rows)
-    table = _Table(rows, "time", "asset", "run", step, "state", "level", "score", "channels")
+    table = _Table(
+        rows, "time", "asset", "run", step, "state", "level", "severity", "left", "channels"
+    )
     for row in rows:
         table.add([*_cells(row), top(row["channels"])])
     table.show(legend_table(legend_of_alerts(rows)))
@@ -107,9 +110,10 @@ def scores(
     """List the latest verdicts on one asset's readings, oldest first.
 
     A score is a number for how unlike healthy readings the latest window of readings is (30 cycles
-    of an engine): higher is more anomalous. It is a warning or critical from its threshold on. The
-    channels with the largest part in it are named; below the table is what they measure, and in
-    which unit.
+    of an engine): higher is more anomalous, a warning from its threshold on. Severity is that of
+    all evidence, single channels and frozen ones too: 1 is a warning. Where the model knows how
+    much life is left, that is said, in steps and for nine of ten cases. The channels with the
+    largest part are named; below the table is what they measure, and in which unit.
 
     For example:
 
@@ -127,7 +131,7 @@ def scores(
     legend = page["legend"]
     step = step_heading(legend.get(row["fleet"], {}).get("step", PLAIN_STEP) for row in rows)
     table = _Table(
-        rows, "time", "run", step, "verdict", "score", "warning at", "critical at", "why"
+        rows, "time", "run", step, "verdict", "score", "warning at", "severity", "left", "why"
     )
     named: list[tuple[str, str]] = []
     for row in rows:
@@ -139,9 +143,10 @@ def scores(
                 one_line(row["run_id"]),
                 str(row["cycle"]),
                 one_line(row["status"]),
-                Text(_number(row["score"]), style=STYLES[row["level"]]),
+                _number(row["score"]),
                 _number(row["warning_threshold"]),
-                _number(row["critical_threshold"]),
+                Text(_severity(row["severity"]), style=STYLES[row["level"]]),
+                left(row["life"]),
                 one_line(row["detail"]) or top(channels),
             ]
         )
@@ -202,10 +207,12 @@ def _follow(client: ApiClient, query: dict[str, str | None], address: str) -> No
 
 
 def _line(alert: dict[str, Any]) -> list[Any]:
-    time, asset, run, cycle, state, level, score = _cells(alert)
+    time, asset, run, cycle, state, level, severity, left = _cells(alert)
     step = one_line(alert.get("step", PLAIN_STEP))
+    said = [f"severity {severity}"] if severity else []
+    said += [f"{left} {step}s left"] if left else []
     channels = top(alert["channels"], words=True)
-    return [time, f"{asset} {run}", f"{step} {cycle}", state, level, f"score {score}", channels]
+    return [time, f"{asset} {run}", f"{step} {cycle}", state, level, *said, channels]
 
 
 def _cells(alert: dict[str, Any]) -> list[Any]:
@@ -216,13 +223,18 @@ def _cells(alert: dict[str, Any]) -> list[Any]:
         str(alert["cycle"]),
         alert["state"],
         Text(alert["level"], style=STYLES[Level(alert["level"])]),
-        _number(alert["score"]),
+        _severity(alert["severity"]),
+        left(alert["life"]),
     ]
 
 
 def _largest(shares: dict[str, float]) -> list[dict[str, Any]]:
     ordered = sorted(shares.items(), key=lambda item: -item[1])
     return [{"name": name, "share": share} for name, share in ordered[:TOP_CHANNELS]]
+
+
+def _severity(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"
 
 
 def _number(value: float | None) -> str:

@@ -17,13 +17,17 @@ class KnownModel:
         ref: Which it is.
         machine: The machine type it is for; ``used`` channels are those it looks at.
         warning: Anomalous when ``score >= warning``.
-        critical: As above, for critical.
+        critical: As above, for critical; of no account where ``life`` is there.
+        channel: As ``warning``, of single channels; none for a model without.
+        life: Critical when at most so many steps are left; none for a model that does not know.
     """
 
     ref: ModelRef
     machine: MachineType
     warning: float
     critical: float
+    channel: float | None = None
+    life: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,15 +84,30 @@ class MachineTypeView(BaseModel):
 
 
 class ThresholdsView(BaseModel):
-    """Both thresholds of a score."""
+    """From where on what a model says is a warning, or critical."""
 
     warning: float = Field(description="Warning when the score reaches it.")
-    critical: float = Field(description="Critical when the score reaches it.")
+    critical: float | None = Field(
+        description="Critical when the score reaches it; none where `life` decides."
+    )
+    channel: float | None = Field(
+        description="Warning when the score of a single channel reaches it; none for a model "
+        "without."
+    )
+    life: float | None = Field(
+        description="A warning is critical when at most so many steps are expected to be left; "
+        "none for a model that does not know."
+    )
 
     @classmethod
     def of(cls, model: KnownModel) -> Self:
         """Return the api's view of a model's thresholds."""
-        return cls(warning=model.warning, critical=model.critical)
+        return cls(
+            warning=model.warning,
+            critical=None if model.life is not None else model.critical,
+            channel=model.channel,
+            life=model.life,
+        )
 
 
 class FleetView(BaseModel):
@@ -142,7 +157,12 @@ class ChannelTold(BaseModel):
     name: str = Field(examples=["T50"])
     share: float = Field(description="Part of the score, 0 to 1; they sum to 1.", examples=[0.75])
     direction: Literal["high", "low"] = Field(
-        description="Whether it reads above or below what the model expects."
+        description="Whether it reads above or below its healthy level, run as it is."
+    )
+    against: Literal["high", "low"] | None = Field(
+        None,
+        description="Whether it reads above or below what the model expects of it here, where that "
+        "is the other way round.",
     )
     meaning: str = Field(
         "",
@@ -161,6 +181,7 @@ class ChannelTold(BaseModel):
                 name=each.name,
                 share=each.share,
                 direction=each.direction,
+                against=each.against,
                 **words.get(each.name, {}),
             )
             for each in shares

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from api.adapters.artifact_fleet_catalogue import FleetReader
-from api.machine_views import FleetList, FleetView, MachineTypeView
+from api.machine_views import FleetList, FleetView, MachineTypeView, ThresholdsView
 from common.atomic_file import write_report
 from common.cli import friendly_errors, output_console
 from common.errors import FleetsError
@@ -92,7 +92,7 @@ def _show_type(machine: MachineTypeView, fleets: Iterable[FleetView], console: C
     title = f", {one_line(machine.title)}" if machine.title else ""
     console.print(Text.assemble(("machine type " + name, "bold"), title), soft_wrap=True)
     console.print(Text(_counts(machine)), soft_wrap=True)
-    console.print(_of_fleets(fleets))
+    console.print(_of_fleets(fleets, machine.step.word))
     if machine.conditions:
         console.print()
         console.print(_of_conditions(machine))
@@ -110,7 +110,13 @@ def _counts(machine: MachineTypeView) -> str:
     )
 
 
-def _of_fleets(fleets: Iterable[FleetView]) -> Table:
+def _critical(thresholds: ThresholdsView, step: str) -> str:
+    if thresholds.critical is not None:
+        return f"{thresholds.critical:.4g}"
+    return f"{thresholds.life:g} {one_line(step)}s left"
+
+
+def _of_fleets(fleets: Iterable[FleetView], step: str) -> Table:
     table = _table("fleet", "model", "version", right=("warning at", "critical at"))
     for each in fleets:
         assert each.model is not None  # noqa: S101 - it has a machine type
@@ -120,7 +126,7 @@ def _of_fleets(fleets: Iterable[FleetView]) -> Table:
             each.model.name,
             each.model.version,
             f"{each.thresholds.warning:.4g}",
-            f"{each.thresholds.critical:.4g}",
+            _critical(each.thresholds, step),
         )
     return table
 

@@ -15,6 +15,7 @@ from common.machines.machine import MachineType
 from common.records import (
     ID_PATTERN,
     SIMULATED_PREFIX,
+    Evidence,
     Level,
     ModelRef,
     RunId,
@@ -38,6 +39,25 @@ def is_simulated(run_id: str) -> bool:
     return run_id.startswith(SIMULATED_PREFIX)
 
 
+class LifeView(BaseModel):
+    """How long is left, in steps of the machine type."""
+
+    expected: float = Field(description="Most likely.", examples=[41.5])
+    low: float = Field(description="In 19 of 20 cases more is left.", examples=[28.0])
+    high: float = Field(description="In 19 of 20 cases less is left.", examples=[60.5])
+
+
+class AlertLifeView(LifeView):
+    """How long is left, as an alert says it."""
+
+    at_least: bool = Field(
+        description="Whether `high` is as far as the model looks: then more may be left."
+    )
+    coverage: float = Field(
+        description="Part of cases in which `low` to `high` holds what is left.", examples=[0.9]
+    )
+
+
 class Score(BaseModel):
     """The verdict on one reading."""
 
@@ -50,8 +70,22 @@ class Score(BaseModel):
     status: Verdict = Field(description="What became of the reading.")
     score: float | None = Field(description="Higher is more anomalous; none unless scored.")
     warning_threshold: float | None = Field(description="Warning when `score` reaches it.")
-    critical_threshold: float | None = Field(description="Critical when `score` reaches it.")
-    level: Level = Field(description="What the thresholds say of this score alone.")
+    critical_threshold: float | None = Field(
+        description="Critical when `score` reaches it; none where remaining life decides."
+    )
+    level: Level = Field(description="What this reading alone comes to.")
+    evidence: Evidence | None = Field(
+        description="What is held against the asset most: `degradation` (`score`: many channels, a "
+        "little), `channel` (one channel, much), `frozen` (one does not move)."
+    )
+    severity: float | None = Field(
+        description="How much: score over warning threshold of the evidence that has most; 1 is a "
+        "warning for every model and machine.",
+        examples=[1.4],
+    )
+    life: LifeView | None = Field(
+        description="How long is left; none where the model does not know."
+    )
     shares: dict[str, float] = Field(
         description="Contribution per channel, summing to 1.", examples=[{"T50": 0.4, "Ps30": 0.6}]
     )
@@ -73,6 +107,9 @@ class Score(BaseModel):
             warning_threshold=record.warning_threshold,
             critical_threshold=record.critical_threshold,
             level=record.level,
+            evidence=record.evidence,
+            severity=record.severity,
+            life=None if record.life is None else LifeView(**record.life._asdict()),
             shares=dict(record.shares),
             detail=record.detail,
             model=record.model,
@@ -115,8 +152,19 @@ class AlertView(BaseModel):
         examples=["cycle"],
     )
     ts: UtcTimestamp = Field(description="That reading's timestamp.")
-    score: float = Field(description="Its score; higher is more anomalous.")
+    evidence: Evidence = Field(
+        description="What caused it: `degradation`, `channel`, `frozen`, or `life`: little is left."
+    )
+    severity: float | None = Field(
+        description="Of all that is held against the asset; 1 is a warning for every model and "
+        "machine. None in alerts of an earlier version.",
+        examples=[1.4],
+    )
+    score: float = Field(description="The score of that evidence; higher is more anomalous.")
     threshold: float = Field(description="What it was compared with.")
+    life: AlertLifeView | None = Field(
+        description="How long is left; none where the model does not know."
+    )
     channels: list[ChannelTold] = Field(description="Contributions, largest first.")
     model: ModelRef
     reason: str = Field(description="The transition in one sentence.")
@@ -217,7 +265,11 @@ class Asset(BaseModel):
     )
     last_score: float | None = Field(description="Higher is more anomalous.")
     last_level: Level
+    last_severity: float | None = Field(
+        description="1 is a warning for every model and machine: assets compare by it."
+    )
     peak_score: float | None
+    peak_severity: float | None
     alarm: OpenAlarm | None = Field(description="The alarm that is open in this run, if any.")
 
     @classmethod
@@ -238,7 +290,9 @@ class Asset(BaseModel):
             verdicts=dict(run.verdicts),
             last_score=run.last_score,
             last_level=run.last_level,
+            last_severity=run.last_severity,
             peak_score=run.peak_score,
+            peak_severity=run.peak_severity,
             alarm=None if alarm is None else OpenAlarm.of(alarm),
         )
 

@@ -47,6 +47,23 @@ def in_words(name: str, meaning: str, unit: str) -> str:
     return f"{one_line(name)} ({told})" if told else one_line(name)
 
 
+def left(life: Mapping[str, Any] | None) -> str:
+    """Return how long is left, in steps; empty where nobody knows.
+
+    Args:
+        life: ``low``, ``high`` and perhaps ``at_least``: then nothing is known of the other end.
+
+    Example:
+        >>> left({"low": 40.2, "high": 84.6}), left({"low": 81.0, "high": 125.0, "at_least": True})
+        ('40-85', 'over 81')
+    """
+    if life is None:
+        return ""
+    if life.get("at_least"):
+        return f"over {life['low']:.0f}"
+    return f"{life['low']:.0f}-{life['high']:.0f}"
+
+
 def top(channels: Iterable[Mapping[str, Any]], *, words: bool = False) -> str:
     """Return the first channels with their direction and share.
 

@@ -29,7 +29,7 @@ from common.recording import AssetRecord, Recording
 from common.settings import load_settings
 from models.artifact.opening import open_scorer
 from models.artifact.store import load_artifact
-from models.evaluation.batch_path import BRIDGE, window_spans
+from models.evaluation.batch_path import BRIDGE, record_windows
 from models.evaluation.engines import recording_of
 from models.evaluation.measure import measure
 from models.scoring.scorer import WindowScorer
@@ -138,7 +138,8 @@ def windows_of(
     parts = []
     for unit, record in enumerate(records, start=1):
         rows = as_rows(record.values(machine))
-        _, ends, windows = window_spans(scorer, machine, record.cycles, rows, bridge)
+        laid = record_windows(scorer, machine, record.cycles, rows, bridge)
+        ends, windows = laid.ends, laid.windows
         assert record.healthy is not None and record.faulty is not None  # noqa: PT018 - of engines
         assert record.life_left is not None
         parts.append(

@@ -26,6 +26,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from common.alarm_defaults import BRIDGE_CYCLES, ON_DELAY_CYCLES
 from common.errors import SettingsError
 from common.redaction import without_credentials
 
@@ -151,7 +152,10 @@ class AlarmSettings(Group):
     """When a score becomes an alarm, and when the alarm ends."""
 
     on_delay_cycles: int = Field(
-        3, ge=1, le=1000, description="Anomalous cycles in a row that raise or escalate, cycles."
+        ON_DELAY_CYCLES,
+        ge=1,
+        le=1000,
+        description="Anomalous cycles in a row that raise or escalate, cycles.",
     )
     off_delay_cycles: int = Field(
         10, ge=1, le=1000, description="Quiet cycles in a row that clear, cycles."
@@ -172,7 +176,7 @@ class InputSettings(Group):
         65_536, ge=1024, description="A larger message is a dead letter, bytes."
     )
     bridge_cycles: int = Field(
-        3,
+        BRIDGE_CYCLES,
         ge=0,
         le=1000,
         description="Longest gap a window may span, missing cycles; 0 refuses every gap: the "

@@ -63,7 +63,11 @@ class Model:
 
     @property
     def thresholds(self) -> Thresholds:
-        """Its ``warning`` and ``critical``: reached when ``score >= threshold``."""
+        """From where on what it says is a warning, or critical.
+
+        ``warning`` and ``critical`` are the score's, ``channel`` is that of single channels, all
+        reached when ``score >= threshold``; at most ``life`` steps left make a warning critical.
+        """
         return self._scorer.spec.thresholds
 
     def score(
@@ -92,9 +96,10 @@ class Model:
         Returns:
             A frame of the same kind, row by row: ``asset``, ``cycle``, ``time`` where there is
             one, ``outcome`` (``docs/machines.md``), ``score`` (higher is more anomalous; NaN or
-            null where none), ``level`` (``none``, ``warning``, ``critical``), and for each channel
-            ``share:NAME`` (its part of the score; they sum to 1) and ``direction:NAME`` (1 above
-            what is expected, -1 below).
+            null where none), ``level`` (``none``, ``warning``, ``critical``), ``severity`` (1 is a
+            warning) and ``evidence`` (what kind), ``life``, ``life_low``, ``life_high`` (steps
+            left, if the model knows), and for each channel ``share:NAME`` (its part of the
+            evidence; they sum to 1) and ``direction:NAME`` (1 above its healthy level, -1 below).
 
         Raises:
             SurgelineError: Saying what came, what was expected, what to do.

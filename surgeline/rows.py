@@ -17,7 +17,7 @@ from common.settings import InputSettings
 from detector.core.policy import InputPolicy
 from detector.tools.check.course import take_through
 from detector.tools.check.report import Outcome
-from models.alarm import level_of
+from models.scoring.evidence import WARNERS, judge
 from models.scoring.scorer import WindowScorer
 from surgeline.reading import Named, recording_of
 
@@ -28,6 +28,9 @@ LEFT_OUT: Final[Mapping[LeftOut, Outcome]] = {
     LeftOut.SAME_TICK: Outcome.SAME_TICK,
 }
 
+LIFE_COLUMNS: Final = ("life", "life_low", "life_high")
+"""How long is left, in steps: most likely, and from where to where in nine of ten cases."""
+
 
 @dataclass(slots=True, eq=False)
 class _Rows:
@@ -37,7 +40,10 @@ class _Rows:
     cycles: Whole
     outcomes: list[str]
     levels: list[str | None]
+    evidence: list[str | None]
+    severities: NDArray[np.float64]
     scores: NDArray[np.float64]
+    lives: NDArray[np.float64]
     shares: NDArray[np.float64]
     directions: NDArray[np.int8]
 
@@ -49,7 +55,10 @@ class _Rows:
             Whole(np.zeros(n, np.int64), np.zeros(n, np.bool_)),
             [Outcome.NOTHING_MEASURED.value] * n,
             [None] * n,
+            [None] * n,
             np.full(n, np.nan),
+            np.full(n, np.nan),
+            np.full((n, len(LIFE_COLUMNS)), np.nan),
             np.full((n, channels), np.nan),
             np.zeros((n, channels), np.int8),
         )
@@ -119,11 +128,16 @@ def _fill(
     for row, outcome in zip(where.tolist(), course.outcomes, strict=True):
         rows.outcomes[row] = outcome.value
     scored = where[course.scored]
+    judged = judge(found, course.unmoved, scorer.spec)
     rows.scores[scored] = found.scores
-    rows.shares[scored] = found.shares
-    rows.directions[scored] = found.directions
-    for row, score in zip(scored.tolist(), found.scores.tolist(), strict=True):
-        rows.levels[row] = level_of(score, scorer.spec.thresholds).value
+    rows.severities[scored] = judged.severities
+    rows.shares[scored] = judged.shares
+    rows.directions[scored] = judged.directions
+    if found.life is not None:
+        rows.lives[scored] = np.stack([found.life.expected, found.life.low, found.life.high], 1)
+    for at, row in enumerate(scored.tolist()):
+        rows.levels[row] = judged.level(at).value
+        rows.evidence[row] = WARNERS[judged.speakers[at]].value
 
 
 def _columns(
@@ -133,6 +147,8 @@ def _columns(
     if file.roles.time is not None:
         columns["time"] = came.as_it_came(file.roles.time)
     columns |= {"outcome": rows.outcomes, "score": rows.scores, "level": rows.levels}
+    columns |= {"severity": rows.severities, "evidence": rows.evidence}
+    columns |= {name: rows.lives[:, at] for at, name in enumerate(LIFE_COLUMNS)}
     columns |= {f"share:{name}": rows.shares[:, at] for at, name in enumerate(channels)}
     scored = ~np.isnan(rows.scores)
     columns |= {

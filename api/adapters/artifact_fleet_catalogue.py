@@ -163,7 +163,12 @@ class ArtifactFleetCatalogue:
 def _model(folder: Path) -> KnownModel:
     artifact = load_artifact(str(folder))
     manifest = artifact.manifest
-    thresholds = manifest.thresholds
+    thresholds, channel, life = manifest.thresholds, manifest.channel, manifest.life
     return KnownModel(
-        artifact.ref, manifest.machine, thresholds.warning.value, thresholds.critical.value
+        artifact.ref,
+        manifest.machine,
+        thresholds.warning.value,
+        thresholds.critical.value,
+        None if channel is None else channel.warning.value,
+        None if life is None else life.limit,
     )

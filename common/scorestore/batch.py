@@ -67,7 +67,8 @@ def gather(records: Sequence[ScoreRecord]) -> Batch:
 
 def _check_finite(record: ScoreRecord) -> None:
     total = sum(record.shares.values())  # one check for all: NaN and infinity survive addition
-    for value in (record.score, record.warning_threshold, record.critical_threshold):
+    numbers = (record.score, record.warning_threshold, record.critical_threshold, record.severity)
+    for value in (*numbers, *(record.life or ())):
         if value is not None:
             total += value
     if not isfinite(total):

@@ -66,7 +66,9 @@ class MemoryScoreStore:
         tallies: defaultdict[RunKey, RunTally] = defaultdict(RunTally)
         for key, rows in self._verdicts.items():
             for row in rows.values():
-                tallies[key].add(row.cycle, epoch_us(row.ts), row.status, row.score, row.level)
+                tallies[key].add(
+                    row.cycle, epoch_us(row.ts), row.status, row.score, row.level, row.severity
+                )
                 tallies[key].fleet = row.fleet
         for row in self._repeats.values():
             tally = tallies[row.asset_id, row.run_id]

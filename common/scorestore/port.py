@@ -74,7 +74,10 @@ class RunSummary:
         verdicts: Count by verdict, repeats included.
         last_score: Score of the latest scored reading; none if none was scored.
         last_level: Its level.
+        last_severity: Its severity: 1 is a warning, for every model and machine; none too where an
+            earlier version scored it.
         peak_score: Highest score; none if none was scored.
+        peak_severity: Highest severity, likewise.
     """
 
     asset_id: str
@@ -87,6 +90,8 @@ class RunSummary:
     last_score: float | None
     last_level: Level
     peak_score: float | None
+    last_severity: float | None = None
+    peak_severity: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

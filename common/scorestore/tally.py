@@ -23,7 +23,9 @@ class RunTally:
         last_scored_cycle: Highest cycle with a score.
         last_score: The score there.
         last_level: Its level.
+        last_severity: Its severity.
         peak_score: Highest score.
+        peak_severity: Highest severity.
         verdicts: Count by verdict, repeats included.
     """
 
@@ -34,11 +36,19 @@ class RunTally:
     last_scored_cycle: int | None = None
     last_score: float | None = None
     last_level: Level = Level.NONE
+    last_severity: float | None = None
     peak_score: float | None = None
+    peak_severity: float | None = None
     verdicts: Counter[Verdict] = field(default_factory=Counter)
 
     def add(
-        self, cycle: int, ts_us: int, status: Verdict, score: float | None, level: Level
+        self,
+        cycle: int,
+        ts_us: int,
+        status: Verdict,
+        score: float | None,
+        level: Level,
+        severity: float | None,
     ) -> None:
         """Count one verdict that was not counted yet."""
         self.verdicts[status] += 1
@@ -50,8 +60,11 @@ class RunTally:
             return
         if self.last_scored_cycle is None or cycle > self.last_scored_cycle:
             self.last_scored_cycle, self.last_score, self.last_level = cycle, score, level
+            self.last_severity = severity
         if self.peak_score is None or score > self.peak_score:
             self.peak_score = score
+        if severity is not None and (self.peak_severity is None or severity > self.peak_severity):
+            self.peak_severity = severity
 
     def summary(self, asset_id: str, run_id: str) -> RunSummary:
         """Return the summary; without cycles where only repeats are known."""
@@ -65,7 +78,9 @@ class RunTally:
             verdicts={status: count for status, count in self.verdicts.items() if count},
             last_score=self.last_score,
             last_level=self.last_level,
+            last_severity=self.last_severity,
             peak_score=self.peak_score,
+            peak_severity=self.peak_severity,
         )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from common.kafka import read_to_end
-from common.records import Alert, ChannelShare, Transition, Verdict
+from common.records import Alert, ChannelShare, RemainingLife, Transition, Verdict
 from common.scorestore.port import RunSummary, ScoreQuery, ScoreStore
 from common.settings import KafkaSettings
 from common.topics import Topics
@@ -24,11 +24,13 @@ class EngineFinding:
         asset_id: Which engine.
         cycles: Its last cycle; where time counts the cycles, how many readings it has.
         verdicts: Count by verdict.
-        peak_score: Highest score; none if none was scored.
+        peak_severity: Highest severity, 1 is a warning; none if none was scored.
         alerts: Number of alerts.
         raised: Number of alarms raised.
         first_alert_cycle: Cycle of the first alert raised; none if none was.
         first_alert_ts: Its time, UTC.
+        life_at_first_alert: How long is left, as it says; none if no alert or the model does not
+            know.
         rul_at_first_alert: True cycles left then; none if no alert or not known.
         top_sensors: What contributed most to the first alert, largest first.
     """
@@ -36,11 +38,12 @@ class EngineFinding:
     asset_id: str
     cycles: int
     verdicts: Mapping[Verdict, int]
-    peak_score: float | None
+    peak_severity: float | None
     alerts: int
     raised: int
     first_alert_cycle: int | None
     first_alert_ts: datetime | None
+    life_at_first_alert: RemainingLife | None
     rul_at_first_alert: int | None
     top_sensors: tuple[ChannelShare, ...]
 
@@ -63,11 +66,12 @@ def engine_finding(
         asset_id=run.asset_id,
         cycles=sum(run.verdicts.values()) if timed else run.last_cycle or 0,
         verdicts=run.verdicts,
-        peak_score=run.peak_score,
+        peak_severity=run.peak_severity,
         alerts=len(own),
         raised=len(raised),
         first_alert_cycle=first.cycle if first else None,
         first_alert_ts=first.ts if first else None,
+        life_at_first_alert=first.life if first else None,
         rul_at_first_alert=int(rul[first.cycle - 1]) if first and rul is not None else None,
         top_sensors=first.channels[:TOP_SENSORS] if first else (),
     )

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from common.atomic_file import write_report
 from common.printable import one_line
-from common.records import ChannelShare, Verdict, utc_text
+from common.records import ChannelShare, RemainingLife, Verdict, utc_text
 from deploy.demo.findings import EngineFinding
 from detector.tools.parity.report import ParityReport
 
@@ -29,6 +29,8 @@ REASONS: Final[dict[str, str]] = {
 
 NAMED_CHANNELS: Final = 2
 """Names of one's own are long: each has a line of its own."""
+
+PEAK_NOTE: Final = "peak: highest severity, 1 is a warning"
 
 SIMULATED_NOTE = "SIMULATED engines: the figures below say nothing about C-MAPSS."
 
@@ -111,6 +113,8 @@ def write_json(report: DemoReport, path: Path) -> None:
     entries = asdict(report) | {"parity": report.parity.as_json()}
     for entry, engine in zip(entries["engines"], report.engines, strict=True):
         entry["first_alert_ts"] = engine.first_alert_ts and utc_text(engine.first_alert_ts)
+        life = engine.life_at_first_alert
+        entry["life_at_first_alert"] = life and life.model_dump()
         entry["top_sensors"] = [share.model_dump() for share in engine.top_sensors]
     write_report(path, entries)
 
@@ -128,9 +132,9 @@ def show(report: DemoReport, console: Console) -> None:
 def _engine_table(report: DemoReport) -> Table:
     label = "simulated fleet" if report.simulated else f"{report.dataset} {report.split} engines"
     # fits 80 columns, so that a pipe or a narrow terminal breaks no row
-    table = Table(title=f"{label}, run {report.run_id}", box=None, padding=(0, 2, 0, 0))
+    table = _table(f"{label}, run {report.run_id}", f"{PEAK_NOTE}; left: in 9 of 10 cases")
     table.add_column("engine", no_wrap=True)
-    for heading in ("cycles", "alert at", "true RUL", "peak"):
+    for heading in ("cycles", "alert at", "left then", "truly", "peak"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("top sensors then, %", no_wrap=True)
     for engine in report.engines:
@@ -138,15 +142,16 @@ def _engine_table(report: DemoReport) -> Table:
             engine.asset_id,
             str(engine.cycles),
             _or_dash(engine.first_alert_cycle),
+            _left(engine.life_at_first_alert),
             _or_dash(engine.rul_at_first_alert),
-            "-" if engine.peak_score is None else f"{engine.peak_score:.3f}",
+            "-" if engine.peak_severity is None else f"{engine.peak_severity:.2f}",
             _sensors(engine.top_sensors),
         )
     return table
 
 
 def _own_table(report: DemoReport) -> Table:
-    table = Table(title=f"{report.dataset}, run {report.run_id}", box=None, padding=(0, 2, 0, 0))
+    table = _table(f"{report.dataset}, run {report.run_id}", PEAK_NOTE)
     table.add_column("asset", no_wrap=True)
     for heading in ("readings", "alarms", "first alarm (UTC)", "peak"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -158,7 +163,7 @@ def _own_table(report: DemoReport) -> Table:
             f"{asset.cycles:,}",
             f"{asset.raised:,}",
             "-" if at is None else f"{at:%Y-%m-%d %H:%M:%S}",
-            "-" if asset.peak_score is None else f"{asset.peak_score:.3g}",
+            "-" if asset.peak_severity is None else f"{asset.peak_severity:.2f}",
             Text(_sensors(asset.top_sensors[:NAMED_CHANNELS], "\n", " ")),
         )
     return table
@@ -185,6 +190,19 @@ def _summary(report: DemoReport) -> Table:
     for name, value in facts.items():
         table.add_row(Text(name, style="bold"), value)
     return table
+
+
+def _table(title: str, caption: str) -> Table:
+    return Table(
+        title=title, caption=caption, caption_justify="left", box=None, padding=(0, 2, 0, 0)
+    )
+
+
+def _left(life: RemainingLife | None) -> str:
+    """Return how many cycles the alert says are left, in 9 of 10 cases."""
+    if life is None:
+        return "-"
+    return f"over {life.low:.0f}" if life.at_least else f"{life.low:.0f}-{life.high:.0f}"
 
 
 def _sensors(shares: Sequence[ChannelShare], between: str = " ", before: str = "") -> str:

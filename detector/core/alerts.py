@@ -2,22 +2,52 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
 from common.records import (
     Alert,
     ChannelShare,
+    Evidence,
     Level,
     ModelRef,
+    RemainingLife,
     Transition,
     derive_alert_id,
 )
 from detector.core.source import Reading
 from models.alarm import AlarmChange
+from models.scoring.scorer import ScorerSpec
 
-TOP_CHANNELS = 3
+TOP_CHANNELS: Final = 3
 """How many channels the sentence names; the list in the alert holds all of them."""
+
+MOST: Final = 0.5
+"""The channels named must hold more than this part together; else many contribute alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why an alarm changed.
+
+    Attributes:
+        evidence: What is held against the asset.
+        severity: How much; 1 is a warning.
+        score: Of that evidence.
+        threshold: What it was compared with.
+        channels: Contributions, largest first.
+        life: How long is left, if the model knows.
+    """
+
+    evidence: Evidence
+    severity: float
+    score: float
+    threshold: float
+    channels: tuple[ChannelShare, ...]
+    life: RemainingLife | None
 
 
 def model_label(model: ModelRef) -> str:
@@ -26,15 +56,28 @@ def model_label(model: ModelRef) -> str:
 
 
 def contributions(
-    names: tuple[str, ...], shares: NDArray[np.float64], directions: NDArray[np.int8]
+    names: tuple[str, ...],
+    shares: NDArray[np.float64],
+    directions: NDArray[np.int8],
+    against: NDArray[np.int8],
 ) -> tuple[ChannelShare, ...]:
-    """Return each channel's contribution, largest first; ties in channel order."""
+    """Return each channel's contribution, largest first; ties in channel order.
+
+    Args:
+        names: Of the channels.
+        shares: Shape ``(n_channels,)``.
+        directions: Shape ``(n_channels,)``; above or below the healthy level.
+        against: Shape ``(n_channels,)``; above or below what the model expects.
+    """
     order = np.argsort(-shares, kind="stable")
     return tuple(
         ChannelShare(
             name=names[index],
             share=float(shares[index]),
             direction="high" if directions[index] > 0 else "low",
+            against=None
+            if against[index] == directions[index]
+            else ("high" if against[index] > 0 else "low"),
         )
         for index in order
     )
@@ -44,10 +87,9 @@ def make_alert(
     reading: Reading,
     run_id: str,
     alarm_id: str,
-    score: float,
     change: AlarmChange,
-    channels: tuple[ChannelShare, ...],
-    model: ModelRef,
+    cause: Cause,
+    spec: ScorerSpec,
     warning: str = "",
 ) -> Alert:
     """Return the message of a transition; its ids are the same on every redelivery.
@@ -56,10 +98,9 @@ def make_alert(
         reading: Whose score caused it.
         run_id: Its run: the source's, or one opened by rule.
         alarm_id: Whose transition.
-        score: That score.
         change: The transition.
-        channels: Contributions, largest first.
-        model: The model that scored it.
+        cause: Why.
+        spec: Of the model that scored it.
         warning: A sentence to add to the reason, such as that a sensor is stuck.
     """
     return Alert(
@@ -74,26 +115,84 @@ def make_alert(
         onset_cycle=change.onset_cycle,
         cycle=reading.cycle,
         ts=reading.ts,
-        score=score,
-        threshold=change.threshold,
-        channels=channels,
-        model=model,
-        reason=" ".join(filter(None, [_sentence(score, change, channels), warning])),
+        evidence=cause.evidence,
+        severity=cause.severity,
+        score=cause.score,
+        threshold=cause.threshold,
+        life=cause.life,
+        channels=cause.channels,
+        model=spec.ref,
+        reason=" ".join(filter(None, [_sentence(change, cause, spec), warning])),
     )
 
 
-def _sentence(score: float, change: AlarmChange, channels: tuple[ChannelShare, ...]) -> str:
+def life_in_words(life: RemainingLife, step: str) -> str:
+    """Return how long is left as a person says it, without a full stop.
+
+    Args:
+        life: How long.
+        step: What one step is called, such as ``cycle``.
+
+    Example:
+        >>> life_in_words(RemainingLife(expected=60.2, low=40.4, high=84.6), "cycle")
+        'about 40 to 85 cycles left (90 %)'
+        >>> life_in_words(RemainingLife(expected=110, low=81, high=125, at_least=True), "cycle")
+        'more than 81 cycles left (95 %)'
+    """
+    if life.at_least:
+        sure = (1 + life.coverage) / 2  # the other side is open
+        return f"more than {life.low:.0f} {step}s left ({100 * sure:.0f} %)"
+    return f"about {life.low:.0f} to {life.high:.0f} {step}s left ({100 * life.coverage:.0f} %)"
+
+
+def _sentence(change: AlarmChange, cause: Cause, spec: ScorerSpec) -> str:
     if change.state is Transition.CLEARED:
         return (
-            f"Cleared: score {score:.3g} below {change.threshold:.3g} "
+            f"Cleared: {_scored(cause)} below {cause.threshold:.3g} "
             f"for {change.row} readings in a row."
         )
-    top = ", ".join(
-        f"{channel.name} {channel.direction} ({channel.share:.0%})"
-        for channel in channels[:TOP_CHANNELS]
-    )
     verb = "Escalated" if change.state is Transition.ESCALATED else "Raised"
-    return (
-        f"{verb} to {change.level.value}: score {score:.3g} at or above {change.threshold:.3g} "
-        f"for {change.row} readings in a row, since cycle {change.onset_cycle}. Mostly {top}."
-    )
+    parts = [
+        f"{verb} to {change.level.value}: {_held(cause, spec)} for {change.row} readings in a row, "
+        f"since cycle {change.onset_cycle}.",
+        _named(cause),
+    ]
+    if cause.life is not None:
+        said = life_in_words(cause.life, spec.machine.step.word)
+        parts.append(f"{said[:1].upper()}{said[1:]}.")
+    return " ".join(filter(None, parts))
+
+
+def _scored(cause: Cause) -> str:
+    return {
+        Evidence.CHANNEL: f"channel score {cause.score:.3g}",
+        Evidence.FROZEN: f"unmoved for {cause.score:.0f} readings,",
+    }.get(cause.evidence, f"score {cause.score:.3g}")
+
+
+def _held(cause: Cause, spec: ScorerSpec) -> str:
+    if cause.evidence is Evidence.LIFE:
+        return f"at most {spec.thresholds.life:g} {spec.machine.step.word}s expected to be left"
+    if cause.evidence is Evidence.FROZEN:
+        name = cause.channels[0].name
+        return f"{name} has not moved for {cause.score:.0f} readings, which no sound one does,"
+    return f"{_scored(cause)} at or above {cause.threshold:.3g}"
+
+
+def _named(cause: Cause) -> str:
+    if cause.evidence is Evidence.FROZEN:
+        return ""
+    top = cause.channels[:TOP_CHANNELS]
+    if cause.evidence is Evidence.CHANNEL:
+        top = top[:1]
+    if sum(channel.share for channel in top) <= MOST and cause.evidence is not Evidence.CHANNEL:
+        return "Spread over many sensors."
+    listed = ", ".join(_direction(channel) for channel in top)
+    return f"{'Above all' if cause.evidence is Evidence.CHANNEL else 'Mostly'} {listed}."
+
+
+def _direction(channel: ChannelShare) -> str:
+    said = f"{channel.name} {channel.direction}"
+    if channel.against is not None:
+        said += f", yet {channel.against} for this state"
+    return f"{said} ({channel.share:.0%})"

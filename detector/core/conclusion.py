@@ -7,12 +7,8 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from common.records import (
     Alert,
-    ChannelShare,
     Level,
     ScoreRecord,
     Transition,
@@ -20,12 +16,12 @@ from common.records import (
     derive_alarm_id,
     renewed_run_id,
 )
-from detector.core.alerts import contributions, make_alert, model_label
+from detector.core.alerts import make_alert, model_label
 from detector.core.fleet import Fleet
 from detector.core.pipeline import AssetPlan, AssetRun, Decoded, NextState, Plan
 from detector.core.state import AssetState, Fence, Place
-from detector.core.stuck import stuck_channels, stuck_sentence
-from models.alarm import AlarmChange, AlarmState, interrupt, level_of, step
+from detector.core.weighing import Weighed, weigh
+from models.alarm import AlarmChange, AlarmState, interrupt, step
 from models.scoring.scorer import ScorerSpec, WindowScores
 
 Told = tuple[AssetRun, Alert]
@@ -84,13 +80,12 @@ def conclude(
             last of them an asset's alarm goes as they say, and nothing else is said of it.
     """
     outcome = nothing_yet()
+    weighed = weigh([asset.assembled for asset in plan.assets.values()], scores, fleet.spec)
     first = 0
     for key, asset in plan.assets.items():
-        own = slice(first, first + len(asset.assembled.windows))
-        part = WindowScores(scores.scores[own], scores.shares[own], scores.directions[own])
-        state = _conclude_asset(key, asset, part, fleet, told.get(key, ()), outcome)
+        state = _conclude_asset(key, asset, weighed, first, fleet, told.get(key, ()), outcome)
         outcome.states[key] = NextState(state, asset.before)
-        first = own.stop
+        first += len(asset.assembled.windows)
     return outcome
 
 
@@ -135,7 +130,8 @@ class _Watch:
 def _conclude_asset(
     key: AssetRun,
     asset: AssetPlan,
-    scores: WindowScores,
+    weighed: Weighed,
+    position: int,
     fleet: Fleet,
     told: Sequence[Alert],
     outcome: Outcome,
@@ -143,10 +139,6 @@ def _conclude_asset(
     spec = fleet.spec
     assembled, start = asset.assembled, asset.start
     watch = _watch(key, start, told)
-    measured = assembled.rows[:, len(spec.machine.conditions) :]
-    stuck = stuck_channels(measured, assembled.ends, spec.window_length)
-    any_stuck: list[bool] = np.any(stuck, axis=1).tolist()
-    position = 0
     for item, verdict, detail, opened in zip(
         asset.decoded, assembled.verdicts, assembled.details, assembled.opened, strict=True
     ):
@@ -159,23 +151,23 @@ def _conclude_asset(
             if not verdict.of_message:
                 watch.alarm = interrupt(watch.alarm)
             continue
-        score, shares = float(scores.scores[position]), scores.shares[position]
-        warning = ""
-        if any_stuck[position]:
-            names = [spec.channels[index] for index in np.flatnonzero(stuck[position])]
-            warning = stuck_sentence(names, spec.window_length)
+        warning = weighed.stuck_sentence(position)
+        if warning:
             plain = replace(plain, detail="; ".join(filter(None, [detail, warning])))
-        outcome.verdicts.append(_scored(plain, score, shares, spec))
-        position += 1
+        outcome.verdicts.append(weighed.verdict(plain, position))
+        here, position = position, position + 1
         if watch.told:
             watch.follow_told(item.reading.cycle)
             continue
         watch.alarm, change = step(
-            watch.alarm, item.reading.cycle, score, spec.thresholds, fleet.alarm
+            watch.alarm,
+            item.reading.cycle,
+            weighed.severities[here],
+            weighed.critical[here],
+            fleet.alarm,
         )
         if change is not None:
-            channels = contributions(spec.channels, shares, scores.directions[position - 1])
-            alert = _alert(item, watch, score, change, channels, spec, warning)
+            alert = _alert(item, watch, change, weighed, here, fleet, warning)
             outcome.alerts.append(alert)
             outcome.told.setdefault(start.fence.partition, []).append((key, alert))
     last = asset.fresh[-1].record.position
@@ -193,23 +185,23 @@ def _watch(key: AssetRun, start: AssetState, told: Sequence[Alert]) -> _Watch:
 def _alert(
     item: Decoded,
     watch: _Watch,
-    score: float,
     change: AlarmChange,
-    channels: tuple[ChannelShare, ...],
-    spec: ScorerSpec,
+    weighed: Weighed,
+    position: int,
+    fleet: Fleet,
     warning: str,
 ) -> Alert:
     """Return the alert of a transition. An alarm keeps the id it was raised under to its end."""
+    ref = fleet.spec.ref
     if change.state is Transition.RAISED or not watch.alarm_id:
         watch.alarm_id = derive_alarm_id(
-            item.reading.asset_id, watch.run_id, change.onset_cycle, model_label(spec.ref)
+            item.reading.asset_id, watch.run_id, change.onset_cycle, model_label(ref)
         )
     alarm_id = watch.alarm_id
     if change.state is Transition.CLEARED:
         watch.alarm_id = ""
-    return make_alert(
-        item.reading, watch.run_id, alarm_id, score, change, channels, spec.ref, warning
-    )
+    cause = weighed.cause(position, change, fleet.alarm)
+    return make_alert(item.reading, watch.run_id, alarm_id, change, cause, fleet.spec, warning)
 
 
 def _verdict(
@@ -228,18 +220,4 @@ def _verdict(
         published_ts_ms=item.record.published_ts_ms,
         fleet=reading.fleet,
         timed=spec.machine.step.clock == "time",
-    )
-
-
-def _scored(
-    plain: ScoreRecord, score: float, shares: NDArray[np.float64], spec: ScorerSpec
-) -> ScoreRecord:
-    thresholds = spec.thresholds
-    return replace(
-        plain,
-        score=score,
-        warning_threshold=thresholds.warning,
-        critical_threshold=thresholds.critical,
-        level=level_of(score, thresholds),
-        shares=dict(zip(spec.channels, shares.tolist(), strict=True)),
     )

@@ -32,8 +32,12 @@ from detector.core.pipeline import (
 )
 from detector.core.source import SourceRecord
 from detector.core.state import AssetState, Fence, fresh_state
+from detector.core.weighing import unmoved_of
 from models.alarm import AlarmPolicy, AlarmState, interrupt, is_quiet, step
-from models.scoring.scorer import Thresholds
+from models.scoring.evidence import judge
+
+Heard = tuple[float, bool]
+"""Of one scored reading: its severity, and whether a warning is critical."""
 
 SLICE_ROWS: Final = 256
 """Readings decoded at once: few enough to stay in the processor's cache, which halves the cost."""
@@ -227,21 +231,23 @@ class _FleetRestorer:
                     int(group[key].offsets[-1]) + 1,
                     states[key].fence.life,
                 ),
-                run.alarm(self._fleet.spec.thresholds, self._fleet.alarm),
+                run.alarm(self._fleet.alarm),
                 model,
             )
             for key, run in runs.items()
         }
 
     def _find_alarms(self, unsure: list[_Run]) -> None:
-        thresholds = self._fleet.spec.thresholds
+        spec = self._fleet.spec
         depth = max(self._fleet.alarm.off_delay_cycles, LEAST_DEPTH)
         while unsure:
-            asked = [run.before(depth) for run in unsure]
-            scores = self._fleet.scorer.score(np.concatenate(asked)).scores
-            ends = np.cumsum([len(windows) for windows in asked])
-            for run, own in zip(unsure, np.split(scores, ends[:-1]), strict=True):
-                run.take(own, thresholds, self._fleet.alarm)
+            asked = [(run.assembled, run.before(depth)) for run in unsure]
+            windows = np.concatenate([asset.windows[which] for asset, which in asked])
+            found = judge(self._fleet.scorer.score(windows), unmoved_of(asked, spec.machine), spec)
+            heard = list(zip(found.severities.tolist(), found.critical.tolist(), strict=True))
+            for run, (_, which) in zip(unsure, asked, strict=True):
+                run.take(heard[: which.stop - which.start], self._fleet.alarm)
+                del heard[: which.stop - which.start]
             unsure = [run for run in unsure if not run.sure]
 
 
@@ -261,38 +267,36 @@ class _Run:
         self._backwards = iter(_backwards(start, assembled, cycles))
         self._start = AlarmState()
         self._quiet_row = 0
-        self._steps: list[tuple[int, float | None]] = []
+        self._steps: list[tuple[int, Heard | None]] = []
 
-    def before(self, depth: int) -> NDArray[np.float32]:
-        """Return up to ``depth`` windows before those that have been scored."""
-        return self.assembled.windows[max(0, self._left - depth) : self._left]
+    def before(self, depth: int) -> slice:
+        """Return which windows come before those that are weighed, ``depth`` of them at most."""
+        return slice(max(0, self._left - depth), self._left)
 
-    def take(
-        self, scores: NDArray[np.float64], thresholds: Thresholds, policy: AlarmPolicy
-    ) -> None:
-        """Take the scores of what :meth:`before` returned, and see whether they are enough."""
-        for score in scores[::-1].tolist():
-            if not self._step_back(score):
+    def take(self, heard: Sequence[Heard], policy: AlarmPolicy) -> None:
+        """Take what :meth:`before` named, once it is weighed, and see whether it is enough."""
+        for each in reversed(heard):
+            if not self._step_back(each):
                 self.sure = True  # the run was opened by rule after this window: no alarm before it
                 return
-            self._quiet_row = self._quiet_row + 1 if is_quiet(score, thresholds, policy) else 0
+            self._quiet_row = self._quiet_row + 1 if is_quiet(each[0], policy) else 0
             if self._quiet_row == policy.off_delay_cycles:
                 self.sure = True
                 return
-        self._left -= len(scores)
+        self._left -= len(heard)
         if not self._left:
             if self._step_back(None):
                 self._start = self._before.alarm
             self.sure = True
 
-    def alarm(self, thresholds: Thresholds, policy: AlarmPolicy) -> AlarmState:
+    def alarm(self, policy: AlarmPolicy) -> AlarmState:
         """Return the alarm after the last reading, once it is sure."""
         alarm = self._start
-        for cycle, score in reversed(self._steps):
-            if score is None:
+        for cycle, heard in reversed(self._steps):
+            if heard is None:
                 alarm = interrupt(alarm)
             else:
-                alarm, _ = step(alarm, cycle, score, thresholds, policy)
+                alarm, _ = step(alarm, cycle, *heard, policy)
         return alarm
 
     def state(self, key: AssetRun, fence: Fence, alarm: AlarmState, model: str) -> AssetState:
@@ -312,8 +316,8 @@ class _Run:
             alarm_id = alarm_id or derive_alarm_id(asset_id, run_id, alarm.onset_cycle, model)
         return replace(state, alarm=alarm, alarm_id=alarm_id, fence=fence)
 
-    def _step_back(self, score: float | None) -> bool:
-        """Go back to the reading of the next score, or to the beginning when there is none.
+    def _step_back(self, heard: Heard | None) -> bool:
+        """Go back to the reading of the next window, or to the beginning when there is none.
 
         Returns:
             False where a run was opened by rule on the way: what came before it is of no account.
@@ -322,7 +326,7 @@ class _Run:
             if cycle is None:
                 return False
             if scored:
-                self._steps.append((cycle, score))
+                self._steps.append((cycle, heard))
                 return True
             self._steps.append((cycle, None))
             self._quiet_row = 0

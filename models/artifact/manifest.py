@@ -16,18 +16,26 @@ from pydantic import BaseModel, Field, model_validator
 
 from common.machines.machine import MachineType, Part
 from common.machines.turbofan import TURBOFAN
+from models.artifact.evidence_sections import (
+    ArraysSection,
+    ChannelSection,
+    LifeSection,
+    ThresholdSection,
+)
 from models.artifact.metrics import Metrics
 from models.artifact.provenance import (
     Digest,
-    RangeSection,
     SelectionSection,
     Slug,
     TrainingSection,
 )
+from models.scoring.contributions import check_deviations
 from models.scoring.normaliser import Normaliser
 from models.scoring.scores import SCORES
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
+ONE_SCORE: Final = 3
+"""The layout that knew one kind of evidence: neither single channels nor remaining life."""
 TURBOFANS_ONLY: Final = 2
 """The layout that knew no machine types: its models are all of turbofans."""
 
@@ -96,13 +104,6 @@ class NetworkSection(Part):
     precision: Literal["fp32", "int8"]
 
 
-class ArraysSection(Part):
-    """The file of what a score learned, if it is more than numbers per channel: ``.npz``."""
-
-    file: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}\.npz$")]
-    sha256: Digest
-
-
 class ScoreSection(Part):
     """The score's name and what it learned: per channel here, anything else in a file."""
 
@@ -113,17 +114,6 @@ class ScoreSection(Part):
     def vectors(self) -> dict[str, NDArray[np.float64]]:
         """Return the numbers per channel, each array of shape ``(n_channels,)``."""
         return {name: np.array(values) for name, values in self.params.items()}
-
-
-class ThresholdSection(Part):
-    """One threshold, and how it was chosen."""
-
-    value: float
-    strategy: Slug
-    options: dict[str, float]
-    engines: RangeSection
-    windows: Annotated[int, Field(ge=1)]
-    reason: str
 
 
 class ThresholdsSection(Part):
@@ -144,7 +134,7 @@ class ThresholdsSection(Part):
 class Manifest(Part):
     """The whole of ``manifest.json``."""
 
-    schema_version: Literal[3]
+    schema_version: Literal[4]
     name: Slug
     version: Slug
     machine: MachineType
@@ -152,6 +142,8 @@ class Manifest(Part):
     network: NetworkSection | None
     score: ScoreSection
     thresholds: ThresholdsSection
+    channel: ChannelSection | None
+    life: LifeSection | None
     training: TrainingSection
     selection: SelectionSection | None
     heldout_metrics: Metrics | None
@@ -175,6 +167,8 @@ class Manifest(Part):
                     f"{n_channels} of each were expected, one per channel"
                 )
         self._check_score(n_channels)
+        if self.channel is not None:
+            self.channel.check(n_channels, self.window_length)
         return self
 
     def _check_score(self, n_channels: int) -> None:
@@ -197,6 +191,7 @@ class Manifest(Part):
         for name, values in self.score.params.items():
             if len(values) != n_channels:
                 raise ValueError(f"score param {name!r} has {len(values)} values, not {n_channels}")
+        check_deviations(self.score.vectors())
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -228,11 +223,14 @@ def read_manifest(content: bytes) -> tuple[Manifest, bool]:
     Raises:
         ValueError: If it is of no layout this program knows, or contradicts itself.
     """
-    if _Layout.model_validate_json(content).schema_version != TURBOFANS_ONLY:
+    version = _Layout.model_validate_json(content).schema_version
+    if version not in (ONE_SCORE, TURBOFANS_ONLY):
         return Manifest.model_validate_json(content), True
-    old = _TurbofansOnly.model_validate_json(content)
-    machine = TURBOFAN.using(old.channels, old.window_length)
-    fields = {**json.loads(content), "machine": machine.model_dump(by_alias=True)}
-    fields["schema_version"] = SCHEMA_VERSION
-    del fields["channels"], fields["window_length"]
+    fields = json.loads(content)
+    if version == TURBOFANS_ONLY:
+        old = _TurbofansOnly.model_validate_json(content)
+        machine = TURBOFAN.using(old.channels, old.window_length)
+        fields["machine"] = machine.model_dump(by_alias=True)
+        del fields["channels"], fields["window_length"]
+    fields |= {"schema_version": SCHEMA_VERSION, "channel": None, "life": None}
     return Manifest.model_validate_json(json.dumps(fields)), False

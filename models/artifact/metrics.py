@@ -1,4 +1,7 @@
-"""The figures a report or a manifest holds of one model; ``evaluation/measure.py`` has the sums."""
+"""The figures a report or a manifest holds of one model; ``evaluation/measure.py`` has the sums.
+
+In a manifest they are claims of whoever trained it: nothing works them out again at load.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,8 @@ class LevelMetrics(BaseModel):
     in a row, all of them with no more than ``HEALTHY_RUL`` cycles left (earlier is a false alarm).
 
     Attributes:
-        threshold: Anomalous when ``score >= threshold``.
+        threshold: Anomalous when ``score >= threshold``; of a critical level that remaining life
+            decides, steps left: critical at most so many.
         precision: Part of anomalous windows that are faulty; 0 when none is anomalous.
         recall: Part of faulty windows that are anomalous.
         f1: Harmonic mean of the two; 0 when both are.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final, Protocol
 
 import numpy as np
@@ -10,11 +11,12 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from common.errors import ArtifactError
-from models.artifact.score_arrays import learned_params
+from models.artifact.score_arrays import learned_params, life_params
 from models.artifact.store import Artifact
 from models.scoring.contributions import ScoreParams
+from models.scoring.life import remaining_life
 from models.scoring.scorer import NormalisedRows, ScorerSpec, Thresholds, WindowScores
-from models.scoring.scores import SCORES, Score, score_windows
+from models.scoring.scores import SCORES, Score, score_channels, score_windows
 
 CHUNK: Final = 64
 """Windows per call of the network. Measured fastest on one thread: all states stay in cache. Larger
@@ -123,12 +125,19 @@ def score_in_chunks(
         score_windows(score, part, reconstructor.reconstruct(part), params)
         for part in chunks(windows)
     ]
+    return joined(parts)
+
+
+def joined(parts: Sequence[WindowScores]) -> WindowScores:
+    """Return scores of consecutive windows as one."""
     if len(parts) == 1:
         return parts[0]
+    against = [part.against for part in parts if part.against is not None]
     return WindowScores(
         np.concatenate([part.scores for part in parts]),
         np.concatenate([part.shares for part in parts]),
         np.concatenate([part.directions for part in parts]),
+        np.concatenate(against) if against else None,
     )
 
 
@@ -160,14 +169,12 @@ class ArtifactScorer:
 
     def __init__(self, artifact: Artifact, threads: int = 1) -> None:
         manifest = artifact.manifest
-        self._spec = ScorerSpec(
-            artifact.ref,
-            manifest.machine,
-            Thresholds(manifest.thresholds.warning.value, manifest.thresholds.critical.value),
-        )
+        self._spec = spec_of(artifact)
         self._normaliser = manifest.normalisation.normaliser()
         self._score = SCORES[manifest.score.name]
         self._params = learned_params(artifact)
+        self._channel = None if manifest.channel is None else manifest.channel.vectors()
+        self._life = life_params(artifact)
         self._reconstructor = open_reconstructor(artifact, threads)
 
     @property
@@ -189,4 +196,24 @@ class ArtifactScorer:
                 f"windows of shape {windows.shape} came; (n, {expected[0]}, {expected[1]}) was "
                 "expected"
             )
-        return score_in_chunks(self._score, self._params, self._reconstructor, windows)
+        found = score_in_chunks(self._score, self._params, self._reconstructor, windows)
+        if self._channel is not None:
+            found = replace(found, channel=score_channels(windows, self._channel))
+        if self._life is not None:
+            found = replace(found, life=remaining_life(windows, self._life))
+        return found
+
+
+def spec_of(artifact: Artifact) -> ScorerSpec:
+    """Return what the scorer of an artifact is, without opening it."""
+    manifest = artifact.manifest
+    channel, life = manifest.channel, manifest.life
+    thresholds = Thresholds(
+        manifest.thresholds.warning.value,
+        manifest.thresholds.critical.value,
+        None if channel is None else channel.warning.value,
+        None if life is None else life.limit,
+    )
+    return ScorerSpec(
+        artifact.ref, manifest.machine, thresholds, () if channel is None else channel.frozen_after
+    )

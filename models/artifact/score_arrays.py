@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Callable, Collection
 
 import numpy as np
 
 from common.errors import ArtifactError
 from models.artifact.store import RETRAIN, Artifact
-from models.scoring.contributions import ScoreParams
+from models.scoring.contributions import ScoreParams, check_deviations
+from models.scoring.life import LIFE_ARRAYS, check_life
 from models.scoring.scores import SCORES
 
 
@@ -37,12 +39,39 @@ def learned_params(artifact: Artifact) -> ScoreParams:
     params = manifest.score.vectors()
     if artifact.arrays is None:
         return params
-    try:
-        with np.load(io.BytesIO(artifact.arrays), allow_pickle=False) as file:
-            arrays = {name: file[name] for name in sorted(score.array_names)}
+
+    def check(arrays: ScoreParams) -> None:
         score.check(arrays, manifest.window_length, len(manifest.channels))
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, KeyError, IndexError) as exc:
-        raise ArtifactError(
-            f"The arrays of score {score.name!r} do not fit: {exc}. {RETRAIN}"
-        ) from exc
+        check_deviations(arrays)
+
+    arrays = _unpacked(artifact.arrays, score.array_names, f"score {score.name!r}", check)
     return {**params, **arrays}
+
+
+def life_params(artifact: Artifact) -> ScoreParams | None:
+    """Return all that an artifact learned of remaining life, checked; none if it learned nothing.
+
+    Raises:
+        ArtifactError: If the arrays are missing, of another kind, or do not fit the manifest.
+    """
+    manifest = artifact.manifest
+    if manifest.life is None or artifact.life is None:
+        return None
+    return _unpacked(
+        artifact.life,
+        LIFE_ARRAYS,
+        "remaining life",
+        lambda arrays: check_life(arrays, manifest.window_length, len(manifest.channels)),
+    )
+
+
+def _unpacked(
+    content: bytes, names: Collection[str], whose: str, check: Callable[[ScoreParams], None]
+) -> ScoreParams:
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            arrays = {name: file[name] for name in sorted(names)}
+        check(arrays)
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, KeyError, IndexError) as exc:
+        raise ArtifactError(f"The arrays of {whose} do not fit: {exc}. {RETRAIN}") from exc
+    return arrays

@@ -1,9 +1,9 @@
 """Load and save a trained model: a folder of ``manifest.json`` and the files that it names.
 
 These are the network and the arrays that its score learned, if it has any. Nothing is unpickled or
-executed. The manifest holds the digests of both; its own digest names the whole. What does not fit
-is refused with what came, what was expected and
-what to do. No torch and no onnxruntime here: opening for scoring is ``opening.open_scorer``.
+executed. The manifest holds the digests of both; its own digest names the whole, and its version is
+one of its content. What does not fit is refused with what came, what was expected and what to do.
+No torch and no onnxruntime here: opening for scoring is ``opening.open_scorer``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from pydantic import ValidationError
 
 from common.errors import ArtifactError
 from common.records import ModelRef
-from models.artifact.manifest import SCHEMA_VERSION, Manifest, read_manifest
+from models.artifact.evidence_sections import ArraysSection
+from models.artifact.manifest import SCHEMA_VERSION, Manifest, NetworkSection, read_manifest
+from models.artifact.version import check_version
 
 SHIPPED: Final = Path(__file__).parent / "shipped"
 """Artifacts that come with the package, one folder each, called by the folder's name."""
@@ -43,12 +45,14 @@ class Artifact:
         manifest: What it is.
         network: Bytes of the ONNX network; none for a score without one.
         arrays: Bytes of the ``.npz`` file; none for a score without one.
+        life: Bytes of the ``.npz`` file of remaining life; none for a model that does not know it.
         as_written: Bytes of ``manifest.json`` where that is of an older layout; else none.
     """
 
     manifest: Manifest
     network: bytes | None
     arrays: bytes | None = None
+    life: bytes | None = None
     as_written: bytes | None = None
 
     @property
@@ -87,11 +91,11 @@ def load_artifact(name_or_path: str, registry: RegistryFolder | None = None) -> 
     """
     folder = artifact_folder(name_or_path, registry)
     manifest, as_written = _read_manifest(folder / MANIFEST_FILE)
-    network, arrays = (
+    network, arrays, life = (
         None if named is None else _read_named(folder, named.file, named.sha256)
-        for named in (manifest.network, manifest.score.arrays)
+        for named in _files(manifest)
     )
-    return Artifact(manifest, network, arrays, as_written)
+    return Artifact(manifest, network, arrays, life, as_written)
 
 
 def save_artifact(artifact: Artifact, folder: Path) -> None:
@@ -105,10 +109,8 @@ def save_artifact(artifact: Artifact, folder: Path) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for named, content in (
-            (artifact.manifest.network, artifact.network),
-            (artifact.manifest.score.arrays, artifact.arrays),
-        ):
+        contents = (artifact.network, artifact.arrays, artifact.life)
+        for named, content in zip(_files(artifact.manifest), contents, strict=True):
             if named is not None and content is not None:
                 _write(folder / named.file, content)
         _write(folder / MANIFEST_FILE, artifact.manifest_json)
@@ -147,6 +149,14 @@ def artifact_folder(name_or_path: str, registry: RegistryFolder | None = None) -
     )
 
 
+def _files(
+    manifest: Manifest,
+) -> tuple[NetworkSection | None, ArraysSection | None, ArraysSection | None]:
+    """Return what the manifest says of each file beside it: network, arrays, remaining life."""
+    life = manifest.life
+    return manifest.network, manifest.score.arrays, None if life is None else life.arrays
+
+
 def _read_named(folder: Path, file: str, sha256: str) -> bytes:
     path = folder / file
     if not path.resolve().is_relative_to(folder.resolve()):
@@ -178,6 +188,7 @@ def _read_manifest(path: Path) -> tuple[Manifest, bytes | None]:
     content = _read(path, MAX_MANIFEST_BYTES)
     try:
         manifest, is_current = read_manifest(content)
+        check_version(manifest.version, manifest.to_json() if is_current else content)
     except ValidationError as exc:
         first = exc.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -187,7 +198,7 @@ def _read_manifest(path: Path) -> tuple[Manifest, bytes | None]:
             f"{RETRAIN}"
         ) from exc
     except ValueError as exc:
-        raise ArtifactError(f"{path} is no manifest: {exc}. {RETRAIN}") from exc
+        raise ArtifactError(f"{path} is refused: {exc}. {RETRAIN}") from exc
     return manifest, None if is_current else content
 
 

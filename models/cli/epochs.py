@@ -35,6 +35,6 @@ def epoch_progress(description: str, epochs: int) -> Iterator[OnEpoch]:
         task = progress.add_task(description, total=epochs, loss="-")
 
         def on_epoch(report: EpochReport) -> None:
-            progress.update(task, completed=report.epoch, loss=f"{report.train_loss:.4f}")
+            progress.update(task, advance=1, loss=f"{report.train_loss:.4f}")
 
         yield on_epoch

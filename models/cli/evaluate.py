@@ -59,6 +59,14 @@ def evaluate(
             help="Draws of engines for 95 % intervals and for who is better; 0 leaves both out.",
         ),
     ] = 1000,
+    faults: Annotated[
+        bool,
+        typer.Option(
+            "--faults",
+            help="Instead: put known faults into healthy records of these engines, single sensors "
+            "and several, and print which are seen, how soon, and which sensor is named.",
+        ),
+    ] = False,
     json_path: Annotated[
         Path | None, typer.Option("--json", help="Write the numbers to this file too.")
     ] = None,
@@ -78,7 +86,12 @@ def evaluate(
         surgeline evaluate --dataset FD001 --html report.html
 
         surgeline evaluate --dataset FD001 --seeds 3 --json report.json
+
+        surgeline evaluate --dataset FD001 --faults
     """
+    if faults:
+        _faults(split, dataset, data_dir, artifact, json_path)
+        return
     drawing = ("matplotlib", "jinja2") if html_path else ()
     require("evaluate", "sklearn", *(("torch", "onnx") if seeds else ()), *drawing)
 
@@ -126,6 +139,28 @@ def evaluate(
         arguments += [part for other in also or [] for part in ("--also", other)]
         write_html(html_path, model, prepared, comparison, uncertainty, arguments)
         console.print(f"report: {html_path}", soft_wrap=True)
+
+
+def _faults(
+    split: MeasuredOn,
+    dataset: str,
+    data_dir: Path | None,
+    artifact: str | None,
+    json_path: Path | None,
+) -> None:
+    from models.artifact.store import load_artifact
+    from models.artifact.suggestion import suggest_artifact
+    from models.cli.faults import show_faults
+
+    training_data, measured = _engines(split, dataset, data_dir)
+    model = (
+        suggest_artifact(training_data or measured.dataset)
+        if artifact is None
+        else load_artifact(artifact, registry_folder)
+    )
+    found = show_faults(model, measured, output_console())
+    if json_path:
+        write_report(json_path, found)
 
 
 def _seed_spreads(

@@ -44,7 +44,7 @@ def _cell(
     found = uncertainty.interval(name, metric)
     if found is None or flat(comparison.models[name])[metric] is None:
         return "-"
-    return f"{found.low:.{digits}f}-{found.high:.{digits}f}"
+    return "-".join(found.written(digits))
 
 
 def _mark(outcome: Outcome | None) -> str:

@@ -9,6 +9,7 @@ from pydantic import JsonValue
 from rich import box
 from rich.table import Table
 
+from models.artifact.manifest import Manifest
 from models.artifact.metrics import LevelMetrics
 from models.artifact.provenance import TrainingSection
 from models.artifact.store import Artifact
@@ -143,7 +144,28 @@ def artifact_lines(artifact: Artifact) -> list[str]:
                 ("critical", manifest.thresholds.critical),
             )
         ),
+        *_beside_the_score(manifest),
     ]
+
+
+def _beside_the_score(manifest: Manifest) -> list[str]:
+    found = []
+    if (channel := manifest.channel) is not None:
+        warning = channel.warning
+        found.append(f"channel     warning from {warning.value:.4f}  ({warning.strategy})")
+        if after := [count for count in channel.frozen_after if count]:
+            still = len(channel.frozen_after) - len(after)
+            found.append(
+                f"frozen      after {min(after)} unmoved readings"
+                + ("" if not still else f"; {still} channels stand still when healthy")
+            )
+    if (life := manifest.life) is not None:
+        word = manifest.machine.step.word
+        found.append(
+            f"life        known; a warning is critical at {life.limit:.1f} {word}s left or fewer, "
+            "whatever the score"
+        )
+    return found
 
 
 def _trained_on(training: TrainingSection) -> str:

@@ -33,6 +33,7 @@ from models.cli.support import (
 from models.cli.training_job import Job, run_job
 from models.thresholding.rule import CRITICAL_RULE, OWN_CRITICAL, OWN_WARNING, WARNING_RULE, Rule
 from models.training.catalogue import AUTO, MODELS, OWN_DEFAULT
+from models.training.config import FOLDS
 
 FIRST_SET: Final = "FD001"
 
@@ -114,6 +115,15 @@ def train(
             f"{OWN_CRITICAL.strategy} where no fault is known."
         ),
     ] = None,
+    folds: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=20,
+            help="Parts into which assets are cut, each scored by what the others taught, so that "
+            "all of them speak for when to warn. 0: those set aside alone, by a rule for windows.",
+        ),
+    ] = FOLDS,
     track: Annotated[
         bool | None,
         typer.Option(
@@ -159,7 +169,7 @@ def train(
     check_name(name)
     folder = out or Path("var/artifacts") / name
     check_folder(folder)
-    job = Job(name, model or usual, *rules, seed, epochs, folder)
+    job = Job(name, model or usual, *rules, seed, epochs, folder, folds)
     if kind:
         from models.cli.own_recording import Health, read_own
 

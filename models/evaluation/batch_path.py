@@ -13,15 +13,18 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from common.alarm_defaults import BRIDGE_CYCLES
 from common.cmapss import EngineSeries
 from common.machines.machine import MachineType
 from common.machines.rows import as_rows, split_rows
 from common.machines.turbofan import SENSOR_NAMES
-from common.settings import InputSettings
-from models.scoring.scorer import NormalisedRows, WindowScorer
+from models.scoring.evidence import Judged, judge
+from models.scoring.life import Life
+from models.scoring.scorer import NormalisedRows, ScorerSpec, WindowScorer
+from models.scoring.unmoved import unmoved_runs
 from models.scoring.windows import complete_window_ends, sliding_windows
 
-BRIDGE: Final = InputSettings().bridge_cycles
+BRIDGE: Final = BRIDGE_CYCLES
 """Missing cycles that a window may span: the live detector's default."""
 
 
@@ -41,14 +44,36 @@ class RecordScores:
     Attributes:
         cycles: Shape ``(m,)``; ascending.
         scores: Shape ``(m,)``; higher is more anomalous.
-        shares: Shape ``(m, n_channels)``; rows sum to 1.
-        directions: Shape ``(m, n_channels)``; +1 above what was expected, -1 below.
+        shares: Shape ``(m, n_channels)``; of whatever speaks loudest (``judged``); rows sum to 1.
+        directions: Shape ``(m, n_channels)``; +1 above the healthy level, -1 below.
+        judged: What is held against the asset, and how much.
+        life: How long is left, if the model knows.
     """
 
     cycles: NDArray[np.int64]
     scores: NDArray[np.float64]
     shares: NDArray[np.float64]
     directions: NDArray[np.int8]
+    judged: Judged
+    life: Life | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordWindows:
+    """The complete windows of one record.
+
+    Attributes:
+        begins: Shape ``(m,)``; the row each begins at.
+        ends: Shape ``(m,)``; the row each ends at.
+        windows: Shape ``(m, window_length, n_channels)``, on the model's scale.
+        unmoved: Shape ``(m, n_channels)``; readings in a row, up to the window's end and within it,
+            for which each channel held one value.
+    """
+
+    begins: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    windows: NDArray[np.float32]
+    unmoved: NDArray[np.int64]
 
 
 def engine_values(machine: MachineType, series: EngineSeries) -> NDArray[np.float64]:
@@ -68,8 +93,8 @@ def record_windows(
     cycles: NDArray[np.int64],
     rows: NDArray[np.float32],
     bridge_cycles: int = BRIDGE,
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Return the complete windows of one record, and the row each ends at.
+) -> RecordWindows:
+    """Return the complete windows of one record.
 
     A window that holds a row of an unknown regime, or that spans a longer gap than may be bridged,
     is left out. A value that is missing is the one before, for as long as its channel may be held
@@ -82,22 +107,7 @@ def record_windows(
             count, does not count.
         rows: Shape ``(n, width)``; NaN where nothing was measured.
         bridge_cycles: Longest gap a window may span, missing cycles.
-
-    Returns:
-        Rows, shape ``(m,)``, and windows, shape ``(m, window_length, n_channels)``.
     """
-    _, ends, windows = window_spans(normaliser, machine, cycles, rows, bridge_cycles)
-    return ends, windows
-
-
-def window_spans(
-    normaliser: RowNormaliser,
-    machine: MachineType,
-    cycles: NDArray[np.int64],
-    rows: NDArray[np.float32],
-    bridge_cycles: int = BRIDGE,
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-    """Return what :func:`record_windows` does, and before it the row each window begins at."""
     length = machine.window.length
     kept, filled = counting_rows(machine, cycles, rows)
     normalised = normaliser.normalise(*split_rows(filled, len(machine.conditions)))
@@ -107,7 +117,8 @@ def window_spans(
     windows = sliding_windows(normalised.rows, length)
     if len(ends) < len(windows):
         windows = windows[ends - (length - 1)]
-    return kept[ends - (length - 1)], kept[ends], windows
+    unmoved = unmoved_runs(filled[:, len(machine.conditions) :], ends, length)
+    return RecordWindows(kept[ends - (length - 1)], kept[ends], windows, unmoved)
 
 
 def counting_rows(
@@ -147,6 +158,7 @@ def score_record(
     cycles: NDArray[np.int64],
     rows: NDArray[np.float32],
     bridge_cycles: int = BRIDGE,
+    spec: ScorerSpec | None = None,
 ) -> RecordScores:
     """Score every cycle of one record that completes a window.
 
@@ -155,10 +167,14 @@ def score_record(
         cycles: Shape ``(n,)``; in the order they came.
         rows: Shape ``(n, width)``; NaN where nothing was measured.
         bridge_cycles: Longest gap a window may span, missing cycles.
+        spec: With the thresholds that count; none for the scorer's own.
     """
-    ends, windows = record_windows(scorer, scorer.spec.machine, cycles, rows, bridge_cycles)
-    result = scorer.score(windows)
-    return RecordScores(cycles[ends], result.scores, result.shares, result.directions)
+    laid = record_windows(scorer, scorer.spec.machine, cycles, rows, bridge_cycles)
+    found = scorer.score(laid.windows)
+    judged = judge(found, laid.unmoved, spec or scorer.spec)
+    return RecordScores(
+        cycles[laid.ends], found.scores, judged.shares, judged.directions, judged, found.life
+    )
 
 
 def score_engine(scorer: WindowScorer, series: EngineSeries) -> RecordScores:

@@ -1,7 +1,7 @@
 """Whole recordings to windows, each with what is known of it: healthy, faulty, life left.
 
-Blanks, gaps and unknown regimes are treated as the live detector treats them
-(``batch_path.window_spans``).
+Blanks, gaps, unknown regimes and values beyond the limits are treated as the live detector treats
+them (``batch_path.record_windows``, ``plausible.py``).
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from common.machines.machine import MachineType
 from common.machines.rows import as_rows
 from common.machines.turbofan import SENSOR_NAMES
 from common.recording import AssetRecord, Recording
-from models.evaluation.batch_path import RowNormaliser, window_spans
+from models.evaluation.batch_path import RowNormaliser, record_windows
 from models.evaluation.engines import recording_of
 from models.evaluation.labels import masks
+from models.evaluation.plausible import plausible
 from models.evaluation.splits import EngineRange
 from models.scoring.windows import LIFE_UNKNOWN, WindowSet
 
@@ -40,19 +41,23 @@ def collect(
     windows = [np.empty((0, machine.window.length, len(machine.used)), np.float32)]
     units, cycles, life = ([np.empty(0, np.int64)] for _ in range(3))
     healthy, faulty = ([np.empty(0, np.bool_)] for _ in range(2))
-    for unit, record in records:
+    unmoved = [np.empty((0, len(machine.used)), np.int64)]
+    for unit, whole in records:
+        record = plausible(machine, whole)
         rows = as_rows(record.values(machine))
-        starts, ends, found = window_spans(normaliser, machine, record.cycles, rows)
+        laid = record_windows(normaliser, machine, record.cycles, rows)
+        ends = laid.ends
         is_healthy, is_faulty = masks(record)
         unsound = np.concatenate(([0], np.cumsum(~is_healthy, dtype=np.int64)))
-        windows.append(found)
+        windows.append(laid.windows)
         units.append(np.full(len(ends), unit, np.int64))
         cycles.append(record.cycles[ends])
         life.append(
             np.full(len(ends), LIFE_UNKNOWN) if record.life_left is None else record.life_left[ends]
         )
-        healthy.append(unsound[ends + 1] == unsound[starts])
+        healthy.append(unsound[ends + 1] == unsound[laid.begins])
         faulty.append(is_faulty[ends])
+        unmoved.append(laid.unmoved)
     return WindowSet(
         np.concatenate(windows),
         np.concatenate(units),
@@ -60,6 +65,7 @@ def collect(
         np.concatenate(life),
         np.concatenate(healthy),
         np.concatenate(faulty),
+        np.concatenate(unmoved),
     )
 
 

@@ -7,19 +7,20 @@ always false; alarms are called false only in windows with more than ``HEALTHY_R
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from common.settings import AlarmSettings
+from common.alarm_defaults import ON_DELAY_CYCLES
 from models.artifact.metrics import LevelMetrics, Metrics
 from models.evaluation.splits import FAULT_RUL, HEALTHY_RUL
-from models.scoring.scorer import Thresholds, WindowScores
+from models.scoring.evidence import Judged, judge_windows, severity_of
+from models.scoring.scorer import WARNING_SEVERITY, Thresholds, WindowScorer, WindowScores
 from models.scoring.windows import LIFE_UNKNOWN, WindowSet
 
-ON_DELAY: Final = AlarmSettings().on_delay_cycles
+ON_DELAY: Final = ON_DELAY_CYCLES
 """Anomalous cycles in a row that raise an alarm: the live detector's default."""
 
 
@@ -34,6 +35,7 @@ class Scored:
         scores: Shape ``(n,)``; higher is more anomalous.
         thresholds: The model's.
         explained: The same scores with each channel's share; none where nobody asked for shares.
+        judged: What all evidence comes to; none for a score alone.
     """
 
     units: NDArray[np.int64]
@@ -42,6 +44,34 @@ class Scored:
     scores: NDArray[np.float64]
     thresholds: Thresholds
     explained: WindowScores | None = None
+    judged: Judged | None = None
+
+    @property
+    def severities(self) -> NDArray[np.float64]:
+        """Shape ``(n,)``; what is held against the engine; 1 is a warning."""
+        if self.judged is not None:
+            return self.judged.severities
+        return severity_of(self.scores, self.thresholds.warning)
+
+    @property
+    def critical(self) -> NDArray[np.bool_]:
+        """Shape ``(n,)``; whether that is critical."""
+        if self.judged is not None:
+            return self.judged.critical
+        return self.scores >= self.thresholds.critical
+
+    def reached(self, level: str) -> NDArray[np.bool_]:
+        """Return which windows reach ``warning`` or ``critical``, by all evidence there is."""
+        warned = self.severities >= WARNING_SEVERITY
+        return warned if level == "warning" else warned & self.critical
+
+    def limit(self, level: str) -> float:
+        """Return the score, or where remaining life decides the life left, that a level is at."""
+        thresholds = self.thresholds
+        if level == "critical" and self.judged is not None and thresholds.life is not None:
+            return thresholds.life
+        limit: float = getattr(thresholds, level)
+        return limit
 
     @property
     def faulty(self) -> NDArray[np.bool_]:
@@ -54,19 +84,29 @@ class Scored:
         return self.rul > HEALTHY_RUL
 
 
-def measure(windows: WindowSet, scores: NDArray[np.float64], thresholds: Thresholds) -> Metrics:
+def measure(
+    windows: WindowSet,
+    scores: NDArray[np.float64],
+    thresholds: Thresholds,
+    judged: Judged | None = None,
+) -> Metrics:
     """Measure scores of labelled windows.
 
     Args:
         windows: Windows of whole engines, each engine's in the order of its cycles.
         scores: Shape ``(n,)``; higher is more anomalous.
         thresholds: Chosen on other engines.
+        judged: What all evidence comes to; none for a score alone. AUC is the score's, whatever
+            else there is.
 
     Raises:
         ValueError: If there is not one score per window, or no window.
     """
     if len(scores) != len(windows) or not len(scores):
         raise ValueError(f"{len(scores)} scores of {len(windows)} windows came; one each expected")
+    warned, critical = scores >= thresholds.warning, scores >= thresholds.critical
+    if judged is not None:
+        warned, critical = judged.severities >= WARNING_SEVERITY, judged.critical
     faulty = windows.faulty
     both_classes = bool(faulty.any()) and not bool(faulty.all())
     auc = pr_auc = None
@@ -82,15 +122,31 @@ def measure(windows: WindowSet, scores: NDArray[np.float64], thresholds: Thresho
         windows=len(scores),
         healthy_windows=int(windows.healthy.sum()),
         faulty_windows=int(faulty.sum()),
-        warning=_measure_level(windows, scores, thresholds.warning),
-        critical=_measure_level(windows, scores, thresholds.critical),
+        warning=_measure_level(windows, warned, thresholds.warning),
+        critical=_measure_level(windows, critical, thresholds.critical),
     )
 
 
+def measure_scorer(scorer: WindowScorer, windows: WindowSet) -> Metrics:
+    """Measure a model with all its evidence, at its own thresholds.
+
+    Args:
+        scorer: The model.
+        windows: As for :func:`measure`.
+
+    Raises:
+        ValueError: If there is no window.
+    """
+    found = scorer.score(windows.windows)
+    judged, thresholds = judge_windows(found, windows, scorer.spec), scorer.spec.thresholds
+    if thresholds.life is not None:
+        thresholds = replace(thresholds, critical=thresholds.life)
+    return measure(windows, found.scores, thresholds, judged)
+
+
 def _measure_level(
-    windows: WindowSet, scores: NDArray[np.float64], threshold: float
+    windows: WindowSet, anomalous: NDArray[np.bool_], threshold: float
 ) -> LevelMetrics:
-    anomalous = scores >= threshold
     faulty, healthy = windows.faulty, windows.healthy
     hits = int((anomalous & faulty).sum())
     precision = hits / max(1, int(anomalous.sum()))

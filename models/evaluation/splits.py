@@ -66,7 +66,8 @@ class EngineSplit:
     Attributes:
         fit: Normalisation and network are fitted on their healthy rows.
         validate: Thresholds are chosen on them.
-        heldout: Only measured, never used to choose anything.
+        heldout: Only measured: no fit, score or threshold of an artifact comes of them. The design
+            of the scores was made with C-MAPSS in view, these engines among it.
     """
 
     fit: EngineRange

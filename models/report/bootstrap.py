@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from models.evaluation.intervals import Interval, proportion_interval
 from models.evaluation.measure import Scored, lead_cycles
 
 DEFAULT_RESAMPLES: Final = 1000
@@ -26,23 +27,11 @@ CHUNK: Final = 500
 """Resamples at a time, to bound memory."""
 
 LEVELS: Final = ("warning", "critical")
-LEVEL_METRICS: Final = ("f1", "precision", "recall", "false_alarms_per_1000", "lead_mean")
+FALSE_ALARMS: Final = "false_alarms_per_1000"
+LEVEL_METRICS: Final = ("f1", "precision", "recall", FALSE_ALARMS, "lead_mean")
 
 Draws = dict[str, NDArray[np.float64]]
 """Metric (``auc``, ``critical.f1``, ...) to its value in each resample, nan where undefined."""
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A central 95 % interval."""
-
-    low: float
-    high: float
-
-    @property
-    def excludes_zero(self) -> bool:
-        """Whether a difference with this interval is significant."""
-        return self.low > 0.0 or self.high < 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,24 +106,49 @@ def draws(scored: Scored, resamples: Resamples) -> Draws:
         "pr_auc": _average_precision(scored, engine, resamples.weights),
     }
     for level in LEVELS:
-        threshold: float = getattr(scored.thresholds, level)
-        values = _at_threshold(scored, engine, resamples, threshold)
+        values = _at_level(scored, engine, resamples, level)
         found |= {f"{level}.{name}": value for name, value in values.items()}
     return found
 
 
-def intervals(found: Draws) -> dict[str, Interval | None]:
-    """Return the percentile interval of each metric."""
-    return {name: interval(values) for name, values in found.items()}
+def intervals(found: Draws, scored: Scored) -> dict[str, Interval | None]:
+    """Return the percentile interval of each metric.
+
+    Where every draw gives the same number, as 0 false alarms in 20 engines do, resampling says
+    nothing of other engines. Then it is Wilson's interval of that part of as many engines as the
+    metric is measured on; of a lead, which is no part of anything, there is none.
+
+    Args:
+        found: From :func:`draws`.
+        scored: What was drawn from.
+    """
+    failing, sound = (
+        len(np.unique(scored.units[mask])) for mask in (scored.faulty, scored.healthy)
+    )
+    return {
+        name: interval(values)
+        or _of_one_value(name, values, sound if name.endswith(FALSE_ALARMS) else failing)
+        for name, values in found.items()
+    }
 
 
 def interval(values: NDArray[np.float64]) -> Interval | None:
-    """Return the central 95 % of the values; none if too few are defined."""
+    """Return the central 95 % of the values; none if too few are defined, or that has no width."""
     finite = values[np.isfinite(values)]
     if len(finite) < max(1.0, MIN_FINITE * len(values)):
         return None
     low, high = np.quantile(finite, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Interval(float(low), float(high))
+    return Interval(float(low), float(high)) if low < high else None
+
+
+def _of_one_value(name: str, values: NDArray[np.float64], engines: int) -> Interval | None:
+    finite = values[np.isfinite(values)]
+    if len(finite) < max(1.0, MIN_FINITE * len(values)) or name.endswith("lead_mean"):
+        return None
+    scale = 1000.0 if name.endswith(FALSE_ALARMS) else 1.0
+    # the middle of all but equal draws
+    found = proportion_interval(float(np.median(finite)) / scale * engines, engines)
+    return None if found is None else Interval(scale * found.low, scale * found.high)
 
 
 def difference(
@@ -157,27 +171,6 @@ def difference(
     if first is None or second is None:
         return None
     return Difference(first - second, interval(model_draws[name] - other_draws[name]))
-
-
-def proportion_interval(hits: int, n: int) -> Interval | None:
-    """Return Wilson's 95 % interval of ``hits`` out of ``n``; none if ``n`` is 0.
-
-    For counts of engines, where resampling 20 out of 20 would give no width at all.
-
-    References:
-        Wilson 1927, doi:10.1080/01621459.1927.10502953.
-
-    Example:
-        >>> found = proportion_interval(20, 20)
-        >>> round(found.low, 3), found.high
-        (0.839, 1.0)
-    """
-    if n == 0:
-        return None
-    z = 1.959964
-    centre = (hits + z * z / 2) / (n + z * z)
-    half = z / (n + z * z) * float(np.sqrt(hits * (n - hits) / n + z * z / 4))
-    return Interval(max(0.0, centre - half), min(1.0, centre + half))
 
 
 def _auc(
@@ -225,10 +218,8 @@ def _average_precision(
     return np.concatenate(parts)
 
 
-def _at_threshold(
-    scored: Scored, engine: NDArray[np.int64], resamples: Resamples, threshold: float
-) -> Draws:
-    anomalous = scored.scores >= threshold
+def _at_level(scored: Scored, engine: NDArray[np.int64], resamples: Resamples, level: str) -> Draws:
+    anomalous = scored.reached(level)
     weights = resamples.weights
 
     def total(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -249,7 +240,7 @@ def _at_threshold(
         # as in evaluation/measure.py, precision is 0 when nothing is reported
         "precision": np.where(faulty > 0, hits / np.maximum(reported, 1.0), np.nan),
         "recall": _ratio(hits, faulty),
-        "false_alarms_per_1000": 1000 * _ratio(total(anomalous & scored.healthy), healthy),
+        FALSE_ALARMS: 1000 * _ratio(total(anomalous & scored.healthy), healthy),
         "lead_mean": _ratio(weights @ np.where(caught, leads, 0.0), weights @ caught),
     }
 

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from textwrap import fill
 from typing import Final
 
 from common.cmapss import Dataset
-from models.artifact.manifest import ThresholdSection
+from models.artifact.evidence_sections import ThresholdSection
 from models.artifact.metrics import LevelMetrics, Metrics
 from models.artifact.store import Artifact
+from models.evaluation.intervals import Interval, proportion_interval
 from models.evaluation.splits import FAULT_RUL, HEALTHY_RUL, EngineRange
-from models.report.bootstrap import Draws, draw_engines, draws, interval, proportion_interval
+from models.report.bootstrap import draw_engines, draws, intervals
 from models.report.comparison import Measured, compare
+from models.report.roles import DESIGN, roles_of
 from models.training.recalibration import prepare_as
 
 RESAMPLES: Final = 1000
+
+Found = Mapping[str, Interval | None]
+"""Intervals by metric, as ``bootstrap.intervals`` names them."""
 
 LIMITS: Final = f"""\
 - Simulated engines (NASA C-MAPSS), not measured ones. Nothing here says how it does on yours.
 - The label is a proxy: the data say when an engine failed, not when its fault began. Faulty means
   at most {FAULT_RUL} cycles left; alarms are called false only with more than {HEALTHY_RUL} left.
+{fill(DESIGN, 100, initial_indent="- ", subsequent_indent="  ")}
 - It ranks windows by how unusual they are. It does not say which fault it is, nor how long is left.
 - A reading outside the operating regimes it was trained in gets no score.
 - A window needs 30 cycles without a gap; the first 29 of an engine are not scored.
@@ -71,8 +79,36 @@ def _what(artifact: Artifact) -> str:
             "healthy rows of the fit engines",
             _threshold("warning", manifest.thresholds.warning),
             _threshold("critical", manifest.thresholds.critical),
+            *_beside(artifact),
         ]
     )
+
+
+def _beside(artifact: Artifact) -> list[str]:
+    """Return what is said of evidence beside the score."""
+    channel, life = artifact.manifest.channel, artifact.manifest.life
+    found = []
+    if channel is not None:
+        found.append(_threshold("warning of single channels", channel.warning))
+        after = [count for count in channel.frozen_after if count]
+        if after:
+            found.append(
+                f"- frozen: a channel that has not moved for {min(after)} readings"
+                + ("" if min(after) == max(after) else f" ({max(after)} for the stillest)")
+            )
+    if life is not None:
+        found.append(
+            f"- critical, instead of by the score: a warning with at most {life.limit:.1f} cycles "
+            f"expected to be left, learned on engines {life.engines}: {life.reason}"
+        )
+    return found
+
+
+def _served(artifact: Artifact) -> list[str]:
+    roles, training = roles_of(artifact.manifest), artifact.manifest.training
+    both = f"{training.fit.first}-{training.validate_.last}"
+    rows = [f"| {training.validate_} | {roles.validate} |"]
+    return [*rows, *([f"| {both} | {', '.join(roles.together)} |"] if roles.together else [])]
 
 
 def _threshold(level: str, chosen: ThresholdSection) -> str:
@@ -96,10 +132,8 @@ def _data(artifact: Artifact) -> str:
             "| --- | --- |",
             f"| {training.fit} | regimes, normalisation, network, what the score learns "
             f"(healthy rows, more than {training.healthy_rul} cycles left) |",
-            f"| {training.validate_} | warning threshold |",
-            f"| {training.fit.first}-{training.validate_.last} | critical threshold, choice of the "
-            "score |",
-            f"| {training.heldout} | only measured |",
+            *_served(artifact),
+            f"| {training.heldout} | only measured: no fit and no threshold comes of them |",
             "",
             f"Seed {training.seed}.",
         ]
@@ -130,7 +164,7 @@ def _results(artifact: Artifact, measured: Measured) -> str:
     name = artifact.manifest.name
     comparison = compare(artifact, None, measured)
     metrics, scored = comparison.models[name], comparison.scored[name]
-    found = draws(scored, draw_engines(scored.units, RESAMPLES))
+    found = intervals(draws(scored, draw_engines(scored.units, RESAMPLES)), scored)
     where = "Held-out engines" if measured.split == "heldout" else "Official test file, engines"
     return "\n".join(
         [
@@ -138,7 +172,8 @@ def _results(artifact: Artifact, measured: Measured) -> str:
             "",
             f"{metrics.windows:,} windows, {metrics.faulty_windows:,} of them faulty, "
             f"{metrics.healthy_windows:,} healthy. In brackets: 95 % intervals, {RESAMPLES} draws "
-            "of engines.",
+            "of engines; where every draw gives the same number, Wilson's of that part of as many "
+            "engines.",
             "",
             "| | |",
             "| --- | --- |",
@@ -150,7 +185,7 @@ def _results(artifact: Artifact, measured: Measured) -> str:
     )
 
 
-def _level_rows(level: str, metrics: Metrics, found: Draws) -> list[str]:
+def _level_rows(level: str, metrics: Metrics, found: Found) -> list[str]:
     at: LevelMetrics = getattr(metrics, level)
     caught = proportion_interval(at.engines_caught, at.engines)
     bounds = f" ({caught.low:.2f} to {caught.high:.2f})" if caught else ""
@@ -169,10 +204,10 @@ def _level_rows(level: str, metrics: Metrics, found: Draws) -> list[str]:
     ]
 
 
-def _with_interval(value: float | None, found: Draws, name: str, digits: int) -> str:
+def _with_interval(value: float | None, found: Found, name: str, digits: int) -> str:
     if value is None:
         return "-"
-    bounds = interval(found[name])
+    bounds = found[name]
     if bounds is None:
         return f"{value:.{digits}f}"
-    return f"{value:.{digits}f} ({bounds.low:.{digits}f} to {bounds.high:.{digits}f})"
+    return f"{value:.{digits}f} ({' to '.join(bounds.written(digits))})"

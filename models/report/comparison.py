@@ -21,6 +21,7 @@ from models.artifact.store import Artifact, load_artifact, shipped_names
 from models.evaluation.collection import collect_windows
 from models.evaluation.measure import Scored, measure
 from models.evaluation.splits import EngineRange
+from models.scoring.evidence import judge_windows
 from models.scoring.scorer import WindowScorer
 from models.scoring.scores import SCORES, Score
 from models.scoring.windows import WindowSet
@@ -38,7 +39,8 @@ class Measured:
 
     Attributes:
         dataset: The file they are in.
-        split: ``heldout``: training engines nothing was chosen on; ``test``: the official file.
+        split: ``heldout``: training engines of which no fit and no threshold comes; ``test``: the
+            official file.
         engines: Which engines of the file.
     """
 
@@ -206,7 +208,8 @@ def _score_and_measure(scorer: WindowScorer, measured: Measured) -> tuple[Metric
     windows = collect_windows(scorer, scorer.spec.machine, measured.dataset, measured.engines)
     _check_some(windows, measured)
     explained = scorer.score(windows.windows)
-    metrics = measure(windows, explained.scores, scorer.spec.thresholds)
+    judged = judge_windows(explained, windows, scorer.spec)
+    metrics = measure(windows, explained.scores, scorer.spec.thresholds, judged)
     return metrics, Scored(
         windows.units,
         windows.cycles,
@@ -214,6 +217,7 @@ def _score_and_measure(scorer: WindowScorer, measured: Measured) -> tuple[Metric
         explained.scores,
         scorer.spec.thresholds,
         explained,
+        judged,
     )
 
 

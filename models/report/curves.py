@@ -109,9 +109,9 @@ def sweep(scored: Scored) -> Sweep:
     )
 
 
-def operating_point(scored: Scored, threshold: float) -> tuple[float, float, float]:
-    """Return false positive rate, recall and precision at a threshold; if :func:`rankable`."""
-    reported = scored.scores >= threshold
+def operating_point(scored: Scored, level: str) -> tuple[float, float, float]:
+    """Return false positive rate, recall and precision of a level; if :func:`rankable`."""
+    reported = scored.reached(level)
     hits = int((reported & scored.faulty).sum())
     false = int((reported & ~scored.faulty).sum())
     return (
@@ -121,15 +121,15 @@ def operating_point(scored: Scored, threshold: float) -> tuple[float, float, flo
     )
 
 
-def confusion(scored: Scored, level: str, threshold: float) -> Confusion:
+def confusion(scored: Scored, level: str) -> Confusion:
     """Count windows near failure, healthy and between, and how many of each are reported."""
-    reported = scored.scores >= threshold
+    reported = scored.reached(level)
     faulty, healthy = scored.faulty, scored.healthy
     between = ~faulty & ~healthy
     counts = [
         int(mask.sum()) for kind in (faulty, between, healthy) for mask in (kind, kind & reported)
     ]
-    return Confusion(level, threshold, *counts)
+    return Confusion(level, scored.limit(level), *counts)
 
 
 def _at_or_above(scores: NDArray[np.float64], thresholds: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""Score curves of a few engines' whole lives: alarms as bands, the loudest sensors underneath."""
+"""Score curves of a few engines' whole records: alarms as bands, the loudest sensors underneath."""
 
 from __future__ import annotations
 

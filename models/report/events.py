@@ -1,4 +1,4 @@
-"""What an operator would have seen: the live alarm rule run over every engine's whole life.
+"""What an operator would have seen: the live alarm rule run over every engine's whole record.
 
 The rule is the very one the detector steps through (``models/alarm.py``), with the same defaults.
 """
@@ -16,7 +16,7 @@ from common.settings import AlarmSettings
 from models.alarm import AlarmPolicy, AlarmState, interrupt, step
 from models.evaluation.measure import Scored, lead_cycles
 from models.evaluation.splits import HEALTHY_RUL
-from models.scoring.scorer import Thresholds
+from models.scoring.scorer import WARNING_SEVERITY
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,34 +73,34 @@ class EngineStory:
 
 def run_alarm_rule(
     cycles: Sequence[int],
-    scores: Sequence[float],
-    thresholds: Thresholds,
+    severities: Sequence[float],
+    critical: Sequence[bool],
     rule: AlarmSettings | None = None,
 ) -> tuple[Alarm, ...]:
     """Return the alarms of one engine.
 
     Args:
         cycles: Ascending; a jump of more than 1 is a stretch without scores.
-        scores: One per cycle.
-        thresholds: The model's.
+        severities: One per cycle; 1 is a warning.
+        critical: Whether a warning is critical, one per cycle.
         rule: Delays and deadband; none means the live detector's defaults.
 
     Example:
-        >>> run_alarm_rule(range(1, 6), [0, 2, 2, 2, 9], Thresholds(1.0, 5.0))
+        >>> run_alarm_rule(range(1, 6), [0, 2, 2, 2, 9], [False] * 4 + [True])
         (Alarm(raised=4, escalated=None, ended=5),)
     """
     policy = AlarmPolicy(**(rule or AlarmSettings()).model_dump())
     alarms: list[Alarm] = []
     state, previous = AlarmState(), cycles[0] - 1 if len(cycles) else 0
-    for cycle, score in zip(cycles, scores, strict=True):
+    for cycle, severity, is_critical in zip(cycles, severities, critical, strict=True):
         if cycle != previous + 1:
             state = interrupt(state)
         previous = cycle
         was_open = state.level is not Level.NONE
-        state, change = step(state, cycle, score, thresholds, policy)
+        state, change = step(state, cycle, severity, is_critical, policy)
         if change is not None and change.state is Transition.RAISED:
-            critical = change.level is Level.CRITICAL
-            alarms.append(Alarm(cycle, cycle if critical else None, cycle))
+            at_once = change.level is Level.CRITICAL
+            alarms.append(Alarm(cycle, cycle if at_once else None, cycle))
         elif was_open:
             escalated = change is not None and change.state is Transition.ESCALATED
             alarms[-1] = replace(
@@ -124,9 +124,10 @@ def leads_of(story: EngineStory) -> tuple[int, int, int]:
 def _story(scored: Scored, unit: int) -> EngineStory:
     own = scored.units == unit
     cycles, rul, scores = scored.cycles[own], scored.rul[own], scored.scores[own]
-    warning, critical = scores >= scored.thresholds.warning, scores >= scored.thresholds.critical
+    severities, critical = scored.severities[own], scored.critical[own]
+    warning = severities >= WARNING_SEVERITY
     healthy = rul > HEALTHY_RUL
-    alarms = run_alarm_rule(cycles.tolist(), scores.tolist(), scored.thresholds)
+    alarms = run_alarm_rule(cycles.tolist(), severities.tolist(), critical.tolist())
     left = dict(zip(cycles.tolist(), rul.tolist(), strict=True))
     return EngineStory(
         unit,

@@ -91,7 +91,7 @@ def _model_lines(targets: Sequence[Axes], lines: Mapping[str, curves.Curve], def
 
 def _mark_levels(roc: Axes, corner: Axes, pr: Axes, scored: Scored) -> None:
     for level, colour in LEVEL_COLOURS.items():
-        false, recall, precision = curves.operating_point(scored, getattr(scored.thresholds, level))
+        false, recall, precision = curves.operating_point(scored, level)
         for axes, x, y in ((roc, false, recall), (corner, false, recall), (pr, recall, precision)):
             axes.plot([x], [y], "o", color=colour, ms=6, label=f"{level} threshold", zorder=5)
 

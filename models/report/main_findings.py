@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from models.report.bootstrap import Interval, proportion_interval
+from models.evaluation.intervals import Interval, proportion_interval
 from models.report.comparison import Comparison
 from models.report.uncertainty import Uncertainty, flat
 
@@ -78,8 +78,6 @@ def main_findings(comparison: Comparison, uncertainty: Uncertainty | None) -> li
 def _range(found: Interval | None, write: Callable[[float], str]) -> str:
     if found is None:
         return ""
-    if found.low == found.high:
-        return "the same in every draw"
     low, high = write(found.low), write(found.high)
     number, _, unit = low.partition(" ")
     return f"{number} to {high}" if unit and high.endswith(unit) else f"{low} to {high}"

@@ -18,14 +18,16 @@ from markupsafe import Markup
 from common.settings import AlarmSettings
 from models.artifact.metrics import Metrics
 from models.artifact.store import Artifact
+from models.evaluation.intervals import Interval, proportion_interval
 from models.evaluation.measure import Scored
 from models.evaluation.splits import FAULT_RUL, HEALTHY_RUL
 from models.report import curves, engine_courses, figures
-from models.report.bootstrap import LEVELS, Interval, proportion_interval
+from models.report.bootstrap import LEVELS
 from models.report.comparison import Comparison
 from models.report.events import EngineStory, engine_stories
 from models.report.main_findings import Finding, main_findings
 from models.report.ranking import RankingRow, ranking
+from models.report.roles import DESIGN, roles_of
 from models.report.uncertainty import FEW_ENGINES, Uncertainty, sentence, summary
 from models.training.preparation import Prepared
 
@@ -110,6 +112,8 @@ def render_report(
         **_standing(comparison, uncertainty),
         **_drawings(artifact, comparison, scored, stories),
         css=Markup((FOLDER / "report.css").read_text(encoding="utf-8")),  # noqa: S704 - ours
+        roles=roles_of(artifact.manifest),
+        design=DESIGN,
         alarm=AlarmSettings(),
         fault_rul=FAULT_RUL,
         healthy_rul=HEALTHY_RUL,
@@ -133,7 +137,7 @@ def level_events(stories: Sequence[EngineStory], scored: Scored) -> list[LevelEv
         found.append(
             LevelEvents(
                 level,
-                getattr(scored.thresholds, level),
+                scored.limit(level),
                 len(leads),
                 len(failing),
                 proportion_interval(len(leads), len(failing)),
@@ -193,9 +197,7 @@ def _drawings(
         if with_curves
         else None,
         "sweep": figures.sweep_figure(scored) if with_curves else None,
-        "confusions": [
-            curves.confusion(scored, level, getattr(scored.thresholds, level)) for level in LEVELS
-        ],
+        "confusions": [curves.confusion(scored, level) for level in LEVELS],
         "lead": figures.lead_figure(stories) if failing else None,
         "false_alarms": figures.false_alarm_figure(scored, stories),
         "events": level_events(stories, scored),
@@ -230,7 +232,7 @@ def shown_interval(value: Interval | None, digits: int = 3) -> str:
     """Return ``low-high`` with the dash of ranges, or nothing for none."""
     if value is None:
         return ""
-    return f"{value.low:.{digits}f}\N{EN DASH}{value.high:.{digits}f}"
+    return "\N{EN DASH}".join(value.written(digits))
 
 
 def as_sentence(text: str) -> str:

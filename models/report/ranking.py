@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from models.artifact.metrics import Metrics
-from models.report.bootstrap import Interval
+from models.evaluation.intervals import Interval
 from models.report.comparison import Comparison
 from models.report.uncertainty import Uncertainty, flat, short
 

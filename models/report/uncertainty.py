@@ -14,11 +14,11 @@ import numpy as np
 from pydantic import JsonValue
 
 from models.artifact.metrics import LevelMetrics, Metrics
+from models.evaluation.intervals import Interval
 from models.report.bootstrap import (
     LEVEL_METRICS,
     LEVELS,
     Difference,
-    Interval,
     difference,
     draw_engines,
     draws,
@@ -83,7 +83,7 @@ def bootstrap(comparison: Comparison, resamples: int, seed: int = 0) -> Uncertai
         resamples,
         seed,
         len(drawn.units),
-        {name: intervals(of_model) for name, of_model in found.items()},
+        {name: intervals(drawn, comparison.scored[name]) for name, drawn in found.items()},
         {
             name: {
                 metric: difference(
@@ -196,7 +196,7 @@ def short(uncertainty: Uncertainty, model: str) -> str:
 def uncertainty_json(uncertainty: Uncertainty) -> dict[str, JsonValue]:
     """Return intervals and differences as JSON, keyed like ``models`` of the report."""
     return {
-        "method": "percentile bootstrap over engines",
+        "method": "percentile bootstrap over engines; Wilson's over engines where no draw differs",
         "resamples": uncertainty.resamples,
         "seed": uncertainty.seed,
         "engines": uncertainty.engines,

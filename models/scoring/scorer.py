@@ -7,13 +7,17 @@ score and a batch score of the same window are the same number.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from common.machines.machine import MachineType
 from common.records import ModelRef
+from models.scoring.life import Life
+
+WARNING_SEVERITY: Final = 1.0
+"""Whatever is held against an asset is a warning from here on: a score over its own threshold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,26 @@ class NormalisedRows:
 
 
 @dataclass(frozen=True, slots=True)
+class ChannelScores:
+    """How odd single channels are, each measured by what it is like when healthy.
+
+    Attributes:
+        scores: Shape ``(n,)``, float64; of the oddest channel; finite.
+        shares: Shape ``(n, n_channels)``, float64; part of each channel, rows sum to 1.
+        directions: Shape ``(n, n_channels)``, int8; +1 where the channel reads above its healthy
+            level in its regime, -1 below.
+    """
+
+    scores: NDArray[np.float64]
+    shares: NDArray[np.float64]
+    directions: NDArray[np.int8]
+
+    def __getitem__(self, part: slice) -> ChannelScores:
+        """Return some of them."""
+        return ChannelScores(self.scores[part], self.shares[part], self.directions[part])
+
+
+@dataclass(frozen=True, slots=True)
 class WindowScores:
     """Scores of a batch of windows.
 
@@ -42,21 +66,53 @@ class WindowScores:
         scores: Shape ``(n,)``, float64; higher is more anomalous; finite.
         shares: Shape ``(n, n_channels)``, float64; contribution of each channel, in [0, 1], rows
             sum to 1.
-        directions: Shape ``(n, n_channels)``, int8; +1 where the channel reads above what the model
-            expects, -1 below.
+        directions: Shape ``(n, n_channels)``, int8; +1 where the channel reads above its healthy
+            level in its regime, -1 below.
+        against: Shape ``(n, n_channels)``, int8; the same against what the model expects of this
+            window; none for a model that expects the healthy level.
+        channel: What single channels say; none for a model that does not ask them one by one.
+        life: How long is left; none for a model that does not know.
     """
 
     scores: NDArray[np.float64]
     shares: NDArray[np.float64]
     directions: NDArray[np.int8]
+    against: NDArray[np.int8] | None = None
+    channel: ChannelScores | None = None
+    life: Life | None = None
+
+    def __len__(self) -> int:
+        """Return the number of windows."""
+        return len(self.scores)
+
+    def __getitem__(self, part: slice) -> WindowScores:
+        """Return some of them."""
+        return WindowScores(
+            self.scores[part],
+            self.shares[part],
+            self.directions[part],
+            None if self.against is None else self.against[part],
+            None if self.channel is None else self.channel[part],
+            None if self.life is None else self.life[part],
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Anomalous when ``score >= threshold``; ``warning <= critical``."""
+    """Anomalous when ``score >= threshold``; ``warning <= critical``.
+
+    Attributes:
+        warning: Of the score.
+        critical: Of the score; of no account where ``life`` is given.
+        channel: Of the channel score, a warning; none for a model without.
+        life: Critical when at most so many steps are expected to be left, and there is a warning;
+            none where life is not known, or does not decide.
+    """
 
     warning: float
     critical: float
+    channel: float | None = None
+    life: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +122,15 @@ class ScorerSpec:
     Attributes:
         ref: Name, version and digest of the artifact.
         machine: What is measured, and how long a window is.
-        thresholds: The two thresholds.
+        thresholds: From where on what it says is a warning, or critical.
+        frozen_after: Unmoved readings after which a channel counts as frozen, one per channel; 0
+            for a channel that stands still when healthy. Empty for a model that does not know.
     """
 
     ref: ModelRef
     machine: MachineType
     thresholds: Thresholds
+    frozen_after: tuple[int, ...] = ()
 
     @property
     def channels(self) -> tuple[str, ...]:

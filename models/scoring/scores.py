@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.scoring import forest, nearest, subspace, trend
+from models.scoring.channel import channel_score
 from models.scoring.contributions import RECENT_ROWS, Contributions, ScoreParams, residuals_of
-from models.scoring.scorer import WindowScores
+from models.scoring.scorer import ChannelScores, WindowScores
 
 Contribute = Callable[[NDArray[np.float32], NDArray[np.float32], ScoreParams], Contributions]
 Check = Callable[[ScoreParams, int, int], None]
@@ -227,11 +228,27 @@ def score_windows(
     if not (np.isfinite(windows).all() and np.isfinite(expected).all()):
         raise ValueError("a window holds a value that is not finite; normalised rows were expected")
     contributions = score.contribute(windows, expected, params)
+    parts = shares(contributions.channels)
+    if contributions.signs is not None:
+        return WindowScores(contributions.totals, parts, contributions.signs)
     return WindowScores(
         contributions.totals,
-        shares(contributions.channels),
-        directions(windows, expected) if contributions.signs is None else contributions.signs,
+        parts,
+        directions(windows),
+        directions(windows, expected) if score.uses_network else None,
     )
+
+
+def score_channels(windows: NDArray[np.float32], params: ScoreParams) -> ChannelScores:
+    """Score each window by its oddest channel.
+
+    Args:
+        windows: Shape ``(n, window_length, n_channels)``, z-scored; ``n`` may be 0.
+        params: What ``channel.fit_channel`` returned.
+    """
+    found = channel_score(windows, params)
+    signs = directions(windows) if found.signs is None else found.signs
+    return ChannelScores(found.totals, shares(found.channels), signs)
 
 
 def shares(contributions: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -251,15 +268,19 @@ def shares(contributions: NDArray[np.float64]) -> NDArray[np.float64]:
     return parts
 
 
-def directions(windows: NDArray[np.float32], expected: NDArray[np.float32]) -> NDArray[np.int8]:
+def directions(
+    windows: NDArray[np.float32], expected: NDArray[np.float32] | None = None
+) -> NDArray[np.int8]:
     """Return +1 where a channel's recent mean is at or above what was expected, else -1.
 
     Args:
         windows: Shape ``(n, window_length, n_channels)``.
-        expected: Same shape.
+        expected: Same shape; none for the healthy level, which is what an operator compares with.
 
     Returns:
         Shape ``(n, n_channels)``; the mean is over the last :data:`RECENT_ROWS` rows.
     """
-    recent = residuals_of(windows[:, -RECENT_ROWS:], expected[:, -RECENT_ROWS:])
+    recent = windows[:, -RECENT_ROWS:].astype(np.float64, order="C")
+    if expected is not None:
+        recent = residuals_of(windows[:, -RECENT_ROWS:], expected[:, -RECENT_ROWS:])
     return np.where(recent.sum(axis=1) >= 0.0, 1, -1).astype(np.int8)

@@ -69,6 +69,8 @@ class WindowSet:
             :data:`LIFE_UNKNOWN` where it did not, or nobody knows.
         healthy: Shape ``(n,)``; whether it is known to be of a sound machine throughout.
         faulty: Shape ``(n,)``; whether its end is known to be of a failing one.
+        unmoved: Shape ``(n, n_channels)``; readings in a row for which each channel held one value;
+            none where nobody counted.
     """
 
     windows: NDArray[np.float32]
@@ -77,10 +79,26 @@ class WindowSet:
     life_left: NDArray[np.int64]
     healthy: NDArray[np.bool_]
     faulty: NDArray[np.bool_]
+    unmoved: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         """Return the number of windows."""
         return len(self.windows)
+
+    def followed_by(self, other: WindowSet) -> WindowSet:
+        """Return both as one."""
+        unmoved = None
+        if self.unmoved is not None and other.unmoved is not None:
+            unmoved = np.concatenate([self.unmoved, other.unmoved])
+        return WindowSet(
+            np.concatenate([self.windows, other.windows]),
+            np.concatenate([self.units, other.units]),
+            np.concatenate([self.cycles, other.cycles]),
+            np.concatenate([self.life_left, other.life_left]),
+            np.concatenate([self.healthy, other.healthy]),
+            np.concatenate([self.faulty, other.faulty]),
+            unmoved,
+        )
 
     def where(self, mask: NDArray[np.bool_]) -> WindowSet:
         """Return the windows at which ``mask``, shape ``(n,)``, is true."""
@@ -91,4 +109,5 @@ class WindowSet:
             self.life_left[mask],
             self.healthy[mask],
             self.faulty[mask],
+            None if self.unmoved is None else self.unmoved[mask],
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
+from models.thresholding import asset_conformal
 from models.thresholding import strategies as thresholds
 from models.thresholding.peaks_over_threshold import pot
 from models.thresholding.return_level import return_level
@@ -23,6 +24,8 @@ class Strategy:
         limits: Least and greatest value of each option.
         labelled: Whether it looks at faulty windows, if there are any.
         needs_faults: Whether it cannot do without.
+        unasked: Chooses where no option was given, and makes do with what the data allow; none
+            where that is no different.
     """
 
     choose: Choose
@@ -30,6 +33,7 @@ class Strategy:
     limits: Mapping[str, tuple[float, float]]
     labelled: bool = False
     needs_faults: bool = False
+    unasked: Choose | None = None
 
 
 _PART = (0.0, 1.0)
@@ -65,6 +69,12 @@ STRATEGIES: Final[Mapping[str, Strategy]] = MappingProxyType(
             {"per_1000": (0.0, 1000.0), "coverage": _PART},
             labelled=True,
         ),
+        "asset_budget": Strategy(
+            asset_conformal.asset_budget,
+            {"alpha": asset_conformal.ALPHA},
+            {"alpha": (0.001, 0.5)},
+            unasked=asset_conformal.least_asset_budget,
+        ),
         "best_f1": Strategy(thresholds.best_f1, {}, {}, labelled=True, needs_faults=True),
         "precision_floor": Strategy(
             thresholds.precision_floor,
@@ -97,7 +107,9 @@ class Rule:
             ValueError: If the strategy or an option is unknown or out of its limits, or the data
                 lack what it needs.
         """
-        return self._strategy().choose(data, self.all_options())
+        strategy, options = self._strategy(), self.all_options()
+        choose = strategy.choose if self.options else strategy.unasked or strategy.choose
+        return choose(data, options)
 
     def all_options(self) -> dict[str, float]:
         """Return every option with its value.
@@ -165,5 +177,7 @@ CRITICAL_RULE: Final = Rule("best_f1")
 
 OWN_WARNING: Final = Rule("return_level", {"readings": 100_000.0, "spread": 1.0})
 OWN_CRITICAL: Final = Rule("return_level", {"readings": 10_000_000.0, "spread": 3.0})
+OWN_CHANNEL: Final = OWN_CRITICAL
 """Where none are. ``spread`` counts where the data are few: ``python -m bench.skab`` prints what
-other spreads would do to real pumps."""
+other spreads would do to real pumps. Single channels warn as rarely as the score is critical: a
+second kind of warning must not double the false ones."""

@@ -2,18 +2,21 @@
 
 ``warning`` needs no labels but "healthy"; ``critical`` may use the fault label too. Anomalous is
 ``score >= threshold``. To add a strategy: write a function of :class:`CalibrationScores` and
-enter it in :data:`STRATEGIES`. ``peaks_over_threshold.py`` holds the one that models the tail.
+enter it in :data:`STRATEGIES`. ``peaks_over_threshold.py`` holds the one that models the tail,
+``asset_conformal.py`` the one whose false alarms are counted in assets.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+Options = Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +29,15 @@ class CalibrationScores:
         healthy: Shape ``(n,)``; true where known to be of a sound machine.
         faulty: Shape ``(n,)``; true where known to be of a failing one. Never true where
             ``healthy`` is.
+        cycles: Shape ``(n,)``; cycle at each window's end, in order within an asset; none where
+            nobody knows: then windows that follow each other count as consecutive.
     """
 
     scores: NDArray[np.float64]
     units: NDArray[np.int64]
     healthy: NDArray[np.bool_]
     faulty: NDArray[np.bool_]
+    cycles: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +48,15 @@ class Choice:
         value: Anomalous when ``score >= value``.
         windows: How many windows the strategy looked at.
         reason: The choice in one sentence, without a full stop.
+        options: Options that were chosen too, since what was meant is not possible on these data.
     """
 
     value: float
     windows: int
     reason: str
+    options: Options = field(default_factory=dict)
 
 
-Options = Mapping[str, float]
 Choose = Callable[[CalibrationScores, Options], Choice]
 
 MAD_TO_SD: Final = 1.4826

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from common.cmapss import Dataset
+from common.errors import ArtifactError, BackendError
 from models.artifact.metrics import Metrics
+from models.artifact.opening import open_scorer
 from models.artifact.store import Artifact
 from models.tracking.gate import Judgement, incomparable, judge
 from models.tracking.record import run_record
@@ -33,7 +35,7 @@ class Outcome:
 
     Attributes:
         judgement: Of the gate.
-        replaced: The version that was in production before; none if none was.
+        replaced: The version that was in production before; none if none was, or nobody can say.
         version: The candidate's version; none if it was refused or is in production already.
         unchanged: Whether the candidate is what is in production already.
     """
@@ -53,6 +55,9 @@ def propose(
 ) -> Outcome:
     """Put a candidate into production if it is not worse, or if someone says why all the same.
 
+    What is in production may be damaged, gone or not of Surgeline: then nothing can be compared
+    with it, which is a refusal like any other, and a reason overrides it.
+
     Args:
         candidate: The model.
         training_data: The file it was trained on.
@@ -62,13 +67,16 @@ def propose(
 
     Raises:
         DatasetError: If the file is another.
-        ArtifactError: If what is in production is damaged.
-        BackendError: If the registry does not answer, or refuses.
+        ArtifactError: If the candidate cannot be measured.
+        BackendError: If the registry does not answer, or refuses; with a reason, not because of
+            files of production that it cannot give.
     """
-    production = registry.find(PRODUCTION)
+    production, theirs, lost = _in_production(registry, forced=force_reason is not None)
     metrics = measure(candidate.artifact, training_data)
-    judgement = _judge(candidate.artifact, metrics, production, training_data, registry, measure)
-    if production is not None and production.sha256 == candidate.artifact.sha256:
+    judgement = _judge(candidate.artifact, metrics, theirs, training_data, measure)
+    if lost:
+        judgement = Judgement(judgement.rows, (lost,))
+    elif production is not None and production.sha256 == candidate.artifact.sha256:
         return Outcome(judgement, production, None, unchanged=True)
     if not judgement.accepted and force_reason is None:
         return Outcome(judgement, production, None)
@@ -81,17 +89,36 @@ def propose(
     return Outcome(judgement, production, version)
 
 
+def _in_production(
+    registry: ModelRegistry, *, forced: bool
+) -> tuple[Registered | None, Artifact | None, str]:
+    """Return the version in production, its artifact, and why it cannot be had if it cannot."""
+    production: Registered | None = None
+    try:
+        production = registry.find(PRODUCTION)
+        if production is None:
+            return None, None, ""
+        theirs = registry.artifact_of(production.run_id)
+        open_scorer(theirs)
+    except ArtifactError as exc:
+        return production, None, f"not comparable: production cannot be loaded: {exc}"
+    except BackendError as exc:
+        # files that are gone look like a server that fails; one that does fails again below
+        if production is None or not forced:
+            raise
+        return production, None, f"not comparable: production cannot be fetched: {exc}"
+    return production, theirs, ""
+
+
 def _judge(
     candidate: Artifact,
     metrics: Metrics,
-    production: Registered | None,
+    theirs: Artifact | None,
     training_data: Dataset,
-    registry: ModelRegistry,
     measure: Callable[[Artifact, Dataset], Metrics],
 ) -> Judgement:
-    if production is None:
+    if theirs is None:
         return judge(metrics, None)
-    theirs = registry.artifact_of(production.run_id)
     reasons = incomparable(candidate.manifest.training, theirs.manifest.training)
     if reasons:
         return Judgement(judge(metrics, None).rows, reasons)

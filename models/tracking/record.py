@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from models.artifact.manifest import ThresholdSection
+from models.artifact.evidence_sections import ThresholdSection
 from models.artifact.metrics import LevelMetrics, Metrics
 from models.artifact.store import Artifact
 from models.tracking.registry import SHA256_TAG, RunRecord

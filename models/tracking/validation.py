@@ -10,7 +10,7 @@ from common.cmapss import Dataset
 from models.artifact.metrics import Metrics
 from models.artifact.opening import open_scorer
 from models.artifact.store import Artifact
-from models.evaluation.measure import measure
+from models.evaluation.measure import measure_scorer
 from models.training.recalibration import prepare_as
 
 
@@ -25,4 +25,4 @@ def validation_metrics(artifact: Artifact, training_data: Dataset) -> Metrics:
     """
     windows = prepare_as(artifact, training_data).validate
     scorer = open_scorer(artifact)
-    return measure(windows, scorer.score(windows.windows).scores, scorer.spec.thresholds)
+    return measure_scorer(scorer, windows)

@@ -1,7 +1,6 @@
 """From all parts of a model to one artifact, and from an artifact to a changed one.
 
-The version is a digest of everything else in the artifact, so two artifacts that differ in anything
-never share a version.
+The version is a digest of everything else in the artifact (``artifact/version.py``).
 """
 
 from __future__ import annotations
@@ -12,17 +11,19 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from models.artifact.manifest import SCHEMA_VERSION, Manifest, NormalisationSection
+from models.artifact.opening import open_scorer
 from models.artifact.score_arrays import pack_arrays
 from models.artifact.store import Artifact
-from models.evaluation.measure import measure
+from models.artifact.version import DRAFT, version_of
+from models.evaluation.measure import measure_scorer
 from models.evaluation.splits import EngineRange
 from models.training.calibration import Calibrated, ChosenThreshold
+from models.training.evidence import ChannelPart, Evidence, LifePart
 from models.training.preparation import Prepared
 
 NETWORK_FILE: Final = "model.onnx"
 ARRAYS_FILE: Final = "arrays.npz"
-VERSION_DIGITS: Final = 12
-"""Of the content's digest: enough to never meet again, short enough to read out."""
+LIFE_FILE: Final = "life.npz"
 
 Precision = Literal["fp32", "int8"]
 
@@ -61,6 +62,7 @@ def assemble(
     network: NetworkFile | None,
     training: Mapping[str, object],
     selection: Mapping[str, object] | None = None,
+    evidence: Evidence | None = None,
 ) -> Artifact:
     """Return the artifact of a calibrated model, measured on what was held out.
 
@@ -71,6 +73,7 @@ def assemble(
         network: What the score compares windows with, if anything.
         training: The manifest's ``training`` part.
         selection: The manifest's ``selection`` part.
+        evidence: What is held against an asset beside the score.
     """
     score, params = calibrated.fitted.score, calibrated.fitted.params
     arrays = (
@@ -88,25 +91,36 @@ def assemble(
             "arrays": arrays
             and {"file": ARRAYS_FILE, "sha256": hashlib.sha256(arrays).hexdigest()},
         },
+        "thresholds": threshold_fields(calibrated),
+        "channel": None if evidence is None else _channel_fields(evidence.channel),
+        "life": None,
         "training": training,
         "selection": selection,
-        **calibration_fields(calibrated, prepared),
+        "heldout_metrics": None,
     }
-    return Artifact(_versioned(fields), None if network is None else network.content, arrays)
+    life = None
+    if evidence is not None and evidence.life is not None:
+        life = pack_arrays(evidence.life.arrays)
+        fields["life"] = _life_fields(evidence.life, life)
+    content = None if network is None else network.content
+    return measured(Artifact(_versioned(fields), content, arrays, life), prepared)
 
 
-def calibration_fields(calibrated: Calibrated, prepared: Prepared) -> dict[str, object]:
-    """Return what the manifest says of the thresholds, and what they do on what was held out."""
-    heldout = prepared.heldout
+def threshold_fields(calibrated: Calibrated) -> dict[str, object]:
+    """Return what the manifest says of the score's thresholds."""
     return {
-        "thresholds": {
-            "warning": _threshold_fields(calibrated.warning),
-            "critical": _threshold_fields(calibrated.critical),
-        },
-        "heldout_metrics": None
-        if prepared.own and not len(heldout)
-        else measure(heldout, calibrated.scores(heldout), calibrated.thresholds),
+        "warning": _threshold_fields(calibrated.warning),
+        "critical": _threshold_fields(calibrated.critical),
     }
+
+
+def measured(artifact: Artifact, prepared: Prepared) -> Artifact:
+    """Return an artifact with what it does on what was held out, run as the detector runs it."""
+    heldout = prepared.heldout
+    if prepared.own and not len(heldout):
+        return artifact
+    metrics = measure_scorer(open_scorer(artifact), heldout)
+    return revise(artifact, {"heldout_metrics": metrics})
 
 
 def revise(
@@ -118,7 +132,12 @@ def revise(
         for name in Manifest.model_fields
         if name != "version"
     }
-    return Artifact(_versioned({**stored, **changes}), network or artifact.network, artifact.arrays)
+    return Artifact(
+        _versioned({**stored, **changes}),
+        network or artifact.network,
+        artifact.arrays,
+        artifact.life,
+    )
 
 
 def range_fields(engines: EngineRange) -> dict[str, object]:
@@ -127,9 +146,25 @@ def range_fields(engines: EngineRange) -> dict[str, object]:
 
 
 def _versioned(fields: Mapping[str, object]) -> Manifest:
-    draft = Manifest.model_validate({**fields, "version": "draft"})
-    digest = hashlib.sha256(draft.to_json()).hexdigest()
-    return draft.model_copy(update={"version": digest[:VERSION_DIGITS]})
+    draft = Manifest.model_validate({**fields, "version": DRAFT})
+    return draft.model_copy(update={"version": version_of(draft.to_json())})
+
+
+def _channel_fields(channel: ChannelPart) -> dict[str, object]:
+    return {
+        "params": {key: tuple(channel.params[key].tolist()) for key in sorted(channel.params)},
+        "warning": _threshold_fields(channel.warning),
+        "frozen_after": channel.frozen_after,
+    }
+
+
+def _life_fields(life: LifePart, content: bytes) -> dict[str, object]:
+    return {
+        "arrays": {"file": LIFE_FILE, "sha256": hashlib.sha256(content).hexdigest()},
+        "limit": life.limit,
+        "engines": range_fields(life.engines),
+        "reason": life.reason,
+    }
 
 
 def _threshold_fields(chosen: ChosenThreshold) -> dict[str, object]:

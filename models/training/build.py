@@ -1,4 +1,4 @@
-"""Prepared data in, a whole artifact out: prepare, fit, export, choose, calibrate, describe.
+"""Prepared data in, a whole artifact out: prepare, fit, export, choose, calibrate, examine.
 
 Scores, thresholds and metrics are computed with the exported network through onnxruntime, the way
 the detector will run it, not with torch.
@@ -6,7 +6,7 @@ the detector will run it, not with torch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as library_version
@@ -27,8 +27,10 @@ from models.training.calibration import (
     rules,
 )
 from models.training.catalogue import AUTO, CANDIDATES, LSTM_AUTOENCODER, MODELS, OWN_DEFAULT
-from models.training.config import OnEpoch, TrainingConfig
+from models.training.config import FOLDS, OnEpoch, TrainingConfig
+from models.training.evidence import gather_evidence
 from models.training.preparation import Prepared, healthy
+from models.training.sanity import SanityReport, examine
 
 PARITY_WINDOWS: Final = 512
 """Validation windows, the last ones, on which the export is compared with torch."""
@@ -68,6 +70,8 @@ def build_artifact(
     warning_rule: Rule | None = None,
     critical_rule: Rule | None = None,
     on_epoch: OnEpoch = lambda report: None,
+    folds: int = FOLDS,
+    on_report: Callable[[SanityReport], None] = lambda report: None,
 ) -> Artifact:
     """Train a model and return it with all that serving needs.
 
@@ -80,8 +84,12 @@ def build_artifact(
         warning_rule: How the lower threshold is chosen; none for the default for these data.
         critical_rule: How the higher threshold is chosen, likewise.
         on_epoch: Told after each pass over the windows; never, for a model without network.
+        folds: Into how many parts assets are cut, each scored by what the others taught, so that
+            all of them speak for when to warn; 0 chooses on the validation part alone.
+        on_report: Told what was found of the model, once it is known to be sound.
 
     Raises:
+        UnsoundModelError: If the model is not fit to be used (``sanity.py``).
         ValueError: If the model or a rule needs faulty windows and none are known; before training.
     """
     rules(prepared, warning_rule, critical_rule)
@@ -98,13 +106,26 @@ def build_artifact(
     else:
         fitted = _fit(prepared, MODELS[model].score, network, config.seed)
     used = network if fitted.score.uses_network else None
+    calibrated = choose_thresholds(fitted, prepared, warning_rule, critical_rule)
+    evidence = gather_evidence(
+        prepared,
+        fitted.score,
+        warning_rule,
+        used.reconstructor if used else ZeroReconstructor(),
+        folds,
+        config.seed,
+    )
+    if evidence.warning is not None:
+        calibrated = calibrated.warning_from(evidence.warning)
+    on_report(examine(prepared, calibrated))
     return assemble(
         prepared,
         name,
-        choose_thresholds(fitted, prepared, warning_rule, critical_rule),
+        calibrated,
         used.file if used else None,
         _training_fields(prepared, config, used),
         selection,
+        evidence,
     )
 
 

@@ -5,7 +5,7 @@ What is held out decides nothing here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from models.thresholding.rule import (
 from models.thresholding.strategies import CalibrationScores
 from models.training.preparation import Prepared, healthy
 from models.training.score_fits import fit_params
+from models.training.spikes import usual
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,10 @@ class Calibrated:
         """Return the score of each window, shape ``(n,)``."""
         return self.fitted.scores(windows)
 
+    def warning_from(self, warning: ChosenThreshold) -> Calibrated:
+        """Return the same with another warning; critical is never below it."""
+        return replace(self, warning=warning, critical=_not_below(self.critical, warning.value))
+
 
 def fit_score(
     score: Score, reconstructor: Reconstructor, prepared: Prepared, seed: int = 0
@@ -124,16 +129,16 @@ def choose_thresholds(
     """
     warning_rule, critical_rule = rules(prepared, warning_rule, critical_rule)
     validate = labelled(prepared.validate, fitted.scores(prepared.validate))
-    warning = _chosen(warning_rule, validate, prepared.split.validate)
+    warning = choose(warning_rule, validate, prepared.split.validate)
     if critical_rule.labelled and prepared.labelled:
         part = prepared.fit
         if fitted.score.remembers:
             part = part.where(~part.healthy)
         fit = labelled(part, fitted.scores(part))
         both = EngineRange(prepared.split.fit.first, prepared.split.validate.last)
-        critical = _chosen(critical_rule, joined(fit, validate), both)
+        critical = choose(critical_rule, joined(fit, validate), both)
     else:
-        critical = _chosen(critical_rule, validate, prepared.split.validate)
+        critical = choose(critical_rule, validate, prepared.split.validate)
     return Calibrated(_up_to_date(fitted, prepared), warning, _not_below(critical, warning.value))
 
 
@@ -164,17 +169,21 @@ def calibrate(
 
 
 def labelled(part: WindowSet, scores: NDArray[np.float64]) -> CalibrationScores:
-    """Return scores with what is known of their windows."""
-    return CalibrationScores(scores, part.units, part.healthy, part.faulty)
+    """Return scores with what is known of their windows; one with a spike is not called healthy."""
+    return CalibrationScores(scores, part.units, usual(part), part.faulty, part.cycles)
 
 
 def joined(first: CalibrationScores, second: CalibrationScores) -> CalibrationScores:
     """Return both as one."""
+    cycles = None
+    if first.cycles is not None and second.cycles is not None:
+        cycles = np.concatenate([first.cycles, second.cycles])
     return CalibrationScores(
         np.concatenate([first.scores, second.scores]),
         np.concatenate([first.units, second.units]),
         np.concatenate([first.healthy, second.healthy]),
         np.concatenate([first.faulty, second.faulty]),
+        cycles,
     )
 
 
@@ -195,9 +204,14 @@ def _up_to_date(fitted: Fitted, prepared: Prepared) -> Fitted:
     return Fitted(fitted.score, {**later, **kept}, fitted.reconstructor)
 
 
-def _chosen(rule: Rule, data: CalibrationScores, engines: EngineRange) -> ChosenThreshold:
+def choose(rule: Rule, data: CalibrationScores, engines: EngineRange) -> ChosenThreshold:
+    """Return the threshold that a rule chooses on some engines' scores.
+
+    Raises:
+        ValueError: If it cannot be followed on these.
+    """
     choice = rule.choose(data)
-    complete = Rule(rule.strategy, rule.all_options())
+    complete = Rule(rule.strategy, {**rule.all_options(), **choice.options})
     return ChosenThreshold(choice.value, complete, engines, choice.windows, choice.reason)
 
 

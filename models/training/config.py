@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
+
+FOLDS: Final = 5
+"""Models trained beside one, each on four fifths of the assets, as on 64 of 80."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import DatasetError
-from common.machines.machine import MachineType
-from common.recording import AssetRecord, Recording
+from common.recording import Recording
 from models.evaluation.labels import masks
+from models.evaluation.plausible import plausible
 from models.evaluation.splits import MIN_ENGINES, SplitBy
-from models.training.preparation import OwnData, Prepared, cut, split_parts
+from models.training.preparation import OwnData, Prepared, cut, refused_rows, split_parts
+from models.training.spikes import usual
 
 Split = Literal["auto", "asset", "time"]
 
@@ -26,9 +27,6 @@ MIN_FIT_WINDOWS: Final = 100
 
 MIN_VALIDATE_WINDOWS: Final = 30
 """Fewer do not tell how high healthy windows score."""
-
-LARGEST: Final = 1e18
-"""No measured value is further from 0: rows are of 32 bits."""
 
 
 def prepare_recording(recording: Recording, split: Split = "auto") -> Prepared:
@@ -51,6 +49,7 @@ def prepare_recording(recording: Recording, split: Split = "auto") -> Prepared:
     try:
         roles, parts = split_parts(sound, by)
         prepared = cut(sound, machine, roles, parts, own=_told(sound, by))
+        prepared = replace(prepared, notes=(*refused_rows(recording), *prepared.notes))
     except ValueError as exc:
         raise DatasetError(f"{_cannot(sound)} {exc}.{_silent_channels(sound)}") from exc
     _check_enough(sound, prepared)
@@ -61,23 +60,6 @@ def split_of(recording: Recording) -> SplitBy:
     """Return how ``auto`` splits a recording."""
     failed = sum(record.life_left is not None for record in recording.assets)
     return "asset" if failed >= MIN_ENGINES else "time"
-
-
-def plausible(machine: MachineType, record: AssetRecord) -> AssetRecord:
-    """Return a record without the readings that the live detector refuses.
-
-    These are the ones in which a channel that models look at reads what no sound sensor could.
-    """
-    values = record.values(machine)
-    lowest, highest = _limits(machine)
-    kept = np.logical_not(((values < lowest) | (values > highest)).any(axis=1))
-    return record if kept.all() else record.part(kept)
-
-
-def _limits(machine: MachineType) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    limits = [(-LARGEST, LARGEST)] * len(machine.conditions) + list(machine.limits)
-    lowest, highest = np.clip(np.array(limits), -LARGEST, LARGEST).T
-    return lowest, highest
 
 
 def _told(recording: Recording, by: SplitBy) -> OwnData:
@@ -97,7 +79,7 @@ def _check_enough(recording: Recording, prepared: Prepared) -> None:
         ("to fit on", prepared.fit, MIN_FIT_WINDOWS),
         ("to choose thresholds on", prepared.validate, MIN_VALIDATE_WINDOWS),
     ):
-        count = int(windows.healthy.sum())
+        count = int(usual(windows).sum())
         if count < needed:
             raise DatasetError(
                 f"{_cannot(recording)} {count} healthy windows of {length} readings came {what}; "

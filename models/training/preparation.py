@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from models.evaluation.batch_path import counting_rows
 from models.evaluation.collection import collect, numbered
 from models.evaluation.engines import recording_of
 from models.evaluation.labels import masks
+from models.evaluation.plausible import beyond, plausible
 from models.evaluation.splits import (
     FAULT_RUL,
     HEALTHY_RUL,
@@ -27,6 +28,8 @@ from models.evaluation.splits import (
 )
 from models.scoring.normaliser import Normaliser, fit_normaliser
 from models.scoring.windows import WindowSet
+from models.training.regime_gaps import check_regimes
+from models.training.spikes import usual
 
 Numbered = Sequence[tuple[int, AssetRecord]]
 """Assets with their numbers, from 1 in the order of the recording."""
@@ -64,7 +67,9 @@ class Prepared:
         fit: Windows that the model is fitted on.
         validate: Windows that thresholds are chosen on.
         heldout: Windows that are only measured; may be none.
+        recording: What all of it was cut from.
         own: What to say of somebody's own data; none for C-MAPSS engines.
+        notes: What is to be said of rows that do not count, a sentence each.
     """
 
     name: str
@@ -75,7 +80,9 @@ class Prepared:
     fit: WindowSet
     validate: WindowSet
     heldout: WindowSet
+    recording: Recording
     own: OwnData | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -88,14 +95,19 @@ class Prepared:
         return self.machine.window.length
 
     @property
+    def lives(self) -> bool:
+        """Whether the parts are other assets, each of which has a life of its own to be counted."""
+        return self.own is None or self.own.split_by == "asset"
+
+    @property
     def labelled(self) -> bool:
         """Whether faulty windows are known where models are chosen."""
         return bool(self.fit.faulty.any() or self.validate.faulty.any())
 
 
 def healthy(windows: WindowSet) -> WindowSet:
-    """Return the windows that are known to be of a sound machine throughout."""
-    return windows.where(windows.healthy)
+    """Return the windows of a sound machine throughout, without those that hold a spike."""
+    return windows.where(usual(windows))
 
 
 def prepare(
@@ -125,7 +137,7 @@ def prepare(
     except ValueError as exc:
         raise DatasetError(f"{dataset.name} cannot be used for training: {exc}.") from exc
     _check_enough(prepared)
-    return prepared
+    return replace(prepared, notes=(*refused_rows(recording), *prepared.notes))
 
 
 def cut(
@@ -147,12 +159,44 @@ def cut(
         own: What to say of somebody's own data.
 
     Raises:
-        ValueError: If the first part has too few healthy rows.
+        ValueError: If the first part has too few healthy rows, or lacks a regime of the second.
     """
-    normaliser = normaliser or _fit_normaliser(machine, parts[0])
+    notes: tuple[str, ...] = ()
+    if normaliser is None:
+        normaliser = _fit_normaliser(machine, parts[0])
+        roles = dict(zip(("fit", "validate", "heldout"), parts, strict=True))
+        notes = check_regimes(normaliser, machine, roles)
     fit, validate, heldout = (collect(normaliser, machine, part) for part in parts)
     return Prepared(
-        recording.name, recording.sha256, machine, split, normaliser, fit, validate, heldout, own
+        name=recording.name,
+        sha256=recording.sha256,
+        machine=machine,
+        split=split,
+        normaliser=normaliser,
+        fit=fit,
+        validate=validate,
+        heldout=heldout,
+        recording=recording,
+        own=own,
+        notes=notes,
+    )
+
+
+def refused_rows(recording: Recording) -> tuple[str, ...]:
+    """Say how many readings the detector would refuse, and which channel is beyond its limits."""
+    machine = recording.machine
+    found = [beyond(machine, record) for record in recording.assets]
+    rows = sum(int(each.any(axis=1).sum()) for each in found)
+    if not rows:
+        return ()
+    counts = sum((each.sum(axis=0) for each in found), np.zeros(machine.row_width, np.int64))
+    names = (*machine.condition_names, *machine.channel_names)
+    where = ", ".join(
+        f"{name} {count:,}" for name, count in zip(names, counts.tolist(), strict=True) if count
+    )
+    return (
+        f"{rows:,} of {recording.rows:,} rows are beyond the limits of plausibility ({where}) and "
+        "do not count, as in the detector",
     )
 
 
@@ -182,7 +226,8 @@ def _by_asset(recording: Recording, split: EngineSplit) -> tuple[Numbered, Numbe
 
 def _fit_normaliser(machine: MachineType, part: Numbered) -> Normaliser:
     rows = [np.empty((0, machine.row_width), np.float32)]
-    for _, record in part:
+    for _, whole in part:
+        record = plausible(machine, whole)
         counted, filled = counting_rows(machine, record.cycles, as_rows(record.values(machine)))
         rows.append(filled[masks(record)[0][counted]])
     tolerances = np.array([condition.tolerance for condition in machine.conditions])
@@ -192,7 +237,7 @@ def _fit_normaliser(machine: MachineType, part: Numbered) -> Normaliser:
 def _check_enough(prepared: Prepared) -> None:
     name = prepared.name
     for role, windows in (("fit", prepared.fit), ("validate", prepared.validate)):
-        if not windows.healthy.any():
+        if not usual(windows).any():
             raise DatasetError(
                 f"{name} has no healthy window among its {role!r} engines; engines that live more "
                 f"than {HEALTHY_RUL + prepared.window_length} cycles are needed."

@@ -19,9 +19,9 @@ from models.artifact.manifest import NetworkSection
 from models.artifact.metrics import Metrics
 from models.artifact.opening import open_scorer
 from models.artifact.store import Artifact
-from models.evaluation.measure import measure
+from models.evaluation.measure import measure_scorer
 from models.scoring.scorer import WindowScorer
-from models.training.assembly import revise
+from models.training.assembly import measured, revise
 from models.training.preparation import Prepared
 
 SPEED_WINDOWS: Final = 2048
@@ -88,9 +88,7 @@ def quantise(artifact: Artifact, prepared: Prepared) -> Artifact:
             precision="int8",
         ),
     }
-    draft = revise(artifact, changes, content)
-    metrics = _measured(open_scorer(draft), prepared)
-    return revise(draft, {"heldout_metrics": metrics})
+    return measured(revise(artifact, changes, content), prepared)
 
 
 def compare_precisions(fp32: Artifact, int8: Artifact, prepared: Prepared) -> Exported:
@@ -126,17 +124,12 @@ def _side(artifact: Artifact, prepared: Prepared) -> Side:
         artifact,
         len(artifact.network or b""),
         _speed(scorer, np.resize(prepared.heldout.windows, _shape(prepared))),
-        _measured(scorer, prepared),
+        measure_scorer(scorer, prepared.heldout),
     )
 
 
 def _shape(prepared: Prepared) -> tuple[int, int, int]:
     return SPEED_WINDOWS, prepared.window_length, len(prepared.channels)
-
-
-def _measured(scorer: WindowScorer, prepared: Prepared) -> Metrics:
-    scores = scorer.score(prepared.heldout.windows).scores
-    return measure(prepared.heldout, scores, scorer.spec.thresholds)
 
 
 def _speed(scorer: WindowScorer, windows: NDArray[np.float32]) -> float:

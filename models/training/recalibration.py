@@ -4,27 +4,30 @@ from __future__ import annotations
 
 from common.cmapss import Dataset
 from common.errors import DatasetError
-from models.artifact.manifest import ThresholdSection
+from models.artifact.evidence_sections import ThresholdSection
 from models.artifact.onnx_scorer import open_reconstructor
 from models.artifact.score_arrays import learned_params
 from models.artifact.store import Artifact
+from models.evaluation.splits import EngineRange
 from models.scoring.scores import SCORES
 from models.thresholding.rule import Rule
-from models.training.assembly import calibration_fields, revise
-from models.training.calibration import Fitted, choose_thresholds
+from models.training.assembly import measured, revise, threshold_fields
+from models.training.calibration import ChosenThreshold, Fitted, choose_thresholds
 from models.training.preparation import Prepared, prepare
 
 
 def recalibrate(
     artifact: Artifact, dataset: Dataset, warning: Rule | None, critical: Rule | None
 ) -> Artifact:
-    """Return the artifact with thresholds chosen anew; network and score stay as they are.
+    """Return the artifact with its score's thresholds chosen anew; all else stays as it is.
+
+    That of single channels does, too: with it goes a budget that both shared, if they did.
 
     Args:
         artifact: Any artifact.
         dataset: The training file it was made of, so that its engines keep their roles.
-        warning: How the lower threshold is chosen; none keeps the artifact's own rule.
-        critical: How the higher threshold is chosen, likewise.
+        warning: How the lower threshold is chosen; none keeps it as it is.
+        critical: How the higher threshold is chosen; none keeps the artifact's own rule.
 
     Raises:
         DatasetError: If the file is another.
@@ -35,13 +38,11 @@ def recalibrate(
     fitted = Fitted(
         SCORES[manifest.score.name], learned_params(artifact), open_reconstructor(artifact)
     )
-    calibrated = choose_thresholds(
-        fitted,
-        prepared,
-        warning or _rule(manifest.thresholds.warning),
-        critical or _rule(manifest.thresholds.critical),
-    )
-    return revise(artifact, calibration_fields(calibrated, prepared))
+    stored = manifest.thresholds
+    calibrated = choose_thresholds(fitted, prepared, warning, critical or _rule(stored.critical))
+    if warning is None:
+        calibrated = calibrated.warning_from(_chosen(stored.warning))
+    return measured(revise(artifact, {"thresholds": threshold_fields(calibrated)}), prepared)
 
 
 def prepare_as(artifact: Artifact, dataset: Dataset) -> Prepared:
@@ -63,6 +64,11 @@ def prepare_as(artifact: Artifact, dataset: Dataset) -> Prepared:
             "training file is needed: engines it was fitted on must not be taken for new ones."
         )
     return prepare(dataset, manifest.machine, manifest.normalisation.normaliser())
+
+
+def _chosen(stored: ThresholdSection) -> ChosenThreshold:
+    engines = EngineRange(stored.engines.first, stored.engines.last)
+    return ChosenThreshold(stored.value, _rule(stored), engines, stored.windows, stored.reason)
 
 
 def _rule(stored: ThresholdSection) -> Rule:

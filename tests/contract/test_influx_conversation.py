@@ -366,14 +366,15 @@ GROUPED = ' GROUP BY "asset_id", "run_id", "fleet"'
 OF_RUN = "\"asset_id\" = 'engine-1' AND \"run_id\" = 'run-1'"
 
 
-async def test_a_summary_is_asked_in_one_request_and_read_from_nine_answers(
+async def test_a_summary_is_asked_in_one_request_and_read_from_ten_answers(
     influx: Script,
 ) -> None:
     influx.will_answer(
         {"series": [by_run(0, 3)]},
         {"series": [by_run((START_US + 5) * 1000 + 9, 9)]},
-        {"series": [by_run(0, 8, 2, "warning")]},
+        {"series": [by_run(0, 8, 2, "warning", 1.5)]},
         {"series": [by_run(0, 4)]},
+        {"series": [by_run(0, 2.5)]},
         {"series": [by_run(0, 5)]},
         {"series": [by_run(0, 29)]},
         {},
@@ -399,6 +400,8 @@ async def test_a_summary_is_asked_in_one_request_and_read_from_nine_answers(
             last_score=2.0,
             last_level=Level.WARNING,
             peak_score=4.0,
+            last_severity=1.5,
+            peak_severity=2.5,
         )
     ]
     assert isinstance(whole.last_score, float)
@@ -406,9 +409,10 @@ async def test_a_summary_is_asked_in_one_request_and_read_from_nine_answers(
     assert influx.heard[0].statements == [
         f'SELECT MIN("cycle") FROM "score" WHERE {OF_RUN}{GROUPED}',
         f'SELECT MAX("cycle") FROM "score" WHERE {OF_RUN}{GROUPED}',
-        f'SELECT MAX("cycle"), "score", "level" FROM "score" WHERE {OF_RUN} AND '
+        f'SELECT MAX("cycle"), "score", "level", "severity" FROM "score" WHERE {OF_RUN} AND '
         f"\"status\" = 'scored'{GROUPED}",
         f'SELECT MAX("score") FROM "score" WHERE {OF_RUN} AND "status" = \'scored\'{GROUPED}',
+        f'SELECT MAX("severity") FROM "score" WHERE {OF_RUN} AND "status" = \'scored\'{GROUPED}',
         *(
             f'SELECT COUNT(DISTINCT("cycle")) FROM "score" WHERE {OF_RUN} AND '
             f"\"status\" = '{status}'{GROUPED}"
@@ -445,7 +449,7 @@ async def test_runs_are_ordered_by_asset_time_and_run(influx: Script) -> None:
         by_run(START_US * 1000 + second * 10**9, 1, run_id=run_id)
         for run_id, second in (("c", 1), ("b", 1), ("a", 2))
     ]
-    influx.will_answer({"series": lowest}, {"series": highest}, *[{}] * 7)
+    influx.will_answer({"series": lowest}, {"series": highest}, *[{}] * 8)
 
     async with influx.store() as store:
         found = await store.runs()

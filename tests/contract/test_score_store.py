@@ -18,7 +18,7 @@ from random import Random
 import pytest
 
 from common.errors import BackendRefusedError, BackendUnavailableError
-from common.records import Level, ScoreRecord, SourcePosition, Verdict
+from common.records import Evidence, Level, LifeLeft, ScoreRecord, SourcePosition, Verdict
 from common.scorestore.factory import open_score_store
 from common.scorestore.memory import MemoryScoreStore
 from common.scorestore.port import RunPage, RunSummary, ScoreQuery, ScoreStore
@@ -98,6 +98,9 @@ def scored(
         warning_threshold=1.0,
         critical_threshold=1 / 3 + 1,
         level=level,
+        evidence=Evidence.CHANNEL if cycle % 2 else Evidence.DEGRADATION,
+        severity=score / 3,
+        life=LifeLeft(100 / (cycle + 2), 0.1 + 0.2, 125.0) if cycle % 3 else None,
         shares=dict(zip(CHANNELS, (0.1, 0.2, 0.1 + 0.6), strict=True)),
         detail="",
     )
@@ -276,6 +279,7 @@ async def test_a_rewritten_row_replaces_all_of_the_old_one(store: ScoreStore) ->
     assert await everything(store) == [verdict(1, Verdict.GAP), scored(2, 0.5), scored(3, 0.75)]
     (run,) = await store.runs()
     assert (run.peak_score, run.last_score, run.last_level) == (0.75, 0.75, Level.NONE)
+    assert (run.peak_severity, run.last_severity) == (0.25, 0.25)
     assert run.verdicts == {Verdict.GAP: 1, Verdict.SCORED: 2}
     assert await store.verdict_counts() == {Verdict.GAP: 1, Verdict.SCORED: 2}
 
@@ -639,10 +643,13 @@ async def test_a_summary_tells_each_run(store: ScoreStore) -> None:
     bare, other, full = runs
     assert (bare.first_cycle, bare.last_cycle) == (7, 7)
     assert (bare.last_score, bare.last_level, bare.peak_score) == (None, Level.NONE, None)
+    assert (bare.last_severity, bare.peak_severity) == (None, None)
     assert (other.last_score, other.peak_score) == (-0.5, -0.5)
+    assert (other.last_severity, other.peak_severity) == (-0.5 / 3, -0.5 / 3)
     assert (full.first_cycle, full.last_cycle) == (1, 4)
     assert full.last_ts == START + timedelta(seconds=4)
     assert (full.last_score, full.last_level, full.peak_score) == (1.5, Level.WARNING, 3.5)
+    assert (full.last_severity, full.peak_severity) == (0.5, 3.5 / 3)
     assert full.verdicts == {
         Verdict.WARMING_UP: 1,
         Verdict.SCORED: 2,
@@ -663,6 +670,7 @@ async def test_a_summary_does_not_depend_on_the_order_of_arrival(store: ScoreSto
 
     assert (run.first_cycle, run.last_cycle, run.verdicts) == (1, 8, {Verdict.SCORED: 8})
     assert (run.last_score, run.peak_score) == (0.0, 3.0)
+    assert (run.last_severity, run.peak_severity) == (0.0, 1.0)
 
 
 async def test_counts_are_of_all_readings_or_of_one_run(store: ScoreStore) -> None:
@@ -873,6 +881,8 @@ async def test_influx_points_look_as_dashboards_expect(influx: InfluxServer) -> 
         "run_id": "run-1",
         "model": "fd001@1",
         "cycle": 12,
+        "evidence": "degradation",
+        "severity": 0.5,
         "score": 1.5,
         "warning_threshold": 1,
         "critical_threshold": 1 / 3 + 1,

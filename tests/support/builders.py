@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -15,7 +16,9 @@ from detector.core.fleet import Fleet, Fleets, one_fleet
 from detector.core.policy import InputPolicy
 from detector.core.source import SourceRecord
 from models.alarm import AlarmPolicy
+from models.scoring.life import Life
 from models.scoring.scorer import (
+    ChannelScores,
     NormalisedRows,
     ScorerSpec,
     Thresholds,
@@ -81,6 +84,30 @@ class MeanScorer:
             sizes / sizes.sum(axis=1, keepdims=True),
             np.where(last >= 0, 1, -1).astype(np.int8),
         )
+
+
+class EvidenceScorer(MeanScorer):
+    """Has every kind of evidence: its score, single channels, frozen ones, how long is left.
+
+    The oddest channel is the largest in size; ten steps less than its size times two are left.
+    """
+
+    def __init__(self, version: str = "1") -> None:
+        thresholds = Thresholds(warning=1.0, critical=2.0, channel=4.0, life=5.0)
+        super().__init__(thresholds=thresholds, version=version)
+        self._spec = replace(self._spec, frozen_after=(3, 4, 0))
+
+    def score(self, windows: NDArray[np.float32]) -> WindowScores:
+        """Return the mean scorer's scores, and what single channels and their size say."""
+        found = super().score(windows)
+        sizes = np.abs(windows[:, -1, :].astype(np.float64))
+        largest = sizes.max(axis=1)
+        single = (sizes == largest[:, None]).astype(np.float64)
+        shares = single / single.sum(axis=1, keepdims=True)
+        channel = ChannelScores(largest, shares, found.directions)
+        left = np.clip(10.0 - 2.0 * largest, 0.0, 10.0)
+        low, high = left / 2, np.minimum(left * 2, 10.0)
+        return replace(found, channel=channel, life=Life(left, low, high, low / 2, high, 10.0, 0.9))
 
 
 ALARM = AlarmPolicy(on_delay_cycles=2, off_delay_cycles=2, deadband=0.0)

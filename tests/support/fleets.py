@@ -8,11 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.cmapss import Dataset, EngineSeries
-from common.machines.turbofan import SENSOR_NAMES
+from common.machines.turbofan import SENSOR_NAMES, TURBOFAN
 
 N_SENSORS = len(SENSOR_NAMES)
 SEA_LEVEL = (0.0, 0.0, 100.0)
 REGIMES = (SEA_LEVEL, (10.0, 0.25, 100.0), (25.0, 0.62, 60.0))
+LEVELS = np.array([1.25 * (channel.lowest or 1.0) for channel in TURBOFAN.channels])
+"""Of sound engines: plausible of turbofans, also three times over."""
+
 WEAR_CYCLES = 60
 """An engine begins to wear this long before it fails."""
 
@@ -24,11 +27,12 @@ def engine(
     rng = np.random.default_rng((seed, unit))
     regime = rng.integers(len(regimes), size=lifetime)
     settings = np.array(regimes)[regime] + rng.uniform(-1, 1, (lifetime, 3)) * (0.004, 0.001, 0.0)
-    levels = 100.0 * (1 + np.arange(N_SENSORS)) * (1 + regime[:, None])
+    levels = LEVELS * (1 + regime[:, None])
     left = np.arange(lifetime - 1, -1, -1)
     wear = np.clip(1 - left / WEAR_CYCLES, 0, None)[:, None] ** 2
     signs = np.where(np.arange(N_SENSORS) % 2, 1.0, -1.0)
-    sensors = levels + rng.normal(size=(lifetime, N_SENSORS)) + 8 * wear * signs
+    deviations = rng.normal(size=(lifetime, N_SENSORS)) + 8 * wear * signs
+    sensors = levels * (1 + 0.01 * deviations)
     return EngineSeries(unit, np.arange(1, lifetime + 1), settings, sensors)
 
 

@@ -83,7 +83,9 @@ def assert_same_outcome(came: ReplayOutcome, expected: ReplayOutcome) -> None:
 
 def assert_same_verdict(came: ScoreRecord, expected: ScoreRecord) -> None:
     """Every field is equal, the score and the shares but for their last bits."""
-    assert replace(came, score=None, shares={}) == replace(expected, score=None, shares={})
+    assert _exact_fields(came) == _exact_fields(expected)
+    assert came.severity == pytest.approx(expected.severity, rel=SCORE_TOLERANCE)
+    assert came.life == pytest.approx(expected.life, rel=SCORE_TOLERANCE)
     if came.score is None or expected.score is None:
         assert (came.score, came.shares) == (expected.score, expected.shares)
         return
@@ -91,11 +93,16 @@ def assert_same_verdict(came: ScoreRecord, expected: ScoreRecord) -> None:
     assert dict(came.shares) == pytest.approx(dict(expected.shares), abs=SHARE_TOLERANCE)
 
 
+def _exact_fields(record: ScoreRecord) -> ScoreRecord:
+    return replace(record, score=None, severity=None, life=None, shares={})
+
+
 def assert_same_alert(came: Alert, expected: Alert) -> None:
     """Every field is equal, the score and the shares but for their last bits."""
     if came == expected:
         return
     assert came.score == pytest.approx(expected.score, rel=SCORE_TOLERANCE)
+    assert came.severity == pytest.approx(expected.severity, rel=SCORE_TOLERANCE)
     assert [(one.name, one.direction) for one in came.channels] == [
         (one.name, one.direction) for one in expected.channels
     ]
@@ -107,4 +114,6 @@ def assert_same_alert(came: Alert, expected: Alert) -> None:
 
 def _exact_part(alert: Alert) -> Alert:
     reason = ROUNDED.sub("_", alert.reason)
-    return alert.model_copy(update={"score": 0.0, "channels": (), "reason": reason})
+    return alert.model_copy(
+        update={"score": 0.0, "severity": 0.0, "channels": (), "reason": reason}
+    )

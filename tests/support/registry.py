@@ -19,6 +19,7 @@ class MemoryRegistry:
         self.versions: dict[str, tuple[str, Mapping[str, str]]] = {}
         self.aliases: dict[str, str] = {}
         self.fetched = 0
+        self.broken: dict[str, Exception] = {}
 
     def log_run(self, record: RunRecord, artifact: Artifact, report: Path | None) -> str:
         run_id = f"run-{len(self.runs) + 1}"
@@ -27,6 +28,8 @@ class MemoryRegistry:
 
     def artifact_of(self, run_id: str) -> Artifact:
         self.fetched += 1
+        if run_id in self.broken:
+            raise self.broken[run_id]
         if run_id not in self.runs:
             raise ArtifactError(f"no run {run_id}")
         return self.runs[run_id]
@@ -36,6 +39,8 @@ class MemoryRegistry:
         if version not in self.versions:
             return None
         run_id, tags = self.versions[version]
+        if SHA256_TAG not in tags:
+            raise ArtifactError(f"version {version} was not promoted by Surgeline")
         return Registered(version, run_id, tags[SHA256_TAG])
 
     def promote(self, run_id: str, tags: Mapping[str, str]) -> str:

@@ -19,6 +19,9 @@ from common.topics import REPEAT_MEASUREMENT, SCORE_MEASUREMENT
 
 SHARE_PREFIX: Final = "share_"
 
+LIFE_FIELDS: Final = ("life", "life_low", "life_high")
+"""How long is left: expected, and from where to where."""
+
 CYCLES_PER_US: Final = 1000
 """A point's time is the reading's in nanoseconds, plus the cycle modulo this: readings carry
 microseconds, and two cycles of one run at the same microsecond must not overwrite each other. Where
@@ -120,6 +123,13 @@ def _score_fields(record: ScoreRecord) -> str:
         fields += f",warning_threshold={_number(record.warning_threshold)}"
     if record.critical_threshold is not None:
         fields += f",critical_threshold={_number(record.critical_threshold)}"
+    if record.evidence is not None:
+        fields += f',evidence="{record.evidence.value}"'
+    if record.severity is not None:
+        fields += f",severity={_number(record.severity)}"
+    if record.life is not None:
+        for name, value in zip(LIFE_FIELDS, record.life, strict=True):
+            fields += f",{name}={_number(value)}"
     return fields + _share_fields(record.shares)
 
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
-from common.records import DEFAULT_FLEET, Level, ScoreRecord, Verdict
-from common.scorestore.influx.lines import MAX_TIME_NS, SHARE_PREFIX
+from common.records import DEFAULT_FLEET, Evidence, Level, LifeLeft, ScoreRecord, Verdict
+from common.scorestore.influx.lines import LIFE_FIELDS, MAX_TIME_NS, SHARE_PREFIX
 from common.scorestore.paging import Bounds, from_epoch_us
 from common.scorestore.port import ScoreQuery
 from common.topics import SCORE_MEASUREMENT
@@ -95,8 +95,16 @@ def _record(row: dict[str, Any], shares: Sequence[tuple[str, str]]) -> ScoreReco
         score=_float(row["score"]),
         warning_threshold=_float(row["warning_threshold"]),
         critical_threshold=_float(row["critical_threshold"]),
+        evidence=None if row.get("evidence") is None else Evidence(row["evidence"]),
+        severity=_float(row.get("severity")),
+        life=_life(row),
         shares={name: float(row[column]) for column, name in shares if row[column] is not None},
     )
+
+
+def _life(row: dict[str, Any]) -> LifeLeft | None:
+    values = [float(row[name]) for name in LIFE_FIELDS if row.get(name) is not None]
+    return LifeLeft(*values) if len(values) == len(LIFE_FIELDS) else None
 
 
 def _float(value: float | None) -> float | None:

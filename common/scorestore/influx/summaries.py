@@ -68,15 +68,17 @@ def select_runs(
     """Return the statements that summarise runs, each answered by one series per (asset, run).
 
     In order: lowest cycle; highest cycle, with its time; highest scored cycle, with its score and
-    level; highest score; then those of :func:`select_counts`. With ``among``, of these assets only.
+    level; highest score; highest severity; then those of :func:`select_counts`. With ``among``,
+    of these assets only.
     """
     terms = _terms(asset_id, run_id, among, fleet)
     scored = [*terms, f'"status" = {literal(Verdict.SCORED.value)}']
     wanted = [
         ('MIN("cycle")', terms),
         ('MAX("cycle")', terms),
-        ('MAX("cycle"), "score", "level"', scored),
+        ('MAX("cycle"), "score", "level", "severity"', scored),
         ('MAX("score")', scored),
+        ('MAX("severity")', scored),
     ]
     selects = [select(fields, SCORE_MEASUREMENT, where) + _BY_RUN for fields, where in wanted]
     return [*selects, *select_counts(asset_id, run_id, among, fleet)]
@@ -113,7 +115,7 @@ def select_counts(
 
 def summaries_of(answers: Sequence[Sequence[Series]]) -> list[RunSummary]:
     """Return the summaries in the answers to :func:`select_runs`, ordered as the port says."""
-    lowest, highest, last_scored, peak, *counts = answers
+    lowest, highest, last_scored, peak, peak_severity, *counts = answers
     tallies: defaultdict[tuple[str, str], RunTally] = defaultdict(RunTally)
     for series in [one for answer in counts for one in answer]:
         tallies[_run_of(series)].fleet = _fleet_of(series)
@@ -127,10 +129,13 @@ def summaries_of(answers: Sequence[Sequence[Series]]) -> list[RunSummary]:
         tally.last_ts_us = time_ns // 1000
     for series in last_scored:
         tally = tallies[_run_of(series)]
-        _, tally.last_scored_cycle, score, level = _only_row(series)
+        _, tally.last_scored_cycle, score, level, severity = _only_row(series)
         tally.last_score, tally.last_level = float(score), Level(level)
+        tally.last_severity = None if severity is None else float(severity)
     for series in peak:
         tallies[_run_of(series)].peak_score = float(_only_row(series)[1])
+    for series in peak_severity:
+        tallies[_run_of(series)].peak_severity = float(_only_row(series)[1])
     for run, verdicts in _counts_by_run(counts).items():
         tallies[run].verdicts = verdicts
     return in_order(tally.summary(*run) for run, tally in tallies.items())

@@ -9,24 +9,30 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-from common.records import Level, ScoreRecord, Verdict
+from common.records import Evidence, Level, LifeLeft, ScoreRecord, Verdict
 from common.scorestore.paging import epoch_us, from_epoch_us
 from common.scorestore.sqlite.schema import COUNT_COLUMNS
 from common.scorestore.tally import RunTally
 
 VerdictRow: TypeAlias = tuple[
-    int, int, int, str, int, str, float | None, float | None, float | None, int | None,
-    bytes | None, str,
+    int, int, int, str, int, str, float | None, float | None, float | None, str | None,
+    float | None, float | None, float | None, float | None, int | None, bytes | None, str,
 ]  # fmt: skip
 ChannelNames: TypeAlias = tuple[str, ...]
 
 LEVELS: Final = tuple(sorted(Level, key=lambda level: level.rank))
 RANKS: Final = {level: level.rank for level in Level}
+EVIDENCE: Final[dict[str | None, Evidence | None]] = {
+    None: None,
+    **{evidence.value: evidence for evidence in Evidence},
+}
+NO_LIFE: Final = (None, None, None)
 VERDICTS: Final = {verdict.value: verdict for verdict in Verdict}
 
 VERDICT_COLUMNS: Final = (
     "run_key", "cycle", "ts_us", "status", "level", "model", "score", "warning_threshold",
-    "critical_threshold", "channel_set_key", "shares", "detail",
+    "critical_threshold", "evidence", "severity", "life", "life_low", "life_high",
+    "channel_set_key", "shares", "detail",
 )  # fmt: skip
 REPEAT_COLUMNS: Final = (
     "run_key", "topic", "partition", '"offset"', "published_ts_ms", "cycle", "ts_us", "status",
@@ -34,7 +40,7 @@ REPEAT_COLUMNS: Final = (
 )  # fmt: skip
 TALLY_COLUMNS: Final = (
     "fleet", "first_cycle", "last_cycle", "last_ts_us", "last_scored_cycle", "last_score",
-    "last_level", "peak_score", *COUNT_COLUMNS,
+    "last_level", "last_severity", "peak_score", "peak_severity", *COUNT_COLUMNS,
 )  # fmt: skip
 
 
@@ -93,6 +99,9 @@ def verdict_row(
         record.score,
         record.warning_threshold,
         record.critical_threshold,
+        record.evidence and record.evidence.value,
+        record.severity,
+        *(record.life or NO_LIFE),
         *packed,
         record.detail,
     )
@@ -125,14 +134,19 @@ def tally_row(tally: RunTally) -> tuple[object, ...]:
         tally.last_scored_cycle,
         tally.last_score,
         RANKS[tally.last_level],
+        tally.last_severity,
         tally.peak_score,
+        tally.peak_severity,
         *(tally.verdicts[verdict] for verdict in Verdict),
     )
 
 
 def tally_of(row: Sequence[Any]) -> RunTally:
     """Return the tally of a row in the order of ``TALLY_COLUMNS``."""
-    fleet, first, last, last_ts_us, last_scored, last_score, level, peak, *counts = row
+    (
+        fleet, first, last, last_ts_us, last_scored, last_score, level, severity, peak,
+        peak_severity, *counts,
+    ) = row  # fmt: skip
     return RunTally(
         fleet=fleet,
         first_cycle=first,
@@ -141,7 +155,9 @@ def tally_of(row: Sequence[Any]) -> RunTally:
         last_scored_cycle=last_scored,
         last_score=last_score,
         last_level=LEVELS[level],
+        last_severity=severity,
         peak_score=peak,
+        peak_severity=peak_severity,
         verdicts=Counter(dict(zip(Verdict, counts, strict=True))),
     )
 
@@ -151,7 +167,10 @@ def record_of(
 ) -> ScoreRecord:
     """Return the record of (asset, run, fleet) and a row in the order of ``VERDICT_COLUMNS``."""
     asset_id, run_id, fleet = whose
-    _, cycle, ts_us, status, level, model, score, warning, critical, key, packed, detail = row
+    (
+        _, cycle, ts_us, status, level, model, score, warning, critical, evidence, severity, *life,
+        key, packed, detail,
+    ) = row  # fmt: skip
     return ScoreRecord(
         asset_id=asset_id,
         run_id=run_id,
@@ -164,6 +183,9 @@ def record_of(
         warning_threshold=warning,
         critical_threshold=critical,
         level=LEVELS[level],
+        evidence=EVIDENCE[evidence],
+        severity=severity,
+        life=None if life[0] is None else LifeLeft(*life),
         shares=channel_sets.unpack(key, packed),
         detail=detail,
     )

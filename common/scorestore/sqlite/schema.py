@@ -12,7 +12,7 @@ from common.private_files import make_private_file, make_private_folder
 from common.records import DEFAULT_FLEET, Verdict
 from common.scorestore.sqlite.errors import sqlite_errors
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 
 APPLICATION_ID: Final = 0x5352474C
 """`SRGL`, in the file's header: tells our file from another program's."""
@@ -38,7 +38,9 @@ CREATE TABLE run (
     last_scored_cycle INTEGER,
     last_score REAL,
     last_level INTEGER NOT NULL DEFAULT 0,
+    last_severity REAL,
     peak_score REAL,
+    peak_severity REAL,
     {"".join(f"{column} INTEGER NOT NULL DEFAULT 0, " for column in COUNT_COLUMNS)}
     UNIQUE (asset_id, run_id)
 );
@@ -56,6 +58,11 @@ CREATE TABLE verdict (
     score REAL,
     warning_threshold REAL,
     critical_threshold REAL,
+    evidence TEXT,
+    severity REAL,
+    life REAL,
+    life_low REAL,
+    life_high REAL,
     channel_set_key INTEGER REFERENCES channel_set,
     shares BLOB,
     detail TEXT NOT NULL,
@@ -82,19 +89,28 @@ CREATE VIEW scores AS
     SELECT asset_id, run_id, fleet, cycle,
            strftime('%Y-%m-%dT%H:%M:%fZ', ts_us / 1e6, 'unixepoch') AS ts,
            status, CASE level WHEN 0 THEN 'none' WHEN 1 THEN 'warning' ELSE 'critical' END AS level,
-           score, warning_threshold, critical_threshold, model, detail
+           score, warning_threshold, critical_threshold, evidence, severity, life, life_low,
+           life_high, model, detail
     FROM verdict JOIN run USING (run_key);
 """  # noqa: S608 - the names are ours
 
 
 # From each layout to the next. A file of the one before is changed when it is opened.
 UPGRADES: Final = {
-    1: (
-        f"ALTER TABLE run ADD COLUMN fleet TEXT NOT NULL DEFAULT '{DEFAULT_FLEET}'",
-        "DROP VIEW scores",
-        SCHEMA[SCHEMA.index("CREATE VIEW scores") :].rstrip().rstrip(";"),
+    1: (f"ALTER TABLE run ADD COLUMN fleet TEXT NOT NULL DEFAULT '{DEFAULT_FLEET}'",),
+    2: (
+        "ALTER TABLE run ADD COLUMN last_severity REAL",
+        "ALTER TABLE run ADD COLUMN peak_severity REAL",
+        "ALTER TABLE verdict ADD COLUMN evidence TEXT",
+        *(
+            f"ALTER TABLE verdict ADD COLUMN {column} REAL"
+            for column in ("severity", "life", "life_low", "life_high")
+        ),
     ),
 }
+
+NEW_VIEW: Final = ("DROP VIEW scores", SCHEMA[SCHEMA.index("CREATE VIEW") :].rstrip().rstrip(";"))
+"""A view names the columns of its day: after any upgrade it is made anew."""
 
 
 def open_connection(path: Path, timeout_s: float) -> sqlite3.Connection:
@@ -163,6 +179,8 @@ def _bring_up_to_date(connection: sqlite3.Connection) -> None:
         for layout in range(version or SCHEMA_VERSION, SCHEMA_VERSION):
             for statement in UPGRADES[layout]:
                 connection.execute(statement)
+        for statement in NEW_VIEW if version else ():
+            connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         connection.execute("COMMIT")
     except BaseException:

@@ -53,7 +53,8 @@ UPDATE_RUN: Final = (
     "WHERE run_key = ?"
 )
 SELECT_COUNTED: Final = (
-    "SELECT cycle, ts_us, status, score, level FROM verdict WHERE run_key = ? AND cycle >= ?"
+    "SELECT cycle, ts_us, status, score, level, severity FROM verdict "
+    "WHERE run_key = ? AND cycle >= ?"
 )
 SELECT_REPEAT: Final = (
     f"SELECT status FROM repeat WHERE {' AND '.join(f'{name} = ?' for name in REPEAT_IDENTITY)}"  # noqa: S608 - our names
@@ -123,8 +124,15 @@ def _count(connection: sqlite3.Connection, run: _Run, records: Mapping[int, Scor
         ts_us = epoch_us(record.ts)
         before = known.get(cycle)
         if before is None:
-            run.tally.add(cycle, ts_us, record.status, record.score, record.level)
-        elif before != (cycle, ts_us, record.status.value, record.score, RANKS[record.level]):
+            run.tally.add(cycle, ts_us, record.status, record.score, record.level, record.severity)
+        elif before != (
+            cycle,
+            ts_us,
+            record.status.value,
+            record.score,
+            RANKS[record.level],
+            record.severity,
+        ):
             run.recount = True
 
 
@@ -154,6 +162,8 @@ def _recount(connection: sqlite3.Connection, run: _Run) -> None:
     for status in Verdict:
         if status.of_message:
             tally.verdicts[status] = run.tally.verdicts[status]
-    for cycle, ts_us, status, score, level in connection.execute(SELECT_COUNTED, (run.key, 0)):
-        tally.add(cycle, ts_us, VERDICTS[status], score, LEVELS[level])
+    for cycle, ts_us, status, score, level, severity in connection.execute(
+        SELECT_COUNTED, (run.key, 0)
+    ):
+        tally.add(cycle, ts_us, VERDICTS[status], score, LEVELS[level], severity)
     run.tally = tally

@@ -18,6 +18,7 @@ from common.records import Verdict
 from detector.core.assembler import NO_ROW, Readings, assemble, lay_out
 from detector.core.policy import InputPolicy
 from detector.core.state import AssetState, Fence
+from detector.core.weighing import unmoved_of
 from detector.tools.check.refusals import Refusals, find_refusals
 from detector.tools.check.report import Outcome
 from models.scoring.scorer import NormalisedRows
@@ -50,6 +51,8 @@ class Course:
         outcomes: Of each reading, shape ``(n,)``.
         windows: One for each ``scored`` reading, in order, on the normaliser's scale; shape
             ``(m, window_length, n_channels)``.
+        unmoved: For how many readings each channel has not moved at the end of each window, shape
+            ``(m, n_channels)``, int64.
         scored: Which readings these are, shape ``(m,)``, int64.
         used: Which readings have a row in a window or may come to have one, int64, ascending.
         beyond: Which channels are not plausible, shape ``(n, n_channels)``.
@@ -57,6 +60,7 @@ class Course:
 
     outcomes: list[Outcome]
     windows: NDArray[np.float32]
+    unmoved: NDArray[np.int64]
     scored: NDArray[np.int64]
     used: NDArray[np.int64]
     beyond: NDArray[np.bool_]
@@ -87,7 +91,8 @@ def take_through(
     taken = zip(laid.taken, laid.steps, strict=True)
     used = usable[[index for index, step in taken if step.row != NO_ROW]]
     # a row is numbered as the used readings are: nothing was remembered before the first
-    return Course(outcomes, assembled.windows, used[assembled.ends], used, refusals.beyond)
+    unmoved = unmoved_of([(assembled, slice(None))], machine)
+    return Course(outcomes, assembled.windows, unmoved, used[assembled.ends], used, refusals.beyond)
 
 
 def _refused(refusals: Refusals) -> list[Outcome]:

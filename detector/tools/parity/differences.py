@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from common.records import Alert, Level, ScoreRecord, Verdict
+from common.records import Alert, Evidence, Level, LifeLeft, ScoreRecord, Verdict
+
+
+class Numbers(NamedTuple):
+    """All that is said in numbers of one scored reading; none where there is no such number."""
+
+    score: float
+    severity: float | None = None
+    life: LifeLeft | None = None
+
+    def flat(self) -> tuple[float | None, ...]:
+        """Return them one after the other."""
+        return (self.score, self.severity, *(self.life or (None, None, None)))
 
 
 class LiveVerdict(NamedTuple):
@@ -18,6 +31,9 @@ class LiveVerdict(NamedTuple):
     score: float | None
     warning_threshold: float | None
     critical_threshold: float | None
+    evidence: Evidence | None = None
+    severity: float | None = None
+    life: LifeLeft | None = None
 
 
 class CycleRef(NamedTuple):
@@ -34,7 +50,7 @@ class ScoreDifference:
     Attributes:
         asset_id: Whose.
         cycle: Which cycle.
-        live: The score in the store.
+        live: The number in the store: the score, severity or life left, whichever is furthest off.
         batch: The batch path's.
         relative: :func:`relative_difference` of the two.
     """
@@ -88,11 +104,11 @@ class Comparison:
 
     Attributes:
         tolerance: Largest relative difference of two equal scores.
-        scores: Pairs of scores that were compared.
+        scores: Scored readings that were compared, each with all its numbers.
         missing: Cycles with a batch score but no live one.
         extra: Cycles with a live score but no batch one.
-        largest: The pair furthest apart; none if nothing was compared.
-        beyond: The pairs beyond the tolerance.
+        largest: The numbers furthest apart; none if nothing was compared.
+        beyond: Those beyond the tolerance.
         verdicts: Verdicts, levels or thresholds that differ.
     """
 
@@ -109,7 +125,7 @@ class Comparison:
         asset_id: str,
         live: Mapping[int, LiveVerdict],
         expected: Mapping[int, ScoreRecord],
-        batch: Mapping[int, float],
+        batch: Mapping[int, Numbers],
     ) -> None:
         """Compare one asset's cycles.
 
@@ -117,9 +133,13 @@ class Comparison:
             asset_id: Which asset.
             live: What the store has, by cycle.
             expected: The core's verdicts, by cycle.
-            batch: The batch path's scores, by cycle.
+            batch: What the batch path comes to, by cycle.
         """
-        scores = {cycle: row.score for cycle, row in live.items() if row.score is not None}
+        scores = {
+            cycle: Numbers(row.score, row.severity, row.life)
+            for cycle, row in live.items()
+            if row.score is not None
+        }
         self.missing += [CycleRef(asset_id, cycle) for cycle in sorted(batch.keys() - scores)]
         self.extra += [CycleRef(asset_id, cycle) for cycle in sorted(scores.keys() - batch)]
         for cycle in sorted(batch.keys() & scores):
@@ -131,9 +151,15 @@ class Comparison:
                     VerdictDifference(asset_id, cycle, _in_words(came), _in_words(wanted))
                 )
 
-    def _add_pair(self, asset_id: str, cycle: int, live: float, batch: float) -> None:
-        relative = relative_difference(live, batch)
-        pair = ScoreDifference(asset_id, cycle, live, batch, relative)
+    def _add_pair(self, asset_id: str, cycle: int, live: Numbers, batch: Numbers) -> None:
+        pair = max(
+            (
+                ScoreDifference(asset_id, cycle, *_as_numbers(one, other))
+                for one, other in zip(live.flat(), batch.flat(), strict=True)
+            ),
+            key=lambda each: each.relative,
+        )
+        relative = pair.relative
         self.scores += 1
         if self.largest is None or relative > self.largest.relative:
             self.largest = pair
@@ -151,6 +177,14 @@ def relative_difference(one: float, other: float) -> float:
     if one == other:
         return 0.0
     return abs(one - other) / max(abs(one), abs(other))
+
+
+def _as_numbers(one: float | None, other: float | None) -> tuple[float, float, float]:
+    """Return two numbers and how far they are apart; one that is missing is as far as can be."""
+    if one is None or other is None:
+        relative = 0.0 if one == other else 1.0
+        return (math.nan if one is None else one, math.nan if other is None else other, relative)
+    return one, other, relative_difference(one, other)
 
 
 def compare_alerts(live: Iterable[Alert], expected: Iterable[Alert], tolerance: float) -> AlertDiff:
@@ -186,8 +220,9 @@ def _same_alert(one: Alert, other: Alert, tolerance: float) -> bool:
     shares = {channel.name: channel.share for channel in one.channels}
     others = {channel.name: channel.share for channel in other.channels}
     return (
-        (one.state, one.level, one.onset_cycle, one.cycle, one.model)
-        == (other.state, other.level, other.onset_cycle, other.cycle, other.model)
+        (one.state, one.level, one.evidence, one.onset_cycle, one.cycle, one.model)
+        == (other.state, other.level, other.evidence, other.onset_cycle, other.cycle, other.model)
+        and _same_numbers(one, other, tolerance)
         and relative_difference(one.score, other.score) <= tolerance
         and relative_difference(one.threshold, other.threshold) <= tolerance
         and shares.keys() == others.keys()
@@ -195,12 +230,22 @@ def _same_alert(one: Alert, other: Alert, tolerance: float) -> bool:
     )
 
 
+def _same_numbers(one: Alert, other: Alert, tolerance: float) -> bool:
+    pairs = [(one.severity, other.severity)]
+    pairs += [
+        (getattr(one.life, name, None), getattr(other.life, name, None))
+        for name in ("expected", "low", "high")
+    ]
+    return all(_as_numbers(*pair)[2] <= tolerance for pair in pairs)
+
+
 def _same_verdict(live: LiveVerdict, expected: ScoreRecord, tolerance: float) -> bool:
     pairs: Sequence[tuple[float | None, float | None]] = (
         (live.warning_threshold, expected.warning_threshold),
         (live.critical_threshold, expected.critical_threshold),
     )
-    return (live.status, live.level) == (expected.status, expected.level) and all(
+    said = (live.status, live.level, live.evidence)
+    return said == (expected.status, expected.level, expected.evidence) and all(
         one == other
         or (one is not None and other is not None and relative_difference(one, other) <= tolerance)
         for one, other in pairs
@@ -210,9 +255,11 @@ def _same_verdict(live: LiveVerdict, expected: ScoreRecord, tolerance: float) ->
 def _in_words(verdict: LiveVerdict | ScoreRecord | None) -> str:
     if verdict is None:
         return "nothing"
-    if verdict.warning_threshold is None or verdict.critical_threshold is None:
+    if verdict.warning_threshold is None:
         return verdict.status.value
-    return (
-        f"{verdict.status.value}, level {verdict.level.value} "
-        f"(from {verdict.warning_threshold:.6g} and {verdict.critical_threshold:.6g})"
-    )
+    said = f"{verdict.status.value}, level {verdict.level.value}"
+    if verdict.evidence is not None:
+        said += f" by {verdict.evidence.value}"
+    critical = verdict.critical_threshold
+    beyond = "" if critical is None else f" and {critical:.6g}"
+    return f"{said} (from {verdict.warning_threshold:.6g}{beyond})"

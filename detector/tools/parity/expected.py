@@ -15,13 +15,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from common.machines.rows import as_rows
-from common.records import Alert, ScoreRecord, Verdict
+from common.records import Alert, LifeLeft, ScoreRecord, Verdict
 from detector.core.conclusion import conclude
 from detector.core.fleet import Fleet, Fleets
 from detector.core.pipeline import AssetRun, DecodedBatch, Plan, by_fleet, prepare
 from detector.core.source import Reading
+from detector.tools.parity.differences import Numbers
 from models.evaluation.batch_path import score_record
-from models.scoring.scorer import WindowScorer
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Expected:
     """What some whole assets of a run must come to.
 
     Attributes:
-        scores: The batch path's scores by cycle, of each asset.
+        scores: What the batch path comes to by cycle, of each asset.
         verdicts: The verdicts on cycles by cycle, of each asset.
         repeats: How many messages are late, duplicate or rejected.
         alerts: In order, asset by asset.
@@ -38,7 +38,7 @@ class Expected:
             runs of their own, and not compared here.
     """
 
-    scores: dict[AssetRun, dict[int, float]]
+    scores: dict[AssetRun, dict[int, Numbers]]
     verdicts: dict[AssetRun, dict[int, ScoreRecord]]
     repeats: Counter[Verdict]
     alerts: list[Alert]
@@ -89,10 +89,7 @@ def _expect(batch: DecodedBatch, fleet: Fleet) -> Expected:
     set_aside += sum(len(asset.refused) for asset in plan.assets.values())
     if set_aside:
         repeats[Verdict.REJECTED] += set_aside
-    scores = {
-        key: batch_scores(fleet.scorer, _readings_of_run(plan, key), fleet.inputs.bridge_cycles)
-        for key in batch.by_asset
-    }
+    scores = {key: batch_scores(fleet, _readings_of_run(plan, key)) for key in batch.by_asset}
     alerts = [alert for alert in outcome.alerts if alert.run_id not in went_on]
     return Expected(scores, verdicts, repeats, alerts, 0, sorted(went_on))
 
@@ -104,19 +101,21 @@ def _readings_of_run(plan: Plan, key: AssetRun) -> list[Reading]:
     return [item.reading for index, item in enumerate(asset.fresh) if runs.get(index) is None]
 
 
-def batch_scores(
-    scorer: WindowScorer, readings: Sequence[Reading], bridge_cycles: int
-) -> dict[int, float]:
-    """Return the batch path's score of each cycle that completes a window.
+def batch_scores(fleet: Fleet, readings: Sequence[Reading]) -> dict[int, Numbers]:
+    """Return what the batch path says of each cycle that completes a window.
 
     Args:
-        scorer: The model.
+        fleet: The model, with the thresholds that count, and which gaps a window may span.
         readings: Of one asset and run, in the order of the topic, repeats included.
-        bridge_cycles: Longest gap a window may span, missing cycles.
     """
     if not readings:
         return {}
     cycles = np.array([reading.cycle for reading in readings], np.int64)
     rows = as_rows(np.array([reading.values for reading in readings], np.float64))
-    scored = score_record(scorer, cycles, rows, bridge_cycles)
-    return dict(zip(scored.cycles.tolist(), scored.scores.tolist(), strict=True))
+    found = score_record(fleet.scorer, cycles, rows, fleet.inputs.bridge_cycles, fleet.spec)
+    lives: list[LifeLeft | None] = [None] * len(found.cycles)
+    if found.life is not None:
+        life = np.stack([found.life.expected, found.life.low, found.life.high], axis=1)
+        lives = [LifeLeft(*each) for each in life.tolist()]
+    numbers = map(Numbers, found.scores.tolist(), found.judged.severities.tolist(), lives)
+    return dict(zip(found.cycles.tolist(), numbers, strict=True))

@@ -67,7 +67,8 @@ async def read_live(
                 doubled += record.cycle in cycles
                 cycles[record.cycle] = LiveVerdict(
                     record.status, record.level, record.model, record.score,
-                    record.warning_threshold, record.critical_threshold,
+                    record.warning_threshold, record.critical_threshold, record.evidence,
+                    record.severity, record.life,
                 )  # fmt: skip
                 models[record.model] += 1
             rows += len(page.records)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from typing import Final
 
 from pydantic import ValidationError
@@ -15,6 +15,8 @@ from detector.core.alerts import model_label
 from detector.core.fleet import Fleet
 from models.alarm import AlarmPolicy
 from models.scoring.scorer import Thresholds
+
+THRESHOLD_NAMES: Final = tuple(each.name for each in fields(Thresholds))
 
 ALARM_FIELDS: Final = {
     "on_delay": "on_delay_cycles",
@@ -27,11 +29,20 @@ def in_words(fleet: Fleet) -> str:
     """Return what makes alerts out of a fleet's readings."""
     spec, alarm, bridge = fleet.spec, fleet.alarm, fleet.inputs.bridge_cycles
     gaps = f"gaps of up to {bridge} bridged" if bridge else "gaps refused"
-    return (
-        f"{model_label(spec.ref)}, warning from {spec.thresholds.warning:.4g}, critical from "
-        f"{spec.thresholds.critical:.4g}, on-delay {alarm.on_delay_cycles}, off-delay "
-        f"{alarm.off_delay_cycles}, deadband {alarm.deadband:g}, {gaps}"
-    )
+    thresholds, word = spec.thresholds, spec.machine.step.word
+    parts = [model_label(spec.ref), f"warning from {thresholds.warning:.4g}"]
+    if thresholds.channel is not None:
+        parts.append(f"of single channels from {thresholds.channel:.4g}")
+    if thresholds.life is None:
+        parts.append(f"critical from {thresholds.critical:.4g}")
+    else:
+        parts.append(f"critical at {thresholds.life:g} {word}s left")
+    parts += [
+        f"on-delay {alarm.on_delay_cycles}, off-delay {alarm.off_delay_cycles}, deadband "
+        f"{alarm.deadband:g}",
+        gaps,
+    ]
+    return ", ".join(parts)
 
 
 def check_thresholds(texts: Iterable[str]) -> list[tuple[str, float]]:
@@ -40,7 +51,7 @@ def check_thresholds(texts: Iterable[str]) -> list[tuple[str, float]]:
     Raises:
         UserError: If a text is no such thing.
     """
-    return list(_assignments(texts, ("warning", "critical"), "threshold"))
+    return list(_assignments(texts, THRESHOLD_NAMES, "threshold"))
 
 
 def parse_thresholds(texts: Iterable[str], base: Thresholds) -> Thresholds:
@@ -51,17 +62,29 @@ def parse_thresholds(texts: Iterable[str], base: Thresholds) -> Thresholds:
     """
     thresholds = base
     for name, value in check_thresholds(texts):
-        if name == "warning":
-            thresholds = replace(thresholds, warning=value)
-        else:
-            thresholds = replace(thresholds, critical=value)
-    if thresholds.warning > thresholds.critical:
+        _require_used(name, value, base)
+        thresholds = replace(thresholds, **{name: value})
+    if thresholds.life is None and thresholds.warning > thresholds.critical:
         raise UserError(
             f"The warning threshold {thresholds.warning:.6g} would be above the critical one, "
             f"{thresholds.critical:.6g}; set both, such as --threshold warning=1 "
             "--threshold critical=2."
         )
     return thresholds
+
+
+def _require_used(name: str, value: float, base: Thresholds) -> None:
+    """Refuse a threshold that this model has not, or that would count for nothing."""
+    if name == "critical" and base.life is not None:
+        raise UserError(
+            f"critical={value:g} came; of this model what is critical is said by how much life is "
+            f"left: set life, now {base.life:g}."
+        )
+    if name in ("channel", "life") and getattr(base, name) is None:
+        kind = "score of single channels" if name == "channel" else "remaining life"
+        raise UserError(f"{name}={value:g} came; this model has no {kind}. Leave it out.")
+    if name in ("channel", "life") and value <= 0:
+        raise UserError(f"{name}={value:g} came; expected a number above 0.")
 
 
 def parse_alarm(texts: Iterable[str], base: AlarmPolicy) -> AlarmPolicy:

@@ -46,7 +46,7 @@ async def test_a_fleet_says_all_of_its_machine_type(api: Running) -> None:
         "fleet": "pumps",
         "artifact": "./pumps",
         "model": {"name": "pumps", "version": "2", "sha256": "a" * 64},
-        "thresholds": {"warning": 1.5, "critical": 2.5},
+        "thresholds": {"warning": 1.5, "critical": 2.5, "channel": None, "life": None},
         "machine_type": {
             "name": "pump",
             "title": "Pump",
@@ -124,7 +124,9 @@ async def test_channels_of_an_alert_have_meaning_and_unit(api: Running) -> None:
 
     (listed,) = (await got(api, "/api/v1/alerts"))["items"]
 
-    assert listed["channels"][0] == {"name": "T50", "share": 0.75, "direction": "high", **T50}
+    assert listed["channels"][0] == {
+        "name": "T50", "share": 0.75, "direction": "high", "against": None, **T50,
+    }  # fmt: skip
     assert listed["step"] == "cycle"
     assert listed == await got(api, f"/api/v1/alerts/{alert.alert_id}")
 
@@ -141,7 +143,9 @@ async def test_what_is_not_known_is_left_out(api: Running, fleet: str) -> None:
 
     (listed,) = (await got(api, "/api/v1/alerts"))["items"]
 
-    assert listed["channels"][0] == {"name": "T50", "share": 0.75, "direction": "high"}
+    assert listed["channels"][0] == {
+        "name": "T50", "share": 0.75, "direction": "high", "against": None,
+    }  # fmt: skip
     assert "step" not in listed
     assert (await got(api, "/api/v1/alerts"))["next_cursor"] is None
 
@@ -152,7 +156,9 @@ async def test_a_channel_that_the_machine_type_does_not_have_is_named_alone(api:
 
     (listed,) = (await got(api, "/api/v1/alerts"))["items"]
 
-    assert listed["channels"][0] == {"name": "T50", "share": 0.75, "direction": "high"}
+    assert listed["channels"][0] == {
+        "name": "T50", "share": 0.75, "direction": "high", "against": None,
+    }  # fmt: skip
     assert listed["step"] == "second"
 
 

@@ -54,9 +54,12 @@ ALERT = {
     "onset_cycle": 5,
     "cycle": 8,
     "ts": "2026-03-01T12:00:08.000250Z",
+    "evidence": "life",
+    "severity": 3.25,
     "score": 3.5,
     "threshold": 2.75,
-    "channels": [{"name": "T30", "share": 1.0, "direction": "low"}],
+    "life": {"expected": 21.5, "low": 12.0, "high": 30.25, "at_least": False, "coverage": 0.9},
+    "channels": [{"name": "T30", "share": 1.0, "direction": "low", "against": "high"}],
     "model": {"name": "mean", "version": "7", "sha256": "70"},
     "reason": "Because.",
 }
@@ -173,7 +176,7 @@ def test_no_number_that_is_none_gets_into_a_reading(group: str, number: str) -> 
         SensorReading.model_validate_json(text)
 
 
-@pytest.mark.parametrize("field", ["score", "threshold"])
+@pytest.mark.parametrize("field", ["score", "threshold", "severity"])
 def test_no_number_that_is_none_gets_into_an_alert(field: str) -> None:
     text = json.dumps(ALERT | {field: 123.5}).replace("123.5", "NaN")
 

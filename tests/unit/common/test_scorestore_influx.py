@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from influxdb_client.rest import ApiException
 
 from common.errors import BackendError, BackendRefusedError, BackendUnavailableError
-from common.records import Level, ScoreRecord, SourcePosition, Verdict
+from common.records import Evidence, Level, LifeLeft, ScoreRecord, SourcePosition, Verdict
 from common.scorestore.influx.errors import influx_errors, statement_error, status_error
 from common.scorestore.influx.lines import MAX_TIME_NS, repeat_lines, verdict_lines
 from common.scorestore.influx.queries import Series, literal, select_moment, select_page
@@ -39,6 +39,9 @@ ROW = ScoreRecord(
     warning_threshold=1.0,
     critical_threshold=2.0,
     level=Level.WARNING,
+    evidence=Evidence.CHANNEL,
+    severity=1.25,
+    life=LifeLeft(40.5, 28.0, 60.25),
     shares={"T24": 0.25, "T30": 0.75},
     source=SourcePosition("surgeline.readings", 3, 2_000_007),
     published_ts_ms=1_767_225_600_000,
@@ -112,7 +115,9 @@ def test_a_verdict_is_one_line() -> None:
     assert verdict_lines([ROW]) == [
         "score,asset_id=engine-1,model=fd001@1,run_id=run-1 "
         'cycle=12i,level="warning",status="scored",detail="",'
-        "score=1.5,warning_threshold=1.0,critical_threshold=2.0,share_T24=0.25,share_T30=0.75 "
+        "score=1.5,warning_threshold=1.0,critical_threshold=2.0,"
+        'evidence="channel",severity=1.25,life=40.5,life_low=28.0,life_high=60.25,'
+        "share_T24=0.25,share_T30=0.75 "
         "1767225612345678012"
     ]
 

@@ -273,6 +273,7 @@ def test_the_json_report_reads_back(tmp_path: Path) -> None:
         "name": "T2",
         "share": 0.25,
         "direction": "high",
+        "against": None,
     }
 
 

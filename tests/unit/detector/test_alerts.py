@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from common.records import ChannelShare, Level, ModelRef, Transition
-from detector.core.alerts import contributions, make_alert, model_label
+from common.records import ChannelShare, Evidence, Level, RemainingLife, Transition
+from detector.core.alerts import Cause, contributions, make_alert, model_label
 from detector.core.decoding import decode
 from detector.core.source import Reading
 from models.alarm import AlarmChange
@@ -18,19 +20,28 @@ def reading(cycle: int) -> Reading:
     return decode(record(sent(cycle), 0), fleets_of(MeanScorer()))
 
 
-OF = (reading(6), "run-9", "alarm-4")
-MODEL = ModelRef(name="mean", version="7", sha256="70")
+SPEC = MeanScorer(version="7").spec
+UP, SIX = np.ones(4, np.int8), np.ones(6, np.int8)
+MOSTLY = contributions(("a", "b", "c", "d"), np.array([0.5, 0.25, 0.1875, 0.0625]), UP, UP)
+ALIKE = contributions(("a", "b", "c", "d", "e", "f"), np.full(6, 1 / 6), SIX, SIX)
+CAUSE = Cause(Evidence.DEGRADATION, 1.2, 1.5, 1.25, MOSTLY, None)
+LIFE = RemainingLife(expected=61.5, low=40.4, high=84.6)
 
 
 def change(state: Transition, level: Level = Level.WARNING) -> AlarmChange:
-    return AlarmChange(state, level, onset_cycle=4, threshold=1.25, row=3)
+    return AlarmChange(state, level, onset_cycle=4, row=3)
+
+
+def reason(cause: Cause, state: Transition = Transition.RAISED, warning: str = "") -> str:
+    alert = make_alert(reading(6), "run-9", "alarm-4", change(state), cause, SPEC, warning)
+    return alert.reason
 
 
 def test_channels_come_largest_first_and_equal_ones_in_their_own_order() -> None:
     shares = np.array([0.125, 0.25, 0.25, 0.25, 0.125])
     directions = np.array([1, -1, 1, 0, 1], np.int8)
 
-    found = contributions(("a", "b", "c", "d", "e"), shares, directions)
+    found = contributions(("a", "b", "c", "d", "e"), shares, directions, directions)
 
     assert found == (
         ChannelShare(name="b", share=0.25, direction="low"),
@@ -42,20 +53,68 @@ def test_channels_come_largest_first_and_equal_ones_in_their_own_order() -> None
     assert {type(item.share) for item in found} == {float}
 
 
-def test_the_sentence_names_three_channels_and_the_list_all() -> None:
-    channels = contributions(
-        ("a", "b", "c", "d"), np.array([0.5, 0.25, 0.1875, 0.0625]), np.ones(4, np.int8)
-    )
+def test_a_channel_that_the_model_expects_elsewhere_says_both() -> None:
+    up, down = np.array([1, -1], np.int8), np.array([-1, -1], np.int8)
 
-    alert = make_alert(
-        reading(6), "run-9", "alarm-4", 1.5, change(Transition.RAISED), channels, MODEL
-    )
+    first, second = contributions(("a", "b"), np.array([0.75, 0.25]), up, down)
+
+    assert (first.direction, first.against) == ("high", "low")
+    assert (second.direction, second.against) == ("low", None)
+    told = reason(replace(CAUSE, channels=(first, second)))
+    assert told.endswith("Mostly a high, yet low for this state (75%), b low (25%).")
+
+
+def test_the_sentence_names_three_channels_and_the_list_all() -> None:
+    alert = make_alert(reading(6), "run-9", "alarm-4", change(Transition.RAISED), CAUSE, SPEC)
 
     assert alert.reason == (
         "Raised to warning: score 1.5 at or above 1.25 for 3 readings in a row, since cycle 4. "
         "Mostly a high (50%), b high (25%), c high (19%)."
     )
-    assert alert.channels == channels
+    assert alert.channels == MOSTLY
+    assert (alert.evidence, alert.severity) == (Evidence.DEGRADATION, 1.2)
+
+
+def test_three_channels_that_hold_no_more_than_half_are_not_named() -> None:
+    assert reason(replace(CAUSE, channels=ALIKE)).endswith("Spread over many sensors.")
+
+
+def test_a_single_channel_is_named_alone() -> None:
+    told = reason(replace(CAUSE, evidence=Evidence.CHANNEL))
+
+    assert told == (
+        "Raised to warning: channel score 1.5 at or above 1.25 for 3 readings in a row, since "
+        "cycle 4. Above all a high (50%)."
+    )
+
+
+def test_a_frozen_channel_says_for_how_long() -> None:
+    frozen = (ChannelShare(name="T24", share=1.0, direction="low"),)
+    told = reason(Cause(Evidence.FROZEN, 1.1, 22.0, 20.0, frozen, None))
+
+    assert told == (
+        "Raised to warning: T24 has not moved for 22 readings, which no sound one does, for 3 "
+        "readings in a row, since cycle 4."
+    )
+
+
+def test_how_long_is_left_follows_as_a_band() -> None:
+    assert reason(replace(CAUSE, life=LIFE)).endswith("About 40 to 85 cycles left (90 %).")
+    longer = replace(CAUSE, life=LIFE.model_copy(update={"high": 125.0, "at_least": True}))
+    assert reason(longer).endswith("More than 40 cycles left (95 %).")
+
+
+def test_little_life_left_is_what_makes_it_critical() -> None:
+    spec = replace(SPEC, thresholds=replace(SPEC.thresholds, life=30.0))
+    cause = replace(CAUSE, evidence=Evidence.LIFE, life=LIFE)
+    alert = make_alert(
+        reading(6), "r", "a", change(Transition.ESCALATED, Level.CRITICAL), cause, spec
+    )
+
+    assert alert.reason.startswith(
+        "Escalated to critical: at most 30 cycles expected to be left for 3 readings in a row"
+    )
+    assert alert.life == LIFE
 
 
 @pytest.mark.parametrize(
@@ -69,9 +128,8 @@ def test_the_sentence_names_three_channels_and_the_list_all() -> None:
 def test_the_sentence_says_what_happened_and_a_warning_follows(
     state: Transition, begins: str
 ) -> None:
-    alert = make_alert(
-        reading(6), "run-9", "alarm-4", 12.345, change(state), (), MODEL, warning="Stuck?"
-    )
+    cause = replace(CAUSE, score=12.345)
+    alert = make_alert(reading(6), "run-9", "alarm-4", change(state), cause, SPEC, "Stuck?")
 
     assert alert.reason.startswith(begins)
     assert alert.reason.endswith(". Stuck?")
@@ -81,7 +139,7 @@ def test_the_sentence_says_what_happened_and_a_warning_follows(
 @pytest.mark.parametrize("level", [Level.WARNING, Level.CRITICAL])
 def test_the_level_is_that_of_the_change(level: Level) -> None:
     alert = make_alert(
-        reading(6), "run-9", "alarm-4", 1.5, change(Transition.CLEARED, level), (), MODEL
+        reading(6), "run-9", "alarm-4", change(Transition.CLEARED, level), CAUSE, SPEC
     )
 
     assert alert.level is level
@@ -90,4 +148,4 @@ def test_the_level_is_that_of_the_change(level: Level) -> None:
 
 
 def test_a_model_is_named_with_its_version() -> None:
-    assert model_label(MODEL) == "mean@7"
+    assert model_label(SPEC.ref) == "mean@7"

@@ -24,7 +24,6 @@ from detector.core.state import (
     unpack,
 )
 from models.alarm import AlarmPolicy, AlarmState, step
-from models.scoring.scorer import Thresholds
 from tests.support.builders import MeanScorer, fleet_of
 
 FLEET = fleet_of(MeanScorer())
@@ -78,10 +77,10 @@ def test_a_state_of_an_earlier_layout_is_told_from_ours() -> None:
 
 
 def test_an_alarm_that_has_stood_for_ever_is_packed_as_it_is() -> None:
-    thresholds, policy = Thresholds(1.0, 2.0), AlarmPolicy(3, 5, 0.0)
+    policy = AlarmPolicy(3, 5, 0.0)
     alarm = AlarmState()
     for cycle in range(1, 65_540):  # longer than two bytes can count
-        alarm, _ = step(alarm, cycle, 2.5, thresholds, policy)
+        alarm, _ = step(alarm, cycle, 2.5, True, policy)
     state = AssetState(MACHINE, MODEL, np.empty((0, 3), np.float32), 65_539, 1, alarm)
 
     read = unpack(state.pack()).alarm

@@ -1,7 +1,8 @@
-"""Which sensors do not move."""
+"""Which sensors do not move, and what is said of them."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,26 +12,33 @@ from common.cmapss import load_dataset
 from common.machines.turbofan import TURBOFAN
 from detector.core.stuck import stuck_channels, stuck_sentence
 from models.evaluation.batch_path import engine_rows
+from models.scoring.unmoved import unmoved_runs
+from tests.support.builders import MeanScorer
+
+SPEC = MeanScorer(("T24", "T30", "T50"), 4).spec
 
 
-def test_only_a_channel_with_one_value_throughout_is_stuck() -> None:
-    window = np.array([[1, 5, 1, 0], [1, 6, 2, 0], [1, 7, 1, 0]], np.float32)
-    other = np.array([[1, 5, 1, 0], [2, 5, 1, 1], [1, 5, 2, 0]], np.float32)
+def test_without_knowing_better_a_channel_is_stuck_when_it_fills_a_window() -> None:
+    unmoved = np.array([[1, 3, 4], [4, 4, 1]])
 
-    found = stuck_channels(np.concatenate([window, other, window]), np.array([2, 5, 8]), 3)
+    assert stuck_channels(unmoved, SPEC).tolist() == [[False, False, True], [True, True, False]]
 
-    assert found.tolist() == [
-        [True, False, False, True],
-        [False, True, False, False],
-        [True, False, False, True],
-    ]
+
+def test_a_model_knows_how_long_each_channel_stands_still_when_sound() -> None:
+    spec = replace(SPEC, frozen_after=(2, 4, 0))
+
+    found = stuck_channels(np.array([[1, 3, 4], [2, 4, 4]]), spec)
+
+    assert found.tolist() == [[False, False, False], [True, True, False]]
 
 
 def test_windows_of_one_row_and_no_windows_say_nothing() -> None:
-    rows = np.ones((3, 2), np.float32)
+    machine = SPEC.machine.model_copy(
+        update={"window": SPEC.machine.window.model_copy(update={"length": 1})}
+    )
 
-    assert not stuck_channels(rows, np.arange(3), 1).any()
-    assert stuck_channels(rows, np.empty(0, np.int64), 4).shape == (0, 2)
+    assert not stuck_channels(np.ones((3, 3), np.int64), replace(SPEC, machine=machine)).any()
+    assert stuck_channels(np.empty((0, 3), np.int64), SPEC).shape == (0, 3)
 
 
 @pytest.mark.parametrize(
@@ -58,4 +66,5 @@ def test_no_sensor_of_a_real_engine_is_ever_called_stuck(
     length, n_conditions = TURBOFAN.window.length, len(TURBOFAN.conditions)
     for series in load_dataset(cmapss_dir, name, split).engines:  # type: ignore[arg-type]
         measured = engine_rows(TURBOFAN, series)[:, n_conditions:]
-        assert not stuck_channels(measured, np.arange(length - 1, len(series)), length).any()
+        unmoved = unmoved_runs(measured, np.arange(length - 1, len(series)), length)
+        assert unmoved.max() <= 11

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from itertools import chain, repeat
@@ -9,16 +10,19 @@ from itertools import chain, repeat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.records import SensorReading, Verdict
+from common.records import ScoreRecord, SensorReading, Verdict
 from detector.core.decoding import decode
 from detector.core.pipeline import decode_batch
 from detector.core.source import Reading
+from detector.tools.parity.differences import Numbers
 from detector.tools.parity.expected import batch_scores, expect
 from models.alarm import AlarmPolicy
 from tests.support.builders import (
     INPUTS,
     START,
+    EvidenceScorer,
     MeanScorer,
+    fleet_of,
     fleets_of,
     reading,
     records,
@@ -51,8 +55,32 @@ def test_scores_of_the_batch_path_are_those_of_the_core(
     )
 
     for key, verdicts in expected.verdicts.items():
-        scored = {c: row.score for c, row in verdicts.items() if row.status is Verdict.SCORED}
-        assert scored == expected.scores[key]
+        assert numbers_of(verdicts) == expected.scores[key]
+
+
+@given(streams, st.integers(0, 3))
+def test_so_is_all_evidence_beside_the_scores(
+    rows: list[tuple[int, float, float]], bridge_cycles: int
+) -> None:
+    stream = [reading(cycle, round(value), altitude=altitude) for cycle, value, altitude in rows]
+    scorer = EvidenceScorer()
+    inputs = replace(INPUTS, bridge_cycles=bridge_cycles)
+
+    expected = expect(
+        decode_batch(records(stream), fleets_of(scorer, inputs)), fleets_of(scorer, inputs, POLICY)
+    )
+
+    for key, verdicts in expected.verdicts.items():
+        assert numbers_of(verdicts) == expected.scores[key]
+        assert all(row.life for row in verdicts.values() if row.score is not None)
+
+
+def numbers_of(verdicts: Mapping[int, ScoreRecord]) -> dict[int, Numbers]:
+    return {
+        cycle: Numbers(row.score, row.severity, row.life)
+        for cycle, row in verdicts.items()
+        if row.score is not None
+    }
 
 
 blanks = st.lists(st.sets(st.sampled_from(("T24", "T30", "T50")), max_size=3), max_size=60)
@@ -80,8 +108,7 @@ def test_so_they_are_where_values_are_missing_however_long_these_may_be_held(
     )
 
     for key, verdicts in expected.verdicts.items():
-        scored = {c: row.score for c, row in verdicts.items() if row.status is Verdict.SCORED}
-        assert scored == expected.scores[key]
+        assert numbers_of(verdicts) == expected.scores[key]
 
 
 def test_a_value_is_held_for_three_steps_and_the_fourth_reading_is_refused() -> None:
@@ -119,20 +146,24 @@ def test_sensors_the_model_does_not_use_may_be_missing() -> None:
         for item in [reading(cycle, float(cycle))]
     ]
 
-    assert batch_scores(MeanScorer(), decoded(stream), 0) == {
-        4: 4.0, 5: 5.0, 6: 6.0, 7: 7.0, 8: 8.0,
-    }  # fmt: skip
+    # warnings begin at 1: a score is its own severity
+    assert batch_scores(fleet_of(MeanScorer()), decoded(stream)) == {
+        cycle: Numbers(float(cycle), float(cycle)) for cycle in (4, 5, 6, 7, 8)
+    }
 
 
 def test_a_gap_cuts_the_record_in_two() -> None:
     stream = [reading(cycle, float(cycle)) for cycle in (1, 2, 3, 4, 6, 7, 8, 9, 10)]
 
-    assert sorted(batch_scores(MeanScorer(), decoded(stream), 0)) == [4, 9, 10]
-    assert sorted(batch_scores(MeanScorer(), decoded(stream), 1)) == [4, 6, 7, 8, 9, 10]
+    strict, bridging = (replace(INPUTS, bridge_cycles=cycles) for cycles in (0, 1))
+    assert sorted(batch_scores(fleet_of(MeanScorer(), strict), decoded(stream))) == [4, 9, 10]
+    assert sorted(batch_scores(fleet_of(MeanScorer(), bridging), decoded(stream))) == [
+        4, 6, 7, 8, 9, 10,
+    ]  # fmt: skip
 
 
 def test_nothing_gives_nothing() -> None:
-    assert batch_scores(MeanScorer(), [], 0) == {}
+    assert batch_scores(fleet_of(MeanScorer()), []) == {}
 
 
 @given(streams, st.sampled_from([0, 2, 3]))
@@ -152,8 +183,7 @@ def test_runs_that_are_opened_by_rule_are_left_to_themselves(
     expected = expect(batch, fleets_of(MeanScorer(), inputs, POLICY))
 
     for key, verdicts in expected.verdicts.items():
-        scored = {c: row.score for c, row in verdicts.items() if row.status is Verdict.SCORED}
-        assert scored == expected.scores[key]
+        assert numbers_of(verdicts) == expected.scores[key]
     rising = len({cycle for cycle, _, _ in rows})
     if 0 < follow_after < rising == len(rows):  # a cycle twice in a row is no new life
         assert expected.went_on

@@ -207,10 +207,10 @@ def test_as_many_are_scored_as_the_batch_path_scores(data: st.DataObject, n: int
 
     report = check_recording(file, INPUTS)
 
-    ends, _ = record_windows(
+    laid = record_windows(
         KnowsEverything(), MACHINE, cycles[somewhere], rows[somewhere], INPUTS.bridge_cycles
     )
-    assert report.scored == len(ends)
+    assert report.scored == len(laid.ends)
     assert report.rows == n
 
 

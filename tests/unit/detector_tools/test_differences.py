@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from common.records import Alert, Level, ScoreRecord, Verdict
+from common.records import Alert, Evidence, Level, LifeLeft, ScoreRecord, Verdict
 from detector.core.pipeline import decode_batch
 from detector.tools.parity.differences import (
     Comparison,
@@ -35,7 +35,7 @@ def live_of(verdicts: dict[int, ScoreRecord]) -> dict[int, LiveVerdict]:
     return {
         cycle: LiveVerdict(
             row.status, row.level, row.model, row.score, row.warning_threshold,
-            row.critical_threshold,
+            row.critical_threshold, row.evidence, row.severity, row.life,
         )
         for cycle, row in verdicts.items()
     }  # fmt: skip
@@ -116,6 +116,7 @@ def test_a_score_that_should_not_be_there_is_extra(expected: Expected) -> None:
         pytest.param({"level": Level.NONE}, id="level"),
         pytest.param({"warning_threshold": 1.1}, id="warning threshold"),
         pytest.param({"critical_threshold": None}, id="no critical threshold"),
+        pytest.param({"evidence": Evidence.CHANNEL}, id="other evidence"),
     ],
 )
 def test_another_verdict_is_a_difference(expected: Expected, change: dict[str, object]) -> None:
@@ -123,6 +124,23 @@ def test_another_verdict_is_a_difference(expected: Expected, change: dict[str, o
     live[9] = live[9]._replace(**change)  # type: ignore[arg-type]  # any field of it
 
     assert [d.cycle for d in compared(expected, live).verdicts] == [9]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"severity": 0.5 * (1 + 3e-6)}, id="severity"),
+        pytest.param({"severity": None}, id="no severity"),
+        pytest.param({"life": LifeLeft(9.0, 5.0, 12.0)}, id="a life where none is expected"),
+    ],
+)
+def test_every_number_of_a_scored_reading_is_compared(
+    expected: Expected, change: dict[str, object]
+) -> None:
+    live = live_from(expected)
+    live[5] = live[5]._replace(**change)  # type: ignore[arg-type]  # any field of it
+
+    assert [(pair.asset_id, pair.cycle) for pair in compared(expected, live).beyond] == [(ASSET, 5)]
 
 
 def test_relative_difference_needs_no_scale() -> None:

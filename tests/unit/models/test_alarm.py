@@ -16,12 +16,13 @@ from models.alarm import (
     AlarmState,
     interrupt,
     is_quiet,
-    level_of,
     step,
 )
-from models.scoring.scorer import Thresholds
+from models.scoring.scorer import WARNING_SEVERITY
 
-THRESHOLDS = Thresholds(warning=1.0, critical=2.0)
+CRITICAL = 2.0
+"""In these tests a severity is critical from here on; a warning it is from 1 on."""
+
 POLICY = AlarmPolicy(on_delay_cycles=3, off_delay_cycles=4, deadband=0.1)
 
 
@@ -33,23 +34,10 @@ def run(
         if score is None:
             state = interrupt(state)
             continue
-        state, change = step(state, cycle, score, THRESHOLDS, policy)
+        state, change = step(state, cycle, score, score >= CRITICAL, policy)
         if change is not None:
             changes.append((cycle, change))
     return state, changes
-
-
-@pytest.mark.parametrize(
-    ("score", "level"),
-    [
-        pytest.param(0.999, Level.NONE, id="below"),
-        pytest.param(1.0, Level.WARNING, id="at the warning threshold"),
-        pytest.param(1.999, Level.WARNING, id="between"),
-        pytest.param(2.0, Level.CRITICAL, id="at the critical threshold"),
-    ],
-)
-def test_a_score_at_a_threshold_is_anomalous(score: float, level: Level) -> None:
-    assert level_of(score, THRESHOLDS) is level
 
 
 def test_alarm_is_raised_only_after_on_delay_and_knows_its_onset() -> None:
@@ -65,7 +53,6 @@ def test_a_critical_stretch_is_raised_as_critical_at_once() -> None:
     _, changes = run([3.0, 3.0, 3.0, 3.0])
 
     assert [(cycle, change.level) for cycle, change in changes] == [(3, Level.CRITICAL)]
-    assert changes[0][1].threshold == THRESHOLDS.critical
 
 
 def test_escalation_keeps_the_onset_and_happens_once() -> None:
@@ -104,7 +91,7 @@ def test_a_reading_without_a_score_breaks_the_row() -> None:
 def test_the_onset_of_a_stretch_that_leaps_over_cycles_is_its_first_cycle() -> None:
     state, onsets = AlarmState(), []
     for cycle, score in [(1, 1.5), (2, 0.5), (4, 1.5), (7, 1.5), (9, 1.5), (11, 2.5)]:
-        state, change = step(state, cycle, score, THRESHOLDS, POLICY)
+        state, change = step(state, cycle, score, score >= CRITICAL, POLICY)
         onsets += [(cycle, change.onset_cycle)] if change is not None else []
 
     assert onsets == [(9, 4)]
@@ -115,7 +102,7 @@ def test_a_broken_stretch_leaves_no_onset_behind() -> None:
 
     assert state.onset_cycle == 1
     assert interrupt(state).onset_cycle == 0
-    assert step(state, 3, 0.5, THRESHOLDS, POLICY)[0].onset_cycle == 0
+    assert step(state, 3, 0.5, False, POLICY)[0].onset_cycle == 0
 
 
 MOST = 65_535
@@ -124,7 +111,7 @@ MOST = 65_535
 
 def steps(state: AlarmState, score: float, count: int, policy: AlarmPolicy = POLICY) -> AlarmState:
     for cycle in range(1, count + 1):
-        state, _ = step(state, cycle, score, THRESHOLDS, policy)
+        state, _ = step(state, cycle, score, score >= CRITICAL, policy)
     return state
 
 
@@ -152,45 +139,47 @@ def test_a_row_at_its_limit_still_raises_escalates_clears_and_breaks() -> None:
     patient = AlarmPolicy(on_delay_cycles=MOST, off_delay_cycles=MOST, deadband=0.0)
     almost = AlarmState(onset_cycle=7, warning_row=MOST - 1, critical_row=MOST - 2)
 
-    raised, first = step(almost, 70_000, 2.5, THRESHOLDS, patient)
-    escalated, second = step(raised, 70_001, 2.5, THRESHOLDS, patient)
-    held, none = step(escalated, 70_002, 2.5, THRESHOLDS, patient)
-    quiet, _ = step(replace(held, quiet_row=MOST - 2), 70_003, 0.5, THRESHOLDS, patient)
-    cleared, none_yet = step(replace(quiet, quiet_row=MOST - 1), 70_004, 0.5, THRESHOLDS, patient)
+    raised, first = step(almost, 70_000, 2.5, True, patient)
+    escalated, second = step(raised, 70_001, 2.5, True, patient)
+    held, none = step(escalated, 70_002, 2.5, True, patient)
+    quiet, _ = step(replace(held, quiet_row=MOST - 2), 70_003, 0.5, False, patient)
+    cleared, none_yet = step(replace(quiet, quiet_row=MOST - 1), 70_004, 0.5, False, patient)
 
-    assert first == AlarmChange(Transition.RAISED, Level.WARNING, 7, 1.0, MOST)
-    assert second == AlarmChange(Transition.ESCALATED, Level.CRITICAL, 7, 2.0, MOST)
+    assert first == AlarmChange(Transition.RAISED, Level.WARNING, 7, MOST)
+    assert second == AlarmChange(Transition.ESCALATED, Level.CRITICAL, 7, MOST)
     assert none is None
     assert (held.onset_cycle, held.warning_row, held.critical_row) == (7, MOST, MOST)
     assert (quiet.warning_row, quiet.critical_row) == (0, 0)
-    assert none_yet == AlarmChange(Transition.CLEARED, Level.CRITICAL, 7, 1.0, MOST)
+    assert none_yet == AlarmChange(Transition.CLEARED, Level.CRITICAL, 7, MOST)
     assert cleared == AlarmState(quiet_row=MOST)
 
 
 def test_every_threshold_itself_counts() -> None:
     once = AlarmPolicy(on_delay_cycles=1, off_delay_cycles=1, deadband=0.5)
-    state, warning = step(AlarmState(), 1, 1.0, THRESHOLDS, once)
-    state, critical = step(state, 2, 2.0, THRESHOLDS, once)
-    state, nothing = step(state, 3, 0.5, THRESHOLDS, once)  # quiet is below the deadband, not at it
-    state, cleared = step(state, 4, 0.4999, THRESHOLDS, once)
+    state, warning = step(AlarmState(), 1, 1.0, False, once)
+    state, critical = step(state, 2, 2.0, True, once)
+    state, nothing = step(state, 3, 0.5, False, once)  # quiet is below the deadband, not at it
+    state, cleared = step(state, 4, 0.4999, False, once)
 
-    assert warning == AlarmChange(Transition.RAISED, Level.WARNING, 1, 1.0, 1)
-    assert critical == AlarmChange(Transition.ESCALATED, Level.CRITICAL, 1, 2.0, 1)
+    assert warning == AlarmChange(Transition.RAISED, Level.WARNING, 1, 1)
+    assert critical == AlarmChange(Transition.ESCALATED, Level.CRITICAL, 1, 1)
     assert nothing is None
-    assert cleared == AlarmChange(Transition.CLEARED, Level.CRITICAL, 1, 0.5, 1)
+    assert cleared == AlarmChange(Transition.CLEARED, Level.CRITICAL, 1, 1)
 
 
-def test_the_deadband_lies_below_a_negative_threshold_too() -> None:
-    below_zero = Thresholds(warning=-4.0, critical=-1.0)
+def test_a_severity_is_quiet_only_below_the_deadband() -> None:
     policy = AlarmPolicy(on_delay_cycles=1, off_delay_cycles=1, deadband=0.25)
 
-    assert not is_quiet(-5.0, below_zero, policy)
-    assert is_quiet(-5.001, below_zero, policy)
-    assert [level_of(score, below_zero) for score in (-4.001, -4.0, -1.0)] == [
-        Level.NONE,
-        Level.WARNING,
-        Level.CRITICAL,
-    ]
+    assert not is_quiet(0.75, policy)
+    assert is_quiet(0.7499, policy)
+
+
+def test_what_is_critical_without_a_warning_raises_nothing() -> None:
+    state = AlarmState()
+    for cycle in range(1, 10):
+        state, change = step(state, cycle, 0.99, True, POLICY)
+        assert change is None
+    assert state.critical_row == 0
 
 
 @given(
@@ -211,7 +200,7 @@ def test_transitions_of_any_stream_form_whole_alarms(
                 assert open_level is Level.NONE
                 assert change.onset_cycle <= cycle
                 assert all(
-                    (score or 0) >= THRESHOLDS.warning
+                    (score or 0) >= WARNING_SEVERITY
                     for score in scores[change.onset_cycle - 1 : cycle]
                 )
                 open_level = change.level

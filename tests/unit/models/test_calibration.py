@@ -7,6 +7,7 @@ import pytest
 
 from models.artifact.onnx_scorer import ZeroReconstructor
 from models.scoring.scores import SCORES
+from models.thresholding.asset_conformal import least_alpha
 from models.thresholding.rule import Rule
 from models.training.calibration import calibrate, choose_thresholds, fit_score
 from models.training.preparation import Prepared, healthy
@@ -59,3 +60,18 @@ def test_a_rule_without_labels_looks_at_validation_engines_alone(prepared: Prepa
 
     assert calibrated.critical.engines == prepared.split.validate
     assert calibrated.critical.rule.options == {"k": 9.0}
+
+
+def test_an_alarm_budget_stores_the_part_that_its_assets_allow(prepared: Prepared) -> None:
+    fitted = fit_score(SCORES["input_mse"], ZeroReconstructor(), prepared)
+    assets = len(np.unique(healthy(prepared.validate).units))
+
+    warning = choose_thresholds(fitted, prepared, warning_rule=Rule("asset_budget")).warning
+
+    possible = least_alpha(assets)
+    assert possible > 0.05  # so the default cannot be kept
+    assert warning.rule == Rule("asset_budget", {"alpha": possible})
+    again = choose_thresholds(fitted, prepared, warning_rule=warning.rule).warning
+    assert again.value == warning.value
+    with pytest.raises(ValueError, match=f"{assets} assets came; 19 are needed"):
+        choose_thresholds(fitted, prepared, Rule("asset_budget", {"alpha": 0.05}))

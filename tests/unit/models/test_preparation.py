@@ -30,9 +30,9 @@ def test_only_healthy_rows_of_fit_engines_set_the_scale() -> None:
     for series in dataset.engines:
         sensors = series.sensors.copy()
         if series.unit > split.fit.last:
-            sensors += 40
+            sensors *= 1.2
         else:
-            sensors[-HEALTHY_RUL - 1 :] -= 40
+            sensors[-HEALTHY_RUL - 1 :] *= 0.9
         altered.append(replace(series, sensors=sensors))
 
     before = prepare(dataset).normaliser

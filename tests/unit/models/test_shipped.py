@@ -12,6 +12,7 @@ from models.artifact.opening import open_scorer
 from models.artifact.store import SHIPPED, load_artifact, shipped_names
 from models.evaluation.splits import EngineRange, split_engines
 from models.report.comparison import Measured, compare, measure_scorer
+from models.report.events import engine_stories
 from models.training.preparation import prepare
 from tests.support.artifacts import heldout_engines, heldout_metrics
 
@@ -80,8 +81,10 @@ def test_fd001_keeps_what_it_promises(cmapss_dir: Path) -> None:
         assert level.engines_caught == level.engines == 20
     assert model.warning.lead_mean is not None
     assert model.warning.lead_mean >= 55
-    assert model.warning.false_alarms_per_1000 is not None
-    assert model.warning.false_alarms_per_1000 <= 8
+    stories = engine_stories(comparison.scored["fd001"])
+    lives = [story for story in stories if story.healthy_windows]
+    # 5 % of healthy lives may get a false warning; 4 of 17 and more would come once in 100 times
+    assert sum(story.early > 0 for story in lives) <= 3
     autoencoder = comparison.models["residual_trend"].auc
     assert autoencoder is not None
     assert autoencoder >= 0.988

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from models.artifact.metrics import Metrics
+from models.evaluation.intervals import proportion_interval
 from models.evaluation.measure import Scored, measure
 from models.report.bootstrap import (
     LEVEL_METRICS,
@@ -14,7 +15,6 @@ from models.report.bootstrap import (
     draws,
     interval,
     intervals,
-    proportion_interval,
 )
 from models.scoring.scorer import Thresholds
 from tests.support.scored import resampled, scored, windows_of
@@ -86,7 +86,7 @@ def test_more_windows_of_the_same_engines_do_not_narrow_the_interval() -> None:
     )
     resamples = draw_engines(few.units, 300)
 
-    first, second = (intervals(draws(source, resamples))["auc"] for source in (few, many))
+    first, second = (intervals(draws(source, resamples), source)["auc"] for source in (few, many))
 
     assert first is not None
     assert second is not None
@@ -115,7 +115,7 @@ def test_the_interval_of_a_mean_is_that_of_theory() -> None:
     scores = np.where(source.rul <= lead_of[source.units - 1] + 2, 1.0, 0.0)
     source = scored(lives, scores, thresholds=Thresholds(1.0, 1.0))
 
-    found = intervals(draws(source, draw_engines(source.units, 4000)))["critical.lead_mean"]
+    found = intervals(draws(source, draw_engines(source.units, 4000)), source)["critical.lead_mean"]
 
     half = 1.96 * lead_of.std() / np.sqrt(n)
     assert found is not None
@@ -162,7 +162,7 @@ def test_a_model_is_not_significantly_better_than_itself() -> None:
 def test_without_faulty_windows_there_is_no_ranking_but_false_alarms() -> None:
     source = scored([100, 120], left=100)
 
-    found = intervals(draws(source, draw_engines(source.units, 200)))
+    found = intervals(draws(source, draw_engines(source.units, 200)), source)
 
     assert found["auc"] is None
     assert found["pr_auc"] is None
@@ -173,26 +173,23 @@ def test_without_faulty_windows_there_is_no_ranking_but_false_alarms() -> None:
 
 def test_a_metric_defined_in_few_resamples_has_no_interval() -> None:
     assert interval(np.array([np.nan, np.nan, np.nan, 1.0])) is None
-    assert interval(np.array([np.nan, 1.0, 1.0, 1.0])) is not None
+    assert interval(np.array([np.nan, 1.0, 2.0, 1.0])) is not None
 
 
-@pytest.mark.parametrize(
-    ("hits", "n", "low", "high"),
-    [
-        pytest.param(20, 20, 0.839, 1.0, id="all"),
-        pytest.param(0, 20, 0.0, 0.161, id="none"),
-        pytest.param(5, 10, 0.237, 0.763, id="half"),
-    ],
-)
-def test_wilson_s_interval(hits: int, n: int, low: float, high: float) -> None:
-    found = proportion_interval(hits, n)
+def test_no_interval_has_width_zero_however_good_a_model_is() -> None:
+    lives = [200] * 10
+    source = scored(lives)
+    perfect = scored(lives, np.where(source.rul <= 30, 9.0, 0.0), thresholds=Thresholds(1.0, 1.0))
 
-    assert found is not None
-    assert (found.low, found.high) == pytest.approx((low, high), abs=5e-4)
+    found = intervals(draws(perfect, draw_engines(perfect.units, 200)), perfect)
 
-
-def test_a_proportion_of_nothing_has_no_interval() -> None:
-    assert proportion_interval(0, 0) is None
+    widths = {name: each.high - each.low for name, each in found.items() if each is not None}
+    assert min(widths.values()) > 0.1
+    assert found["critical.recall"] == proportion_interval(10, 10)
+    assert found["warning.lead_mean"] is None  # all alike: nothing to say of the spread
+    false = found["warning.false_alarms_per_1000"]
+    assert false is not None
+    assert (false.low, false.high) == pytest.approx((0.0, 277.5), abs=0.1)
 
 
 def test_engines_that_were_not_drawn_are_refused() -> None:

@@ -24,7 +24,7 @@ def live_alarms(cycles: list[int], scores: list[float], rule: AlarmSettings) -> 
         if cycle != previous + 1:
             state = interrupt(state)
         previous = cycle
-        state, change = step(state, cycle, score, THRESHOLDS, policy)
+        state, change = step(state, cycle, score, score >= THRESHOLDS.critical, policy)
         match change.state if change else None:
             case Transition.RAISED:
                 assert change is not None
@@ -53,7 +53,9 @@ def test_alarms_are_those_of_the_live_detector(
     rule = AlarmSettings(on_delay_cycles=on_delay, off_delay_cycles=off_delay)
     cycles = np.cumsum(jumps[: len(scores)]).tolist()
 
-    found = run_alarm_rule(cycles, scores, THRESHOLDS, rule)
+    critical = [score >= THRESHOLDS.critical for score in scores]
+
+    found = run_alarm_rule(cycles, scores, critical, rule)
 
     assert list(found) == live_alarms(cycles, scores, rule)
 
@@ -87,4 +89,4 @@ def test_an_engine_that_never_fails_has_no_lead() -> None:
 
 @pytest.mark.parametrize("cycles", [[], [7]])
 def test_short_records_have_no_alarm(cycles: list[int]) -> None:
-    assert run_alarm_rule(cycles, [9.0] * len(cycles), THRESHOLDS) == ()
+    assert run_alarm_rule(cycles, [9.0] * len(cycles), [True] * len(cycles)) == ()

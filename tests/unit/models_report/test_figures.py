@@ -83,16 +83,16 @@ def test_an_engine_that_ends_healthy_is_called_healthy_looking() -> None:
 
 
 def test_confusion_counts_windows_by_the_life_left() -> None:
-    source = scored([200])
+    source = scored([200], thresholds=Thresholds(-60.0, -30.0))
 
-    found = confusion(source, "warning", -60.0)
+    found = confusion(source, "warning")
 
     assert found.rows == (("near failure", 31, 31), ("between", 30, 95), ("healthy", 0, 74))
 
 
 def test_the_sweep_meets_the_curves_at_the_threshold() -> None:
-    source = scored([180, 200], noise=20.0)
-    false, recall, precision = operating_point(source, -30.0)
+    source = scored([180, 200], noise=20.0, thresholds=Thresholds(-60.0, -30.0))
+    false, recall, precision = operating_point(source, "critical")
     found = sweep(source)
     at = int(np.argmin(np.abs(found.thresholds + 30.0)))
 

@@ -10,6 +10,7 @@ import pytest
 from models.evaluation.splits import EngineRange
 from models.report.comparison import Measured, compare
 from models.report.page import render_report
+from models.report.roles import DESIGN, roles_of
 from models.report.uncertainty import bootstrap
 from tests.support.fleets import cut_short, fleet
 from tests.unit.models_report.conftest import Case
@@ -90,6 +91,51 @@ def test_it_names_data_model_and_split(case: Case, page: str) -> None:
     assert "Held out: 9-10" in text
     assert "The label is a proxy" in text
     assert "per life" in text
+
+
+def test_it_says_which_engines_chose_what_and_that_the_design_saw_them_all(
+    case: Case, page: str
+) -> None:
+    text = " ".join(Outline(page).text.split())
+    manifest = case.artifact.manifest
+
+    assert manifest.thresholds.critical.engines != manifest.training.validate_
+    assert "no choice of its own Held out" in text
+    assert "Fit and validation engines together: warning threshold, critical threshold" in text
+    assert "nothing was fitted or chosen" not in text
+    assert DESIGN in text
+
+
+def test_both_thresholds_of_validation_engines_alone_are_called_so(case: Case) -> None:
+    manifest = case.artifact.manifest
+    thresholds = manifest.thresholds
+    alone = {"engines": manifest.training.validate_}
+    both = {
+        "warning": thresholds.warning.model_copy(update=alone),
+        "critical": thresholds.critical.model_copy(update=alone),
+    }
+    update = {
+        "thresholds": thresholds.model_copy(update=both),
+        "selection": None,
+        "channel": None,
+        "life": None,
+    }
+
+    roles = roles_of(manifest.model_copy(update=update))
+
+    assert roles.validate == "warning threshold, critical threshold"
+    assert roles.shared == "No engine served both."
+
+
+def test_records_that_stop_before_failure_are_not_called_lives(case: Case) -> None:
+    test = replace(case.comparison.measured, split="test")
+    page = rendered(replace(case, comparison=replace(case.comparison, measured=test)), 0)
+
+    text = " ".join(Outline(page).text.split())
+
+    assert "records, which stop before failure:" in text
+    assert "engine lives" not in text
+    assert "per life" not in text
 
 
 def test_one_row_of_the_table_is_bold_in_each_column_at_least(page: str) -> None:

@@ -2,13 +2,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from common.cmapss import Dataset
+from common.errors import ArtifactError, BackendRefusedError, BackendUnavailableError
 from models.artifact.metrics import Metrics
 from models.artifact.store import Artifact
 from models.tracking.gate import CRITERIA
 from models.tracking.promotion import Candidate, Outcome, propose
 from models.tracking.record import run_record
 from models.tracking.validation import validation_metrics
+from models.training.build import build_artifact
+from models.training.config import TrainingConfig
+from models.training.preparation import Prepared
 from tests.support.artifacts import heldout_metrics
 from tests.support.fleets import fleet
 from tests.support.registry import MemoryRegistry
@@ -132,3 +138,94 @@ def test_a_run_keeps_every_number_the_gate_looks_at(good: Artifact) -> None:
     assert record.series == {"epoch_train_loss": (0.5, 0.4)}
     assert record.tags["surgeline.artifact_sha256"] == good.sha256
     assert (record.params["seed"], record.params["warning_rule"][:15]) == ("0", "capped_quantile")
+
+
+DAMAGED = ArtifactError("manifest.json is refused: it was changed or damaged.")
+
+
+def test_a_damaged_production_is_not_replaced_without_a_reason(
+    registry: MemoryRegistry, good: Artifact, other: Artifact
+) -> None:
+    proposed(registry, good, good=0.9)
+    registry.broken["run-1"] = DAMAGED
+
+    outcome = proposed(registry, other, other=1.0)
+
+    assert outcome.version is None
+    assert outcome.judgement.reasons == (f"not comparable: production cannot be loaded: {DAMAGED}",)
+    assert registry.aliases == {"production": "1"}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(DAMAGED, id="damaged"),
+        pytest.param(BackendUnavailableError("No such artifact"), id="files gone"),
+        pytest.param(BackendRefusedError("No such artifact"), id="files refused"),
+    ],
+)
+def test_a_reason_replaces_a_damaged_production(
+    registry: MemoryRegistry, good: Artifact, other: Artifact, error: Exception
+) -> None:
+    proposed(registry, good, good=0.9)
+    registry.broken["run-1"] = error
+
+    outcome = proposed(registry, other, "production is damaged", other=0.8)
+
+    assert outcome.version == "2"
+    tags = registry.versions["2"][1]
+    assert (tags["surgeline.gate"], tags["surgeline.replaces"]) == ("forced", "1")
+    assert tags["surgeline.refused_because"].startswith("not comparable: production cannot be")
+    assert proposed(registry, other, other=0.8).unchanged
+
+
+def test_a_reason_replaces_a_damaged_production_by_a_sound_copy_of_itself(
+    registry: MemoryRegistry, good: Artifact
+) -> None:
+    proposed(registry, good, good=0.9)
+    registry.broken["run-1"] = DAMAGED
+
+    outcome = proposed(registry, good, "the files were damaged", good=0.9)
+
+    assert (outcome.version, outcome.unchanged) == ("2", False)
+    assert proposed(registry, good, good=0.9).unchanged
+
+
+def test_a_production_whose_network_or_arrays_cannot_be_opened_is_damaged_too(
+    registry: MemoryRegistry, prepared: Prepared, good: Artifact
+) -> None:
+    forest = build_artifact(prepared, "trees", TrainingConfig(), "iforest")
+    proposed(registry, replace(forest, arrays=b"no arrays"), trees=0.9)
+
+    assert proposed(registry, good, good=0.95).version is None
+    assert proposed(registry, good, "the arrays are damaged", good=0.95).version == "2"
+
+
+def test_a_reason_replaces_a_production_that_is_not_of_surgeline(
+    registry: MemoryRegistry, good: Artifact
+) -> None:
+    registry.versions["1"] = ("somebody's", {})
+    registry.aliases["production"] = "1"
+
+    assert proposed(registry, good, good=0.9).version is None
+    assert proposed(registry, good, "not one of ours", good=0.9).version == "2"
+
+
+def test_a_server_that_fails_is_no_damaged_production(
+    registry: MemoryRegistry, good: Artifact, other: Artifact
+) -> None:
+    proposed(registry, good, good=0.9)
+    registry.broken["run-1"] = BackendUnavailableError("no answer")
+
+    with pytest.raises(BackendUnavailableError, match="no answer"):
+        proposed(registry, other, other=1.0)
+
+
+def test_a_candidate_that_cannot_be_measured_is_not_forced(
+    registry: MemoryRegistry, good: Artifact
+) -> None:
+    def measure(artifact: Artifact, data: Dataset) -> Metrics:
+        raise ArtifactError("the candidate is damaged")
+
+    with pytest.raises(ArtifactError, match="the candidate"):
+        propose(Candidate(good, None), DATA, registry, "all the same", measure)

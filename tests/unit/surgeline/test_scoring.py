@@ -121,10 +121,15 @@ def test_the_frame_is_not_changed() -> None:
 def test_levels_are_those_of_the_thresholds() -> None:
     found = MODEL.score(engines(blanks=0, lost=0, seed=3))
     score, level = found["score"], found["level"]
+    warned, little = found["severity"] >= 1, found["life"] <= MODEL.thresholds.life
 
     assert set(level[score.isna()].isna()) == {True}
-    assert ((score >= MODEL.thresholds.critical) == (level == "critical")).all()
-    assert (level[score < MODEL.thresholds.warning] == "none").all()
+    assert ((warned & little) == (level == "critical")).all()
+    assert (level[found["severity"] < 1] == "none").all()
+    assert (found["severity"] >= score / MODEL.thresholds.warning)[score.notna()].all()
+    assert ((found["life_low"] <= found["life"]) & (found["life"] <= found["life_high"]))[
+        score.notna()
+    ].all()
 
 
 def outcomes(frame: Any, **named: Any) -> dict[str, int]:

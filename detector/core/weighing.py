@@ -1,0 +1,185 @@
+"""What the model's scores come to, reading by reading: what is held against an asset, and why.
+
+The weighing itself is the model's (``models.scoring.evidence``), and the batch path asks for the
+same; here it is asked once for a whole batch and laid out for whoever steps through the readings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.machines.machine import MachineType
+from common.records import (
+    ChannelShare,
+    Evidence,
+    Level,
+    LifeLeft,
+    RemainingLife,
+    ScoreRecord,
+    Transition,
+)
+from detector.core.alerts import Cause, contributions
+from detector.core.assembler import Assembled
+from detector.core.stuck import stuck_channels, stuck_sentence
+from models.alarm import AlarmChange, AlarmPolicy
+from models.scoring.evidence import WARNERS, Judged, decided_by_life, judge
+from models.scoring.scorer import ScorerSpec, WindowScores
+from models.scoring.unmoved import unmoved_runs
+
+SHORTEST_LIFE: Final = 0.1
+"""Steps; a life expected to be shorter is as bad as this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """A batch's windows, weighed; each is asked for by its place among them.
+
+    Attributes:
+        spec: The model's, with the fleet's thresholds.
+        found: What the model found.
+        judged: What that comes to.
+        severities: ``judged.severities`` as plain numbers.
+        critical: ``judged.critical`` likewise.
+    """
+
+    spec: ScorerSpec
+    found: WindowScores
+    judged: Judged
+    severities: list[float]
+    critical: list[bool]
+    _unmoved: NDArray[np.int64]
+    _stuck: NDArray[np.bool_]
+    _any_stuck: list[bool]
+
+    def stuck_sentence(self, position: int) -> str:
+        """Return what is to be said of sensors that do not move; empty if all do."""
+        if not self._any_stuck[position]:
+            return ""
+        stuck = self._stuck[position]
+        names = [self.spec.channels[index] for index in np.flatnonzero(stuck)]
+        return stuck_sentence(names, int(self._unmoved[position][stuck].min()))
+
+    def verdict(self, plain: ScoreRecord, position: int) -> ScoreRecord:
+        """Return a verdict with all that was found."""
+        spec, judged, life = self.spec, self.judged, self.found.life
+        thresholds = spec.thresholds
+        by_life = decided_by_life(self.found, thresholds)
+        return replace(
+            plain,
+            score=float(self.found.scores[position]),
+            warning_threshold=thresholds.warning,
+            critical_threshold=None if by_life else thresholds.critical,
+            level=judged.level(position),
+            evidence=WARNERS[judged.speakers[position]],
+            severity=self.severities[position],
+            life=None
+            if life is None
+            else LifeLeft(
+                float(life.expected[position]),
+                float(life.low[position]),
+                float(life.high[position]),
+            ),
+            shares=dict(zip(spec.channels, judged.shares[position].tolist(), strict=True)),
+        )
+
+    def cause(self, position: int, change: AlarmChange, policy: AlarmPolicy) -> Cause:
+        """Return what an alert says of why an alarm changed at this reading."""
+        judged = self.judged
+        evidence = WARNERS[judged.speakers[position]]
+        score, threshold = float(judged.scores[position]), float(judged.thresholds[position])
+        if change.state is Transition.CLEARED:
+            threshold -= policy.deadband * abs(threshold)
+        elif change.level is Level.CRITICAL:
+            evidence, score, threshold = self._critical(position)
+        return Cause(
+            evidence,
+            self.severities[position],
+            score,
+            threshold,
+            self._channels(position),
+            self._life(position, change),
+        )
+
+    def _critical(self, position: int) -> tuple[Evidence, float, float]:
+        thresholds, life = self.spec.thresholds, self.found.life
+        if life is not None and thresholds.life is not None:
+            expected = max(float(life.expected[position]), SHORTEST_LIFE)
+            return Evidence.LIFE, thresholds.life / expected, 1.0
+        return Evidence.DEGRADATION, float(self.found.scores[position]), thresholds.critical
+
+    def _channels(self, position: int) -> tuple[ChannelShare, ...]:
+        judged, against = self.judged, self.found.against
+        if against is None or WARNERS[judged.speakers[position]] is not Evidence.DEGRADATION:
+            against = judged.directions
+        return contributions(
+            self.spec.channels,
+            judged.shares[position],
+            judged.directions[position],
+            against[position],
+        )
+
+    def _life(self, position: int, change: AlarmChange) -> RemainingLife | None:
+        life = self.found.life
+        if life is None:
+            return None
+        low, high = life.low, life.high
+        if change.state is Transition.RAISED:  # a statement made once in an alarm's life
+            low, high = life.at_alarm_low, life.at_alarm_high
+        return RemainingLife(
+            expected=float(life.expected[position]),
+            low=float(low[position]),
+            high=float(high[position]),
+            at_least=bool(high[position] >= life.cap),
+            coverage=life.coverage,
+        )
+
+
+def weigh(assets: Sequence[Assembled], found: WindowScores, spec: ScorerSpec) -> Weighed:
+    """Weigh the windows of some assets, in their order.
+
+    Args:
+        assets: What their readings came to.
+        found: The scores of their windows.
+        spec: The model's, with the fleet's thresholds.
+    """
+    unmoved = unmoved_of([(asset, slice(None)) for asset in assets], spec.machine)
+    judged = judge(found, unmoved, spec)
+    stuck = stuck_channels(unmoved, spec)
+    return Weighed(
+        spec,
+        found,
+        judged,
+        judged.severities.tolist(),
+        judged.critical.tolist(),
+        unmoved,
+        stuck,
+        np.any(stuck, axis=1).tolist(),
+    )
+
+
+def unmoved_of(
+    assets: Sequence[tuple[Assembled, slice]], machine: MachineType
+) -> NDArray[np.int64]:
+    """Return for how long each channel has not moved at the end of some windows.
+
+    Args:
+        assets: What their readings came to, and which of the windows are meant.
+        machine: What their rows are.
+
+    Returns:
+        Readings, shape ``(n, n_channels)``, in the order given.
+    """
+    conditions, length = len(machine.conditions), machine.window.length
+    parts = [
+        unmoved_runs(asset.rows[:, conditions:], ends, length)
+        for asset, which in assets
+        if len(ends := asset.ends[which])
+    ]
+    if not parts:
+        return np.empty((0, len(machine.used)), np.int64)
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)

@@ -1,0 +1,224 @@
+"""How long a machine has got: remaining life of its last window, with an interval. numpy only.
+
+Boosted trees look at each channel's level, mean and slope, and at the course of one *wear index*: a
+weighted sum of the channels, in which noise averages out. The trees are grown in ``training/`` and
+served as plain arrays (``trees.py``). The interval is what was measured on assets the trees did not
+know: signed errors, by how long the prediction is, since errors are smallest near failure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.scoring.contributions import RECENT_ROWS, ScoreParams
+from models.scoring.trees import TREE_ARRAYS, check_trees, trees_sum
+
+LIFE_NUMBERS: Final = ("base", "cap", "coverage")
+"""Shape ``(1,)`` each: what the trees add to, cycles; the longest life that is told apart, cycles;
+the part of intervals that hold the true life."""
+
+BAND_ARRAYS: Final = ("knots", "below", "above")
+"""Shape ``(n_knots,)`` each, cycles: predictions, ascending, and how far at each of them the
+interval reaches down (at most 0) and up (at least 0). In between it is interpolated."""
+
+ALARM_ARRAYS: Final = ("alarm_reach",)
+"""Shape ``(2,)``: how many times as far the interval reaches down and up at a first warning."""
+
+LIFE_ARRAYS: Final[tuple[str, ...]] = (
+    *TREE_ARRAYS,
+    "wear",
+    *LIFE_NUMBERS,
+    *BAND_ARRAYS,
+    *ALARM_ARRAYS,
+)
+"""``wear`` has shape ``(n_channels,)``: the weights of the channels in the wear index."""
+
+LONG_ROWS: Final = 10
+"""Rows at a window's end of the slower of the two levels, and at its beginning of the first one."""
+
+PER_CHANNEL: Final = 4
+OF_WEAR: Final = 6
+
+LARGEST: Final = 1e9
+"""No number of a sound model is larger; sums of larger ones might not be finite."""
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """Remaining life of some windows, in cycles; each array has shape ``(n,)``.
+
+    ``0 <= low <= expected <= high <= cap``, and likewise of the pair at an alarm. ``high`` at the
+    cap means "at least": longer lives are not told apart.
+
+    Attributes:
+        expected: The prediction.
+        low: Lower end of the interval of a single reading.
+        high: Upper end.
+        at_alarm_low: Lower end for the statement at the first warning, where each asset counts
+            once.
+        at_alarm_high: Upper end.
+        cap: Longer lives are not told apart, cycles.
+        coverage: Part of intervals that hold the true life.
+    """
+
+    expected: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    at_alarm_low: NDArray[np.float64]
+    at_alarm_high: NDArray[np.float64]
+    cap: float
+    coverage: float
+
+    def __getitem__(self, part: slice) -> Life:
+        """Return some of them."""
+        return replace(
+            self,
+            expected=self.expected[part],
+            low=self.low[part],
+            high=self.high[part],
+            at_alarm_low=self.at_alarm_low[part],
+            at_alarm_high=self.at_alarm_high[part],
+        )
+
+
+def n_features(n_channels: int) -> int:
+    """Return how many columns :func:`life_features` gives."""
+    return PER_CHANNEL * n_channels + OF_WEAR
+
+
+def life_features(windows: NDArray[np.float32], wear: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return what the trees look at: nothing but the window, so the live ring is enough.
+
+    Per channel the mean of the last 5 rows, of the last 10 and of the whole window, and the
+    least-squares slope in deviations per cycle. Of the wear index the same, and the mean of the
+    first 10 rows and the least-squares curvature.
+
+    Args:
+        windows: Shape ``(n, window_length, n_channels)``, z-scored.
+        wear: Shape ``(n_channels,)``; weights of the channels in the wear index.
+
+    Returns:
+        Shape ``(n, 4 * n_channels + 6)``.
+    """
+    rows = np.array(windows, np.float64, order="C")  # sums must not depend on the layout
+    length = rows.shape[1]
+    steps = np.arange(length) - (length - 1) / 2
+    bend = np.square(steps) - np.square(steps).mean()
+    courses = (
+        _level(rows[:, -RECENT_ROWS:]),
+        _level(rows[:, -LONG_ROWS:]),
+        _level(rows),
+        _along(rows, steps),
+        _level(rows[:, :LONG_ROWS]),
+        _along(rows, bend),
+    )  # (n, C) each
+    # all six are linear in the rows: those of the index are the weighted sums of the channels'
+    index = [(course * wear).sum(axis=1, keepdims=True) for course in courses]
+    return np.concatenate([*courses[:PER_CHANNEL], *index], axis=1).astype(np.float32)
+
+
+def remaining_life(windows: NDArray[np.float32], params: ScoreParams) -> Life:
+    """Return how long each window's machine has got.
+
+    Args:
+        windows: Shape ``(n, window_length, n_channels)``, z-scored, finite.
+        params: :data:`LIFE_ARRAYS`, as :func:`check_life` wants them.
+    """
+    predicted = float(params["base"][0]) + trees_sum(life_features(windows, params["wear"]), params)
+    return life_of(predicted, params)
+
+
+def life_of(predicted: NDArray[np.float64], params: ScoreParams) -> Life:
+    """Return predictions, shape ``(n,)``, held between 0 and the cap, with their intervals."""
+    cap = float(params["cap"][0])
+    expected = np.clip(predicted, 0.0, cap)
+    below, above = band(expected, params)
+    down, up = params["alarm_reach"]
+    return Life(
+        expected,
+        np.clip(expected + below, 0.0, expected),
+        np.clip(expected + above, expected, cap),
+        np.clip(expected + below * down, 0.0, expected),
+        np.clip(expected + above * up, expected, cap),
+        cap,
+        float(params["coverage"][0]),
+    )
+
+
+def band(
+    expected: NDArray[np.float64], params: ScoreParams
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return how far the interval reaches down (at most 0) and up at each prediction."""
+    knots = params["knots"]
+    if len(knots) == 1:
+        one = np.zeros(len(expected))
+        return one + params["below"][0], one + params["above"][0]
+    right = np.clip(np.searchsorted(knots, expected), 1, len(knots) - 1)
+    left = right - 1
+    part = np.clip((expected - knots[left]) / (knots[right] - knots[left]), 0.0, 1.0)
+    down, up = (
+        params[name][left] * (1.0 - part) + params[name][right] * part
+        for name in ("below", "above")
+    )
+    return down, up
+
+
+def check_life(params: ScoreParams, window_length: int, n_channels: int) -> None:
+    """Refuse a table that is damaged, or made for other windows.
+
+    Raises:
+        ValueError: Saying what is wrong.
+    """
+    if missing := [name for name in LIFE_ARRAYS if name not in params]:
+        raise ValueError(f"the life model lacks {', '.join(missing)}")
+    if window_length < 2 or n_channels < 1:
+        raise ValueError(
+            f"windows of {window_length} rows and {n_channels} channels came; a life model needs "
+            "at least 2 rows and 1 channel"
+        )
+    if params["wear"].shape != (n_channels,):
+        raise ValueError(f"the life model's wear index is not of {n_channels} channels")
+    check_trees(params, n_features(n_channels))
+    for name in ("wear", *LIFE_NUMBERS, *BAND_ARRAYS, *ALARM_ARRAYS):
+        if params[name].dtype != np.float64 or not np.isfinite(params[name]).all():
+            raise ValueError(f"the life model's {name} are not finite float64 numbers")
+    if any(params[name].shape != (1,) for name in LIFE_NUMBERS):
+        raise ValueError("the life model's base, cap or coverage is not one number")
+    shape = params["knots"].shape
+    if len(shape) != 1 or not shape[0] or any(params[name].shape != shape for name in BAND_ARRAYS):
+        raise ValueError("the life model's bins are not of one length")
+    if params["alarm_reach"].shape != (2,):
+        raise ValueError("the life model's reach at an alarm is not two numbers")
+    _check_values(params)
+
+
+def _check_values(params: ScoreParams) -> None:
+    if params["cap"][0] <= 0 or not 0 < params["coverage"][0] < 1:
+        raise ValueError("the life model's cap must be above 0, its coverage between 0 and 1")
+    if not (np.diff(params["knots"]) > 0).all():
+        raise ValueError("the life model's bins do not ascend")
+    if (params["below"] > 0).any() or (params["above"] < 0).any():
+        raise ValueError("the life model's intervals do not hold their predictions")
+    if (params["alarm_reach"] < 0).any():
+        raise ValueError("the life model's reach at an alarm is below 0")
+    sizes = [np.abs(params[name]).max() for name in ("wear", "base", *BAND_ARRAYS)]
+    if max(sizes) > LARGEST:
+        raise ValueError("the life model's numbers are out of all proportion")
+
+
+def _level(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean over axis 1; numpy adds row after row there, whatever the batch."""
+    found: NDArray[np.float64] = rows.sum(axis=1) / rows.shape[1]
+    return found
+
+
+def _along(rows: NDArray[np.float64], direction: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how much of a direction, shape ``(window_length,)``, each channel's course holds."""
+    size = float(np.square(direction).sum())
+    weights = direction / size if size > 0 else direction
+    found: NDArray[np.float64] = (rows * weights[:, None]).sum(axis=1)
+    return found

@@ -65,10 +65,20 @@ class Scored:
         warned = self.severities >= WARNING_SEVERITY
         return warned if level == "warning" else warned & self.critical
 
+    @property
+    def by_life(self) -> bool:
+        """Whether remaining life says what is critical, and not the score."""
+        return self.judged is not None and self.thresholds.life is not None
+
+    @property
+    def levels_of_score(self) -> tuple[str, ...]:
+        """The levels that the score decides."""
+        return ("warning",) if self.by_life else ("warning", "critical")
+
     def limit(self, level: str) -> float:
         """Return the score, or where remaining life decides the life left, that a level is at."""
         thresholds = self.thresholds
-        if level == "critical" and self.judged is not None and thresholds.life is not None:
+        if level == "critical" and self.by_life and thresholds.life is not None:
             return thresholds.life
         limit: float = getattr(thresholds, level)
         return limit

@@ -43,10 +43,14 @@ class Sweep:
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """Windows by the life left at their end, and those of them at or above a threshold."""
+    """Windows by the life left at their end, and those of them that reach a level.
+
+    ``told`` says in a few words when a window does.
+    """
 
     level: str
     threshold: float
+    told: str
     faulty: int
     faulty_reported: int
     between: int
@@ -129,7 +133,14 @@ def confusion(scored: Scored, level: str) -> Confusion:
     counts = [
         int(mask.sum()) for kind in (faulty, between, healthy) for mask in (kind, kind & reported)
     ]
-    return Confusion(level, scored.limit(level), *counts)
+    limit = scored.limit(level)
+    if level not in scored.levels_of_score:
+        told = f"a warning with at most {limit:.1f} cycles expected to be left"
+    elif scored.judged is None:
+        told = f"score ≥ {limit:.3f}"
+    else:
+        told = "by all evidence" if level == "warning" else f"a warning with a score ≥ {limit:.3f}"
+    return Confusion(level, limit, told, *counts)
 
 
 def _at_or_above(scores: NDArray[np.float64], thresholds: NDArray[np.float64]) -> NDArray[np.int64]:

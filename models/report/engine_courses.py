@@ -141,10 +141,12 @@ def _score_panel(axes: Axes, story: EngineStory, scored: Scored) -> None:
             axes.axvspan(alarm.escalated, alarm.ended, color=CRITICAL, alpha=0.16, lw=0)
     axes.plot(story.cycles, story.scores, color=ACCENT, lw=1.4)
     low = min(0.0, float(story.scores.min()))
-    axes.set_ylim(low, max(float(story.scores.max()), scored.thresholds.critical, low) * 1.12)
+    lines = [getattr(scored.thresholds, level) for level in scored.levels_of_score]
+    axes.set_ylim(low, max(float(story.scores.max()), *lines, low) * 1.12)
     axes.set_xlim(int(story.cycles[0]), int(story.cycles[-1]) + 1)
     axes.set_ylabel("score")
-    for level, colour in (("warning", WARNING), ("critical", CRITICAL)):
+    for level in scored.levels_of_score:
+        colour = WARNING if level == "warning" else CRITICAL
         value: float = getattr(scored.thresholds, level)
         axes.axhline(value, color=colour, lw=1.1, ls="--")
         axes.annotate(

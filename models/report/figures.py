@@ -127,8 +127,8 @@ def sweep_figure(scored: Scored) -> Markup:
 
 
 def _threshold_lines(axes: Axes, scored: Scored) -> None:
-    for level, colour in LEVEL_COLOURS.items():
-        value: float = getattr(scored.thresholds, level)
+    for level in scored.levels_of_score:
+        colour, value = LEVEL_COLOURS[level], float(getattr(scored.thresholds, level))
         left, right = axes.get_xlim()
         if (
             not left <= value <= right

@@ -115,8 +115,7 @@ def gather_evidence(
         ValueError: If the rule cannot be followed on these assets.
     """
     out_of_fold = None
-    # of as many assets as each fold's: with scales of all, FD003's channels alone warned falsely in
-    # 1.1 % of new lives where 3.9 % were meant
+    # of as many assets as each fold's: scales of all hang on odd ones that the folds did not have
     channel_learned = channel_params(prepared.fit)
     if rule is None and folds and prepared.lives:
         rule = Rule(BUDGET)

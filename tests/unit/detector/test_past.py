@@ -22,7 +22,14 @@ from detector.core.source import SourceRecord
 from detector.core.state import AssetState
 from models.alarm import AlarmPolicy
 from models.scoring.scorer import WindowScores
-from tests.support.builders import fleet_of, fleets_of, reading, records
+from tests.support.builders import (
+    EvidenceScorer,
+    MeanScorer,
+    fleet_of,
+    fleets_of,
+    reading,
+    records,
+)
 from tests.support.streams import MAX_BYTES, ORDINARY, Message, WeighingScorer, on_topic, streams
 
 ALARM = AlarmPolicy(on_delay_cycles=2, off_delay_cycles=3, deadband=0.0)
@@ -45,9 +52,14 @@ def inputs(bridge_cycles: int = 0) -> InputPolicy:
     return InputPolicy(MAX_BYTES, bridge_cycles=bridge_cycles)
 
 
-def taken_as_batch(batch: Sequence[SourceRecord], states: States, policy: InputPolicy) -> States:
+def taken_as_batch(
+    batch: Sequence[SourceRecord],
+    states: States,
+    policy: InputPolicy,
+    scorer: MeanScorer | None = None,
+) -> States:
     """States after a batch, all of it scored, as the service does it."""
-    scorer = WeighingScorer()
+    scorer = scorer or WeighingScorer()
     fleet = fleet_of(scorer, policy, ALARM)
     plan = prepare(decode_batch(batch, {fleet.name: fleet}), states, fleet)
     outcome = conclude(plan, scorer.score(plan.windows), fleet)
@@ -58,7 +70,7 @@ def restored(
     parts: Sequence[Sequence[SourceRecord]],
     states: States,
     policy: InputPolicy,
-    scorer: WeighingScorer | None = None,
+    scorer: MeanScorer | None = None,
 ) -> States:
     """States after parts of the past."""
     fleets = fleets_of(scorer or WeighingScorer(), policy, ALARM)
@@ -112,6 +124,28 @@ def test_any_past_cut_anywhere_comes_to_the_states_it_came_to_when_it_was_new() 
         policy = inputs(bridge_cycles)
         expected = taken_as_batch(batch, {}, policy)
         assert remembered(restored(cut(batch, places), {}, policy)) == remembered(expected)
+
+    check()
+
+
+@pytest.mark.usefixtures("small")
+def test_so_does_that_of_a_model_with_every_kind_of_evidence() -> None:
+    whole = st.tuples(*[st.sampled_from([0.0, 0.0, 1.0, 1.5, -4.0, 6.0])] * 3)
+
+    @settings(max_examples=100, deadline=None)
+    @given(st.lists(whole, max_size=60), st.lists(st.integers(0, 60), max_size=3))
+    def check(rows: list[tuple[float, ...]], places: list[int]) -> None:
+        scorer, policy = EvidenceScorer(), inputs()
+        stream = [
+            reading(cycle).model_copy(
+                update={"sensors": dict(zip(("T24", "T30", "T50"), row, strict=True))}
+            )
+            for cycle, row in enumerate(rows, start=1)
+        ]
+        batch = records(stream)
+        expected = taken_as_batch(batch, {}, policy, scorer)
+        came = restored(cut(batch, places), {}, policy, scorer)
+        assert remembered(came) == remembered(expected)
 
     check()
 

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -269,6 +270,29 @@ async def test_a_rewrite_is_harmless(store: ScoreStore) -> None:
         Verdict.DUPLICATE: 1,
         Verdict.LATE: 1,
     }
+
+
+@pytest.mark.parametrize(
+    "lacking",
+    [
+        pytest.param({"critical_threshold": None}, id="remaining life decides"),
+        pytest.param({"life": None}, id="a model that does not know how long is left"),
+        pytest.param(
+            {"evidence": None, "severity": None, "life": None}, id="of an earlier version"
+        ),
+    ],
+)
+async def test_what_no_row_has_is_missing_and_harms_nothing(
+    store: ScoreStore, lacking: dict[str, Any]
+) -> None:
+    rows = [replace(scored(cycle, cycle / 4), **lacking) for cycle in range(1, 6)]
+
+    await store.write([*rows, verdict(6)])
+
+    assert await everything(store) == [*rows, verdict(6)]
+    (run,) = await store.runs()
+    assert (run.last_score, run.last_severity) == (1.25, rows[-1].severity)
+    assert run.peak_severity == rows[-1].severity
 
 
 async def test_a_rewritten_row_replaces_all_of_the_old_one(store: ScoreStore) -> None:

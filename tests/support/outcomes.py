@@ -84,13 +84,16 @@ def assert_same_outcome(came: ReplayOutcome, expected: ReplayOutcome) -> None:
 def assert_same_verdict(came: ScoreRecord, expected: ScoreRecord) -> None:
     """Every field is equal, the score and the shares but for their last bits."""
     assert _exact_fields(came) == _exact_fields(expected)
-    assert came.severity == pytest.approx(expected.severity, rel=SCORE_TOLERANCE)
-    assert came.life == pytest.approx(expected.life, rel=SCORE_TOLERANCE)
     if came.score is None or expected.score is None:
-        assert (came.score, came.shares) == (expected.score, expected.shares)
+        assert _numbers(came) == _numbers(expected)
+        assert came.shares == expected.shares
         return
-    assert came.score == pytest.approx(expected.score, rel=SCORE_TOLERANCE)
+    assert _numbers(came) == pytest.approx(_numbers(expected), rel=SCORE_TOLERANCE)
     assert dict(came.shares) == pytest.approx(dict(expected.shares), abs=SHARE_TOLERANCE)
+
+
+def _numbers(record: ScoreRecord) -> list[float | None]:
+    return [record.score, record.severity, *(record.life or ())]
 
 
 def _exact_fields(record: ScoreRecord) -> ScoreRecord:

@@ -90,11 +90,12 @@ def _record(row: dict[str, Any], shares: Sequence[tuple[str, str]]) -> ScoreReco
     )
     if plain.status is not Verdict.SCORED:
         return plain  # fields of a score may be left from before it was rewritten
+    # a field that no point of the answer has is no column of it
     return replace(
         plain,
-        score=_float(row["score"]),
-        warning_threshold=_float(row["warning_threshold"]),
-        critical_threshold=_float(row["critical_threshold"]),
+        score=_float(row.get("score")),
+        warning_threshold=_float(row.get("warning_threshold")),
+        critical_threshold=_float(row.get("critical_threshold")),
         evidence=None if row.get("evidence") is None else Evidence(row["evidence"]),
         severity=_float(row.get("severity")),
         life=_life(row),

@@ -137,7 +137,7 @@ def test_a_run_keeps_every_number_the_gate_looks_at(good: Artifact) -> None:
     assert record.metrics["heldout.auc"] == heldout_metrics(good).auc
     assert record.series == {"epoch_train_loss": (0.5, 0.4)}
     assert record.tags["surgeline.artifact_sha256"] == good.sha256
-    assert (record.params["seed"], record.params["warning_rule"][:15]) == ("0", "capped_quantile")
+    assert (record.params["seed"], record.params["warning_rule"][:12]) == ("0", "asset_budget")
 
 
 DAMAGED = ArtifactError("manifest.json is refused: it was changed or damaged.")

@@ -154,30 +154,41 @@ def scores(
 
 
 class _Table:
-    """A table that fits a terminal: the run has a column only where rows differ in it."""
+    """A table that fits a terminal.
+
+    The run has a column only where rows differ in it, and what no row says has none.
+    """
 
     def __init__(self, rows: list[dict[str, Any]], *names: str) -> None:
         runs = {row["run_id"] for row in rows}
-        self._run_column = names.index("run") if len(runs) == 1 else None
-        caption = None if self._run_column is None else f"run {one_line(runs.pop())}"
-        self._table = Table(caption=caption, caption_justify="left", box=None, padding=(0, 2, 0, 0))
-        for position, name in enumerate(names):
-            if position != self._run_column:
-                # the last column says why, and may take a second line; the others may not
-                self._table.add_column(name, no_wrap=position < len(names) - 1)
+        self._names = names
+        self._run = one_line(runs.pop()) if len(runs) == 1 else None
+        self._rows: list[list[Any]] = []
 
     def add(self, cells: list[Any]) -> None:
         """Add a row, its run included."""
-        kept = [cell for position, cell in enumerate(cells) if position != self._run_column]
-        self._table.add_row(*kept)
+        self._rows.append(cells)
 
     def show(self, legend: Table | None) -> None:
         """Print the table, and what the names in it stand for."""
+        caption = None if self._run is None else f"run {self._run}"
+        table = Table(caption=caption, caption_justify="left", box=None, padding=(0, 2, 0, 0))
+        shown = [position for position, name in enumerate(self._names) if self._has(position, name)]
+        for position in shown:
+            # the last column says why, and may take a second line; the others may not
+            table.add_column(self._names[position], no_wrap=position < len(self._names) - 1)
+        for cells in self._rows:
+            table.add_row(*(cells[position] for position in shown))
         console = output_console()
-        console.print(self._table)
+        console.print(table)
         if legend is not None:
             console.print()
             console.print(legend)
+
+    def _has(self, position: int, name: str) -> bool:
+        if name == "run":
+            return self._run is None
+        return any(str(cells[position]) for cells in self._rows)
 
 
 def _short_time(ts: str) -> str:

@@ -195,5 +195,7 @@ async def _stopped(app: faust.App, within_s: float) -> None:
     await asyncio.wait({leaving}, timeout=within_s)
     if not leaving.done():
         logger.warning("the group is not left", waited_s=within_s)
+    elif leaving.cancelled():  # as what it awaits is, when the consumer's thread has died
+        logger.warning("the group may not be left", error="leaving it was cancelled")
     elif (problem := leaving.exception()) is not None:
         logger.warning("the group may not be left", error=one_line(problem))

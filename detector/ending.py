@@ -119,7 +119,8 @@ class Ending:
 
         The deadline stays: it also covers threads that would keep the interpreter from ending.
         """
-        with suppress(Exception), self.noting():  # noted and logged, and the exit code tells
+        # noted and logged, and the exit code tells; nobody cancels a worker but what failed in it
+        with suppress(Exception, asyncio.CancelledError), self.noting():
             asyncio.run(main())
         self._say("the worker has ended")
         return self._code

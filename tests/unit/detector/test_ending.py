@@ -64,10 +64,11 @@ def new_ending(end: End) -> Iterator[NewEnding]:
         pytest.param(BackendMissingError("no broker"), True, 1, id="the broker went away"),
         pytest.param(BackendRefusedError("wrong token"), False, 1, id="a backend refuses"),
         pytest.param(RuntimeError("a defect"), True, 1, id="a defect"),
+        pytest.param(asyncio.CancelledError(), True, 1, id="what it waited for was cancelled"),
     ],
 )
 def test_the_exit_code_tells_a_mistake_from_a_crash(
-    new_ending: NewEnding, exc: Exception, serving: bool, code: int
+    new_ending: NewEnding, exc: BaseException, serving: bool, code: int
 ) -> None:
     async def worker() -> None:
         if serving:

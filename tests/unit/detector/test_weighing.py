@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from common.records import Alert, Evidence, Level, ScoreRecord, SensorReading, Transition, Verdict
 from detector.core.conclusion import conclude
-from detector.core.pipeline import by_fleet, decode_batch, prepare
+from detector.core.pipeline import DecodedBatch, by_fleet, decode_batch, prepare
 from models.alarm import AlarmPolicy
 from tests.support.builders import EvidenceScorer, fleet_of, fleets_of, reading, records
 
@@ -97,6 +98,31 @@ def test_an_alarm_that_clears_names_what_came_closest() -> None:
     assert [alert.state for alert in alerts][-1] is Transition.CLEARED
     assert alerts[-1].evidence is Evidence.DEGRADATION
     assert alerts[-1].threshold == 0.9  # below the warning by the deadband
+
+
+def test_alerts_of_readings_that_a_state_has_taken_already_hold_nothing_back() -> None:
+    fleet = fleet_of(SCORER, alarm=POLICY)
+    stream = [*quiet(6), *(of(cycle, 1.5, 1.5 + moving(cycle), 1.5) for cycle in range(7, 12))]
+    batch = decode_batch(records(stream), fleets_of(SCORER))
+    first = prepare(by_fleet(_part(batch, 8), {}).parts["default"], {}, fleet)
+    before = conclude(first, SCORER.score(first.windows), fleet)
+    (key,) = before.states
+    states = {key: before.states[key].state}
+    assert len(before.alerts) == 1
+    calm = [of(cycle, moving(cycle), moving(cycle), moving(cycle)) for cycle in range(12, 18)]
+    rest = decode_batch(records([*stream, *calm]), fleets_of(SCORER))
+    plan = prepare(by_fleet(rest, states).parts["default"], states, fleet)
+
+    plain = conclude(plan, SCORER.score(plan.windows), fleet)
+    told = conclude(plan, SCORER.score(plan.windows), fleet, {key: before.alerts})
+
+    assert [alert.state for alert in plain.alerts] == [Transition.CLEARED]
+    assert told.alerts == plain.alerts
+    assert told.states[key].state.pack() == plain.states[key].state.pack()
+
+
+def _part(batch: DecodedBatch, count: int) -> DecodedBatch:
+    return replace(batch, by_asset={key: items[:count] for key, items in batch.by_asset.items()})
 
 
 def test_a_reading_that_is_not_scored_has_no_evidence() -> None:

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from common.records import Evidence, Level
-from models.scoring.evidence import WARNERS, judge, severity_of
+from models.scoring.evidence import WARNERS, judge, judge_windows, severity_of
 from models.scoring.life import Life
 from models.scoring.scorer import ChannelScores, Thresholds, WindowScores
+from models.scoring.windows import WindowSet
 from tests.support.builders import MeanScorer
 
 NAMES = ("T24", "T30", "T50")
@@ -56,6 +57,31 @@ def test_a_severity_reaches_one_exactly_where_the_score_reaches_its_threshold(
     severity = severity_of(np.array([score]), threshold)[0]
 
     assert (severity >= 1.0) == (score >= threshold)
+
+
+@pytest.mark.parametrize(
+    ("threshold", "severities"),
+    [
+        pytest.param(4.0, [-0.5, 0.0, 1.0, 1.5], id="a ratio, where the threshold is positive"),
+        pytest.param(-4.0, [1.5, 2.0, 3.0, 3.5], id="a distance in its size, where it is not"),
+        pytest.param(0.0, [-1.0, 1.0, 5.0, 7.0], id="a plain distance, where it is nothing"),
+    ],
+)
+def test_what_a_severity_is_of_any_threshold(threshold: float, severities: list[float]) -> None:
+    assert severity_of(np.array([-2.0, 0.0, 4.0, 6.0]), threshold).tolist() == severities
+
+
+def test_windows_of_a_set_count_how_long_channels_have_stood_still_if_anybody_did() -> None:
+    n = 2
+    numbers, no = np.zeros(n, np.int64), np.zeros(n, np.bool_)
+    windows = WindowSet(np.zeros((n, 4, 3), np.float32), numbers, numbers, numbers, no, no)
+    found = found_of([0.0, 3.0])
+
+    moving = judge_windows(found, windows, FULL)
+    still = judge_windows(found, replace(windows, unmoved=np.full((n, 3), 4)), FULL)
+
+    assert moving.severities.tolist() == [0.0, 1.5]
+    assert [WARNERS[at] for at in still.speakers] == [Evidence.FROZEN, Evidence.DEGRADATION]
 
 
 @given(

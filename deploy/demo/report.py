@@ -134,7 +134,7 @@ def _engine_table(report: DemoReport) -> Table:
     # fits 80 columns, so that a pipe or a narrow terminal breaks no row
     table = _table(f"{label}, run {report.run_id}", f"{PEAK_NOTE}; left: in 9 of 10 cases")
     table.add_column("engine", no_wrap=True)
-    for heading in ("cycles", "alert at", "left then", "truly", "peak"):
+    for heading in ("cycles", "alert", "left", "truly", "peak"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("top sensors then, %", no_wrap=True)
     for engine in report.engines:

@@ -34,6 +34,13 @@ class ArraysSection(Part):
     sha256: Digest
 
 
+class WeightsSection(Part):
+    """A file of weights that ship: ``.safetensors``."""
+
+    file: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}\.safetensors$")]
+    sha256: Digest
+
+
 class ChannelSection(Part):
     """What single channels are measured by (``models.scoring.channel``), and when they warn.
 
@@ -87,7 +94,7 @@ class LifeSection(Part):
     ``limit`` is in steps: a warning is critical when at most so many are expected to be left.
     """
 
-    arrays: ArraysSection
+    arrays: WeightsSection
     limit: Positive
     engines: RangeSection
     reason: str

@@ -1,18 +1,37 @@
-"""What a score learned, to bytes and back: plain arrays in an ``.npz`` file, never pickled."""
+"""What was learned, to bytes and back: plain arrays, never pickled.
+
+A score's are in an ``.npz`` file. The trees of remaining life ship with the package, and so are in
+``.safetensors``, a format for weights alone: nothing in the repository looks like data.
+"""
 
 from __future__ import annotations
 
 import io
 import zipfile
 from collections.abc import Callable, Collection
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_weights
+from safetensors.numpy import save as save_weights
 
 from common.errors import ArtifactError
 from models.artifact.store import RETRAIN, Artifact
 from models.scoring.contributions import ScoreParams, check_deviations
 from models.scoring.life import LIFE_ARRAYS, check_life
 from models.scoring.scores import SCORES
+
+DAMAGE: Final = (
+    ValueError, OSError, EOFError, KeyError, IndexError, zipfile.BadZipFile, SafetensorError,
+)  # fmt: skip
+"""What reading arrays raises that are damaged, or not what they are called."""
+
+
+def pack_weights(params: ScoreParams) -> bytes:
+    """Return the arrays as a ``.safetensors`` file; the same arrays always give the same bytes."""
+    return save_weights({name: np.ascontiguousarray(values) for name, values in params.items()})
 
 
 def pack_arrays(params: ScoreParams) -> bytes:
@@ -44,7 +63,12 @@ def learned_params(artifact: Artifact) -> ScoreParams:
         score.check(arrays, manifest.window_length, len(manifest.channels))
         check_deviations(arrays)
 
-    arrays = _unpacked(artifact.arrays, score.array_names, f"score {score.name!r}", check)
+    arrays = _checked(
+        lambda content: _from_npz(content, score.array_names),
+        artifact.arrays,
+        f"score {score.name!r}",
+        check,
+    )
     return {**params, **arrays}
 
 
@@ -57,21 +81,33 @@ def life_params(artifact: Artifact) -> ScoreParams | None:
     manifest = artifact.manifest
     if manifest.life is None or artifact.life is None:
         return None
-    return _unpacked(
+    return _checked(
+        _from_weights,
         artifact.life,
-        LIFE_ARRAYS,
         "remaining life",
         lambda arrays: check_life(arrays, manifest.window_length, len(manifest.channels)),
     )
 
 
-def _unpacked(
-    content: bytes, names: Collection[str], whose: str, check: Callable[[ScoreParams], None]
+def _from_npz(content: bytes, names: Collection[str]) -> dict[str, NDArray[Any]]:
+    with np.load(io.BytesIO(content), allow_pickle=False) as file:
+        return {name: file[name] for name in sorted(names)}
+
+
+def _from_weights(content: bytes) -> dict[str, NDArray[Any]]:
+    found = load_weights(content)
+    return {name: found[name] for name in LIFE_ARRAYS}
+
+
+def _checked(
+    read: Callable[[bytes], ScoreParams],
+    content: bytes,
+    whose: str,
+    check: Callable[[ScoreParams], None],
 ) -> ScoreParams:
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as file:
-            arrays = {name: file[name] for name in sorted(names)}
+        arrays = read(content)
         check(arrays)
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, KeyError, IndexError) as exc:
+    except DAMAGE as exc:
         raise ArtifactError(f"The arrays of {whose} do not fit: {exc}. {RETRAIN}") from exc
     return arrays

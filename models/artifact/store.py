@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from common.errors import ArtifactError
 from common.records import ModelRef
-from models.artifact.evidence_sections import ArraysSection
+from models.artifact.evidence_sections import ArraysSection, WeightsSection
 from models.artifact.manifest import SCHEMA_VERSION, Manifest, NetworkSection, read_manifest
 from models.artifact.version import check_version
 
@@ -45,7 +45,8 @@ class Artifact:
         manifest: What it is.
         network: Bytes of the ONNX network; none for a score without one.
         arrays: Bytes of the ``.npz`` file; none for a score without one.
-        life: Bytes of the ``.npz`` file of remaining life; none for a model that does not know it.
+        life: Bytes of the ``.safetensors`` file of remaining life; none for a model that does not
+            know it.
         as_written: Bytes of ``manifest.json`` where that is of an older layout; else none.
     """
 
@@ -151,7 +152,7 @@ def artifact_folder(name_or_path: str, registry: RegistryFolder | None = None) -
 
 def _files(
     manifest: Manifest,
-) -> tuple[NetworkSection | None, ArraysSection | None, ArraysSection | None]:
+) -> tuple[NetworkSection | None, ArraysSection | None, WeightsSection | None]:
     """Return what the manifest says of each file beside it: network, arrays, remaining life."""
     life = manifest.life
     return manifest.network, manifest.score.arrays, None if life is None else life.arrays

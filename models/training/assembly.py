@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 from models.artifact.manifest import SCHEMA_VERSION, Manifest, NormalisationSection
 from models.artifact.opening import open_scorer
-from models.artifact.score_arrays import pack_arrays
+from models.artifact.score_arrays import pack_arrays, pack_weights
 from models.artifact.store import Artifact
 from models.artifact.version import DRAFT, version_of
 from models.evaluation.measure import measure_scorer
@@ -23,7 +23,7 @@ from models.training.preparation import Prepared
 
 NETWORK_FILE: Final = "model.onnx"
 ARRAYS_FILE: Final = "arrays.npz"
-LIFE_FILE: Final = "life.npz"
+LIFE_FILE: Final = "life.safetensors"
 
 Precision = Literal["fp32", "int8"]
 
@@ -100,7 +100,7 @@ def assemble(
     }
     life = None
     if evidence is not None and evidence.life is not None:
-        life = pack_arrays(evidence.life.arrays)
+        life = pack_weights(evidence.life.arrays)
         fields["life"] = _life_fields(evidence.life, life)
     content = None if network is None else network.content
     return measured(Artifact(_versioned(fields), content, arrays, life), prepared)

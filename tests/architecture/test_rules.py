@@ -15,15 +15,11 @@ import pytest
 
 from common.settings import TEST_PREFIX, field_paths, variable_name
 from common.topics import REPEAT_MEASUREMENT, SCORE_MEASUREMENT, StateKeys, Topics
-from models.artifact.store import shipped_names
 
 REPOSITORY = Path(__file__).parents[2]
 PACKAGES = ("common", "models", "producer", "detector", "api", "deploy", "surgeline")
 DATA_SUFFIXES = {".gz", ".zip", ".npz", ".npy", ".csv", ".parquet", ".db", ".pkl", ".pickle", ".pt"}
 LARGEST_FILE_BYTES = 1024 * 1024
-WEIGHTS = {Path(f"models/artifact/shipped/{name}/life.npz") for name in shipped_names()}
-"""What shipped models learned of remaining life: trees, no readings."""
-
 VARIABLE = re.compile(r"SURGELINE_[A-Z0-9_]*[A-Z0-9]")
 NAME_HOME = Path("common/topics.py")
 
@@ -166,7 +162,7 @@ def test_no_data_and_nothing_large_is_in_the_repository() -> None:
     offenders = [
         str(file.relative_to(REPOSITORY))
         for file in tracked_files()
-        if (file.suffix in DATA_SUFFIXES and file.relative_to(REPOSITORY) not in WEIGHTS)
+        if file.suffix in DATA_SUFFIXES
         or texts_of_data.match(file.name)
         or file.stat().st_size > LARGEST_FILE_BYTES
     ]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from common.alarm_defaults import ON_DELAY_CYCLES
 from common.machines.machine import MachineType
 from common.machines.rows import as_rows, split_rows
 from common.recording import AssetRecord
@@ -20,9 +21,6 @@ from models.scoring.contributions import RECENT_ROWS
 from models.scoring.normaliser import Normaliser
 from models.scoring.unmoved import unmoved_runs
 from models.scoring.windows import sliding_windows
-
-ON_DELAY: Final = 3
-"""Readings in a row at or above the threshold that raise an alarm: the detector's default."""
 
 
 class Judged(NamedTuple):
@@ -103,8 +101,8 @@ def fault_table(
 
     A record is used from its first stretch of consecutive healthy readings. The onset is drawn
     evenly among the readings that have a whole window of healthy readings before them and
-    :data:`OBSERVED` from them on. An alarm is :data:`ON_DELAY` readings in a row, all of the fault,
-    with a severity of at least 1. Onsets and directions depend on the seed alone, not on the judge.
+    :data:`OBSERVED` from them on. An alarm is as many readings in a row as raise one live, all of the
+    fault, with a severity of at least 1. Onsets and directions depend on the seed alone, not on the judge.
 
     Args:
         normaliser: Puts readings on the model's scale; its deviations are the faults' unit.
@@ -153,12 +151,12 @@ def first_alarms(severity: NDArray[np.float64]) -> NDArray[np.int64]:
         [5, -1]
     """
     above = severity >= 1.0
-    rows = np.ones((len(above), max(0, above.shape[1] - ON_DELAY + 1)), np.bool_)
-    for late in range(ON_DELAY):
+    rows = np.ones((len(above), max(0, above.shape[1] - ON_DELAY_CYCLES + 1)), np.bool_)
+    for late in range(ON_DELAY_CYCLES):
         rows &= above[:, late : late + rows.shape[1]]
     if not rows.shape[1]:
         return np.full(len(above), -1)
-    return np.where(rows.any(axis=1), rows.argmax(axis=1) + ON_DELAY - 1, -1)
+    return np.where(rows.any(axis=1), rows.argmax(axis=1) + ON_DELAY_CYCLES - 1, -1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,13 +18,13 @@ from models.scoring.life import LIFE_ARRAYS, check_life, life_features
 from models.scoring.trees import trees_sum
 from models.scoring.windows import LIFE_UNKNOWN, WindowSet
 from models.training.boosting import Growth, boosted_arrays, check_reproduces, grow_boosted
+from models.training.config import FOLDS
 from models.training.life_band import COVERAGE, Course, alarm_reach, fit_band, half_way
 from models.training.preparation import Prepared
 
 MIN_FAILURES: Final = 20
 """Assets that failed: with fewer, the outermost of their errors would be a 90 % interval's end."""
 
-FOLDS: Final = 5
 STRIDE: Final = 2
 """Every second window is grown on: neighbours share 29 of 30 rows."""
 

@@ -101,8 +101,9 @@ def fault_table(
 
     A record is used from its first stretch of consecutive healthy readings. The onset is drawn
     evenly among the readings that have a whole window of healthy readings before them and
-    :data:`OBSERVED` from them on. An alarm is as many readings in a row as raise one live, all of the
-    fault, with a severity of at least 1. Onsets and directions depend on the seed alone, not on the judge.
+    :data:`OBSERVED` from them on. An alarm is as many readings in a row as raise one live, all of
+    the fault, with a severity of at least 1. Onsets and directions depend on the seed alone, not on
+    the judge.
 
     Args:
         normaliser: Puts readings on the model's scale; its deviations are the faults' unit.

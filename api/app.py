@@ -12,7 +12,6 @@ import httpx
 from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 
-from api import problems
 from api.adapters.artifact_fleet_catalogue import ArtifactFleetCatalogue, FleetReader
 from api.adapters.http_detector_probe import HttpDetectorProbe
 from api.adapters.kafka_alert_feed import KafkaAlertFeed
@@ -21,12 +20,17 @@ from api.adapters.process_replay_launcher import ProcessReplayLauncher
 from api.adapters.sql_alert_history import SqlAlertHistory
 from api.adapters.sql_database import open_database
 from api.adapters.sql_replay_records import SqlReplayRecords
-from api.change_signal import ChangeSignal
-from api.defects import Defects
-from api.gate import Gate, ours
-from api.heads import HeadAsGet
+from api.http import problems
+from api.http.defects import Defects
+from api.http.gate import Gate, ours
+from api.http.heads import HeadAsGet
+from api.http.openapi import DESCRIPTION, TAGS, describe_problems
+from api.http.problems import documented
+from api.http.queries import refuse_repeated
+from api.live.change_signal import ChangeSignal
+from api.live.pages import StreamPages
+from api.live.projection import Projection
 from api.metrics import ApiMetrics, TimedRequests
-from api.openapi import DESCRIPTION, TAGS, describe_problems
 from api.ports import (
     AlertFeed,
     AlertHistory,
@@ -36,15 +40,11 @@ from api.ports import (
     ReplayLauncher,
     ReplayRecords,
 )
-from api.problems import documented
-from api.projection import Projection
-from api.queries import refuse_repeated
 from api.readiness import Check
 from api.replays import Replays
 from api.routes import alerts, assets, machines, scores, system
 from api.routes import replays as replay_routes
 from api.services import Services
-from api.stream_pages import StreamPages
 from common.clock import Clock, SystemClock
 from common.scorestore.factory import open_score_store
 from common.scorestore.port import ScoreStore

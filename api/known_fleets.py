@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from common.machines.machine import MachineType
-from common.records import ModelRef
+from common.records.alerts import ModelRef
 
 
 @dataclass(frozen=True, slots=True)

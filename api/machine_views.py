@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from api.known_fleets import KnownFleet, KnownFleets, KnownModel
 from common.machines.machine import Channel, Clock, Condition, MachineType
-from common.records import ChannelShare, ModelRef
+from common.records.alerts import ChannelShare, ModelRef
 
 
 class StepView(BaseModel):

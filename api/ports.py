@@ -13,7 +13,11 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 from api.known_fleets import KnownFleets
-from common.records import Alert, Finite, Level, RunId, Transition, UtcTimestamp
+from common.records.alerts import Alert, Transition
+from common.records.ids import RunId
+from common.records.times import UtcTimestamp
+from common.records.verdicts import Level
+from common.records.wire import Finite
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from api.ports import (
 from common.clock import Clock
 from common.errors import BackendError, RequestRefusedError
 from common.logs import get_logger
-from common.records import SIMULATED_PREFIX
+from common.records.ids import SIMULATED_PREFIX
 from common.retry import Backoff, retrying
 
 STOP_GRACE_S: Final = 10.0

@@ -6,24 +6,16 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from api.http.queries import Moment
 from api.machine_views import ChannelTold, Legend
 from api.ports import SIMULATOR, AlertGap, Replay, ReplayState, StoredAlert
-from api.queries import Moment
-from common.engines import parse_engines
+from common.cmapss.engines import parse_engines
 from common.errors import UserError
 from common.machines.machine import MachineType
-from common.records import (
-    ID_PATTERN,
-    SIMULATED_PREFIX,
-    Evidence,
-    Level,
-    ModelRef,
-    RunId,
-    ScoreRecord,
-    Transition,
-    UtcTimestamp,
-    Verdict,
-)
+from common.records.alerts import ModelRef, Transition
+from common.records.ids import ID_PATTERN, SIMULATED_PREFIX, RunId
+from common.records.times import UtcTimestamp
+from common.records.verdicts import Evidence, Level, ScoreRecord, Verdict
 from common.scorestore.port import RunSummary
 
 MOST_ENGINES: Final = 999_999

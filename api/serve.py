@@ -13,10 +13,10 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.app import create_app
-from common.cli import friendly_errors, output_console
 from common.errors import BackendMissingError
 from common.logs import configure_logging
 from common.settings import ApiSettings, Settings, load_settings
+from common.terminal.cli import friendly_errors, output_console
 
 BACKLOG = 2048
 STOP_GRACE_S = 5

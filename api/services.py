@@ -8,12 +8,12 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from api.change_signal import ChangeSignal
+from api.live.change_signal import ChangeSignal
+from api.live.pages import StreamPages
 from api.metrics import ApiMetrics
 from api.ports import AlertHistory, FleetCatalogue
 from api.readiness import Check
 from api.replays import Replays
-from api.stream_pages import StreamPages
 from common.clock import Clock
 from common.scorestore.port import ScoreStore
 from common.settings import Settings

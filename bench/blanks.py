@@ -20,13 +20,13 @@ import typer
 from numpy.typing import NDArray
 from rich.console import Console
 
-from common.atomic_file import write_report
-from common.cli import friendly_errors
-from common.cmapss import load_dataset
+from common.cmapss.reader import load_dataset
+from common.files.atomic import write_report
 from common.machines.machine import MachineType
 from common.machines.rows import as_rows
 from common.recording import AssetRecord, Recording
 from common.settings import load_settings
+from common.terminal.cli import friendly_errors
 from models.artifact.opening import open_scorer
 from models.artifact.store import load_artifact
 from models.evaluation.batch_path import BRIDGE, record_windows

@@ -20,7 +20,7 @@ import typer
 from rich.console import Console
 
 from bench.stage import stage
-from common.cmapss import Dataset, load_dataset
+from common.cmapss.reader import Dataset, load_dataset
 from common.settings import load_settings
 from detector.tools.parity.report import ParityReport, parity_report
 from tests.support.fleet_messages import fleet_messages

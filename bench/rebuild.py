@@ -22,7 +22,7 @@ from redis.asyncio import Redis
 from bench.memory import resident_mb
 from bench.stage import stage
 from common.logs import configure_logging
-from common.records import DEFAULT_FLEET
+from common.records.ids import DEFAULT_FLEET
 from common.settings import DetectorSettings, LogSettings
 from detector.adapters.kafka_history import KafkaHistory
 from detector.adapters.redis_state_store import RedisStateStore
@@ -31,7 +31,7 @@ from detector.core.fleet import one_fleet
 from detector.core.pipeline import AssetRun, decode_batch, prepare
 from detector.core.policy import InputPolicy
 from detector.core.state import AssetState
-from detector.recovery import StateRebuilder
+from detector.delivery.recovery import StateRebuilder
 from models.alarm import AlarmPolicy
 from models.artifact.opening import open_scorer
 from models.artifact.store import load_artifact

@@ -22,7 +22,7 @@ import typer
 from influxdb_client import Point
 
 from common.machines.turbofan import SENSOR_NAMES
-from common.records import Level, ScoreRecord, Verdict
+from common.records.verdicts import Level, ScoreRecord, Verdict
 from common.scorestore.factory import open_score_store
 from common.scorestore.influx.lines import verdict_lines
 from common.scorestore.port import ScoreQuery, ScoreStore

@@ -13,10 +13,10 @@ from typing import Annotated, Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from common.errors import FleetsError
-from common.nearest import suggestion
-from common.records import DEFAULT_FLEET, FLEET_PATTERN
+from common.files.toml import built_of_toml, read_toml_text
+from common.records.ids import DEFAULT_FLEET, FLEET_PATTERN
 from common.settings import AlarmSettings, Settings
-from common.toml_file import built_of_toml, read_toml_text
+from common.terminal.nearest import suggestion
 
 MAX_FLEETS: Final = 200
 """Each has a model in every worker's memory."""

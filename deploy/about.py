@@ -12,10 +12,10 @@ import typer
 from pydantic import BaseModel, SecretStr
 from rich.text import Text
 
-from common.cli import friendly_errors, output_console
 from common.errors import BackendMissingError, SettingsError
 from common.redaction import without_credentials
 from common.settings import Settings, load_settings
+from common.terminal.cli import friendly_errors, output_console
 from deploy import settings_docs
 from deploy.local.statefile import look
 

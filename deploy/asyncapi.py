@@ -18,14 +18,10 @@ from common.errors import RejectReason
 from common.machines.files import parse_machine
 from common.machines.machine import Channel, Condition, MachineType
 from common.machines.turbofan import TURBOFAN
-from common.records import (
-    READING_VERSION,
-    Alert,
-    DeadLetter,
-    IncomingReading,
-    SensorReading,
-    WireRecord,
-)
+from common.records.alerts import Alert
+from common.records.letters import DeadLetter
+from common.records.readings import READING_VERSION, IncomingReading, SensorReading
+from common.records.wire import WireRecord
 from common.topics import Topics
 
 ASYNCAPI_FILE: Final = Path(__file__).resolve().parents[1] / "docs" / "asyncapi.json"

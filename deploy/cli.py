@@ -9,7 +9,7 @@ from collections.abc import Callable
 def main() -> None:
     """Run the command line."""
     try:
-        from common.entry import run_program
+        from common.terminal.entry import run_program
     except KeyboardInterrupt:  # not even that was imported
         sys.stderr.write("stopped.\n")
         sys.exit(130)

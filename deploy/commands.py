@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Final
 
 import typer
 
-from common.cli import error_console
+from common.terminal.cli import error_console
 from deploy.lazy import CommandEntry, LazyGroup
 
 TRY, ASK, LEARN, DATA = "Try it", "Ask it", "Models", "Data"
@@ -24,11 +24,11 @@ COMMANDS: Final = (
     CommandEntry(
         "replay", "producer.cli:replay", "Send recorded engines as a live fleet.", TRY, True
     ),
-    CommandEntry("alerts", "api.cli:alerts", "List alerts, or follow them.", ASK, True),
-    CommandEntry("scores", "api.cli:scores", "List scores.", ASK, True),
+    CommandEntry("alerts", "api.commands.cli:alerts", "List alerts, or follow them.", ASK, True),
+    CommandEntry("scores", "api.commands.cli:scores", "List scores.", ASK, True),
     CommandEntry(
         "machines",
-        "api.machines_command:machines",
+        "api.commands.machines:machines",
         "Show what each fleet's machines report.",
         ASK,
         True,

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from common.nearest import suggestion
+from common.terminal.nearest import suggestion
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from common.cli import friendly_errors, output_console
 from common.settings import PREFIX, load_settings
+from common.terminal.cli import friendly_errors, output_console
 from deploy.local.logtail import LogTail
 from deploy.local.screen import SUPERVISOR, Screen, unfailing, url_table
 from deploy.local.stack import StackPlan, choose_addresses, empty_logs, forget

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from common.entry import run_program
+from common.terminal.entry import run_program
 
 
 def load() -> Callable[[], object]:

@@ -19,21 +19,21 @@ from common.scorestore.factory import open_score_store
 from common.settings import Settings
 from common.topics import Topics
 from common.tracebacks import one_line
-from detector import ending as deadlines
 from detector.adapters.faust_pulse import watch_consumer
 from detector.adapters.faust_stream import add_agent, build_faust_app
 from detector.adapters.http_status import HttpStatus
 from detector.adapters.kafka_history import KafkaHistory
 from detector.adapters.kafka_publisher import KafkaPublisher
 from detector.adapters.redis_state_store import RedisStateStore
-from detector.ending import Ending
+from detector.delivery.service import DetectorPolicy, DetectorPorts, DetectorService
 from detector.failpoints import KillAt, Point, PointListener, ignore_points
 from detector.fleets import open_fleets
-from detector.health import Health
-from detector.heap import keep_heap_small
 from detector.metrics import DetectorMetrics
-from detector.reloading import FleetWatch
-from detector.service import DetectorPolicy, DetectorPorts, DetectorService
+from detector.worker import ending as deadlines
+from detector.worker.ending import Ending
+from detector.worker.health import Health
+from detector.worker.heap import keep_heap_small
+from detector.worker.reloading import FleetWatch
 from models.tracking.resolve import registry_folder
 
 CANCEL_EVERY_S: Final = 0.1

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import typer
 
-from common.cli import friendly_errors
 from common.logs import configure_logging
 from common.settings import load_settings
-from detector.ending import Ending
+from common.terminal.cli import friendly_errors
+from detector.worker.ending import Ending
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 

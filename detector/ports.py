@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol, Self
 
-from common.records import Alert, DeadLetter
+from common.records.alerts import Alert
+from common.records.letters import DeadLetter
 from detector.core.intent import Intent, NextIntent
 from detector.core.pipeline import AssetRun, NextState
 from detector.core.progress import NextProgress, Progress

@@ -17,7 +17,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from common.records import Level, Transition
+from common.records.alerts import Transition
+from common.records.verdicts import Level
 from models.scoring.scorer import WARNING_SEVERITY
 
 COUNT_LIMIT = 2**16 - 1

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Final
 
 from common.clock import Clock
-from common.cmapss import Dataset, load_dataset
-from common.cmapss_files import Split, file_name
-from common.engines import format_engines, parse_engines
+from common.cmapss.engines import format_engines, parse_engines
+from common.cmapss.files import Split, file_name
+from common.cmapss.reader import Dataset, load_dataset
 from common.errors import FleetsError, UserError
 from common.fleets import fleet_of_dataset, load_fleets
 from common.kafka import ensure_topics
@@ -27,7 +27,7 @@ from common.readers.files import find_files
 from common.readers.options import columns_given, options_again, roles_given
 from common.readers.recording_file import read_recording
 from common.recording import divided
-from common.records import require_wire_times, utc_text
+from common.records.times import require_wire_times, utc_text
 from common.replay import ReplayProgress, ReplayState
 from common.settings import KafkaSettings, Settings
 from producer.adapters.kafka_history import KafkaRunHistory

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from common.errors import UserError
-from common.records import ID_PATTERN, SIMULATED_PREFIX
+from common.records.ids import ID_PATTERN, SIMULATED_PREFIX
 from producer.pacing import Pace
 
 MAX_FACTOR: Final = 1e6

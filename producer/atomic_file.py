@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from common.atomic_file import PUBLIC, replace_file
 from common.errors import DatasetError
+from common.files.atomic import PUBLIC, replace_file
 
 
 def write_atomically(path: Path, content: bytes) -> None:

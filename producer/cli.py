@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from common.cli import (
+from common.cmapss.files import Split
+from common.errors import BackendError, SurgelineError
+from common.readers.options import AssetColumn, Ignore, TimeColumn
+from common.redaction import without_credentials
+from common.settings import LogSettings, load_settings
+from common.terminal.cli import (
     FAILURE_EXIT,
     INTERRUPTED_EXIT,
     error_console,
     friendly_errors,
     output_console,
 )
-from common.cmapss_files import Split
-from common.errors import BackendError, SurgelineError
-from common.readers.options import AssetColumn, Ignore, TimeColumn
-from common.redaction import without_credentials
-from common.settings import LogSettings, load_settings
 from producer.data.command import data_app
 
 if TYPE_CHECKING:
@@ -271,7 +271,7 @@ def _tell_result(plan: ReplayPlan, result: ReplayResult, *, quiet: bool) -> None
 
 
 def _warn_if_not_published(plan: ReplayPlan) -> None:
-    from common.cmapss_files import PUBLISHED, file_name
+    from common.cmapss.files import PUBLISHED, file_name
 
     dataset = plan.dataset
     if dataset is None:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
-from common.cmapss import Dataset
-from common.engines import engine_asset_id
+from common.cmapss.engines import engine_asset_id
+from common.cmapss.reader import Dataset
 from common.machines.turbofan import SENSOR_NAMES, SETTING_NAMES
-from common.records import DEFAULT_FLEET, SensorReading
+from common.records.ids import DEFAULT_FLEET
+from common.records.readings import SensorReading
 
 
 class Slot(NamedTuple):

@@ -15,8 +15,8 @@ from typing import Final, Protocol, Self
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from common.cli import error_console
 from common.replay import ReplayProgress, ReplayState
+from common.terminal.cli import error_console
 
 REPORT_EVERY_S: Final = 0.5
 """Shortest time between two JSON lines of the same state, s."""

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.recording import AssetRecord, Recording
-from common.records import EARLIEST, SensorReading
+from common.records.readings import SensorReading
+from common.records.times import EARLIEST
 from producer.fleet import Message, Slot
 
 US: Final = timedelta(microseconds=1)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pydantic import ValidationError
 
 from common.errors import UserError
-from common.records import SensorReading
+from common.records.readings import SensorReading
 from producer.fleet import SentFleet, Slot
 from producer.ports import AssetHistory
 

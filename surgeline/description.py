@@ -59,7 +59,7 @@ class Description:
         Raises:
             SurgelineError: If it cannot be written.
         """
-        from common.atomic_file import write_text
+        from common.files.atomic import write_text
 
         write_text(Path(path), self.to_toml())
 

@@ -16,7 +16,7 @@ from typing import Final
 from api.known_fleets import KnownFleet, KnownFleets, KnownModel
 from common.clock import Clock
 from common.errors import FleetsError, SurgelineError
-from common.file_stamp import FileStamp, file_stamp
+from common.files.stamp import FileStamp, file_stamp
 from common.fleets import FleetEntry, load_fleets
 from common.logs import get_logger
 from common.redaction import without_credentials

@@ -25,7 +25,7 @@ from api.ports import FeedBatch, FeedPosition, Resume, WireAlert
 from common.errors import BackendError, BackendMissingError, BackendUnavailableError
 from common.kafka import ensure_topics, make_consumer, started
 from common.logs import get_logger
-from common.records import Alert
+from common.records.alerts import Alert
 from common.settings import KafkaSettings
 from common.topics import Topics
 

@@ -25,7 +25,7 @@ from api.ports import (
     UnreadableReplay,
 )
 from common.errors import BackendError
-from common.records import Transition
+from common.records.alerts import Transition
 
 _REPLAY: Final = TypeAdapter(Replay)
 

@@ -17,7 +17,7 @@ from typing import BinaryIO, Final
 from api.ports import ReplayProgress, ReplaySpec, ReplayState
 from common.errors import BackendUnavailableError
 from common.logs import get_logger
-from common.records import utc_text
+from common.records.times import utc_text
 from common.replay import parse_progress
 from common.settings import PREFIX, Settings, variable_name
 

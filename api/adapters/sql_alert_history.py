@@ -42,7 +42,8 @@ from api.ports import (
     WireAlert,
 )
 from common.logs import get_logger
-from common.records import Alert, Level, Transition
+from common.records.alerts import Alert, Transition
+from common.records.verdicts import Level
 
 COUNTER: Final = "alerts"
 

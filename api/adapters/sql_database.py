@@ -26,10 +26,10 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from common.clock import SystemClock
 from common.errors import BackendError, BackendRefusedError, BackendUnavailableError, SettingsError
-from common.extras import how_to_install
-from common.private_files import make_private_file, make_private_folder
+from common.files.private import make_private_file, make_private_folder
 from common.retry import Backoff, retrying
 from common.settings import AlertHistorySettings
+from common.terminal.extras import how_to_install
 
 MIGRATION_LOCK: Final = 0x5375_7267
 """PostgreSQL's advisory lock while migrating: any number, the same in every process of ours."""

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from common.records import DEFAULT_FLEET
+from common.records.ids import DEFAULT_FLEET
 
 
 class UtcTime(TypeDecorator[datetime]):

@@ -7,12 +7,12 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Header, Path, Query, Response
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
-from api import cursors
-from api.alert_stream import events, follow, starting_point
-from api.answers import json_answer
+from api.http import cursors
+from api.http.answers import json_answer
+from api.http.problems import documented, invalid
+from api.http.queries import AlertsQuery, StreamQuery, no_query
+from api.live.stream import events, follow, starting_point
 from api.ports import AlertFilter
-from api.problems import documented, invalid
-from api.queries import AlertsQuery, StreamQuery, no_query
 from api.routes import API_PREFIX
 from api.schemas import AlertPage, AlertView, GapList, GapView
 from api.services import ServicesDep

@@ -9,11 +9,11 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Response
 
-from api import cursors
-from api.answers import json_answer
+from api.http import cursors
+from api.http.answers import json_answer
+from api.http.problems import invalid
+from api.http.queries import AssetsQuery
 from api.ports import StoredAlert
-from api.problems import invalid
-from api.queries import AssetsQuery
 from api.routes import API_PREFIX
 from api.schemas import Asset, AssetPage
 from api.services import ServicesDep

@@ -6,14 +6,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Response
 
-from api.answers import json_answer
+from api.http.answers import json_answer
+from api.http.problems import documented
+from api.http.queries import no_query
 from api.machine_views import FleetList, FleetView
-from api.problems import documented
-from api.queries import no_query
 from api.routes import API_PREFIX
 from api.services import ServicesDep
 from common.errors import RequestRefusedError
-from common.nearest import suggestion
+from common.terminal.nearest import suggestion
 
 router = APIRouter(
     prefix=f"{API_PREFIX}/machines", tags=["machines"], dependencies=[Depends(no_query)]

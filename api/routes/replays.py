@@ -8,15 +8,16 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Path, Response
 
+from api.http.problems import documented, invalid
+from api.http.queries import no_query
 from api.ports import SIMULATOR, Replay, ReplaySpec, UnreadableReplay
-from api.problems import documented, invalid
-from api.queries import no_query
 from api.replays import new_run_id
 from api.routes import API_PREFIX
 from api.schemas import ReplayList, ReplayRequest, ReplayView, UnreadableReplayView
 from api.services import Services, ServicesDep
-from common.cmapss_files import LONGEST_LIFE_CYCLES
-from common.records import ID_PATTERN, require_wire_times, utc_text
+from common.cmapss.files import LONGEST_LIFE_CYCLES
+from common.records.ids import ID_PATTERN
+from common.records.times import require_wire_times, utc_text
 
 DEFAULT_SEED: Final = 0
 

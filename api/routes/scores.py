@@ -6,12 +6,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from api import cursors
-from api.answers import json_answer
+from api.http import cursors
+from api.http.answers import json_answer
+from api.http.problems import invalid
+from api.http.queries import ScoresQuery
 from api.known_fleets import KnownFleets
 from api.machine_views import Legend
-from api.problems import invalid
-from api.queries import ScoresQuery
 from api.routes import API_PREFIX
 from api.schemas import Score, ScorePage
 from api.services import ServicesDep

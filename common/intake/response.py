@@ -23,7 +23,7 @@ from aiokafka.structs import ConsumerRecord
 from common.errors import RejectReason
 from common.intake.batches import CURRENT, HEADER, MAGIC, Batch, Header, read_batch
 from common.intake.errors import UnreadableBatchError, damaged
-from common.records import MAX_ORIGINAL_BYTES
+from common.records.letters import MAX_ORIGINAL_BYTES
 
 LEADING: Final = struct.Struct(">qi")
 """Offset and length: the same in all formats."""

@@ -8,9 +8,9 @@ from typing import Final
 from pydantic import ValidationError
 
 from common.errors import MachineTypeError
+from common.files.toml import built_of_toml, read_toml_text
 from common.machines.machine import MachineType
-from common.nearest import suggestion
-from common.toml_file import built_of_toml, read_toml_text
+from common.terminal.nearest import suggestion
 
 SHIPPED: Final = Path(__file__).parent
 """Machine types that come with the package, called by the file's name."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from common.cmapss import Dataset, remaining_useful_life
-from common.engines import engine_asset_id
+from common.cmapss.engines import engine_asset_id
+from common.cmapss.reader import Dataset, remaining_useful_life
 from common.errors import DatasetError
 from common.machines.turbofan import TURBOFAN
 from common.recording import AssetRecord, Recording

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import DatasetError
-from common.printable import one_line
+from common.terminal.printable import one_line
 
 SEPARATORS: Final = ("\t", ";", ",")
 """The comma last: in a file with another separator it may be the decimal sign."""

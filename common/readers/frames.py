@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import DatasetError
-from common.printable import one_line
 from common.readers.names import channel_name
 from common.readers.table import Table
 from common.readers.table_file import require_polars, table_of
+from common.terminal.printable import one_line
 
 if TYPE_CHECKING:
     from polars import DataFrame, Series

@@ -10,7 +10,7 @@ from typing import Final
 
 from common.errors import DatasetError
 from common.machines.machine import MAX_NAME_CHARS
-from common.records import MAX_ID_CHARS
+from common.records.ids import MAX_ID_CHARS
 
 SUFFIXES: Final = (".gz", ".csv", ".tsv", ".txt", ".parquet", ".pq")
 

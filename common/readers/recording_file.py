@@ -17,8 +17,6 @@ from numpy.typing import NDArray
 
 from common.errors import DatasetError
 from common.machines.machine import MachineType
-from common.nearest import suggestion
-from common.printable import one_line
 from common.readers.gathering import AssetRows, Gathered, gather
 from common.readers.names import stem
 from common.readers.roles import Roles, roles_of
@@ -26,6 +24,8 @@ from common.readers.table import Table
 from common.readers.table_file import read_table
 from common.readers.ticks import off_tick, ticks
 from common.recording import AssetRecord, Recording
+from common.terminal.nearest import suggestion
+from common.terminal.printable import one_line
 
 FIRST_WRONG = 5
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import DatasetError
-from common.nearest import suggestion
+from common.terminal.nearest import suggestion
 
 if TYPE_CHECKING:
     from polars import Series

@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import BackendMissingError, DatasetError
-from common.extras import how_to_install
 from common.machines.machine import MAX_NAME_CHARS
-from common.printable import one_line
 from common.readers.csv_text import CsvText, split_csv
 from common.readers.names import channel_name
 from common.readers.table import Column, Table
+from common.terminal.extras import how_to_install
+from common.terminal.printable import one_line
 
 if TYPE_CHECKING:
     from polars import DataFrame, Series

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import DatasetError
-from common.printable import one_line
 from common.readers.table import Column, Table
-from common.records import EARLIEST, LATEST
+from common.records.times import EARLIEST, LATEST
+from common.terminal.printable import one_line
 
 if TYPE_CHECKING:
     from polars import Series

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import TypeAlias
 
-from common.records import ScoreRecord
+from common.records.verdicts import ScoreRecord
 
 RunKey: TypeAlias = tuple[str, str]
 """(asset_id, run_id)."""

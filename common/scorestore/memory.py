@@ -8,7 +8,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from common.records import ScoreRecord, SourcePosition, Verdict
+from common.records.verdicts import ScoreRecord, SourcePosition, Verdict
 from common.scorestore.batch import RepeatKey, RunKey, gather
 from common.scorestore.paging import Bounds, check_query, epoch_us, page_of, position_of
 from common.scorestore.port import RunPage, RunSummary, ScorePage, ScoreQuery

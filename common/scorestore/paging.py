@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
-from common.records import ScoreRecord
+from common.records.verdicts import ScoreRecord
 from common.scorestore.port import ScorePage, ScoreQuery
 
 MAX_LIMIT: Final = 10_000

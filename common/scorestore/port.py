@@ -14,7 +14,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Protocol, Self
 
-from common.records import Level, ScoreRecord, Verdict
+from common.records.verdicts import Level, ScoreRecord, Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from common.records import DEFAULT_FLEET, Level, Verdict
+from common.records.ids import DEFAULT_FLEET
+from common.records.verdicts import Level, Verdict
 from common.scorestore.paging import EPOCH, from_epoch_us
 from common.scorestore.port import RunSummary
 

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from common.cli import error_console, friendly_errors, output_console
 from common.errors import StackError, UserError
 from common.readers.options import AssetColumn, TimeColumn
 from common.settings import load_settings
+from common.terminal.cli import error_console, friendly_errors, output_console
 from deploy.local.programs import free_port
 
 if TYPE_CHECKING:  # imported when called, so that a refused setting is refused quickly

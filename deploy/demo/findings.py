@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from common.kafka import read_to_end
-from common.records import Alert, ChannelShare, RemainingLife, Transition, Verdict
+from common.records.alerts import Alert, ChannelShare, RemainingLife, Transition
+from common.records.verdicts import Verdict
 from common.scorestore.port import RunSummary, ScoreQuery, ScoreStore
 from common.settings import KafkaSettings
 from common.topics import Topics

@@ -11,8 +11,8 @@ from typing import Final
 
 from rich.console import Console
 
-from common.atomic_file import write_text
 from common.errors import DatasetError
+from common.files.atomic import write_text
 from common.fleets import fleets_text
 from common.machines.files import load_machine
 from common.machines.machine import MachineType

@@ -11,9 +11,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from common.atomic_file import write_report
-from common.printable import one_line
-from common.records import ChannelShare, RemainingLife, Verdict, utc_text
+from common.files.atomic import write_report
+from common.records.alerts import ChannelShare, RemainingLife
+from common.records.times import utc_text
+from common.records.verdicts import Verdict
+from common.terminal.printable import one_line
 from deploy.demo.findings import EngineFinding
 from detector.tools.parity.report import ParityReport
 

@@ -11,7 +11,7 @@ import httpx
 
 from common.clock import SystemClock
 from common.errors import StackError
-from common.records import Verdict
+from common.records.verdicts import Verdict
 from common.scorestore.factory import open_score_store
 from common.scorestore.port import ScoreStore
 from common.settings import KafkaSettings, load_settings

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, Protocol
 
-from common.cmapss import Dataset, load_dataset, remaining_useful_life
-from common.cmapss_files import PUBLISHED, Split, file_name, find_file
-from common.engines import format_engines, parse_engines
+from common.cmapss.engines import format_engines, parse_engines
+from common.cmapss.files import PUBLISHED, Split, file_name, find_file
+from common.cmapss.reader import Dataset, load_dataset, remaining_useful_life
 from common.errors import DatasetError
 from producer.arguments import resolve_run_id
 from producer.fleet import Fleet

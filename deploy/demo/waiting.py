@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 from common.clock import Clock
 from common.errors import StackError
-from common.records import Verdict
+from common.records.verdicts import Verdict
 from common.scorestore.port import ScoreStore
 from deploy.demo.replaying import Replay
 

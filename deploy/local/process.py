@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from common.atomic_file import PRIVATE
+from common.files.atomic import PRIVATE
 from deploy.local import launch, orphan_reaper
 from deploy.local.health import HealthCheck
 from deploy.local.statefile import PRIVATE_FOLDER

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from common.errors import BackendMissingError
-from common.extras import how_to_install
+from common.terminal.extras import how_to_install
 
 LOOPBACK: Final = "127.0.0.1"
 

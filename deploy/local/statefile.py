@@ -20,8 +20,8 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from common.atomic_file import PRIVATE, replace_file
 from common.errors import UserError
+from common.files.atomic import PRIVATE, replace_file
 
 STATE_FILE: Final = "stack.json"
 LOCK_FILE: Final = "stack.lock"

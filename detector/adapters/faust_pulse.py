@@ -14,7 +14,7 @@ from typing import Any, Final
 import faust
 
 from common.errors import BackendError
-from detector.health import Health
+from detector.worker.health import Health
 
 EVERY_S: Final = 0.5
 PART: Final = "consumer"

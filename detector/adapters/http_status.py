@@ -9,8 +9,8 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from common.logs import get_logger
-from detector.health import Health
 from detector.metrics import DetectorMetrics
+from detector.worker.health import Health
 
 logger = get_logger(__name__)
 

@@ -12,7 +12,8 @@ from aiokafka.errors import KafkaError
 
 from common.errors import BackendUnavailableError
 from common.kafka import make_producer, started
-from common.records import Alert, DeadLetter
+from common.records.alerts import Alert
+from common.records.letters import DeadLetter
 from common.settings import KafkaSettings
 from common.topics import Topics
 

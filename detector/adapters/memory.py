@@ -6,7 +6,8 @@ from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
-from common.records import Alert, DeadLetter
+from common.records.alerts import Alert
+from common.records.letters import DeadLetter
 from detector.adapters.stored_values import RawValues, packed_progress
 from detector.core.intent import NextIntent
 from detector.core.pipeline import AssetRun, NextState

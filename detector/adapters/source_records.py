@@ -8,7 +8,8 @@ from typing import Final
 from aiokafka.structs import ConsumerRecord
 
 from common.intake.fetcher import Parts
-from common.records import EARLIEST, LATEST, SourcePosition
+from common.records.times import EARLIEST, LATEST
+from common.records.verdicts import SourcePosition
 from detector.core.source import SourceBatch, SourceRecord, Span, UnreadableBatch
 
 EARLIEST_MS: Final = int(EARLIEST.timestamp() * 1000)

@@ -8,16 +8,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from common.records import (
+from common.records.alerts import (
     Alert,
     ChannelShare,
-    Evidence,
-    Level,
     ModelRef,
     RemainingLife,
     Transition,
     derive_alert_id,
 )
+from common.records.verdicts import Evidence, Level
 from detector.core.source import Reading
 from models.alarm import AlarmChange
 from models.scoring.scorer import ScorerSpec

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from common.errors import InvalidRecordError
 from common.machines.machine import MachineType
-from common.records import Verdict
+from common.records.verdicts import Verdict
 from detector.core.holding import Held, Holder
 from detector.core.policy import InputPolicy
 from detector.core.state import AssetState, Place, Rival

@@ -7,15 +7,9 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
-from common.records import (
-    Alert,
-    Level,
-    ScoreRecord,
-    Transition,
-    Verdict,
-    derive_alarm_id,
-    renewed_run_id,
-)
+from common.records.alerts import Alert, Transition, derive_alarm_id
+from common.records.ids import renewed_run_id
+from common.records.verdicts import Level, ScoreRecord, Verdict
 from detector.core.alerts import make_alert, model_label
 from detector.core.fleet import Fleet
 from detector.core.pipeline import AssetPlan, AssetRun, Decoded, NextState, Plan

@@ -11,17 +11,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from common.errors import InvalidRecordError, RejectReason
 from common.machines.machine import Channel, MachineType
-from common.records import (
-    DEFAULT_FLEET,
-    EARLIEST,
-    ONLY_RUN,
-    AssetId,
-    Cycle,
-    FleetName,
-    IncomingReading,
-    RunId,
-    UtcTimestamp,
-)
+from common.records.ids import DEFAULT_FLEET, ONLY_RUN, AssetId, FleetName, RunId
+from common.records.readings import IncomingReading
+from common.records.times import EARLIEST, UtcTimestamp
+from common.records.wire import Cycle
 from detector.core.fleet import Fleets
 from detector.core.source import Reading, SourceRecord
 

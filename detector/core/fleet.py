@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 
-from common.records import DEFAULT_FLEET
+from common.records.ids import DEFAULT_FLEET
 from detector.core.policy import InputPolicy
 from models.alarm import AlarmPolicy
 from models.scoring.scorer import ScorerSpec, Thresholds, WindowScorer

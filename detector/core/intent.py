@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from common.records import Alert
+from common.records.alerts import Alert
 from detector.core.conclusion import Told
 from detector.core.pipeline import AssetRun
 from detector.core.progress import Progress

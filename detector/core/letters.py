@@ -9,15 +9,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from common.errors import InvalidRecordError, RejectReason
-from common.records import (
-    DEFAULT_FLEET,
+from common.records.ids import DEFAULT_FLEET
+from common.records.letters import (
     MAX_MESSAGE_CHARS,
     MAX_ORIGINAL_BYTES,
     MAX_ORIGINAL_KEY_BYTES,
     DeadLetter,
-    ScoreRecord,
-    Verdict,
 )
+from common.records.verdicts import ScoreRecord, Verdict
 from detector.core.alerts import model_label
 from detector.core.decoding import identify
 from detector.core.fleet import Fleets

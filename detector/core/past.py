@@ -17,7 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.machines.machine import MachineType
-from common.records import Level, Verdict, derive_alarm_id, renewed_run_id
+from common.records.alerts import derive_alarm_id
+from common.records.ids import renewed_run_id
+from common.records.verdicts import Level, Verdict
 from detector.core.alerts import model_label
 from detector.core.assembler import Assembled, Readings
 from detector.core.claims import of_this_life

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from common.errors import InvalidRecordError
 from common.machines.machine import MachineType
 from common.machines.rows import as_rows, split_rows
-from common.records import DeadLetter, ScoreRecord
+from common.records.letters import DeadLetter
+from common.records.verdicts import ScoreRecord
 from detector.core.assembler import Assembled, Course, Readings, assemble, lay_out
 from detector.core.decoding import decode
 from detector.core.fleet import Fleet, Fleets

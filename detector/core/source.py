@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from common.errors import RejectReason
-from common.records import SourcePosition
+from common.records.verdicts import SourcePosition
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class SourceRecord:
     Attributes:
         position: Where it stood.
         published_ts_ms: The broker's timestamp, UTC epoch milliseconds; 0 when it has none that is
-            a time (``common.records.EARLIEST`` to ``LATEST``).
+            a time (``common.records.times.EARLIEST`` to ``LATEST``).
         key: Its key.
         value: Its value; none for a tombstone.
     """

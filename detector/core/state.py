@@ -15,7 +15,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from common.records import DEFAULT_FLEET, Level
+from common.records.ids import DEFAULT_FLEET
+from common.records.verdicts import Level
 from detector.core.fleet import Fleet
 from models.alarm import AlarmState
 from models.scoring.scorer import ScorerSpec

@@ -14,15 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.machines.machine import MachineType
-from common.records import (
-    ChannelShare,
-    Evidence,
-    Level,
-    LifeLeft,
-    RemainingLife,
-    ScoreRecord,
-    Transition,
-)
+from common.records.alerts import ChannelShare, RemainingLife, Transition
+from common.records.verdicts import Evidence, Level, LifeLeft, ScoreRecord
 from detector.core.alerts import Cause, contributions
 from detector.core.assembler import Assembled
 from detector.core.stuck import stuck_channels, stuck_sentence

@@ -59,8 +59,8 @@ def dataset_recording(
     Raises:
         UserError: If options contradict each other, or the data set cannot be read.
     """
-    from common.cmapss import load_dataset
-    from common.engines import parse_engines
+    from common.cmapss.engines import parse_engines
+    from common.cmapss.reader import load_dataset
     from common.fleets import fleet_of_dataset, load_fleets
     from detector.tools.recording import DatasetRecording
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
-from common.cli import error_console
+from common.terminal.cli import error_console
 from detector.tools.topic import Progress
 
 

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
-from common.cmapss import Dataset, EngineSeries, remaining_useful_life
-from common.engines import engine_asset_id
+from common.cmapss.engines import engine_asset_id
+from common.cmapss.reader import Dataset, EngineSeries, remaining_useful_life
 from common.errors import DatasetError, UserError
 from common.machines.machine import MachineType
-from common.records import DEFAULT_FLEET, SourcePosition
+from common.records.ids import DEFAULT_FLEET
+from common.records.verdicts import SourcePosition
 from common.settings import KafkaSettings
 from common.topics import Topics
 from detector.adapters.source_records import source_records

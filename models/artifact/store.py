@@ -17,7 +17,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from common.errors import ArtifactError
-from common.records import ModelRef
+from common.records.alerts import ModelRef
 from models.artifact.evidence_sections import ArraysSection, WeightsSection
 from models.artifact.manifest import SCHEMA_VERSION, Manifest, NetworkSection, read_manifest
 from models.artifact.version import check_version

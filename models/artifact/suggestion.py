@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from common.cmapss import Dataset
+from common.cmapss.reader import Dataset
 from models.artifact.store import Artifact, load_artifact, shipped_names
 
 FALLBACK: Final = "fd001"

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from common.atomic_file import write_text
-from common.cli import friendly_errors, output_console
 from common.errors import ArtifactError, UserError
+from common.files.atomic import write_text
+from common.terminal.cli import friendly_errors, output_console
 from models.cli.support import (
     RULE_HELP,
     DataDir,
@@ -23,7 +23,7 @@ from models.cli.support import (
 from models.tracking.resolve import registry_folder
 
 if TYPE_CHECKING:
-    from common.cmapss import Dataset
+    from common.cmapss.reader import Dataset
 
 AnyArtifact = Annotated[str, typer.Option(help="Name of a shipped artifact, or a folder.")]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from common.cli import error_console
+from common.terminal.cli import error_console
 
 if TYPE_CHECKING:
     from models.training.config import EpochReport, OnEpoch

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from common.atomic_file import write_report
-from common.cli import error_console, friendly_errors, output_console
 from common.errors import DatasetError
+from common.files.atomic import write_report
+from common.terminal.cli import error_console, friendly_errors, output_console
 from models.cli.epochs import epoch_progress
 from models.cli.support import DataDir, DatasetName, load, prepare, require, show_artifact
 from models.tracking.resolve import registry_folder
 
 if TYPE_CHECKING:
-    from common.cmapss import Dataset
+    from common.cmapss.reader import Dataset
     from models.report.comparison import Measured, Spread
     from models.training.preparation import Prepared
 

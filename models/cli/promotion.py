@@ -11,14 +11,14 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from common.cli import FAILURE_EXIT, friendly_errors, output_console
 from common.errors import UserError
 from common.settings import TrackingSettings, load_settings
+from common.terminal.cli import FAILURE_EXIT, friendly_errors, output_console
 from models.cli.support import DataDir, load_training_file, prepare, require
 from models.tracking.resolve import registry_folder
 
 if TYPE_CHECKING:
-    from common.cmapss import Dataset
+    from common.cmapss.reader import Dataset
     from models.artifact.store import Artifact
     from models.tracking.gate import Judgement
     from models.tracking.promotion import Outcome

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import JsonValue
 from rich.console import Console
 
-from common.atomic_file import write_text
+from common.files.atomic import write_text
 from models.artifact.store import Artifact
 from models.cli.intervals import intervals_table
 from models.report.comparison import Comparison

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from common.cli import output_console
 from common.errors import ArtifactError, DatasetError, UserError
-from common.extras import how_to_install
 from common.machines.machine import SLUG_PATTERN
 from common.settings import load_settings
+from common.terminal.cli import output_console
+from common.terminal.extras import how_to_install
 from models.thresholding.rule import STRATEGIES, Rule, parse_rule
 
 if TYPE_CHECKING:
-    from common.cmapss import Dataset
+    from common.cmapss.reader import Dataset
     from common.recording import Recording
     from models.artifact.store import Artifact
     from models.training.own_data import Split
@@ -35,7 +35,7 @@ RULE_HELP = f"STRATEGY or STRATEGY:option=value,... with {', '.join(STRATEGIES)}
 
 def load(name: str, split: str, data_dir: Path | None) -> Dataset:
     """Return one file of engines."""
-    from common.cmapss import load_dataset
+    from common.cmapss.reader import load_dataset
 
     folder = data_dir or load_settings().data_dir
     return load_dataset(folder, name, "test" if split == "test" else "train")

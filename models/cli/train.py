@@ -12,11 +12,11 @@ from typing import Annotated, Final
 
 import typer
 
-from common.cli import error_console, friendly_errors, output_console
 from common.errors import UserError
 from common.machines.files import load_machine
 from common.machines.machine import MachineType
 from common.readers.options import AssetColumn, Ignore, TimeColumn, columns_given, roles_given
+from common.terminal.cli import error_console, friendly_errors, output_console
 from models.cli.promotion import Tracker, open_tracker, tracking_asked
 from models.cli.support import (
     RULE_HELP,

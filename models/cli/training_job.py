@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from common.cli import output_console
 from common.errors import UserError
+from common.terminal.cli import output_console
 from models.cli.epochs import epoch_progress
 from models.cli.support import show_artifact
 from models.thresholding.rule import Rule

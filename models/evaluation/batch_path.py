@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.alarm_defaults import BRIDGE_CYCLES
-from common.cmapss import EngineSeries
+from common.cmapss.reader import EngineSeries
 from common.machines.machine import MachineType
 from common.machines.rows import as_rows, split_rows
 from common.machines.turbofan import SENSOR_NAMES

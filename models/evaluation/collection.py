@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from common.cmapss import Dataset
+from common.cmapss.reader import Dataset
 from common.errors import DatasetError
 from common.machines.machine import MachineType
 from common.machines.rows import as_rows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from common.cmapss import Dataset, remaining_useful_life
+from common.cmapss.reader import Dataset, remaining_useful_life
 from common.machines.turbofan import TURBOFAN
 from common.recording import AssetRecord, Recording
 from models.evaluation.splits import FAULT_RUL, HEALTHY_RUL

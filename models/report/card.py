@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from textwrap import fill
 from typing import Final
 
-from common.cmapss import Dataset
+from common.cmapss.reader import Dataset
 from models.artifact.evidence_sections import ThresholdSection
 from models.artifact.metrics import LevelMetrics, Metrics
 from models.artifact.store import Artifact

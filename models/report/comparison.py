@@ -11,8 +11,8 @@ from typing import Literal
 
 import numpy as np
 
-from common.cmapss import Dataset
-from common.cmapss_files import PUBLISHED, file_name
+from common.cmapss.files import PUBLISHED, file_name
+from common.cmapss.reader import Dataset
 from common.errors import DatasetError
 from models.artifact.metrics import Metrics
 from models.artifact.onnx_scorer import Reconstructor, ZeroReconstructor, open_reconstructor

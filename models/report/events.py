@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from common.records import Level, Transition
+from common.records.alerts import Transition
+from common.records.verdicts import Level
 from common.settings import AlarmSettings
 from models.alarm import AlarmPolicy, AlarmState, interrupt, step
 from models.evaluation.measure import Scored, lead_cycles

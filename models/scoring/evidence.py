@@ -19,7 +19,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from common.records import Evidence, Level
+from common.records.verdicts import Evidence, Level
 from models.scoring.scorer import WARNING_SEVERITY, ScorerSpec, Thresholds, WindowScores
 from models.scoring.windows import WindowSet
 

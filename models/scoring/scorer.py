@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.machines.machine import MachineType
-from common.records import ModelRef
+from common.records.alerts import ModelRef
 from models.scoring.life import Life
 
 WARNING_SEVERITY: Final = 1.0

@@ -23,9 +23,9 @@ from common.errors import (
     BackendUnavailableError,
     SettingsError,
 )
-from common.extras import how_to_install
 from common.redaction import without_credentials
 from common.settings import TrackingSettings
+from common.terminal.extras import how_to_install
 from models.artifact.store import Artifact, load_artifact, save_artifact
 from models.tracking.registry import PRODUCTION, SHA256_TAG, Registered, RunRecord
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from common.cmapss import Dataset
+from common.cmapss.reader import Dataset
 from common.errors import ArtifactError, BackendError
 from models.artifact.metrics import Metrics
 from models.artifact.opening import open_scorer

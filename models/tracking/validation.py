@@ -6,7 +6,7 @@ by the same code on the same windows, and nobody can type a better number.
 
 from __future__ import annotations
 
-from common.cmapss import Dataset
+from common.cmapss.reader import Dataset
 from models.artifact.metrics import Metrics
 from models.artifact.opening import open_scorer
 from models.artifact.store import Artifact

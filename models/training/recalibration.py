@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from common.cmapss import Dataset
+from common.cmapss.reader import Dataset
 from common.errors import DatasetError
 from models.artifact.evidence_sections import ThresholdSection
 from models.artifact.onnx_scorer import open_reconstructor

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from common.records import SensorReading
+from common.records.readings import SensorReading
 from producer.fleet import Message
 from producer.ingest.ports import SourceMessage, Taken
 from producer.ports import AssetHistory

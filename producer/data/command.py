@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from common.cli import error_console, friendly_errors, output_console
 from common.errors import DatasetError
 from common.settings import load_settings
+from common.terminal.cli import error_console, friendly_errors, output_console
 
 data_app = typer.Typer(
     help="Fetch and check the C-MAPSS files.",

@@ -20,7 +20,7 @@ from typing import IO, Final
 
 import httpx
 
-from common.cmapss_files import PUBLISHED, SUBFOLDER, PublishedFile, find_file, read_bytes
+from common.cmapss.files import PUBLISHED, SUBFOLDER, PublishedFile, find_file, read_bytes
 from common.errors import DatasetError, DownloadError
 from producer.atomic_file import write_atomically
 

@@ -24,8 +24,8 @@ from common.fleets import load_fleets
 from common.kafka import ensure_topics, read_to_end
 from common.machines.files import load_machine
 from common.machines.machine import MachineType
-from common.nearest import suggestion
 from common.settings import KafkaSettings, Settings
+from common.terminal.nearest import suggestion
 from common.topics import Topics
 from producer.adapters.kafka_publisher import KafkaReadingPublisher
 from producer.adapters.kafka_source import KafkaMessageSource

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from common.cli import FAILURE_EXIT, error_console, friendly_errors, output_console
 from common.errors import BackendError, UserError
 from common.settings import LogSettings, Settings, load_settings
+from common.terminal.cli import FAILURE_EXIT, error_console, friendly_errors, output_console
 
 if TYPE_CHECKING:
     from producer.ingest.app import IngestPlan

@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.text import Text
 
 from common.machines.machine import MachineType
-from common.printable import one_line
-from common.records import EARLIEST, IncomingReading, utc_text
+from common.records.readings import IncomingReading
+from common.records.times import EARLIEST, utc_text
+from common.terminal.printable import one_line
 from producer.ingest.ports import SourceMessage
 from producer.ingest.tally import Tally
 from producer.ingest.translate import Outcome, Refusal, Translator

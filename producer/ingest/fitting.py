@@ -12,7 +12,7 @@ from common.errors import MapError
 from common.fleets import SHIPPED, FleetEntry
 from common.machines.machine import MachineType
 from common.machines.turbofan import TURBOFAN
-from common.nearest import suggestion
+from common.terminal.nearest import suggestion
 from producer.ingest.map_file import MessageMap
 
 MANIFEST: Final = "manifest.json"

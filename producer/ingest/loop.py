@@ -21,8 +21,8 @@ from typing import Final, TypeVar
 from common.clock import Clock
 from common.errors import BackendError
 from common.logs import get_logger
-from common.printable import one_line
 from common.retry import Backoff, retrying
+from common.terminal.printable import one_line
 from producer.fleet import Message
 from producer.ingest.ports import MessageSource, SourceMessage, Taken
 from producer.ingest.tally import Tally

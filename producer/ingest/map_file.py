@@ -16,11 +16,11 @@ from pydantic import (
 )
 
 from common.errors import MapError
+from common.files.toml import built_of_toml, read_toml_text
 from common.machines.machine import MAX_CHANNELS, ChannelName
-from common.nearest import suggestion
-from common.printable import one_line
-from common.records import FleetName
-from common.toml_file import built_of_toml, read_toml_text
+from common.records.ids import FleetName
+from common.terminal.nearest import suggestion
+from common.terminal.printable import one_line
 from producer.ingest.paths import parse_path
 from producer.ingest.values import TimeFormat
 

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from rich.console import Console
 from rich.status import Status
 
-from common.cli import error_console
+from common.terminal.cli import error_console
 from producer.ingest.tally import Tally
 
 REPORT_EVERY_S: Final = 0.5

@@ -10,7 +10,8 @@ from typing import Final, Literal, TypeAlias
 from pydantic_core import from_json
 
 from common.readers.names import asset_id
-from common.records import ONLY_RUN, READING_VERSION, IncomingReading
+from common.records.ids import ONLY_RUN
+from common.records.readings import READING_VERSION, IncomingReading
 from producer.fleet import Message
 from producer.ingest import values
 from producer.ingest.map_file import Measured, MessageMap

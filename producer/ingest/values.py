@@ -13,7 +13,9 @@ from typing import Final, Literal
 from common.readers.names import asset_id
 from common.readers.table_file import BLANKS
 from common.readers.times import ISO, SMALLEST_EPOCH, UNITS
-from common.records import EARLIEST, ID_PATTERN, LATEST, MAX_CYCLE
+from common.records.ids import ID_PATTERN
+from common.records.times import EARLIEST, LATEST
+from common.records.wire import MAX_CYCLE
 
 TimeFormat = Literal["auto", "iso", "s", "ms", "us"]
 

@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from common.cli import friendly_errors, output_console
 from common.errors import UserError
 from common.readers.options import (
     AssetColumn,
@@ -19,6 +18,7 @@ from common.readers.options import (
     options_again,
     roles_given,
 )
+from common.terminal.cli import friendly_errors, output_console
 
 
 @friendly_errors
@@ -52,7 +52,7 @@ def init(
 
     - `surgeline init 'exports/*.csv' --asset-column Machine --time-column "Local time"`
     """
-    from common.atomic_file import write_text
+    from common.files.atomic import write_text
     from common.readers.files import find_files
     from common.readers.table_file import read_table
     from producer.own_data.describe import describe

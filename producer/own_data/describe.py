@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from common.machines.machine import Channel, Condition, MachineType
-from common.printable import one_line
+from common.terminal.printable import one_line
 from producer.own_data.findings import ColumnFinding, Findings
 
 ESCAPED: Final = re.compile(r'["\\\x00-\x1f\x7f-\x9f\u2028\u2029]')

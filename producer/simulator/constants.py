@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from common.cmapss import N_SETTINGS
+from common.cmapss.reader import N_SETTINGS
 from common.machines.turbofan import SENSOR_NAMES, SETTING_NAMES
 
 CONSTANTS_PATH: Final = Path(__file__).with_name("constants.json")

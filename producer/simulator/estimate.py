@@ -18,12 +18,12 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from common.cli import friendly_errors, output_console
-from common.cmapss import Dataset, load_dataset
-from common.cmapss_files import file_name, find_file, read_bytes
+from common.cmapss.files import file_name, find_file, read_bytes
+from common.cmapss.reader import Dataset, load_dataset
 from common.errors import DatasetError
 from common.machines.turbofan import SENSOR_NAMES
 from common.settings import load_settings
+from common.terminal.cli import friendly_errors, output_console
 from producer.atomic_file import write_atomically
 from producer.simulator.constants import COLUMN_NAMES, CONSTANTS_PATH, ConstantsFile
 from producer.simulator.simulate import wear

@@ -12,7 +12,7 @@ that wear moves all sensors together and engines differ as they do in FD001. The
 time and joint over sensors. Values are rounded as in the published files.
 
 Simulated data are for trying things out. They are always labelled so
-(``common.records.SIMULATED_PREFIX``) and are never quoted as a C-MAPSS result.
+(``common.records.ids.SIMULATED_PREFIX``) and are never quoted as a C-MAPSS result.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from common.cmapss import Dataset, parse_engines
-from common.cmapss_files import Split, file_name
+from common.cmapss.files import Split, file_name
+from common.cmapss.reader import Dataset, parse_engines
 from common.errors import DatasetError
 from producer.atomic_file import write_atomically
 from producer.simulator.constants import SimulatorConstants, load_constants

@@ -9,7 +9,7 @@ import pytest
 
 from common.errors import InvalidRecordError, RejectReason
 from common.machines.machine import MachineType
-from common.records import SourcePosition
+from common.records.verdicts import SourcePosition
 from deploy.asyncapi import (
     ASYNCAPI_FILE,
     EXAMPLES,

@@ -144,7 +144,7 @@ def test_the_environment_is_read_only_where_settings_are() -> None:
     # a child process inherits its environment, which is no reading of settings
     may_read |= {"api/adapters/process_replay_launcher.py"}
     # onnxruntime is told by an environment variable alone to send no usage data
-    may_read |= {"common/entry.py"}
+    may_read |= {"common/terminal/entry.py"}
     # MLflow is told by environment variables alone, here, to send no usage data
     may_read |= {"models/tracking/mlflow_registry.py"}
 
@@ -220,7 +220,7 @@ def test_no_text_names_surgeline_as_if_a_package_index_had_it() -> None:
 
 
 def test_nothing_prints_past_our_consoles() -> None:
-    """All print through ``common/console.py``, so that no foreign text can command a terminal."""
+    """All print through ``common/terminal/``, so that no foreign text can command a terminal."""
     made = re.compile(r"(?<![\w.])Console\(")
 
     makers = {

@@ -26,6 +26,7 @@ from api.adapters.sql_alert_history import SqlAlertHistory
 from api.adapters.sql_database import migration_config, open_database, our_errors
 from api.adapters.sql_models import Base
 from api.adapters.sql_replay_records import SqlReplayRecords
+from api.http.queries import FIRST_MOMENT, LAST_MOMENT
 from api.ports import (
     AlertFilter,
     AlertGap,
@@ -41,9 +42,10 @@ from api.ports import (
     StoredAlert,
     UnreadableReplay,
 )
-from api.queries import FIRST_MOMENT, LAST_MOMENT
 from common.errors import BackendError, BackendRefusedError, BackendUnavailableError
-from common.records import EARLIEST, LATEST, Level, Transition
+from common.records.alerts import Transition
+from common.records.times import EARLIEST, LATEST
+from common.records.verdicts import Level
 from common.settings import AlertHistorySettings
 from tests.support.alerts import START, batch, make_alert
 

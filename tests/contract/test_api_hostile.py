@@ -19,15 +19,15 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from api import cursors
 from api.adapters.memory import MemoryAlertHistory, MemoryReplayRecords
 from api.adapters.sql_alert_history import SqlAlertHistory
 from api.adapters.sql_database import open_database
 from api.adapters.sql_replay_records import SqlReplayRecords
 from api.app import Adapters, create_app
-from api.problems import MEDIA_TYPE, Problem
-from api.queries import AlertsQuery, ScoresQuery
-from common.records import Level, Verdict
+from api.http import cursors
+from api.http.problems import MEDIA_TYPE, Problem
+from api.http.queries import AlertsQuery, ScoresQuery
+from common.records.verdicts import Level, Verdict
 from common.scorestore.factory import open_score_store
 from common.scorestore.memory import MemoryScoreStore
 from common.scorestore.paging import Position, encode_cursor

@@ -22,7 +22,7 @@ from influxdb_client import InfluxDBClient
 from pydantic import SecretStr
 
 from common.errors import BackendRefusedError, BackendUnavailableError
-from common.records import Level, ScoreRecord, SourcePosition, Verdict
+from common.records.verdicts import Level, ScoreRecord, SourcePosition, Verdict
 from common.scorestore.influx.errors import split_address
 from common.scorestore.influx.store import InfluxScoreStore
 from common.scorestore.paging import Position, encode_cursor

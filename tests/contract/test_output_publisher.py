@@ -9,7 +9,8 @@ import pytest
 
 from common.errors import BackendMissingError, BackendUnavailableError
 from common.kafka import ensure_topics, read_to_end
-from common.records import Alert, DeadLetter
+from common.records.alerts import Alert
+from common.records.letters import DeadLetter
 from common.settings import KafkaSettings
 from deploy.local.programs import broker_command, free_port
 from detector.adapters.kafka_publisher import KafkaPublisher

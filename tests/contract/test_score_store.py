@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from common.errors import BackendRefusedError, BackendUnavailableError
-from common.records import Evidence, Level, LifeLeft, ScoreRecord, SourcePosition, Verdict
+from common.records.verdicts import Evidence, Level, LifeLeft, ScoreRecord, SourcePosition, Verdict
 from common.scorestore.factory import open_score_store
 from common.scorestore.memory import MemoryScoreStore
 from common.scorestore.port import RunPage, RunSummary, ScoreQuery, ScoreStore

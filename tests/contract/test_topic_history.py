@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaProducer
 
 from common.errors import BackendUnavailableError
 from common.kafka import ensure_topics, started
-from common.records import SourcePosition
+from common.records.verdicts import SourcePosition
 from common.settings import KafkaSettings
 from deploy.local.programs import broker_command, free_port
 from detector.adapters.kafka_history import KafkaHistory

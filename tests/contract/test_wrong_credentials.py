@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from api.adapters.sql_database import open_database
 from common.errors import BackendError, BackendRefusedError
-from common.records import ScoreRecord, Verdict
+from common.records.verdicts import ScoreRecord, Verdict
 from common.scorestore.factory import open_score_store
 from common.scorestore.port import ScoreQuery, ScoreStore
 from common.settings import AlertHistorySettings, RedisSettings, ScoreStoreSettings

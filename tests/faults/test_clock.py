@@ -16,7 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from common.records import DeadLetter, ScoreRecord, Verdict, utc_text
+from common.records.letters import DeadLetter
+from common.records.times import utc_text
+from common.records.verdicts import ScoreRecord, Verdict
 from common.scorestore.factory import open_score_store
 from common.scorestore.paging import position_of
 from tests.support.backends import wait_until

@@ -22,7 +22,7 @@ from api.adapters.kafka_alert_feed import KafkaAlertFeed
 from api.ports import FeedBatch, FeedPosition
 from common.errors import BackendUnavailableError
 from common.kafka import ensure_topics, make_producer, started
-from common.records import Alert
+from common.records.alerts import Alert
 from common.settings import KafkaSettings
 from common.topics import Topics
 from deploy.local.programs import broker_command, free_port

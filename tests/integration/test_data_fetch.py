@@ -14,7 +14,7 @@ from threading import Thread
 
 import pytest
 
-from common.cmapss_files import PublishedFile
+from common.cmapss.files import PublishedFile
 from common.errors import DownloadError
 from deploy.local.programs import free_port
 from producer.data import download

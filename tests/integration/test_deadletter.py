@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 from common.kafka import read_to_end
-from common.records import MAX_ORIGINAL_BYTES, Verdict
+from common.records.letters import MAX_ORIGINAL_BYTES
+from common.records.verdicts import Verdict
 from producer.simulator.simulate import simulate
 from tests.support.builders import sound_reading
 from tests.support.detector import DetectorBench

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common.cmapss import Dataset, load_dataset
-from common.records import SensorReading, Verdict
+from common.cmapss.reader import Dataset, load_dataset
+from common.records.readings import SensorReading
+from common.records.verdicts import Verdict
 from models.artifact.opening import open_scorer
 from models.artifact.store import load_artifact
 from models.evaluation.batch_path import score_engine

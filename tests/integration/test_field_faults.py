@@ -15,7 +15,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from redis.asyncio import Redis
 
 from common.kafka import ensure_topics, started
-from common.records import SensorReading, Verdict
+from common.records.readings import SensorReading
+from common.records.verdicts import Verdict
 from common.scorestore.factory import open_score_store
 from common.topics import StateKeys
 from tests.support.builders import START, sound_reading

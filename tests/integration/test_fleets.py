@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from common.clock import SystemClock
-from common.cmapss import Dataset, load_dataset
-from common.records import ScoreRecord, Verdict
+from common.cmapss.reader import Dataset, load_dataset
+from common.records.verdicts import ScoreRecord, Verdict
 from common.settings import load_settings
 from detector.tools.parity.report import parity_report
 from models.artifact.opening import open_scorer

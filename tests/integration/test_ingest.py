@@ -18,7 +18,7 @@ import pytest
 from common.clock import SystemClock
 from common.errors import BackendUnavailableError
 from common.kafka import make_producer, read_to_end, started
-from common.records import SourcePosition
+from common.records.verdicts import SourcePosition
 from common.settings import KafkaSettings
 from common.topics import Topics
 from deploy.local.programs import broker_command, free_port

@@ -16,7 +16,8 @@ from api.adapters.kafka_alert_feed import KafkaAlertFeed
 from api.ports import FeedPosition
 from common.errors import RejectReason
 from common.kafka import started
-from common.records import Alert, Verdict
+from common.records.alerts import Alert
+from common.records.verdicts import Verdict
 from producer.adapters.kafka_history import KafkaRunHistory
 from tests.support.alerts import make_alert
 from tests.support.batches import SPOILT, batch, marker, produce_raw

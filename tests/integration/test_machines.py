@@ -17,7 +17,7 @@ import pytest
 from httpx_sse import aconnect_sse
 
 from common.kafka import ensure_topics, make_producer, started
-from common.records import Alert, ChannelShare
+from common.records.alerts import Alert, ChannelShare
 from common.settings import PREFIX, KafkaSettings
 from common.topics import Topics
 from models.artifact.store import save_artifact

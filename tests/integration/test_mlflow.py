@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from common.cmapss import Dataset
+from common.cmapss.reader import Dataset
 from common.errors import ArtifactError
-from common.records import Verdict
+from common.records.verdicts import Verdict
 from deploy.commands import app
 from deploy.local.programs import LOOPBACK, answers, free_port
 from models.artifact.opening import open_scorer

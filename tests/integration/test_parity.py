@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from common.cmapss import Dataset, load_dataset
+from common.cmapss.reader import Dataset, load_dataset
 from common.errors import BackendMissingError, UserError
 from common.settings import KafkaSettings, RedisSettings, Settings, load_settings
 from deploy.local.programs import free_port

@@ -14,17 +14,17 @@ import numpy as np
 import pytest
 
 from common.clock import SystemClock
-from common.cmapss import Dataset, load_dataset
-from common.records import SourcePosition, Verdict
+from common.cmapss.reader import Dataset, load_dataset
+from common.records.verdicts import SourcePosition, Verdict
 from common.retry import Backoff
 from common.scorestore.memory import MemoryScoreStore
 from common.scorestore.port import ScoreQuery
 from detector.adapters.memory import MemoryHistory, MemoryPublisher, MemoryStateStore
 from detector.core.policy import InputPolicy
 from detector.core.source import SourceRecord, dense
-from detector.health import Health
+from detector.delivery.service import DetectorPolicy, DetectorPorts, DetectorService
 from detector.metrics import DetectorMetrics
-from detector.service import DetectorPolicy, DetectorPorts, DetectorService
+from detector.worker.health import Health
 from models.alarm import AlarmPolicy
 from models.artifact.opening import open_scorer
 from models.artifact.store import load_artifact

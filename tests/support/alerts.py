@@ -7,16 +7,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from api.ports import FeedBatch, FeedPosition, WireAlert
-from common.records import (
-    DEFAULT_FLEET,
+from common.records.alerts import (
     Alert,
     ChannelShare,
-    Level,
     ModelRef,
     Transition,
     derive_alarm_id,
     derive_alert_id,
 )
+from common.records.ids import DEFAULT_FLEET
+from common.records.verdicts import Level
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -24,7 +24,7 @@ from api.app import Adapters, create_app
 from api.routes import alerts, assets, machines, replays, scores, system
 from api.services import Services
 from common.clock import SystemClock
-from common.records import Level, ScoreRecord, Verdict
+from common.records.verdicts import Level, ScoreRecord, Verdict
 from common.scorestore.memory import MemoryScoreStore
 from common.settings import ApiSettings, Settings
 from tests.support.alerts import START

@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 
 from common.machines.machine import Channel, MachineType, Window
 from common.machines.turbofan import SENSOR_NAMES, TURBOFAN
-from common.records import DEFAULT_FLEET, ModelRef, SensorReading, SourcePosition
+from common.records.alerts import ModelRef
+from common.records.ids import DEFAULT_FLEET
+from common.records.readings import SensorReading
+from common.records.verdicts import SourcePosition
 from detector.core.fleet import Fleet, Fleets, one_fleet
 from detector.core.policy import InputPolicy
 from detector.core.source import SourceRecord

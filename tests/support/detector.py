@@ -20,7 +20,9 @@ from aiokafka.errors import KafkaError
 
 from common.intake.consumer import IntakeConsumer
 from common.kafka import ensure_topics, read_to_end, started
-from common.records import Alert, DeadLetter, ScoreRecord
+from common.records.alerts import Alert
+from common.records.letters import DeadLetter
+from common.records.verdicts import ScoreRecord
 from common.scorestore.factory import open_score_store
 from common.scorestore.port import ScoreQuery
 from common.settings import KafkaSettings, RedisSettings, ScoreStoreSettings

@@ -15,11 +15,11 @@ from typing import Any
 
 from aiokafka.consumer.group_coordinator import CoordinatorGroupRebalance
 
-from detector import ending
 from detector.adapters.faust_chunks import ChunkConsumerThread
 from detector.adapters.redis_state_store import RedisStateStore
 from detector.core.source import SourceBatch
-from detector.service import DetectorService
+from detector.delivery.service import DetectorService
+from detector.worker import ending
 
 FOR_EVER_S = 3600.0
 STALL_S = 8.0

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from common.cmapss import Dataset, parse_engines
-from common.cmapss_files import Split
+from common.cmapss.files import Split
+from common.cmapss.reader import Dataset, parse_engines
 from producer.fleet import Fleet
 from tests.support.cmapss import text
 

@@ -6,10 +6,10 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from common.cmapss import Dataset
-from common.engines import engine_asset_id
+from common.cmapss.engines import engine_asset_id
+from common.cmapss.reader import Dataset
 from common.machines.turbofan import SENSOR_NAMES, SETTING_NAMES
-from common.records import SensorReading
+from common.records.readings import SensorReading
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

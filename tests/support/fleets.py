@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from common.cmapss import Dataset, EngineSeries
+from common.cmapss.reader import Dataset, EngineSeries
 from common.machines.turbofan import SENSOR_NAMES, TURBOFAN
 
 N_SENSORS = len(SENSOR_NAMES)

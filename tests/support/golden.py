@@ -30,18 +30,10 @@ from numpy.typing import NDArray
 from common.errors import RejectReason
 from common.machines.machine import Step
 from common.machines.turbofan import TURBOFAN
-from common.records import (
-    MAX_ORIGINAL_BYTES,
-    DeadLetter,
-    Evidence,
-    Level,
-    LifeLeft,
-    ScoreRecord,
-    SourcePosition,
-    Verdict,
-    WireRecord,
-    utc_text,
-)
+from common.records.letters import MAX_ORIGINAL_BYTES, DeadLetter
+from common.records.times import utc_text
+from common.records.verdicts import Evidence, Level, LifeLeft, ScoreRecord, SourcePosition, Verdict
+from common.records.wire import WireRecord
 from common.scorestore.influx.lines import repeat_lines, verdict_lines
 from common.scorestore.sqlite.store import SqliteScoreStore
 from detector.core.conclusion import Outcome, conclude

@@ -13,7 +13,9 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from common.records import Alert, DeadLetter, ScoreRecord, Verdict
+from common.records.alerts import Alert
+from common.records.letters import DeadLetter
+from common.records.verdicts import ScoreRecord, Verdict
 from common.scorestore.factory import open_score_store
 from tests.support.detector import DetectorBench
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.kafka import read_to_end
-from common.records import SensorReading
+from common.records.readings import SensorReading
 from common.settings import KafkaSettings
 from common.topics import Topics
 

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from common.machines.turbofan import TURBOFAN
-from common.records import SensorReading, SourcePosition
+from common.records.readings import SensorReading
+from common.records.verdicts import SourcePosition
 from detector.core.source import SourceRecord
 from models.scoring.scorer import Thresholds, WindowScores
 from tests.support.builders import START, TOPIC, MeanScorer, changed, reading

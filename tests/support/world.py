@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from common.clock import SystemClock
-from common.records import ScoreRecord, SensorReading
+from common.records.readings import SensorReading
+from common.records.verdicts import ScoreRecord
 from common.retry import Backoff
 from common.scorestore.memory import MemoryScoreStore
 from common.scorestore.port import ScoreQuery
@@ -14,10 +15,10 @@ from detector.adapters.memory import MemoryHistory, MemoryPublisher, MemoryState
 from detector.core.fleet import Fleets
 from detector.core.policy import InputPolicy
 from detector.core.source import SourceBatch, SourceRecord, Span
+from detector.delivery.service import DetectorPolicy, DetectorPorts, DetectorService
 from detector.failpoints import Point, PointListener, ignore_points
-from detector.health import Health
 from detector.metrics import DetectorMetrics
-from detector.service import DetectorPolicy, DetectorPorts, DetectorService
+from detector.worker.health import Health
 from models.alarm import AlarmPolicy
 from models.scoring.scorer import WindowScorer
 from tests.support.builders import INPUTS, MeanScorer, fleets_of, record

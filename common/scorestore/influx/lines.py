@@ -13,7 +13,8 @@ from functools import lru_cache
 from typing import Final
 
 from common.errors import BackendRefusedError
-from common.records import DEFAULT_FLEET, ScoreRecord
+from common.records.ids import DEFAULT_FLEET
+from common.records.verdicts import ScoreRecord
 from common.scorestore.paging import epoch_us
 from common.topics import REPEAT_MEASUREMENT, SCORE_MEASUREMENT
 

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
-from common.records import DEFAULT_FLEET, Evidence, Level, LifeLeft, ScoreRecord, Verdict
+from common.records.ids import DEFAULT_FLEET
+from common.records.verdicts import Evidence, Level, LifeLeft, ScoreRecord, Verdict
 from common.scorestore.influx.lines import LIFE_FIELDS, MAX_TIME_NS, SHARE_PREFIX
 from common.scorestore.paging import Bounds, from_epoch_us
 from common.scorestore.port import ScoreQuery

@@ -19,7 +19,7 @@ from influxdb_client import InfluxDBClient, WritePrecision
 from influxdb_client.client.write_api import SYNCHRONOUS
 
 from common.errors import BackendRefusedError
-from common.records import ScoreRecord, Verdict
+from common.records.verdicts import ScoreRecord, Verdict
 from common.redaction import without_credentials
 from common.scorestore.batch import Batch, gather
 from common.scorestore.influx.errors import (

@@ -9,7 +9,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from common.records import DEFAULT_FLEET, Level, Verdict
+from common.records.ids import DEFAULT_FLEET
+from common.records.verdicts import Level, Verdict
 from common.scorestore.influx.queries import Series, identity, literal, select
 from common.scorestore.port import RunSummary
 from common.scorestore.tally import RunTally, in_order

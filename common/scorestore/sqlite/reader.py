@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
-from common.records import Level, ScoreRecord, Verdict
+from common.records.verdicts import Level, ScoreRecord, Verdict
 from common.scorestore.paging import Bounds, page_of, position_of
 from common.scorestore.port import RunPage, RunSummary, ScorePage, ScoreQuery
 from common.scorestore.sqlite.rows import (

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-from common.records import Evidence, Level, LifeLeft, ScoreRecord, Verdict
+from common.records.verdicts import Evidence, Level, LifeLeft, ScoreRecord, Verdict
 from common.scorestore.paging import epoch_us, from_epoch_us
 from common.scorestore.sqlite.schema import COUNT_COLUMNS
 from common.scorestore.tally import RunTally

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from common.errors import BackendRefusedError, BackendUnavailableError
-from common.private_files import make_private_file, make_private_folder
-from common.records import DEFAULT_FLEET, Verdict
+from common.files.private import make_private_file, make_private_folder
+from common.records.ids import DEFAULT_FLEET
+from common.records.verdicts import Verdict
 from common.scorestore.sqlite.errors import sqlite_errors
 
 SCHEMA_VERSION: Final = 3

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from common.records import ScoreRecord, Verdict
+from common.records.verdicts import ScoreRecord, Verdict
 from common.scorestore.batch import gather
 from common.scorestore.paging import check_query
 from common.scorestore.port import RunPage, RunSummary, ScorePage, ScoreQuery

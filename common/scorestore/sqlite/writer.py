@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from common.records import ScoreRecord, Verdict
+from common.records.verdicts import ScoreRecord, Verdict
 from common.scorestore.batch import Batch, RunKey
 from common.scorestore.paging import epoch_us
 from common.scorestore.sqlite.rows import (

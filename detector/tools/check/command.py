@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from common.cli import FAILURE_EXIT, friendly_errors, output_console
 from common.readers.options import AssetColumn, Ignore, TimeColumn, columns_given, roles_given
+from common.terminal.cli import FAILURE_EXIT, friendly_errors, output_console
 from detector.tools.options import JsonOption, tool_settings
 
 
@@ -37,7 +37,7 @@ def check(
 
     - `surgeline check --machine rig.toml data/skab --json check.json`
     """
-    from common.atomic_file import write_report
+    from common.files.atomic import write_report
     from common.machines.files import load_machine
     from common.readers.files import find_files
     from common.readers.recording_file import read_recording

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from common.machines.machine import MachineType
 from common.machines.rows import as_rows, split_rows
 from common.recording import AssetRecord
-from common.records import Verdict
+from common.records.verdicts import Verdict
 from detector.core.assembler import NO_ROW, Readings, assemble, lay_out
 from detector.core.policy import InputPolicy
 from detector.core.state import AssetState, Fence

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from common.machines.machine import MachineType
-from common.records import Cycle
+from common.records.wire import Cycle
 from detector.core.decoding import LARGEST
 
 CYCLE: Final[TypeAdapter[int]] = TypeAdapter(Cycle)

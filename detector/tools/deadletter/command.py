@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from common.cli import FAILURE_EXIT, error_console, friendly_errors, output_console
 from common.errors import RejectReason, UserError
 from common.settings import Settings, load_settings
+from common.terminal.cli import FAILURE_EXIT, error_console, friendly_errors, output_console
 from common.topics import Topics
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def list_letters(
 
     - `surgeline deadletter list --reason missing_channel --since 2h --asset pump-7`
     """
-    from common.atomic_file import write_report
+    from common.files.atomic import write_report
     from detector.tools.deadletter.letters import none_found
     from detector.tools.deadletter.output import show_letters
 

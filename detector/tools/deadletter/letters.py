@@ -22,9 +22,10 @@ from pydantic import ValidationError
 
 from common.errors import BackendUnavailableError, RejectReason, UserError
 from common.kafka import make_producer, started
-from common.nearest import suggestion
-from common.records import MAX_ORIGINAL_BYTES, MAX_ORIGINAL_KEY_BYTES, DeadLetter, SourcePosition
+from common.records.letters import MAX_ORIGINAL_BYTES, MAX_ORIGINAL_KEY_BYTES, DeadLetter
+from common.records.verdicts import SourcePosition
 from common.settings import KafkaSettings
+from common.terminal.nearest import suggestion
 from common.topics import Topics
 from detector.core.decoding import ReadingIdentity, identify
 from detector.core.source import SourceRecord

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from common.printable import one_line
-from common.records import DeadLetter
+from common.records.letters import DeadLetter
+from common.terminal.printable import one_line
 from detector.tools.deadletter.letters import Letter, count_reasons, decoded_original
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from common.cli import FAILURE_EXIT, friendly_errors, output_console
 from common.settings import Settings
+from common.terminal.cli import FAILURE_EXIT, friendly_errors, output_console
 from detector.tools.options import (
     ArtifactOption,
     DatasetOption,
@@ -60,7 +60,7 @@ def parity(
     - `surgeline parity --run-id night --dataset FD001 --split test` reads the data set, which also
       works where the topic has forgotten; add `--no-alerts` where it has forgotten those, too
     """
-    from common.atomic_file import write_report
+    from common.files.atomic import write_report
     from detector.tools.parity.output import show_parity
     from detector.tools.progress import progress_bars
 

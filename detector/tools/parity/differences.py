@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from common.records import Alert, Evidence, Level, LifeLeft, ScoreRecord, Verdict
+from common.records.alerts import Alert
+from common.records.verdicts import Evidence, Level, LifeLeft, ScoreRecord, Verdict
 
 
 class Numbers(NamedTuple):

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from common.machines.rows import as_rows
-from common.records import Alert, LifeLeft, ScoreRecord, Verdict
+from common.records.alerts import Alert
+from common.records.verdicts import LifeLeft, ScoreRecord, Verdict
 from detector.core.conclusion import conclude
 from detector.core.fleet import Fleet, Fleets
 from detector.core.pipeline import AssetRun, DecodedBatch, Plan, by_fleet, prepare

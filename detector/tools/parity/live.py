@@ -10,7 +10,8 @@ from typing import Final
 from pydantic import ValidationError
 
 from common.errors import BackendMissingError, UserError
-from common.records import Alert, Verdict
+from common.records.alerts import Alert
+from common.records.verdicts import Verdict
 from common.scorestore.factory import open_score_store
 from common.scorestore.port import ScoreQuery, ScoreStore
 from common.settings import KafkaSettings, ScoreStoreSettings

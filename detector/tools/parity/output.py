@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from common.records import Alert
+from common.records.alerts import Alert
 from detector.tools.parity.report import ParityReport
 
 SHOWN: Final = 5

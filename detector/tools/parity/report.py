@@ -18,7 +18,8 @@ from dataclasses import asdict, dataclass
 from typing import Final
 
 from common.errors import UserError
-from common.records import Alert, Verdict
+from common.records.alerts import Alert
+from common.records.verdicts import Verdict
 from common.settings import Settings
 from detector.core.alerts import model_label
 from detector.core.fleet import Fleets

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from common.cli import friendly_errors, output_console
 from common.errors import UserError
 from common.settings import Settings
+from common.terminal.cli import friendly_errors, output_console
 from detector.tools.options import (
     ArtifactOption,
     DatasetOption,
@@ -88,7 +88,7 @@ def whatif(
     - `surgeline whatif --run-id night --dataset FD001 --model ./my-model` needs no broker and
       knows the lead times
     """
-    from common.atomic_file import write_report
+    from common.files.atomic import write_report
     from detector.tools.progress import progress_bars
     from detector.tools.whatif.output import show_what_if
     from detector.tools.whatif.rule import check_thresholds, parse_alarm

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from common.records import Alert
+from common.records.alerts import Alert
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from common.records import Alert
+from common.records.alerts import Alert
 from detector.tools.whatif.matching import MovedAlert
 from detector.tools.whatif.report import AssetChange, WhatIfReport
 

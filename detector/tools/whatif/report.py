@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
-from common.records import Alert, Transition
+from common.records.alerts import Alert, Transition
 from detector.core.conclusion import conclude
 from detector.core.fleet import Fleet
 from detector.core.pipeline import DecodedBatch, prepare

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from api.adapters.kafka_alert_log import AlertLog, AnotherLifeError, mark_of
 from api.adapters.memory import MemoryAlertHistory
 from api.ports import FeedPosition, OffsetGap, WireAlert
-from common.records import Alert
+from common.records.alerts import Alert
 from tests.support.alerts import make_alert
 
 PARTITION = TopicPartition("alerts", 0)

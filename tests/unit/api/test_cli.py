@@ -13,8 +13,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from api import cli
-from api.client import ApiClient
+from api.commands import cli
+from api.commands.client import ApiClient
 from api.known_fleets import KnownFleet, KnownModel
 from api.machine_views import FleetView, Legend
 from api.ports import StoredAlert
@@ -22,7 +22,7 @@ from api.schemas import AlertView, Score
 from common.errors import BackendMissingError, BackendUnavailableError, UserError
 from common.machines.files import parse_machine
 from common.machines.turbofan import TURBOFAN
-from common.records import Level, Verdict
+from common.records.verdicts import Level, Verdict
 from tests.support.alerts import make_alert
 from tests.support.api import score
 from tests.support.own_pumps import PUMP, PUMP_TOML

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from api import defects
-from api.defects import MAX_TRACEBACK_CHARS, bounded_traceback
+from api.http import defects
+from api.http.defects import MAX_TRACEBACK_CHARS, bounded_traceback
 from tests.support.api import Running, running
 
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from api.gate import MAX_BODY_BYTES, ours
+from api.http.gate import MAX_BODY_BYTES, ours
 from common.settings import ApiSettings
 from tests.support.api import Running, api_routes, running
 

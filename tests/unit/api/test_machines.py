@@ -10,7 +10,8 @@ import pytest
 
 from api.known_fleets import KnownFleet, KnownFleets, KnownModel
 from common.machines.turbofan import TURBOFAN
-from common.records import ModelRef, Verdict
+from common.records.alerts import ModelRef
+from common.records.verdicts import Verdict
 from tests.support.alerts import batch, make_alert
 from tests.support.api import Running, running, score
 from tests.support.own_pumps import PUMP

@@ -17,15 +17,15 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from api.adapters.artifact_fleet_catalogue import FleetReader
+from api.commands.machines import machines, show_machines
+from api.commands.wording import in_words, legend_table, top
 from api.known_fleets import KnownFleet, KnownFleets, KnownModel
 from api.machine_views import ChannelTold, FleetList, FleetView, Legend
-from api.machines_command import machines, show_machines
-from api.wording import in_words, legend_table, top
-from common.console import SafeConsole
 from common.machines.machine import MAX_NAME_CHARS, Channel, Condition, MachineType
-from common.printable import one_line
-from common.records import ChannelShare, ModelRef
+from common.records.alerts import ChannelShare, ModelRef
 from common.settings import Settings
+from common.terminal.console import SafeConsole
+from common.terminal.printable import one_line
 from models.artifact.store import SHIPPED
 from tests.support.api import Fakes, running
 from tests.unit.common.test_console import HOSTILE, commands, terminal

@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from api.client import ApiClient
-from api.nothing_found import no_alerts, no_verdicts
+from api.commands.client import ApiClient
+from api.commands.nothing_found import no_alerts, no_verdicts
 
 ASSETS = {
     "items": [

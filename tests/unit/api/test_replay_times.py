@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.ports import UnreadableReplay
-from common.cmapss_files import LONGEST_LIFE_CYCLES
-from common.records import EARLIEST, LATEST, require_wire_times
+from common.cmapss.files import LONGEST_LIFE_CYCLES
+from common.records.times import EARLIEST, LATEST, require_wire_times
 from common.settings import ApiSettings
 from tests.support.api import Fakes, running
 

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from api.schemas import AssetPage
-from common.records import Level, SourcePosition, Transition, Verdict
+from common.records.alerts import Transition
+from common.records.verdicts import Level, SourcePosition, Verdict
 from tests.support.alerts import batch, make_alert
 from tests.support.api import Running, running, score
 

@@ -14,12 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.adapters.memory import MemoryAlertHistory
-from api.alert_stream import BEGINNING, follow, starting_point
-from api.change_signal import ChangeSignal
+from api.live.change_signal import ChangeSignal
+from api.live.pages import KEPT, PAGE, StreamPages
+from api.live.stream import BEGINNING, follow, starting_point
 from api.ports import AlertFilter, StoredAlert
-from api.stream_pages import KEPT, PAGE, StreamPages
 from common.errors import BackendUnavailableError, RequestRefusedError
-from common.records import Alert, Level, Transition
+from common.records.alerts import Alert, Transition
+from common.records.verdicts import Level
 from tests.support.alerts import batch, make_alert
 from tests.support.api import Running, eventually, running, stream_events
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from api.problems import MEDIA_TYPE, Problem
+from api.http.problems import MEDIA_TYPE, Problem
 from common.errors import BackendRefusedError, BackendUnavailableError
 from tests.support.api import Running, running, score
 

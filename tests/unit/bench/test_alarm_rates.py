@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bench.alarm_rates_evidence import AT_ONCE, EvidenceSplits, false_speakers, judge_engines
-from bench.alarm_rates_measured import (
+from bench.alarm_rates.evidence import AT_ONCE, EvidenceSplits, false_speakers, judge_engines
+from bench.alarm_rates.measured import (
     NetworkSplits,
     TrendSplits,
     calibrated_split,

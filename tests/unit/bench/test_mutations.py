@@ -6,8 +6,8 @@ import tomllib
 
 import pytest
 
-from bench.mutants import ROOT, equivalents, shortened, subjects
-from bench.mutations import mutations_of
+from bench.mutants.mutations import mutations_of
+from bench.mutants.run import ROOT, equivalents, shortened, subjects
 
 
 def planted(source: str) -> list[tuple[str, str]]:
@@ -83,7 +83,9 @@ def test_each_mutant_is_the_whole_file_with_one_change() -> None:
 def test_the_files_and_tests_of_a_campaign_exist_and_its_allow_list_is_not_stale() -> None:
     known = subjects([])
 
-    assert len(known) == len(tomllib.loads((ROOT / "bench/mutants.toml").read_text())["tests"])
+    assert len(known) == len(
+        tomllib.loads((ROOT / "bench/mutants/subjects.toml").read_text())["tests"]
+    )
     for subject in known:
         assert (ROOT / subject.file).is_file(), subject.file
         paths = [test for test in subject.tests if test.startswith("tests/")]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench.skab_data import FIT_ROWS, UNITS, beginning
-from bench.skab_models import Verdicts, figures, verdicts_of
+from bench.skab.data import FIT_ROWS, UNITS, beginning
+from bench.skab.models import Verdicts, figures, verdicts_of
 from common.recording import AssetRecord
 
 FAULTY = np.array([False, False, False, True, True])

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from common.atomic_file import PRIVATE, replace_file, write_report, write_text
 from common.errors import UserError
+from common.files.atomic import PRIVATE, replace_file, write_report, write_text
 from tests.support.tiny_disk import tiny_disk
 
 

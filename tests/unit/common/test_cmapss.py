@@ -12,8 +12,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from common.cmapss import load_dataset, parse_engines, parse_rul, remaining_useful_life
-from common.cmapss_files import PUBLISHED, Split, file_name, find_file
+from common.cmapss.files import PUBLISHED, Split, file_name, find_file
+from common.cmapss.reader import load_dataset, parse_engines, parse_rul, remaining_useful_life
 from common.errors import DatasetError
 from tests.support.cmapss import line, text, write_set
 

@@ -12,8 +12,8 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
-from common.console import SafeConsole, output_console
-from common.printable import one_line, printable
+from common.terminal.console import SafeConsole, output_console
+from common.terminal.printable import one_line, printable
 
 STYLING = re.compile(r"\x1b\[[0-9;]*m")
 HOSTILE = st.text(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from common.entry import system_refusal
+from common.terminal.entry import system_refusal
 
 REPOSITORY = Path(__file__).parents[3]
 

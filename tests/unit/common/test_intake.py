@@ -17,7 +17,7 @@ from common.intake import batches as intake_batches
 from common.intake import codecs
 from common.intake.batches import HEADER
 from common.intake.response import PartitionRecords, SetAside
-from common.records import MAX_ORIGINAL_BYTES
+from common.records.letters import MAX_ORIGINAL_BYTES
 from tests.support.batches import (
     SPOILT,
     STAMP,

@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from common.cmapss import remaining_useful_life
-from common.engines import engine_asset_id
+from common.cmapss.engines import engine_asset_id
+from common.cmapss.reader import remaining_useful_life
 from common.errors import DatasetError
 from common.machines.machine import Channel, Condition, MachineType, Step
 from common.machines.turbofan import TURBOFAN

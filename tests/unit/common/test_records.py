@@ -10,26 +10,20 @@ import pytest
 from pydantic import ValidationError
 
 from common.errors import RejectReason
-from common.records import (
-    READING_VERSION,
-    SCHEMA_VERSION,
-    SIMULATED_PREFIX,
+from common.records.alerts import (
     Alert,
     ChannelShare,
-    DeadLetter,
-    IncomingReading,
-    Level,
     ModelRef,
-    ScoreRecord,
-    SensorReading,
-    SourcePosition,
     Transition,
-    Verdict,
     derive_alarm_id,
     derive_alert_id,
-    renewed_run_id,
-    utc_text,
 )
+from common.records.ids import SIMULATED_PREFIX, renewed_run_id
+from common.records.letters import DeadLetter
+from common.records.readings import READING_VERSION, IncomingReading, SensorReading
+from common.records.times import utc_text
+from common.records.verdicts import Level, ScoreRecord, SourcePosition, Verdict
+from common.records.wire import SCHEMA_VERSION
 
 READING = {
     "schema_version": 2,

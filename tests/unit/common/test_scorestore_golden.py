@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from common.records import Verdict
+from common.records.verdicts import Verdict
 from tests.support.golden import GOLDEN, STORED, STORES
 
 

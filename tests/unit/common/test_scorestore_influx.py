@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from influxdb_client.rest import ApiException
 
 from common.errors import BackendError, BackendRefusedError, BackendUnavailableError
-from common.records import Evidence, Level, LifeLeft, ScoreRecord, SourcePosition, Verdict
+from common.records.verdicts import Evidence, Level, LifeLeft, ScoreRecord, SourcePosition, Verdict
 from common.scorestore.influx.errors import influx_errors, statement_error, status_error
 from common.scorestore.influx.lines import MAX_TIME_NS, repeat_lines, verdict_lines
 from common.scorestore.influx.queries import Series, literal, select_moment, select_page

@@ -26,7 +26,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.errors import BackendError, BackendRefusedError, BackendUnavailableError
-from common.records import Level, ScoreRecord, SourcePosition, Verdict
+from common.records.verdicts import Level, ScoreRecord, SourcePosition, Verdict
 from common.scorestore.batch import gather
 from common.scorestore.factory import open_score_store
 from common.scorestore.memory import MemoryScoreStore

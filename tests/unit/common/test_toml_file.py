@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.errors import SurgelineError
+from common.files.toml import MAX_BYTES
 from common.fleets import load_fleets, parse_fleets
 from common.machines.files import load_machine, parse_machine
 from common.settings import Settings
-from common.toml_file import MAX_BYTES
 from producer.ingest.map_file import load_map, parse_map
 
 PARSERS = (parse_fleets, parse_machine, parse_map)

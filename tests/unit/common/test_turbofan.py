@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common.cmapss import Dataset, load_dataset
+from common.cmapss.reader import Dataset, load_dataset
 from common.machines.turbofan import TURBOFAN
 from producer.simulator.simulate import simulate
 

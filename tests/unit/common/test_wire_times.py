@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.records import EARLIEST, LATEST, require_wire_times
+from common.records.times import EARLIEST, LATEST, require_wire_times
 
 SECOND = timedelta(seconds=1)
 

@@ -17,7 +17,8 @@ from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from rich.console import Console
 
 from common.errors import DatasetError, StackError, UserError
-from common.records import Alert, ChannelShare, Level, ModelRef, Transition, Verdict
+from common.records.alerts import Alert, ChannelShare, ModelRef, Transition
+from common.records.verdicts import Level, Verdict
 from common.replay import ReplayProgress
 from common.scorestore.memory import MemoryScoreStore
 from common.scorestore.port import RunSummary

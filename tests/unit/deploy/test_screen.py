@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from common.console import output_console
+from common.terminal.console import output_console
 from deploy.local.logtail import LogTail
 from deploy.local.screen import Screen, unfailing
 from tests.unit.common.test_console import HOSTILE, STYLING, commands, terminal

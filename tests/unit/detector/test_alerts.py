@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from common.records import ChannelShare, Evidence, Level, RemainingLife, Transition
+from common.records.alerts import ChannelShare, RemainingLife, Transition
+from common.records.verdicts import Evidence, Level
 from detector.core.alerts import Cause, contributions, make_alert, model_label
 from detector.core.decoding import decode
 from detector.core.source import Reading

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from common.errors import ArtifactError, BackendMissingError, BackendRefusedError
-from detector import ending as module
-from detector.ending import Ending
+from detector.worker import ending as module
+from detector.worker.ending import Ending
 
 
 class End:

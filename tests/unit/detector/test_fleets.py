@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from common.machines.machine import Channel, MachineType, Step, Window
-from common.records import Verdict
+from common.records.verdicts import Verdict
 from detector.core.fleet import Fleet
 from models.scoring.scorer import Thresholds
 from tests.support.builders import ALARM, INPUTS, MeanScorer, reading

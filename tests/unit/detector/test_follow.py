@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from common.records import ID_PATTERN, SensorReading, renewed_run_id
+from common.records.ids import ID_PATTERN, renewed_run_id
+from common.records.readings import SensorReading
 from tests.support.builders import INPUTS, START, reading
 from tests.support.world import World
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import pytest
 
 from common.errors import RejectReason
-from common.records import Transition, Verdict
+from common.records.alerts import Transition
+from common.records.verdicts import Verdict
 from tests.support.golden import DETECTOR, GOLDEN, concluded, dead_letters
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from detector.health import Health
+from detector.worker.health import Health
 
 
 class Clock:

@@ -6,7 +6,7 @@ import platform
 import subprocess
 import sys
 
-PROBE = "from detector.heap import keep_heap_small; print(keep_heap_small())"
+PROBE = "from detector.worker.heap import keep_heap_small; print(keep_heap_small())"
 
 
 def test_glibc_takes_the_wish_and_others_are_left_alone() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.records import SensorReading
+from common.records.readings import SensorReading
 from detector.failpoints import Point
 from tests.support.builders import INPUTS, reading
 from tests.support.world import Killed, Worker, World, dies_at

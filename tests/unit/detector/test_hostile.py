@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.records import Alert, DeadLetter
+from common.records.alerts import Alert
+from common.records.letters import DeadLetter
 from common.scorestore.batch import gather
 from common.scorestore.influx.lines import repeat_lines, verdict_lines
 from common.scorestore.sqlite.store import SqliteScoreStore

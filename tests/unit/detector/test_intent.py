@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.records import Alert, SensorReading
+from common.records.alerts import Alert
+from common.records.readings import SensorReading
 from detector.core.fleet import rules_digest
 from detector.core.intent import Intent, TakenOver, by_asset, to_adopt, unpack_intent
 from detector.core.progress import Progress, unpack_progress

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from common.errors import InvalidRecordError, RejectReason
-from common.records import DeadLetter, ScoreRecord, Verdict
+from common.records.letters import DeadLetter
+from common.records.verdicts import ScoreRecord, Verdict
 from detector.core.letters import MAX_DETAIL_CHARS, dead_letter, rejected_verdict
 from detector.core.source import SourceRecord
 from tests.support.builders import MeanScorer, changed, fleets_of, reading, record

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from common.records import Level
+from common.records.verdicts import Level
 from detector.core import past as module
 from detector.core.conclusion import conclude
 from detector.core.past import Past, Restorer

@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from common.records import Alert, ScoreRecord, Transition, Verdict
+from common.records.alerts import Alert, Transition
+from common.records.verdicts import ScoreRecord, Verdict
 from detector.adapters.memory import MemoryStateStore
 from detector.core.conclusion import conclude
 from detector.core.pipeline import (

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from common.errors import RejectReason
-from common.records import SourcePosition
+from common.records.verdicts import SourcePosition
 from detector.core.progress import (
     Mark,
     NextProgress,

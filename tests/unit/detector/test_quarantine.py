@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from common.errors import BackendRefusedError
 from detector.core.source import Span, dense
-from detector.quarantine import MAX_IN_A_ROW
+from detector.delivery.quarantine import MAX_IN_A_ROW
 from models.scoring.scorer import NormalisedRows, WindowScores
 from tests.support.builders import MeanScorer, reading, record
 from tests.support.world import World

@@ -10,9 +10,9 @@ from detector.adapters.memory import MemoryHistory, MemoryStateStore
 from detector.core.pipeline import AssetRun, NextState
 from detector.core.progress import NextProgress, Progress, behind, unpack_progress
 from detector.core.source import Span
+from detector.delivery.recovery import PART_BATCHES, PORTION_KEYS, StateRebuilder
 from detector.failpoints import Point
 from detector.ports import Stored
-from detector.recovery import PART_BATCHES, PORTION_KEYS, StateRebuilder
 from tests.support.builders import MeanScorer, fleets_of, reading, records
 
 SCORER = MeanScorer()

@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 import pytest
 
 from common.errors import BackendRefusedError, BackendUnavailableError
-from common.records import Alert, DeadLetter, ScoreRecord, Verdict
+from common.records.alerts import Alert
+from common.records.letters import DeadLetter
+from common.records.verdicts import ScoreRecord, Verdict
 from common.retry import Backoff
 from common.scorestore.memory import MemoryScoreStore
 from detector.adapters.memory import MemoryHistory, MemoryPublisher, MemoryStateStore
@@ -17,11 +19,11 @@ from detector.core.pipeline import AssetRun, NextState
 from detector.core.progress import NextProgress, unpack_progress
 from detector.core.source import dense
 from detector.core.state import Fence, model_digest
+from detector.delivery.service import DetectorPolicy, DetectorPorts, DetectorService
 from detector.failpoints import Point
-from detector.health import Health
 from detector.metrics import DetectorMetrics
 from detector.ports import Stored
-from detector.service import DetectorPolicy, DetectorPorts, DetectorService
+from detector.worker.health import Health
 from tests.support.builders import INPUTS, MeanScorer, fleets_of, reading, record, records
 
 SCORER = MeanScorer()

@@ -7,16 +7,12 @@ from hypothesis import strategies as st
 
 from common.errors import InvalidRecordError, RejectReason
 from common.kafka import MAX_REQUEST_BYTES
-from common.records import (
-    MAX_ORIGINAL_BYTES,
-    MAX_ORIGINAL_KEY_BYTES,
-    Alert,
-    DeadLetter,
-    SourcePosition,
-)
+from common.records.alerts import Alert
+from common.records.letters import MAX_ORIGINAL_BYTES, MAX_ORIGINAL_KEY_BYTES, DeadLetter
+from common.records.verdicts import SourcePosition
 from detector.core.letters import dead_letter, unreadable_letter
 from detector.core.source import SourceRecord, UnreadableBatch
-from detector.slices import MAX_SLICE_BYTES, MAX_SLICE_MESSAGES, carried_bytes, slices
+from detector.delivery.slices import MAX_SLICE_BYTES, MAX_SLICE_MESSAGES, carried_bytes, slices
 from tests.support.alerts import make_alert
 
 

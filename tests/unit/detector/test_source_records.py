@@ -11,7 +11,7 @@ from aiokafka.structs import ConsumerRecord
 from common.errors import RejectReason
 from common.intake.fetcher import Part
 from common.intake.response import SetAside
-from common.records import SourcePosition
+from common.records.verdicts import SourcePosition
 from detector.adapters.source_records import source_batch, source_records
 from detector.core.source import SourceBatch, SourceRecord, Span, UnreadableBatch
 

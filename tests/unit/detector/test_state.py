@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from common.records import FLEET_PATTERN, Level
+from common.records.ids import FLEET_PATTERN
+from common.records.verdicts import Level
 from detector.core.state import (
     RIVAL_LIMIT,
     AssetState,

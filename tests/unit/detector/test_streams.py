@@ -15,15 +15,17 @@ from hypothesis import strategies as st
 
 from common.clock import SystemClock
 from common.errors import RejectReason
-from common.records import Alert, DeadLetter, ScoreRecord, SourcePosition, Verdict
+from common.records.alerts import Alert
+from common.records.letters import DeadLetter
+from common.records.verdicts import ScoreRecord, SourcePosition, Verdict
 from common.retry import Backoff
 from common.scorestore.memory import MemoryScoreStore
 from detector.adapters.memory import MemoryHistory, MemoryPublisher, MemoryStateStore
 from detector.core.policy import InputPolicy
 from detector.core.source import dense
-from detector.health import Health
+from detector.delivery.service import DetectorPolicy, DetectorPorts, DetectorService
 from detector.metrics import DetectorMetrics
-from detector.service import DetectorPolicy, DetectorPorts, DetectorService
+from detector.worker.health import Health
 from models.alarm import AlarmPolicy
 from tests.support.builders import fleets_of
 from tests.support.streams import (

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common.cmapss import load_dataset
+from common.cmapss.reader import load_dataset
 from common.machines.turbofan import TURBOFAN
 from detector.core.stuck import stuck_channels, stuck_sentence
 from models.evaluation.batch_path import engine_rows

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from common.errors import BackendUnavailableError
-from common.records import SensorReading, Verdict
+from common.records.readings import SensorReading
+from common.records.verdicts import Verdict
 from detector.core.progress import unpack_progress
 from detector.core.source import Span
 from detector.failpoints import Point

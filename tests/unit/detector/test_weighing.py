@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from common.records import Alert, Evidence, Level, ScoreRecord, SensorReading, Transition, Verdict
+from common.records.alerts import Alert, Transition
+from common.records.readings import SensorReading
+from common.records.verdicts import Evidence, Level, ScoreRecord, Verdict
 from detector.core.conclusion import conclude
 from detector.core.pipeline import DecodedBatch, by_fleet, decode_batch, prepare
 from models.alarm import AlarmPolicy

@@ -10,7 +10,8 @@ from itertools import chain, repeat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.records import ScoreRecord, SensorReading, Verdict
+from common.records.readings import SensorReading
+from common.records.verdicts import ScoreRecord, Verdict
 from detector.core.decoding import decode
 from detector.core.pipeline import decode_batch
 from detector.core.source import Reading

@@ -20,7 +20,7 @@ from common.readers.files import find_files
 from common.readers.recording_file import AssetCounts, RecordingFile, read_recording
 from common.readers.roles import Roles
 from common.recording import AssetRecord, Recording
-from common.records import SourcePosition
+from common.records.verdicts import SourcePosition
 from detector.core.decoding import decode
 from detector.core.policy import InputPolicy
 from detector.core.source import SourceRecord

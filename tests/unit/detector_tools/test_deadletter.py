@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from common.errors import InvalidRecordError, UserError
-from common.records import MAX_ORIGINAL_BYTES
+from common.records.letters import MAX_ORIGINAL_BYTES
 from detector.core.decoding import decode
 from detector.core.letters import dead_letter
 from detector.tools.deadletter.letters import (

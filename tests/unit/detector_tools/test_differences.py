@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from common.records import Alert, Evidence, Level, LifeLeft, ScoreRecord, Verdict
+from common.records.alerts import Alert
+from common.records.verdicts import Evidence, Level, LifeLeft, ScoreRecord, Verdict
 from detector.core.pipeline import decode_batch
 from detector.tools.parity.differences import (
     Comparison,

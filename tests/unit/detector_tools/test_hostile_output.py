@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.records import DeadLetter
+from common.records.letters import DeadLetter
 from detector.tools.deadletter.letters import none_found, open_letter
 from detector.tools.deadletter.output import show_letter, show_letters
 from tests.unit.common.test_console import HOSTILE, commands, terminal

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from common.atomic_file import write_report
 from common.errors import UserError
+from common.files.atomic import write_report
 from detector.tools.parity.differences import CycleRef, ScoreDifference, VerdictDifference
 from detector.tools.parity.output import parity_differences, parity_facts, parity_notes, show_parity
 from tests.support.parity import EQUAL

@@ -9,10 +9,12 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from common.cmapss import Dataset, EngineSeries
+from common.cmapss.reader import Dataset, EngineSeries
 from common.errors import UserError
 from common.machines.turbofan import SENSOR_NAMES
-from common.records import DEFAULT_FLEET, Alert, Level, Transition
+from common.records.alerts import Alert, Transition
+from common.records.ids import DEFAULT_FLEET
+from common.records.verdicts import Level
 from detector.core.fleet import Fleet
 from detector.core.policy import InputPolicy
 from detector.tools.recording import DatasetRecording, TopicRecording

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.records import Level, Transition
+from common.records.alerts import Transition
+from common.records.verdicts import Level
 from models.alarm import (
     AlarmChange,
     AlarmPolicy,

@@ -9,7 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from common.extras import how_to_install
+from common.terminal.extras import how_to_install
 from deploy.commands import app
 from models.artifact.store import load_artifact
 from models.cli.evaluate import evaluate

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from common.records import Evidence, Level
+from common.records.verdicts import Evidence, Level
 from models.scoring.evidence import WARNERS, judge, judge_windows, severity_of
 from models.scoring.life import Life
 from models.scoring.scorer import ChannelScores, Thresholds, WindowScores

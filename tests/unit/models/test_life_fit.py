@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from common.cmapss import load_dataset
+from common.cmapss.reader import load_dataset
 from models.artifact.score_arrays import pack_arrays
 from models.evaluation import life as figures
 from models.evaluation.splits import FAULT_RUL, HEALTHY_RUL

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from common.cmapss import Dataset
+from common.cmapss.reader import Dataset
 from common.errors import DatasetError
 from common.machines.turbofan import TURBOFAN
 from models.evaluation.splits import HEALTHY_RUL

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from typer.testing import CliRunner
 
-from common.cmapss import Dataset
+from common.cmapss.reader import Dataset
 from common.errors import DatasetError, InvalidRecordError
 from common.machines.turbofan import SENSOR_NAMES, TURBOFAN
 from common.recording import AssetRecord, Recording

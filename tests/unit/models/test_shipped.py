@@ -7,7 +7,7 @@ from typing import Literal
 
 import pytest
 
-from common.cmapss import load_dataset
+from common.cmapss.reader import load_dataset
 from models.artifact.opening import open_scorer
 from models.artifact.store import SHIPPED, load_artifact, shipped_names
 from models.evaluation.splits import EngineRange, split_engines

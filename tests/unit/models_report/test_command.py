@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from common.extras import how_to_install
+from common.terminal.extras import how_to_install
 from deploy.commands import app
 from models.artifact.store import save_artifact
 from tests.support.fleets import fleet, write_fleet

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.records import Level, Transition
+from common.records.alerts import Transition
+from common.records.verdicts import Level
 from common.settings import AlarmSettings
 from models.alarm import AlarmPolicy, AlarmState, interrupt, step
 from models.report.events import Alarm, engine_stories, run_alarm_rule

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from common.cmapss import Dataset
+from common.cmapss.reader import Dataset
 from common.errors import ArtifactError, BackendRefusedError, BackendUnavailableError
 from models.artifact.metrics import Metrics
 from models.artifact.store import Artifact

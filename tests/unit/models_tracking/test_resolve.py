@@ -8,8 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from common.errors import ArtifactError
-from common.extras import how_to_install
 from common.settings import TrackingSettings
+from common.terminal.extras import how_to_install
 from deploy.commands import app
 from models.artifact.store import Artifact, load_artifact
 from models.tracking.record import run_record

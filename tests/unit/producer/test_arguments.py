@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.engines import format_engines, parse_engines
+from common.cmapss.engines import format_engines, parse_engines
 from common.errors import UserError
-from common.records import ID_PATTERN
+from common.records.ids import ID_PATTERN
 from producer.arguments import (
     format_duration,
     parse_duration,

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from common.cmapss import load_dataset
-from common.cmapss_files import PUBLISHED, PublishedFile
+from common.cmapss.files import PUBLISHED, PublishedFile
+from common.cmapss.reader import load_dataset
 from producer.programs import app
 from tests.support.cmapss import text, write_set
 

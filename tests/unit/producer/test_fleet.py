@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.machines.turbofan import SENSOR_NAMES, SETTING_NAMES
-from common.records import ID_PATTERN, SensorReading
+from common.records.ids import ID_PATTERN
+from common.records.readings import SensorReading
 from producer.fleet import Slot
 from tests.support.engines import START, fleet_of
 

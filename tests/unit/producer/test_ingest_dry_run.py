@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from common.console import output_console
+from common.terminal.console import output_console
 from producer.ingest.dry_run import MAX_RECORDS_SHOWN, show
 from producer.ingest.fitting import require_fit
 from producer.ingest.map_file import MessageMap, parse_map

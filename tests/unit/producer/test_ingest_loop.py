@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import pytest
 
 from common.errors import BackendRefusedError, BackendUnavailableError
-from common.records import IncomingReading
+from common.records.readings import IncomingReading
 from producer.adapters.memory import MemoryMessages
 from producer.fleet import Message
 from producer.ingest.loop import RETRIES, Ingest

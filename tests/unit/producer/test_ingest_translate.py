@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from common.records import IncomingReading
+from common.records.readings import IncomingReading
 from producer.ingest.map_file import parse_map
 from producer.ingest.translate import MAX_RECORDS, Reason, Refusal, Translated, Translator
 

@@ -10,7 +10,7 @@ import pytest
 
 from common.readers.table_file import read_table
 from common.readers.times import read_clock
-from common.records import EARLIEST
+from common.records.times import EARLIEST
 from producer.ingest import values
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)

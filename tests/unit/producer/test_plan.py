@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from common.errors import UserError
-from common.records import SensorReading
+from common.records.readings import SensorReading
 from common.settings import Settings
 from producer.app import ReplayRequest, plan_replay
 from producer.fleet import Fleet

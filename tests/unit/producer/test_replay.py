@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from common.errors import BackendUnavailableError
-from common.records import SensorReading
+from common.records.readings import SensorReading
 from producer import replay as replay_module
 from producer.adapters.memory import MemoryTopic
 from producer.fleet import Fleet, Message

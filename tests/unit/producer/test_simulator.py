@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from common.cmapss import Dataset, load_dataset, remaining_useful_life
-from common.cmapss_files import Split, file_name, find_file, read_bytes
+from common.cmapss.files import Split, file_name, find_file, read_bytes
+from common.cmapss.reader import Dataset, load_dataset, remaining_useful_life
 from common.errors import DatasetError
 from common.machines.turbofan import SENSOR_NAMES
 from producer.atomic_file import write_atomically

@@ -1,0 +1,48 @@
+"""The words around the generated API description."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from fastapi import FastAPI
+
+from api.http.problems import Problem
+
+DESCRIPTION: Final = """
+Scores, alerts and assets of a fleet of machines, and replays of recorded ones.
+
+* Times are RFC 3339 in UTC. A higher score is more anomalous; a threshold is reached at equality.
+* Unknown or repeated parameters are refused, so that a misspelt filter does not answer everything.
+* Whatever is not a success has one body, `Problem`, and names each field at fault.
+* Pages: give `next_cursor` as `cursor`, with all other parameters as they were.
+* What a channel's name stands for is at `/api/v1/machines`, and beside the name where one is given.
+* What comes from the simulator is marked `simulated`.
+"""
+
+TAGS: Final[list[dict[str, Any]]] = [
+    {"name": "assets", "description": "What is known, and how each one is now."},
+    {"name": "scores", "description": "The verdict on every reading."},
+    {"name": "alerts", "description": "Alarms raised, escalated, cleared; also live."},
+    {"name": "machines", "description": "Fleets, their models, and what their machines report."},
+    {"name": "replays", "description": "Send a data set or the simulator through the system."},
+    {"name": "system", "description": "Alive, ready, what is running."},
+]
+
+
+def describe_problems(app: FastAPI) -> None:
+    """Put the one error body into the API description, in place of FastAPI's own."""
+    generate = app.openapi
+
+    def described() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            schema = generate()
+            schemas = schema["components"]["schemas"]
+            for name in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(name, None)
+            problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas.update(problem.pop("$defs"))
+            schemas["Problem"] = problem
+        return app.openapi_schema or generate()
+
+    # FastAPI's documented way to extend the description
+    app.openapi = described  # type: ignore[method-assign]

@@ -1,0 +1,117 @@
+"""Pages of the history as streams read them: few alerts, no more of each than is sent, shared.
+
+Streams that stand at the same place and want the same read one page together: a new alert costs one
+read of the history, however many clients wait for it, and no client has a copy of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from api.live.change_signal import ChangeSignal
+from api.ports import AlertFilter, AlertHistory
+
+PAGE: Final = 50
+"""Alerts read at a time: about 0.1 MB, all that a client that does not read can hold."""
+
+KEPT: Final = 32
+"""Full pages kept for others that come by, for example after a restart: about 3 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamItem:
+    """What a stream sends of one alert.
+
+    Attributes:
+        sequence: Its place in the order of arrival.
+        alert_id: Its id.
+        state: The transition.
+        body: The message as it stood on the topic.
+    """
+
+    sequence: int
+    alert_id: str
+    state: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class StreamPage:
+    """What one read brought.
+
+    Attributes:
+        items: The wanted alerts beyond the place, in order.
+        head: The last sequence of all, read before the items: what is at or below it is among them
+            or unwanted, unless the page is full.
+    """
+
+    items: Sequence[StreamItem]
+    head: int
+
+    @property
+    def is_full(self) -> bool:
+        """Whether more may follow at once."""
+        return len(self.items) == PAGE
+
+
+Place: TypeAlias = tuple[AlertFilter, int]
+
+
+class StreamPages:
+    """Reads pages for all streams of one app.
+
+    Attributes:
+        changed: Told when the history has grown.
+    """
+
+    def __init__(self, history: AlertHistory, changed: ChangeSignal) -> None:
+        self.changed = changed
+        self._history = history
+        self._reading: dict[tuple[Place, int], asyncio.Task[StreamPage]] = {}
+        self._full: OrderedDict[Place, StreamPage] = OrderedDict()
+
+    async def read(self, wanted: AlertFilter, after: int, count: int) -> StreamPage:
+        """Return the page beyond sequence ``after``.
+
+        Args:
+            wanted: Which alerts.
+            after: The last sequence seen.
+            count: How often the history had changed when the caller last looked. Only a read that
+                began since is joined: what such a read may have missed is told to the caller, too.
+
+        Raises:
+            BackendError: If the history cannot be read.
+        """
+        place = (wanted, after)
+        if (known := self._full.get(place)) is not None:
+            self._full.move_to_end(place)
+            return known
+        key = (place, count)
+        task = self._reading.get(key)
+        if task is None:
+            task = self._reading[key] = asyncio.create_task(self._read(place))
+            task.add_done_callback(lambda done: self._note(key, done))
+        return await asyncio.shield(task)  # a client that goes takes nothing from the others
+
+    async def _read(self, place: Place) -> StreamPage:
+        wanted, after = place
+        last = await self._history.last()
+        found = await self._history.page(wanted, PAGE, after=after)
+        items = tuple(
+            StreamItem(one.sequence, one.alert.alert_id, one.alert.state.value, one.body)
+            for one in found
+        )
+        return StreamPage(items, last.sequence if last else 0)
+
+    def _note(self, key: tuple[Place, int], done: asyncio.Task[StreamPage]) -> None:
+        """Keep a full page, which never changes; forget all else, so that the next look is new."""
+        del self._reading[key]
+        if done.cancelled() or done.exception() is not None or not done.result().is_full:
+            return
+        self._full[key[0]] = done.result()
+        while len(self._full) > KEPT:
+            self._full.popitem(last=False)

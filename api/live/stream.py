@@ -1,0 +1,96 @@
+"""The live part of the api: alerts from a given place onwards, each once, none missing.
+
+A stream reads nothing but the history, page after page, each page beyond the last sequence it has
+sent; when there is nothing more it waits for the next change. There is no second, live source whose
+seam with the history could drop or double an alert. Each stream goes at its reader's pace, and
+shares what it reads with those at the same place (``pages.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import Final
+
+from sse_starlette import ServerSentEvent
+
+from api.live.pages import StreamItem, StreamPages
+from api.metrics import ApiMetrics
+from api.ports import AlertFilter, AlertHistory
+from common.errors import BackendError, RequestRefusedError
+from common.logs import get_logger
+
+LOOK_AGAIN_S: Final = 15.0
+"""A stream looks into the history this often even unrung: another process may have written."""
+
+BEGINNING: Final = "beginning"
+"""Stands for the id of the alert before the first one."""
+
+_log = get_logger(__name__)
+
+
+async def starting_point(
+    history: AlertHistory, last_event_id: str | None, *, from_the_first: bool
+) -> tuple[int, str]:
+    """Return the sequence after which a stream begins, and the id that stands for it.
+
+    Args:
+        history: Where to look the id up.
+        last_event_id: The last alert the client has seen; it goes before ``from_the_first``.
+        from_the_first: Begin with the first alert of all; else with new alerts only.
+
+    Raises:
+        RequestRefusedError: 404, if the id is unknown.
+    """
+    if last_event_id == BEGINNING or (last_event_id is None and from_the_first):
+        return 0, BEGINNING
+    if last_event_id is None:
+        last = await history.last()
+        return (last.sequence, last.alert.alert_id) if last else (0, BEGINNING)
+    seen = await history.find(last_event_id)
+    if seen is None:
+        raise RequestRefusedError(
+            404,
+            "unknown_event_id",
+            f"No alert has the id {last_event_id!r}, so it is not known where to go on. Leave "
+            "Last-Event-ID out for new alerts only, or ask for ?replay=all.",
+        )
+    return seen.sequence, last_event_id
+
+
+async def follow(
+    pages: StreamPages, after: int, wanted: AlertFilter
+) -> AsyncGenerator[StreamItem, None]:
+    """Yield the wanted alerts beyond sequence ``after``, in order, until the signal is closed."""
+    changed = pages.changed
+    while not changed.closed:
+        count = changed.count
+        page = await pages.read(wanted, after, count)
+        for item in page.items:
+            yield item
+            after = item.sequence
+        if page.is_full:
+            continue
+        after = max(after, page.head)
+        await changed.wait_beyond(count, LOOK_AGAIN_S)
+
+
+async def events(
+    alerts: AsyncGenerator[StreamItem, None], start_id: str, metrics: ApiMetrics
+) -> AsyncGenerator[ServerSentEvent, None]:
+    """Yield the Server-Sent Events of a stream.
+
+    The first has an id and no data: clients dispatch nothing for it, but if they are cut off before
+    the first alert, they resume from where they came in.
+    """
+    metrics.sse_subscribers.inc()
+    try:
+        yield ServerSentEvent(id=start_id)
+        async for item in alerts:
+            yield ServerSentEvent(id=item.alert_id, event=item.state, data=item.body)
+            metrics.sse_events.inc()
+    except BackendError as exc:
+        # The answer has begun, so no status can say it. The client resumes by id when it is cut.
+        _log.warning("a stream ended early", why=str(exc))
+    finally:
+        metrics.sse_subscribers.dec()
+        await alerts.aclose()

@@ -1,0 +1,276 @@
+"""How good statements of remaining life are, on engines the model never saw.
+
+    python -m bench.life [--dataset FD001 ...] [--json FILE]
+
+Grown and calibrated on fit and validation engines of the training file. Measured on its held-out
+engines and, where the official test file is there, on that. "Cross-validated" stands in where it is
+not: fit and validation engines, each predicted by trees that did not know it, with an interval
+calibrated on other engines, each record cut off at random as in the official files. First warnings
+are those of the shipped artifact's threshold, three in a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+from rich.console import Console
+
+from common.cmapss.files import PUBLISHED_SETS, file_name, find_file
+from common.cmapss.reader import load_dataset
+from common.files.atomic import write_report
+from common.settings import load_settings
+from common.terminal.cli import friendly_errors
+from models.artifact.opening import open_scorer
+from models.artifact.store import load_artifact
+from models.evaluation import life as figures
+from models.evaluation.collection import collect_windows
+from models.evaluation.splits import HEALTHY_RUL
+from models.scoring.contributions import RECENT_ROWS
+from models.scoring.life import Life, life_of, remaining_life
+from models.scoring.scorer import WindowScorer
+from models.scoring.windows import WindowSet
+from models.training.life_band import COVERAGE, Course, alarm_reach, fit_band
+from models.training.life_fit import cross_predict, fit_life, fold_of, life_limit
+from models.training.preparation import Prepared, prepare
+
+CAP: Final = float(HEALTHY_RUL)
+SHORTEST_CUT, LONGEST_CUT = 7, 145
+"""Cycles left where a record is cut off: the range of the official file of FD001."""
+
+DRAWS: Final = 20
+BAND_FOLDS: Final = 10
+SEED: Final = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What is said of some windows, and what is true of them.
+
+    Attributes:
+        units: Shape ``(n,)``.
+        life: Shape ``(n,)``; true life left, cycles.
+        scores: Shape ``(n,)``; the shipped artifact's.
+        ridge: Shape ``(n,)``; predicted by the baseline, cycles.
+        said: Predicted by the model.
+    """
+
+    units: NDArray[np.int64]
+    life: NDArray[np.int64]
+    scores: NDArray[np.float64]
+    ridge: NDArray[np.float64]
+    said: Life
+
+    def where(self, mask: NDArray[np.bool_]) -> Said:
+        """Return some of them."""
+        said = Life(*(getattr(self.said, name)[mask] for name in Life.__slots__))
+        return Said(
+            self.units[mask], self.life[mask], self.scores[mask], self.ridge[mask], said
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Where something is critical: predicted life, the baseline's, the trend score."""
+
+    life: float
+    ridge: float
+    score: float
+    warning: float
+
+
+def main(
+    dataset: Annotated[list[str] | None, typer.Option(help="Default: all four.")] = None,
+    json_path: Annotated[Path | None, typer.Option("--json", help="Write the rows here.")] = None,
+) -> None:
+    """Print what the model says of each data set's engines, beside two baselines."""
+    console = Console(highlight=False, soft_wrap=True)
+    rows = []
+    for name in dataset or PUBLISHED_SETS:
+        for row in measured(name):
+            rows.append(row)
+            _print(console, row)
+    if json_path:
+        write_report(json_path, {"seed": SEED, "rows": rows})
+
+
+def measured(name: str) -> Iterator[dict[str, Any]]:
+    """Yield a row of figures for each group of engines."""
+    data_dir = load_settings().data_dir
+    prepared = prepare(load_dataset(data_dir, name, "train"))
+    scorer = open_scorer(load_artifact(name.lower()))
+    parts = (prepared.fit, prepared.validate)
+    scores = np.concatenate([scorer.score(part.windows).scores for part in parts])
+    course = cross_predict(prepared, seed=SEED)
+    warning = scorer.spec.thresholds.warning
+    marks = figures.first_warnings(scores, course.units, warning)
+    params = fit_life(prepared, marks, course, seed=SEED)
+    windows = np.concatenate([part.windows for part in parts])
+    crossed = _crossed(course, marks, scores, windows)
+    weights = _ridge(windows, course.life)
+    badness = scorer.spec.thresholds.critical
+    ridge_limit = life_limit(Course(course.units, course.life, crossed.ridge))
+    limits = Limits(life_limit(course), ridge_limit, badness, warning)
+
+    def said(part: WindowSet) -> Said:
+        return Said(
+            part.units, part.life_left, scorer.score(part.windows).scores,
+            _ridge_says(part.windows, weights), remaining_life(part.windows, params),
+        )  # fmt: skip
+
+    yield row_of(f"{name} cross-validated", crossed, limits) | _cut_off(crossed, limits)
+    yield row_of(f"{name} held out", said(prepared.heldout), limits)
+    if find_file(data_dir, file_name(name, "test")) and find_file(data_dir, file_name(name, "RUL")):
+        yield official(name, prepared, scorer, said, limits)
+
+
+def official(
+    name: str, prepared: Prepared, scorer: WindowScorer, said: Any, limits: Limits
+) -> dict[str, Any]:
+    """Return the figures of the official test file."""
+    dataset = load_dataset(load_settings().data_dir, name, "test")
+    machine = scorer.spec.machine
+    part = said(collect_windows(prepared.normaliser, machine, dataset))
+    last = figures.last_windows(part.units)
+    errors = figures.errors_of(part.said.expected[last], part.life[last], CAP)
+    row = row_of(f"{name} official test", part, limits)
+    return row | {"last": asdict(errors), "without_window": len(dataset.engines) - len(last)}
+
+
+def row_of(name: str, part: Said, limits: Limits) -> dict[str, Any]:
+    """Return all figures of some windows."""
+    said, life = part.said, part.life
+    inside = figures.holds(said.low, said.high, life, CAP)
+    first = figures.first_warnings(part.scores, part.units, limits.warning)
+    by_asset = figures.coverage_by_asset(inside, part.units)
+    by_life = figures.held_by_life(said.low, said.high, life, CAP)
+    alarm = figures.held(said.at_alarm_low[first], said.at_alarm_high[first], life[first], CAP)
+    return {
+        "engines": name,
+        "n_engines": len(by_asset),
+        "rmse": figures.errors_of(said.expected, life, CAP).rmse,
+        "band": asdict(figures.held(said.low, said.high, life, CAP)),
+        "by_life": {key: asdict(value) for key, value in by_life.items()},
+        "by_engine": [float(np.quantile(by_asset, part)) for part in (0, 0.1, 0.5)],
+        "at_warning": asdict(alarm),
+        **_rankings(part, limits),
+    }
+
+
+def _rankings(part: Said, limits: Limits) -> dict[str, Any]:
+    return {
+        "critical": asdict(figures.ranking(-part.said.expected, part.life, -limits.life)),
+        "critical_ridge": asdict(figures.ranking(-part.ridge, part.life, -limits.ridge)),
+        "critical_score": asdict(figures.ranking(part.scores, part.life, limits.score)),
+        "limit": limits.life,
+    }
+
+
+def _crossed(
+    course: Course,
+    marks: NDArray[np.bool_],
+    scores: NDArray[np.float64],
+    windows: NDArray[np.float32],
+) -> Said:
+    """Return what is said of engines by trees and by intervals that did not know them."""
+    fold = fold_of(course.units, BAND_FOLDS, SEED + 1)
+    columns = np.empty((len(Life.__slots__), len(fold)))
+    ridge = np.empty(len(fold))
+    for number in range(BAND_FOLDS):
+        own = fold == number
+        others = Course(course.units[~own], course.life[~own], course.predicted[~own])
+        params: dict[str, NDArray[Any]] = {"cap": np.array([CAP]), **fit_band(others, COVERAGE)}
+        params["alarm_reach"] = alarm_reach(others, marks[~own], params, COVERAGE)
+        said = life_of(course.predicted[own], params)
+        columns[:, own] = [getattr(said, each) for each in Life.__slots__]
+        ridge[own] = _ridge_says(windows[own], _ridge(windows[~own], course.life[~own]))
+    return Said(course.units, course.life, scores, ridge, Life(*columns))
+
+
+def _cut_off(part: Said, limits: Limits) -> dict[str, Any]:
+    """Return the figures of records cut off at random, means over :data:`DRAWS`."""
+    rng = np.random.default_rng(SEED)
+    units = np.unique(part.units)
+    longest = np.array([part.life[part.units == unit].max() for unit in units])
+    lasts, ranks = [], []
+    for _ in range(DRAWS):
+        left = np.minimum(rng.integers(SHORTEST_CUT, LONGEST_CUT + 1, len(units)), longest)
+        kept = part.where(part.life >= left[np.searchsorted(units, part.units)])
+        at = figures.last_windows(kept.units)
+        lasts.append(asdict(figures.errors_of(kept.said.expected[at], kept.life[at], CAP)))
+        ranks.append(_rankings(kept, limits))
+    return {
+        "last": {key: float(np.mean([each[key] for each in lasts])) for key in lasts[0]},
+        **{
+            f"{name}_cut_off": {
+                key: float(np.mean([each[name][key] for each in ranks])) for key in ranks[0][name]
+            }
+            for name in ("critical", "critical_ridge", "critical_score")
+        },
+    }
+
+
+def _inputs(windows: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return what the baseline looks at: level and slope of each channel, and one."""
+    steps = np.arange(windows.shape[1]) - (windows.shape[1] - 1) / 2
+    level = windows[:, -RECENT_ROWS:].mean(axis=1, dtype=np.float64)
+    slope = np.einsum("nwc,w->nc", windows, steps / np.square(steps).sum())
+    return np.concatenate([level, slope * len(steps), np.ones((len(windows), 1))], axis=1)
+
+
+def _ridge(windows: NDArray[np.float32], life: NDArray[np.int64]) -> NDArray[np.float64]:
+    X = _inputs(windows)
+    penalty = 100.0 * np.eye(X.shape[1])
+    penalty[-1, -1] = 0.0
+    capped = np.minimum(life, CAP).astype(np.float64)
+    return np.asarray(np.linalg.solve(X.T @ X + penalty, X.T @ capped), np.float64)
+
+
+def _ridge_says(windows: NDArray[np.float32], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.clip(_inputs(windows) @ weights, 0.0, CAP)
+
+
+def _print(console: Console, row: dict[str, Any]) -> None:
+    band, alarm = row["band"], row["at_warning"]
+    console.print(f"[bold]{row['engines']}[/bold]: {row['n_engines']} engines, {band['n']} windows")
+    if last := row.get("last"):
+        missing = row.get("without_window", 0)
+        console.print(
+            f"  last cycle      RMSE {last['rmse']:.2f}, score {last['score']:.0f} "
+            f"({last['n']:.0f} engines"
+            + (f"; {missing} more are shorter than a window)" if missing else ")")
+        )
+    console.print(f"  all windows     RMSE {row['rmse']:.2f}")
+    bins = ", ".join(
+        f"{name} {each['coverage']:.3f} ({each['width']:.0f})"
+        for name, each in row["by_life"].items()
+    )
+    least, tenth, half = row["by_engine"]
+    console.print(
+        f"  interval        holds {band['coverage']:.3f}, width {band['width']:.1f}; by life "
+        f"{bins}; by engine: least {least:.2f}, tenth {tenth:.2f}, half {half:.2f}"
+    )
+    console.print(
+        f"  first warning   holds {alarm['coverage']:.3f}, width {alarm['width']:.1f} "
+        f"({alarm['n']} engines)"
+    )
+    for name, label in (
+        ("critical", f"life <= {row['limit']:.1f}"),
+        ("critical_ridge", "ridge"),
+        ("critical_score", "trend score"),
+    ):
+        for suffix, words in (("", ""), ("_cut_off", ", cut off")):
+            if found := row.get(name + suffix):
+                console.print(
+                    f"  {label + words:24} F1 {found['f1']:.3f}, precision {found['precision']:.3f}"
+                    f", recall {found['recall']:.3f}, AP {found['average_precision']:.3f}"
+                )
+
+
+if __name__ == "__main__":
+    typer.run(friendly_errors(main))

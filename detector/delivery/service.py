@@ -1,0 +1,381 @@
+"""The delivery protocol, step by step (docs/architecture.md), over ports.
+
+Promise: every reading that reached the topic gets exactly one verdict and every alert exactly one
+id, whichever process dies when. The order of the steps is what keeps it: outputs first, then the
+states, then the offsets. A crash in between repeats outputs with the same ids and values, because
+the state was not yet moved on and everything in between is deterministic.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, TypeVar
+
+from common.clock import Clock
+from common.errors import BackendError, InvalidRecordError
+from common.logs import get_logger
+from common.records.alerts import Alert
+from common.records.letters import DeadLetter
+from common.records.verdicts import ScoreRecord
+from common.retry import Backoff, retrying
+from common.scorestore.port import ScoreStore
+from detector.core.claims import Moves
+from detector.core.conclusion import Outcome, conclude, nothing_yet
+from detector.core.fleet import Fleets, rules_digest
+from detector.core.intent import Intent, NextIntent, TakenOver, by_asset, to_adopt
+from detector.core.letters import (
+    dead_letter,
+    failure,
+    rejected_verdict,
+    unreadable_letter,
+    wrong_fleet,
+    wrong_partition,
+)
+from detector.core.pipeline import (
+    AssetRun,
+    Decoded,
+    DecodedBatch,
+    Plan,
+    by_fleet,
+    decode_batch,
+    prepare,
+)
+from detector.core.progress import NextProgress, next_progress
+from detector.core.source import SourceBatch, SourceRecord
+from detector.core.state import AssetState
+from detector.delivery.quarantine import Quarantine
+from detector.delivery.recovery import StateRebuilder
+from detector.delivery.slices import slices
+from detector.delivery.stored import StateKeeper
+from detector.failpoints import Point, PointListener, ignore_points
+from detector.metrics import DetectorMetrics
+from detector.ports import OutputPublisher, StateStore, TopicHistory
+from detector.worker.health import Health
+from models.scoring.scorer import WindowScores
+
+T = TypeVar("T")
+logger = get_logger(__name__)
+
+UNKNOWN_FLEET: Final = "unknown"
+"""In metrics: whatever a message says, there is one label for each fleet we know."""
+
+NOTHING_TAKEN_OVER: Final = TakenOver((), 0)
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorPorts:
+    """The world, as the service sees it."""
+
+    states: StateStore
+    scores: ScoreStore
+    publisher: OutputPublisher
+    history: TopicHistory
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorPolicy:
+    """What holds for all fleets.
+
+    Attributes:
+        backoff: Waits between tries while a backend is down.
+        follow_after: Readings elsewhere until an asset is followed to another partition; 0 never.
+    """
+
+    backoff: Backoff
+    follow_after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What becomes of a record that is set aside after decoding."""
+
+    letter: DeadLetter
+    verdicts: Sequence[ScoreRecord]
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """All that a batch puts out."""
+
+    verdicts: Sequence[ScoreRecord]
+    alerts: Sequence[Alert]
+    dead_letters: Sequence[DeadLetter]
+
+
+class DetectorService:
+    """Carries out what the core decides."""
+
+    def __init__(
+        self,
+        fleets: Fleets,
+        ports: DetectorPorts,
+        policy: DetectorPolicy,
+        metrics: DetectorMetrics,
+        health: Health,
+        at: PointListener = ignore_points,
+    ) -> None:
+        self._fleets = fleets
+        self._next_fleets: Fleets | None = None
+        self._ports = ports
+        self._policy = policy
+        self._metrics = metrics
+        self._health = health
+        self._at = at
+        self._rules = rules_digest(fleets)
+        self._moves = Moves(policy.follow_after)
+        self._keeper = StateKeeper(
+            fleets,
+            ports.states,
+            ports.history,
+            StateRebuilder(fleets, ports.states, ports.history, at),
+            self._moves,
+            self._try,
+            self._process,
+            metrics,
+            at,
+        )
+        self._quarantine = Quarantine(self._process)
+
+    @property
+    def metrics(self) -> DetectorMetrics:
+        """What it counts."""
+        return self._metrics
+
+    def reassigned(self) -> None:
+        """Take note that partitions were assigned anew."""
+        self._keeper.reassigned()
+
+    def serve(self, fleets: Fleets) -> None:
+        """Judge by other fleets from the next batch on; the one in hand is carried out as begun."""
+        self._next_fleets = fleets
+        self._metrics.fleets_loaded.inc()
+        logger.info("fleets are loaded anew", fleets=sorted(fleets))
+
+    def _take_up(self, fleets: Fleets) -> None:
+        self._fleets, self._next_fleets = fleets, None
+        self._rules = rules_digest(fleets)
+        rebuilder = StateRebuilder(fleets, self._ports.states, self._ports.history, self._at)
+        self._keeper.serve(fleets, rebuilder)
+
+    async def process(self, source: SourceBatch) -> None:
+        """Give every record its verdict; on return the records may be acknowledged.
+
+        While a backend is down this waits and tries again, holding no more than these records.
+
+        Args:
+            source: What one fetch brought.
+
+        Raises:
+            BackendRefusedError: If a backend will never take it; nothing may be acknowledged.
+        """
+        if self._next_fleets is not None:
+            self._take_up(self._next_fleets)
+        with self._metrics.in_hand.track_inprogress():
+            await self._quarantine.take(source)
+
+    async def _process(self, source: SourceBatch) -> bool:
+        """Carry out the protocol for a batch; return whether any of its readings got a score."""
+        self._metrics.batch_rows.observe(len(source.records))
+        self._at(Point.RECEIVED)
+        # 1. decode (docs/architecture.md numbers the steps)
+        with self._timed("decode"):
+            batch = decode_batch(source.records, self._fleets)
+            failed = [self._refused(item.record, failure(item)) for item in source.failed]
+        self._at(Point.DECODED)
+        while (scored := await self._carry_out(source, batch, failed)) is None:
+            logger.warning("another worker has gone on with these partitions: looking again")
+        self._at(Point.STATES_WRITTEN)
+        return scored > 0
+
+    async def _carry_out(
+        self, source: SourceBatch, batch: DecodedBatch, failed: Sequence[Refused]
+    ) -> int | None:
+        """Do steps 2 to 7.
+
+        Returns:
+            How many windows were scored; none if another worker has gone on with the partitions,
+            and nothing was put out.
+        """
+        # 2. states
+        footing = await self._keeper.footing(batch, source)
+        taken_over = to_adopt(footing.stored.intents, footing.stored.progress, self._rules)
+        told = by_asset(taken_over.values())
+        states = footing.states
+        self._at(Point.CLAIMED)
+        # 3. windows
+        with self._timed("assemble"):
+            shares = by_fleet(batch, states)
+            plans = {
+                name: prepare(part, states, self._fleets[name])
+                for name, part in shares.parts.items()
+            }
+        self._at(Point.ASSEMBLED)
+        # 4. scores
+        with self._timed("score"):
+            scores = await asyncio.to_thread(self._scored, plans)
+        self._at(Point.SCORED)
+        # 5. verdicts and alerts, noted before they are put out
+        with self._timed("conclude"):
+            outcome = nothing_yet()
+            for name, plan in plans.items():
+                outcome.add(conclude(plan, scores[name], self._fleets[name], told))
+            refused = [*failed, *self._set_aside(plans.values(), shares.strangers, states)]
+        self._at(Point.CONCLUDED)
+        progress = next_progress(source, footing.stored.progress)
+        intents = self._intents(outcome, taken_over, progress)
+        if await self._try("intend", lambda: self._ports.states.intend(intents)):
+            return None
+        self._at(Point.INTENDED)
+        output = self._output(source, batch, outcome, refused, told)
+        # 6. outputs; scores first: who receives an alert can already look up the score behind it
+        await self._try("write_scores", lambda: self._ports.scores.write(output.verdicts))
+        self._at(Point.SCORES_WRITTEN)
+        for part in slices(output.alerts, output.dead_letters):
+            publish = partial(self._ports.publisher.publish, part.alerts, part.dead_letters)
+            await self._try("publish", publish)
+        self._at(Point.PUBLISHED)
+        # 7. states; then Faust commits the offsets
+        stale = await self._try(
+            "write_states", lambda: self._ports.states.write(outcome.states, progress)
+        )
+        if stale:
+            self._metrics.stale_states.inc(len(stale))
+            logger.warning("another worker has gone on with these assets", assets=list(stale)[:5])
+        for plan in plans.values():
+            self._moves.note(plan, states)
+        self._tell(outcome, sum(map(len, told.values())))
+        self._count(source, output)
+        return sum(len(plan.windows) for plan in plans.values())
+
+    def _output(
+        self,
+        source: SourceBatch,
+        batch: DecodedBatch,
+        outcome: Outcome,
+        refused: Sequence[Refused],
+        told: Mapping[AssetRun, Sequence[Alert]],
+    ) -> Output:
+        return Output(
+            verdicts=[
+                *outcome.verdicts,
+                *batch.rejected,
+                *(verdict for item in refused for verdict in item.verdicts),
+            ],
+            alerts=[*(alert for alerts in told.values() for alert in alerts), *outcome.alerts],
+            dead_letters=[
+                *batch.dead_letters,
+                *(item.letter for item in refused),
+                *map(unreadable_letter, source.unreadable),
+            ],
+        )
+
+    def _scored(self, plans: Mapping[str, Plan]) -> dict[str, WindowScores]:
+        """Score each fleet's windows in one call."""
+        return {name: self._fleets[name].scorer.score(plan.windows) for name, plan in plans.items()}
+
+    def _set_aside(
+        self,
+        plans: Iterable[Plan],
+        strangers: Sequence[tuple[Decoded, str]],
+        states: Mapping[AssetRun, AssetState],
+    ) -> Iterator[Refused]:
+        """Yield what cannot be used although it is a reading."""
+        for plan in plans:
+            for key, items in plan.misplaced.items():
+                home = states[key].fence.partition
+                for item in items:
+                    partition = item.record.position.partition
+                    yield self._refused(item.record, wrong_partition(key[0], partition, home))
+            for asset in plan.assets.values():
+                for item, error in asset.refused:
+                    yield self._refused(item.record, error)
+        for item, own in strangers:
+            reading = item.reading
+            yield self._refused(item.record, wrong_fleet(reading.asset_id, reading.fleet, own))
+
+    def _refused(self, record: SourceRecord, error: InvalidRecordError) -> Refused:
+        return Refused(dead_letter(record, error), rejected_verdict(record, error, self._fleets))
+
+    def _intents(
+        self,
+        outcome: Outcome,
+        taken_over: Mapping[int, TakenOver],
+        progress: Mapping[int, NextProgress],
+    ) -> dict[int, NextIntent]:
+        """Return what is about to be published of each partition, if anything."""
+        found: dict[int, NextIntent] = {}
+        for partition, step in progress.items():
+            alerts = outcome.told.get(partition, ())
+            before = taken_over.get(partition, NOTHING_TAKEN_OVER)
+            after = step.progress
+            end = max(after.next_offset, before.end)
+            intent = Intent(self._rules, after.life, end, before.alerts, alerts)
+            is_needed = bool(alerts or before.alerts)
+            found[partition] = NextIntent(intent if is_needed else None, step.expected)
+        return found
+
+    def _tell(self, outcome: Outcome, taken_over: int) -> None:
+        for (asset_id, run_id), opened in outcome.opened:
+            self._metrics.runs_opened.inc()
+            logger.warning(
+                "a run was opened by rule: the source's counter restarted, or had jumped",
+                asset_id=asset_id,
+                run_id=run_id,
+                opened=opened,
+            )
+        if taken_over:
+            self._metrics.alerts_adopted.inc(taken_over)
+            logger.warning(
+                "alerts of a worker with another model or other settings were published again",
+                alerts=taken_over,
+            )
+
+    async def _try(self, step: str, action: Callable[[], Awaitable[T]]) -> T:
+        with self._timed(step):
+            result = await retrying(
+                action,
+                self._policy.backoff,
+                self._ports.clock,
+                lambda error, wait_s: self._failed(step, error, wait_s),
+            )
+        if self._health.works(step):
+            logger.info("works again", step=step)
+            self._metrics.paused.set(1 if self._health.problems else 0)
+        return result
+
+    def _failed(self, step: str, error: BackendError, wait_s: float) -> None:
+        self._health.fails(step, str(error))
+        self._metrics.paused.set(1)
+        self._metrics.retries.labels(step).inc()
+        logger.warning("consumption waits", step=step, error=str(error), next_try_s=wait_s)
+
+    @contextmanager
+    def _timed(self, step: str) -> Iterator[None]:
+        begin = self._ports.clock.monotonic()
+        try:
+            yield
+        finally:
+            self._metrics.step_seconds.labels(step).inc(self._ports.clock.monotonic() - begin)
+
+    def _count(self, source: SourceBatch, output: Output) -> None:
+        metrics = self._metrics
+        for status, count in Counter(verdict.status for verdict in output.verdicts).items():
+            metrics.verdicts.labels(status.value).inc(count)
+        counted = Counter((verdict.fleet, verdict.status) for verdict in output.verdicts)
+        for (fleet, status), count in counted.items():
+            known = fleet if fleet in self._fleets else UNKNOWN_FLEET
+            metrics.fleet_verdicts.labels(known, status.value).inc(count)
+        for alert in output.alerts:
+            metrics.alerts.labels(alert.state.value, alert.level.value).inc()
+        for letter in output.dead_letters:
+            metrics.dead_letters.labels(letter.reason).inc()
+        now_ms = self._ports.clock.now().timestamp() * 1000
+        for record in source.records:
+            if record.published_ts_ms:
+                metrics.latency.observe(max(0.0, now_ms - record.published_ts_ms) / 1000)

@@ -1,0 +1,1 @@
+"""The process around the detector: its health, its memory, other fleets while it runs, its end."""

@@ -264,7 +264,7 @@ def test_the_api_loads_neither_onnxruntime_nor_torch_nor_mlflow() -> None:
     code = (
         "import sys\n"
         "from api.adapters.artifact_fleet_catalogue import FleetReader\n"
-        "from api import app, machines_command\n"
+        "from api import app\nfrom api.commands import machines\n"
         "from common.settings import Settings\n"
         "assert FleetReader(Settings(), app.registry_folder).read(0.0).fleets\n"
         "print(sorted({'onnxruntime', 'torch', 'mlflow', 'sklearn', 'faust'} & set(sys.modules)))"

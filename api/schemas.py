@@ -136,6 +136,9 @@ class AlertView(BaseModel):
         description="1 for raised, 2 for escalated, 3 for cleared: of one alarm the highest holds. "
         "0 in alerts of an earlier version."
     )
+    flaps: int = Field(
+        0, description="How often it had ended and come again, too soon to be another alarm."
+    )
     onset_cycle: int = Field(description="First cycle of the anomalous stretch.")
     cycle: int = Field(description="The cycle that caused the transition.")
     step: str = Field(

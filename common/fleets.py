@@ -10,16 +10,19 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from common.errors import FleetsError
 from common.files.toml import built_of_toml, read_toml_text
-from common.records.ids import DEFAULT_FLEET, FLEET_PATTERN
+from common.records.ids import DEFAULT_FLEET, FLEET_PATTERN, AssetId
 from common.settings import AlarmSettings, Settings
 from common.terminal.nearest import suggestion
 
 MAX_FLEETS: Final = 200
 """Each has a model in every worker's memory."""
+
+MAX_OWN_RULES: Final = 10_000
+"""Assets of a fleet that may have a rule of their own."""
 
 SHIPPED: Final[Mapping[str, str]] = {
     name: name.lower() for name in ("FD001", "FD002", "FD003", "FD004")
@@ -32,15 +35,41 @@ class _Entry(BaseModel):
 
 
 class AlarmOverrides(_Entry):
-    """What a fleet's alarm rule has other than the settings' (``AlarmSettings``)."""
+    """What a fleet's or an asset's alarm rule has other than the rule above it (``AlarmSettings``).
 
-    on_delay_cycles: Annotated[int, Field(ge=1, le=1000)] | None = None
-    off_delay_cycles: Annotated[int, Field(ge=1, le=1000)] | None = None
-    deadband: Annotated[float, Field(ge=0, lt=1)] | None = None
+    Each is none for the one above.
+    """
+
+    on_delay_cycles: int | None = None
+    on_window_cycles: int | None = None
+    off_delay_cycles: int | None = None
+    min_length_cycles: int | None = None
+    merge_gap_cycles: int | None = None
+    deadband: float | None = None
+
+    @model_validator(mode="after")
+    def _within_bounds(self) -> AlarmOverrides:
+        given = self.model_dump(exclude_none=True)
+        for name, value in given.items():
+            try:
+                AlarmSettings.model_validate({name: value})
+            except ValidationError as exc:
+                raise ValueError(f"{name}: {exc.errors()[0]['msg']}") from exc
+        return self
 
     def over(self, settings: AlarmSettings) -> AlarmSettings:
-        """Return the settings with these in their place."""
+        """Return the rule with these in their place."""
         return settings.model_copy(update=self.model_dump(exclude_none=True))
+
+
+class AssetEntry(_Entry):
+    """What one asset of a fleet has of its own.
+
+    Attributes:
+        alarm: What its alarm rule has other than its fleet's.
+    """
+
+    alarm: AlarmOverrides
 
 
 class FleetEntry(_Entry):
@@ -49,11 +78,13 @@ class FleetEntry(_Entry):
     Attributes:
         artifact: Name of a shipped artifact, a folder, or a registry URL.
         alarm: What its alarm rule has other than the settings'.
+        asset: What single assets have other than the fleet, by asset id.
         bridge_cycles: Longest gap a window may span; none for the settings'.
     """
 
     artifact: Annotated[str, Field(min_length=1, max_length=4000)]
     alarm: AlarmOverrides = AlarmOverrides()
+    asset: Annotated[dict[AssetId, AssetEntry], Field(max_length=MAX_OWN_RULES)] = {}
     bridge_cycles: Annotated[int, Field(ge=0, le=1000)] | None = None
 
 
@@ -103,7 +134,7 @@ def _first(exc: ValidationError) -> str:
     more = f" ({exc.error_count() - 1} more)" if exc.error_count() > 1 else ""
     return (
         f"{place}: {first['msg']}{more}. Expected for each fleet a table such as "
-        '[fleet.pumps] with artifact = "./pumps", and perhaps bridge_cycles and alarm.'
+        '[fleet.pumps] with artifact = "./pumps", and perhaps bridge_cycles, alarm and asset.'
     )
 
 

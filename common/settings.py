@@ -155,10 +155,27 @@ class AlarmSettings(Group):
         ON_DELAY_CYCLES,
         ge=1,
         le=1000,
-        description="Anomalous cycles in a row that raise or escalate, cycles.",
+        description="Anomalous cycles that raise or escalate, cycles.",
+    )
+    on_window_cycles: int = Field(
+        0,
+        ge=0,
+        le=64,
+        description="Among how many of the last cycles they must be, cycles; 0: in a row. Budgets "
+        "of false warnings are reckoned for cycles in a row; a longer window gives more.",
     )
     off_delay_cycles: int = Field(
         10, ge=1, le=1000, description="Quiet cycles in a row that clear, cycles."
+    )
+    min_length_cycles: int = Field(
+        0, ge=0, le=1000, description="How long an alarm is open at least, cycles."
+    )
+    merge_gap_cycles: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        description="How long an alarm that would clear waits, cycles: raised anew meanwhile it is "
+        "the same alarm, and only its `flaps` say so.",
     )
     deadband: float = Field(
         0.05,

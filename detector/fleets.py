@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from common.errors import ArtifactError, FleetsError
 from common.fleets import FleetEntry, load_fleets
-from common.settings import Settings
+from common.settings import AlarmSettings, Settings
 from detector.core.fleet import Fleet, Fleets
 from detector.core.policy import InputPolicy
 from models.alarm import AlarmPolicy
@@ -40,14 +40,27 @@ def fleets_of(
             artifact = _loaded(name, entry, registry)
             by_artifact[entry.artifact] = open_scorer(artifact, detector.inference_threads)
     return {
-        name: Fleet(
-            name,
-            by_artifact[entry.artifact],
-            AlarmPolicy(**entry.alarm.over(detector.alarm).model_dump()),
-            _inputs(entry, settings),
-        )
+        name: _fleet(name, entry, by_artifact[entry.artifact], settings)
         for name, entry in entries.items()
     }
+
+
+def _fleet(name: str, entry: FleetEntry, scorer: WindowScorer, settings: Settings) -> Fleet:
+    rule = entry.alarm.over(settings.detector.alarm)
+    own = {
+        asset_id: _alarm(f"{name}, asset {asset_id}", asset.alarm.over(rule))
+        for asset_id, asset in entry.asset.items()
+    }
+    return Fleet(name, scorer, _alarm(name, rule), _inputs(entry, settings), own_alarms=own)
+
+
+def _alarm(whose: str, rule: AlarmSettings) -> AlarmPolicy:
+    try:
+        return AlarmPolicy(**rule.model_dump())
+    except ValueError as exc:
+        raise FleetsError(
+            f"Fleet {whose}: {exc}. Set on_window_cycles and on_delay_cycles of its alarm together."
+        ) from exc
 
 
 def _loaded(name: str, entry: FleetEntry, registry: RegistryFolder) -> Artifact:

@@ -96,6 +96,7 @@ class Alert(WireRecord):
             alarm the highest holds, whichever came last (a worker that was frozen may repeat an
             older one); of several alarms of a run, the one with the highest onset. 0 in messages
             of an earlier version.
+        flaps: How often the alarm had ended and come again, too soon to be another one.
         onset_cycle: First cycle of the anomalous stretch that raised the alarm.
         cycle: The cycle whose score caused the transition.
         ts: That reading's timestamp, UTC.
@@ -120,6 +121,7 @@ class Alert(WireRecord):
     level: Literal[Level.WARNING, Level.CRITICAL]
     state: Transition
     alarm_sequence: Annotated[int, Field(ge=0, le=3)] = 0
+    flaps: Annotated[int, Field(ge=0)] = 0
     onset_cycle: Cycle
     cycle: Cycle
     ts: UtcTimestamp

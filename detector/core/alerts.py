@@ -111,6 +111,7 @@ def make_alert(
         level=Level.CRITICAL if change.level is Level.CRITICAL else Level.WARNING,
         state=change.state,
         alarm_sequence=change.state.sequence,
+        flaps=change.flaps,
         onset_cycle=change.onset_cycle,
         cycle=reading.cycle,
         ts=reading.ts,
@@ -148,18 +149,29 @@ def _sentence(change: AlarmChange, cause: Cause, spec: ScorerSpec) -> str:
     if change.state is Transition.CLEARED:
         return (
             f"Cleared: {_scored(cause)} below {cause.threshold:.3g} "
-            f"for {change.row} readings in a row."
+            f"for {change.row} readings in a row.{_came_again(change)}"
         )
     verb = "Escalated" if change.state is Transition.ESCALATED else "Raised"
     parts = [
-        f"{verb} to {change.level.value}: {_held(cause, spec)} for {change.row} readings in a row, "
-        f"since cycle {change.onset_cycle}.",
+        f"{verb} to {change.level.value}: {_held(cause, spec)} for {_row(change)}, "
+        f"since cycle {change.onset_cycle}.{_came_again(change)}",
         _named(cause),
     ]
     if cause.life is not None:
         said = life_in_words(cause.life, spec.machine.step.word)
         parts.append(f"{said[:1].upper()}{said[1:]}.")
     return " ".join(filter(None, parts))
+
+
+def _row(change: AlarmChange) -> str:
+    if change.among:
+        return f"{change.row} of the last {change.among} readings"
+    return f"{change.row} readings in a row"
+
+
+def _came_again(change: AlarmChange) -> str:
+    times = "once" if change.flaps == 1 else f"{change.flaps} times"
+    return f" It had ended and come again {times}." if change.flaps else ""
 
 
 def _scored(cause: Cause) -> str:

@@ -130,7 +130,7 @@ def _conclude_asset(
     told: Sequence[Alert],
     outcome: Outcome,
 ) -> AssetState:
-    spec = fleet.spec
+    spec, rule = fleet.spec, fleet.alarm_of(key[0])
     assembled, start = asset.assembled, asset.start
     watch = _watch(key, start, told)
     for item, verdict, detail, opened in zip(
@@ -158,7 +158,7 @@ def _conclude_asset(
             item.reading.cycle,
             weighed.severities[here],
             weighed.critical[here],
-            fleet.alarm,
+            rule,
         )
         if change is not None:
             alert = _alert(item, watch, change, weighed, here, fleet, warning)
@@ -194,7 +194,7 @@ def _alert(
     alarm_id = watch.alarm_id
     if change.state is Transition.CLEARED:
         watch.alarm_id = ""
-    cause = weighed.cause(position, change, fleet.alarm)
+    cause = weighed.cause(position, change, fleet.alarm_of(item.reading.asset_id))
     return make_alert(item.reading, watch.run_id, alarm_id, change, cause, fleet.spec, warning)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 
 from common.records.ids import DEFAULT_FLEET
 from detector.core.policy import InputPolicy
@@ -23,6 +23,7 @@ class Fleet:
         alarm: The alarm rule.
         inputs: What is made of readings that are not as they should be.
         thresholds: In place of the model's own; none for these.
+        own_alarms: The rules of single assets, by asset id.
     """
 
     name: str
@@ -30,12 +31,17 @@ class Fleet:
     alarm: AlarmPolicy
     inputs: InputPolicy
     thresholds: Thresholds | None = None
+    own_alarms: Mapping[str, AlarmPolicy] = field(default_factory=dict)
 
     @property
     def spec(self) -> ScorerSpec:
         """What the model is, with the fleet's thresholds."""
         spec = self.scorer.spec
         return spec if self.thresholds is None else replace(spec, thresholds=self.thresholds)
+
+    def alarm_of(self, asset_id: str) -> AlarmPolicy:
+        """Return the rule of one asset: its own, or the fleet's."""
+        return self.own_alarms.get(asset_id, self.alarm)
 
 
 Fleets = Mapping[str, Fleet]
@@ -54,6 +60,7 @@ def rules_digest(fleets: Fleets) -> str:
             fleet.spec.ref.model_dump(),
             asdict(fleet.spec.thresholds),
             asdict(fleet.alarm),
+            {asset_id: asdict(own) for asset_id, own in fleet.own_alarms.items()},
             asdict(fleet.inputs),
         ]
         for name, fleet in fleets.items()

@@ -1,7 +1,7 @@
 """From a stretch of a partition's past to states: what was read again comes to the same.
 
-A rebuild needs the states alone, and they need few scores. An alarm forgets: once
-``off_delay_cycles`` scores in a row were quiet, whatever was open has been cleared and nothing is
+A rebuild needs the states alone, and they need few scores. An alarm forgets: once so many scores in
+a row were quiet (``AlarmPolicy.forgets_after``), whatever was open has been cleared and nothing is
 left of what came before. So each asset's windows are scored from the last one backwards, until such
 a row is found; a healthy asset's past costs a handful of windows, an open alarm's as many as it is
 old. Readings are held as numbers, about 80 bytes each, for as many as the caller adds.
@@ -220,7 +220,12 @@ class _FleetRestorer:
     ) -> dict[AssetRun, AssetState]:
         assembled = assemble_all(states, group, self._fleet)
         runs = {
-            key: _Run(states[key], assembled[key], part.cycles[list(assembled[key].taken)].tolist())
+            key: _Run(
+                states[key],
+                assembled[key],
+                part.cycles[list(assembled[key].taken)].tolist(),
+                self._fleet.alarm_of(key[0]),
+            )
             for key, part in group.items()
         }
         self._find_alarms(list(runs.values()))
@@ -233,7 +238,7 @@ class _FleetRestorer:
                     int(group[key].offsets[-1]) + 1,
                     states[key].fence.life,
                 ),
-                run.alarm(self._fleet.alarm),
+                run.alarm(),
                 model,
             )
             for key, run in runs.items()
@@ -241,14 +246,14 @@ class _FleetRestorer:
 
     def _find_alarms(self, unsure: list[_Run]) -> None:
         spec = self._fleet.spec
-        depth = max(self._fleet.alarm.off_delay_cycles, LEAST_DEPTH)
+        depth = max(self._fleet.alarm.forgets_after, LEAST_DEPTH)
         while unsure:
             asked = [(run.assembled, run.before(depth)) for run in unsure]
             windows = np.concatenate([asset.windows[which] for asset, which in asked])
             found = judge(self._fleet.scorer.score(windows), unmoved_of(asked, spec.machine), spec)
             heard = list(zip(found.severities.tolist(), found.critical.tolist(), strict=True))
             for run, (_, which) in zip(unsure, asked, strict=True):
-                run.take(heard[: which.stop - which.start], self._fleet.alarm)
+                run.take(heard[: which.stop - which.start])
                 del heard[: which.stop - which.start]
             unsure = [run for run in unsure if not run.sure]
 
@@ -261,10 +266,13 @@ class _Run:
         sure: Whether enough is scored.
     """
 
-    def __init__(self, start: AssetState, assembled: Assembled, cycles: Sequence[int]) -> None:
+    def __init__(
+        self, start: AssetState, assembled: Assembled, cycles: Sequence[int], rule: AlarmPolicy
+    ) -> None:
         self.assembled = assembled
         self.sure = False
         self._before = start
+        self._rule = rule
         self._left = len(assembled.windows)
         self._backwards = iter(_backwards(start, assembled, cycles))
         self._start = AlarmState()
@@ -275,14 +283,14 @@ class _Run:
         """Return which windows come before those that are weighed, ``depth`` of them at most."""
         return slice(max(0, self._left - depth), self._left)
 
-    def take(self, heard: Sequence[Heard], policy: AlarmPolicy) -> None:
+    def take(self, heard: Sequence[Heard]) -> None:
         """Take what :meth:`before` named, once it is weighed, and see whether it is enough."""
         for each in reversed(heard):
             if not self._step_back(each):
                 self.sure = True  # the run was opened by rule after this window: no alarm before it
                 return
-            self._quiet_row = self._quiet_row + 1 if is_quiet(each[0], policy) else 0
-            if self._quiet_row == policy.off_delay_cycles:
+            self._quiet_row = self._quiet_row + 1 if is_quiet(each[0], self._rule) else 0
+            if self._quiet_row == self._rule.forgets_after:
                 self.sure = True
                 return
         self._left -= len(heard)
@@ -291,14 +299,14 @@ class _Run:
                 self._start = self._before.alarm
             self.sure = True
 
-    def alarm(self, policy: AlarmPolicy) -> AlarmState:
+    def alarm(self) -> AlarmState:
         """Return the alarm after the last reading, once it is sure."""
         alarm = self._start
         for cycle, heard in reversed(self._steps):
             if heard is None:
                 alarm = interrupt(alarm)
             else:
-                alarm, _ = step(alarm, cycle, *heard, policy)
+                alarm, _ = step(alarm, cycle, *heard, self._rule)
         return alarm
 
     def state(self, key: AssetRun, fence: Fence, alarm: AlarmState, model: str) -> AssetState:

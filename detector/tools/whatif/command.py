@@ -43,7 +43,8 @@ def whatif(
     alarm: Annotated[
         list[str] | None,
         typer.Option(
-            help="Another alarm rule: on_delay=5, off_delay=20 or deadband=0.1.",
+            help="Another alarm rule, such as on_delay=5 or deadband=0.1; also off_delay, "
+            "on_window, min_length and merge_gap.",
             show_default=False,
         ),
     ] = None,
@@ -148,6 +149,7 @@ def _what_if(
         other,
         thresholds=parse_thresholds(thresholds, other.spec.thresholds),
         alarm=parse_alarm(alarm, before.alarm),
+        own_alarms={each: parse_alarm(alarm, own) for each, own in before.own_alarms.items()},
         inputs=inputs if bridge is None else replace(inputs, bridge_cycles=bridge),
     )
     return what_if(recording, run_id, before, after, window_cycles=window, progress=progress)

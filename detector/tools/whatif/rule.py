@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, fields, replace
 from typing import Final
 
@@ -20,7 +20,10 @@ THRESHOLD_NAMES: Final = tuple(each.name for each in fields(Thresholds))
 
 ALARM_FIELDS: Final = {
     "on_delay": "on_delay_cycles",
+    "on_window": "on_window_cycles",
     "off_delay": "off_delay_cycles",
+    "min_length": "min_length_cycles",
+    "merge_gap": "merge_gap_cycles",
     "deadband": "deadband",
 }
 
@@ -37,12 +40,17 @@ def in_words(fleet: Fleet) -> str:
         parts.append(f"critical from {thresholds.critical:.4g}")
     else:
         parts.append(f"critical at {thresholds.life:g} {word}s left")
-    parts += [
-        f"on-delay {alarm.on_delay_cycles}, off-delay {alarm.off_delay_cycles}, deadband "
-        f"{alarm.deadband:g}",
-        gaps,
-    ]
-    return ", ".join(parts)
+    return ", ".join([*parts, *_alarm_in_words(alarm), gaps])
+
+
+def _alarm_in_words(alarm: AlarmPolicy) -> Iterator[str]:
+    among = "" if alarm.in_a_row else f" of {alarm.on_window_cycles}"
+    yield f"on-delay {alarm.on_delay_cycles}{among}, off-delay {alarm.off_delay_cycles}"
+    yield f"deadband {alarm.deadband:g}"
+    if alarm.min_length_cycles:
+        yield f"open for {alarm.min_length_cycles} at least"
+    if alarm.merge_gap_cycles:
+        yield f"merged over {alarm.merge_gap_cycles}"
 
 
 def check_thresholds(texts: Iterable[str]) -> list[tuple[str, float]]:
@@ -103,6 +111,8 @@ def parse_alarm(texts: Iterable[str], base: AlarmPolicy) -> AlarmPolicy:
         raise UserError(
             f"--alarm {first['loc'][0]}: {first['msg']} (got {first['input']:g})."
         ) from exc
+    except ValueError as exc:
+        raise UserError(f"--alarm: {exc}.") from exc
 
 
 def _assignments(

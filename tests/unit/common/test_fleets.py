@@ -18,6 +18,9 @@ artifact = "fd001"
 artifact = "./pumps"
 bridge_cycles = 0
 alarm = { on_delay_cycles = 5, deadband = 0.2 }
+
+[fleet.pumps.asset."P-07"]
+alarm = { on_window_cycles = 9, merge_gap_cycles = 20 }
 """
 
 
@@ -46,6 +49,13 @@ def test_a_file_names_all_fleets_and_what_is_other_than_the_settings(tmp_path: P
     assert found["default"].bridge_cycles is None
     alarm = found["pumps"].alarm.over(AlarmSettings(off_delay_cycles=7))
     assert alarm == AlarmSettings(on_delay_cycles=5, off_delay_cycles=7, deadband=0.2)
+    assert found["pumps"].asset["P-07"].alarm.over(alarm) == AlarmSettings(
+        on_delay_cycles=5,
+        off_delay_cycles=7,
+        deadband=0.2,
+        on_window_cycles=9,
+        merge_gap_cycles=20,
+    )
 
 
 @pytest.mark.parametrize(
@@ -62,8 +72,18 @@ def test_a_file_names_all_fleets_and_what_is_other_than_the_settings(tmp_path: P
         ),
         pytest.param(
             '[fleet.a]\nartifact = "x"\nalarm = { on_delay_cycles = 0 }',
-            "fleet.a.alarm.on_delay_cycles",
+            "fleet.a.alarm: Value error, on_delay_cycles: Input should be greater",
             id="alarm out of bounds",
+        ),
+        pytest.param(
+            '[fleet.a]\nartifact = "x"\nasset."P 7".alarm.deadband = 0.1',
+            "fleet.a.asset.P 7",
+            id="no asset",
+        ),
+        pytest.param(
+            '[fleet.a]\nartifact = "x"\nasset.P7.alarm.on_delay = 3',
+            "fleet.a.asset.P7.alarm.on_delay",
+            id="no part of a rule",
         ),
         pytest.param("[fleet.a\n", "is not TOML", id="no TOML"),
     ],

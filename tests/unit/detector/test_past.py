@@ -22,6 +22,7 @@ from detector.core.source import SourceRecord
 from detector.core.state import AssetState
 from models.alarm import AlarmPolicy
 from models.scoring.scorer import WindowScores
+from tests.support.alarm_rules import alarm_rules
 from tests.support.builders import (
     EvidenceScorer,
     MeanScorer,
@@ -57,10 +58,11 @@ def taken_as_batch(
     states: States,
     policy: InputPolicy,
     scorer: MeanScorer | None = None,
+    alarm: AlarmPolicy = ALARM,
 ) -> States:
     """States after a batch, all of it scored, as the service does it."""
     scorer = scorer or WeighingScorer()
-    fleet = fleet_of(scorer, policy, ALARM)
+    fleet = fleet_of(scorer, policy, alarm)
     plan = prepare(decode_batch(batch, {fleet.name: fleet}), states, fleet)
     outcome = conclude(plan, scorer.score(plan.windows), fleet)
     return states | {key: item.state for key, item in outcome.states.items()}
@@ -71,9 +73,10 @@ def restored(
     states: States,
     policy: InputPolicy,
     scorer: MeanScorer | None = None,
+    alarm: AlarmPolicy = ALARM,
 ) -> States:
     """States after parts of the past."""
-    fleets = fleets_of(scorer or WeighingScorer(), policy, ALARM)
+    fleets = fleets_of(scorer or WeighingScorer(), policy, alarm)
     for part in parts:
         past = Past(0, fleets)
         past.add(part)
@@ -118,12 +121,20 @@ def small(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.usefixtures("small")
 def test_any_past_cut_anywhere_comes_to_the_states_it_came_to_when_it_was_new() -> None:
     @settings(max_examples=150, deadline=None)
-    @given(streams, st.sampled_from([0, 1, 3]), st.lists(st.integers(0, 150), max_size=3))
-    def check(messages: list[Message], bridge_cycles: int, places: list[int]) -> None:
+    @given(
+        streams,
+        st.sampled_from([0, 1, 3]),
+        st.one_of(st.just(ALARM), alarm_rules()),
+        st.lists(st.integers(0, 150), max_size=3),
+    )
+    def check(
+        messages: list[Message], bridge_cycles: int, alarm: AlarmPolicy, places: list[int]
+    ) -> None:
         batch = on_topic(messages, 1).records[0]
         policy = inputs(bridge_cycles)
-        expected = taken_as_batch(batch, {}, policy)
-        assert remembered(restored(cut(batch, places), {}, policy)) == remembered(expected)
+        expected = taken_as_batch(batch, {}, policy, alarm=alarm)
+        came = restored(cut(batch, places), {}, policy, alarm=alarm)
+        assert remembered(came) == remembered(expected)
 
     check()
 

@@ -27,6 +27,7 @@ from detector.delivery.service import DetectorPolicy, DetectorPorts, DetectorSer
 from detector.metrics import DetectorMetrics
 from detector.worker.health import Health
 from models.alarm import AlarmPolicy
+from tests.support.alarm_rules import alarm_rules
 from tests.support.builders import fleets_of
 from tests.support.streams import (
     MAX_BYTES,
@@ -97,7 +98,7 @@ class WatchedPublisher(MemoryPublisher):
 class World:
     """A detector on fakes, over a topic."""
 
-    def __init__(self, topic: Topic, bridge_cycles: int) -> None:
+    def __init__(self, topic: Topic, bridge_cycles: int, alarm: AlarmPolicy = ALARM) -> None:
         self.topic = topic
         self.seen = Seen(topic)
         self.states = MemoryStateStore()
@@ -111,7 +112,7 @@ class World:
         )
         inputs = InputPolicy(MAX_BYTES, bridge_cycles=bridge_cycles)
         policy = DetectorPolicy(Backoff(), inputs.follow_after)
-        fleets = fleets_of(SCORER, inputs, ALARM)
+        fleets = fleets_of(SCORER, inputs, alarm)
         self.service = DetectorService(fleets, ports, policy, DetectorMetrics(), Health())
 
     async def take_whole(self) -> Seen:
@@ -146,15 +147,21 @@ class World:
 
 
 @settings(max_examples=120, deadline=None)
-@given(streams, st.sampled_from([0, 1, 3]), st.sampled_from([1, 2, 7, 40]), st.integers(0, 2**32))
+@given(
+    streams,
+    st.sampled_from([0, 1, 3]),
+    st.one_of(st.just(ALARM), alarm_rules()),
+    st.sampled_from([1, 2, 7, 40]),
+    st.integers(0, 2**32),
+)
 def test_neither_batches_nor_partitions_nor_crashes_nor_lost_states_change_anything(
-    messages: list[Message], bridge_cycles: int, largest: int, seed: int
+    messages: list[Message], bridge_cycles: int, alarm: AlarmPolicy, largest: int, seed: int
 ) -> None:
     async def everywhere() -> list[Seen]:
-        whole = World(on_topic(messages, 1), bridge_cycles)
+        whole = World(on_topic(messages, 1), bridge_cycles, alarm)
         seen = [await whole.take_whole()]
         for partitions in (1, 3, 8):
-            world = World(on_topic(messages, partitions), bridge_cycles)
+            world = World(on_topic(messages, partitions), bridge_cycles, alarm)
             seen.append(await world.take(random.Random(seed + partitions), largest))
         return seen
 

@@ -112,7 +112,7 @@ class _Watch:
         if last.state is Transition.CLEARED:
             self.alarm, self.alarm_id = AlarmState(), ""
         else:
-            self.alarm = AlarmState(Level(last.level), last.onset_cycle)
+            self.alarm = AlarmState(Level(last.level), last.onset_cycle, flaps=last.flaps)
             self.alarm_id = last.alarm_id
 
     def open_run(self, opened: Place) -> None:

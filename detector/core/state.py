@@ -1,8 +1,9 @@
 """What is remembered of one asset's run, and its form as one binary value.
 
 Layout: 12 bytes of fence (partition, next offset; big-endian, so that Redis can compare them as
-they stand), then little-endian the header, the tail, the former homes, the fleet's name, the ages
-of held values, and the ring as float32 rows, oldest first.
+they stand), then little-endian the header, the tail, the former homes, the fleet's name, the rest
+of the alarm (``alarm_codec.py``), the ages of held values, and the ring as float32 rows, oldest
+first.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from common.records.ids import DEFAULT_FLEET
 from common.records.verdicts import Level
+from detector.core.alarm_codec import pack_more, unpack_more
 from detector.core.fleet import Fleet
 from models.alarm import AlarmState
 from models.scoring.scorer import ScorerSpec
@@ -29,7 +31,10 @@ TAIL: Final = struct.Struct("<I16sqiqHqqBB")
 """Life of the fence, alarm's id, newest time, place where the run was opened by rule,
 rival (count, cycle, time), number of former homes, bytes of the fleet's name."""
 FORMER: Final = struct.Struct("<iqI")
-LAYOUT_VERSION: Final = 3
+LAYOUT_VERSION: Final = 4
+WITHOUT_MORE: Final = 3
+"""The layout before: of alarms it holds the rows alone, which is all that its rules knew."""
+READABLE: Final = (WITHOUT_MORE, LAYOUT_VERSION)
 """Layouts 1 and 2 held rings on a model's scale, which nothing can bring back to what was measured:
 such a state counts as lost, and is rebuilt from the topic."""
 LEVELS: Final = (Level.NONE, Level.WARNING, Level.CRITICAL)
@@ -173,7 +178,8 @@ class AssetState:
         homes = b"".join(FORMER.pack(at.partition, at.next_offset, at.life) for at in former)
         ages = np.array(self.ages, "<u2").tobytes()
         ring = self.ring.astype("<f4", copy=False).tobytes()
-        return self.fence.pack() + header + tail + homes + fleet + ages + ring
+        more = pack_more(alarm)
+        return self.fence.pack() + header + tail + homes + fleet + more + ages + ring
 
     def under(self, spec: ScorerSpec) -> AssetState:
         """Return the state as a model goes on with it, which may be another than before.
@@ -228,8 +234,9 @@ def unpack(value: bytes) -> AssetState:
 def _unpacked(value: bytes) -> AssetState:
     partition, next_offset = FENCE.unpack_from(value)
     version = value[FENCE.size] if len(value) > FENCE.size else 0
-    if version != LAYOUT_VERSION:
-        raise ValueError(f"asset state of layout {version}; this program reads {LAYOUT_VERSION}")
+    if version not in READABLE:
+        layouts = " and ".join(str(layout) for layout in READABLE)
+        raise ValueError(f"asset state of layout {version}; this program reads {layouts}")
     (
         _, machine, model, last_cycle, seen_from, n, width, n_ages,
         level, onset, warn, crit, quiet,
@@ -237,6 +244,9 @@ def _unpacked(value: bytes) -> AssetState:
     more, end = _more(value, FENCE.size + HEADER.size, Fence(partition, next_offset))
     if level >= len(LEVELS) or min(last_cycle, seen_from, onset, next_offset) < 0:
         raise ValueError("asset state with a value no state has")
+    alarm = AlarmState(LEVELS[level], onset, warn, crit, quiet)
+    if version != WITHOUT_MORE:
+        alarm, end = unpack_more(alarm, value, end)
     if n_ages > width:
         raise ValueError(f"asset state with {n_ages} ages of held values in {width} columns")
     body = value[end + 2 * n_ages :]
@@ -251,7 +261,7 @@ def _unpacked(value: bytes) -> AssetState:
         ring,
         last_cycle,
         seen_from,
-        AlarmState(LEVELS[level], onset, warn, crit, quiet),
+        alarm,
         more.fence,
         more.alarm_id,
         more.newest_us,
@@ -305,4 +315,5 @@ def _carried(alarm: AlarmState) -> AlarmState:
     """Return an alarm as another model takes it over: open as it is, its rows begun anew."""
     if alarm.level is Level.NONE:
         return AlarmState()
-    return AlarmState(alarm.level, alarm.onset_cycle)
+    carried = AlarmState(alarm.level, alarm.onset_cycle)
+    return replace(carried, open_for=alarm.open_for, flaps=alarm.flaps)

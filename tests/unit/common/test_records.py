@@ -45,6 +45,7 @@ ALERT = {
     "level": "critical",
     "state": "escalated",
     "alarm_sequence": 2,
+    "flaps": 3,
     "onset_cycle": 5,
     "cycle": 8,
     "ts": "2026-03-01T12:00:08.000250Z",

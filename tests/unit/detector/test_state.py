@@ -14,8 +14,13 @@ from hypothesis.extra import numpy as hnp
 
 from common.records.ids import FLEET_PATTERN
 from common.records.verdicts import Level
+from detector.core.alarm_codec import pack_more
 from detector.core.state import (
+    FENCE,
+    FORMER,
+    HEADER,
     RIVAL_LIMIT,
+    TAIL,
     AssetState,
     Fence,
     Place,
@@ -24,7 +29,7 @@ from detector.core.state import (
     model_digest,
     unpack,
 )
-from models.alarm import AlarmPolicy, AlarmState, step
+from models.alarm import WINDOW_LIMIT, AlarmPolicy, AlarmState, PastWarning, step
 from tests.support.builders import MeanScorer, fleet_of
 
 FLEET = fleet_of(MeanScorer())
@@ -35,7 +40,12 @@ COUNT = st.integers(0, 2**16 - 1)
 CYCLE = st.integers(0, 2**53 - 1)
 LIFE = st.integers(0, 2**32 - 1)
 
-alarms = st.builds(AlarmState, st.sampled_from(Level), CYCLE, COUNT, COUNT, COUNT).filter(
+WARNINGS = st.lists(
+    st.builds(PastWarning, st.integers(0, WINDOW_LIMIT - 1), CYCLE, st.booleans()), max_size=64
+).map(tuple)
+alarms = st.builds(
+    AlarmState, st.sampled_from(Level), CYCLE, COUNT, COUNT, COUNT, WARNINGS, COUNT, COUNT, COUNT
+).filter(
     lambda alarm: alarm.onset_cycle > 0 or not alarm.warning_row  # a row began at some cycle
 )
 states = st.builds(
@@ -73,7 +83,7 @@ def test_what_is_packed_is_unpacked(state: AssetState) -> None:
 def test_a_state_of_an_earlier_layout_is_told_from_ours() -> None:
     header = struct.pack("<B16siiHHBiHHH", 2, MODEL, 40, 1, 1, 3, 0, 0, 2, 0, 0)
 
-    with pytest.raises(ValueError, match="layout 2; this program reads 3"):
+    with pytest.raises(ValueError, match="layout 2; this program reads 3 and 4"):
         unpack(Fence(5, 77).pack() + header + bytes(60))
 
 
@@ -86,7 +96,7 @@ def test_an_alarm_that_has_stood_for_ever_is_packed_as_it_is() -> None:
 
     read = unpack(state.pack()).alarm
 
-    assert read == AlarmState(Level.CRITICAL, 1, 65_535, 65_535, 0)
+    assert read == AlarmState(Level.CRITICAL, 1, 65_535, 65_535, 0, open_for=65_535)
 
 
 @pytest.mark.parametrize(
@@ -101,6 +111,33 @@ def test_a_row_longer_than_two_bytes_hold_is_never_cut(alarm: AlarmState) -> Non
     """The alarm never counts so far; a defect there must not turn into a short row here."""
     with pytest.raises(struct.error):
         AssetState(MACHINE, MODEL, np.empty((0, 3), np.float32), alarm=alarm).pack()
+
+
+@given(states)
+def test_a_state_of_the_layout_before_is_read_with_the_rows_of_its_alarm(state: AssetState) -> None:
+    before = bytearray(state.pack())
+    at = FENCE.size + HEADER.size + TAIL.size + len(state.former) * FORMER.size + len(state.fleet)
+    del before[at : at + len(pack_more(state.alarm))]
+    before[FENCE.size] = 3
+
+    read = unpack(bytes(before))
+
+    rows = replace(state.alarm, recent=(), open_for=0, closing=0, flaps=0)
+    assert (read.alarm, read.fence, read.ages, read.fleet) == (
+        rows,
+        state.fence,
+        state.ages,
+        state.fleet,
+    )
+    np.testing.assert_array_equal(read.ring, state.ring)
+
+
+@given(states, st.data())
+def test_a_state_cut_off_anywhere_is_no_state(state: AssetState, data: st.DataObject) -> None:
+    value = state.pack()
+
+    with pytest.raises(ValueError, match=r"asset state|ring"):
+        unpack(value[: data.draw(st.integers(0, len(value) - 1))])
 
 
 @given(states)
@@ -119,7 +156,12 @@ def test_another_model_reads_on_in_the_same_window(state: AssetState) -> None:
         state.ages,
     )
     goes_on = bool(state.alarm_id) and state.alarm.level is not Level.NONE
-    carried = AlarmState(state.alarm.level, state.alarm.onset_cycle)
+    carried = AlarmState(
+        state.alarm.level,
+        state.alarm.onset_cycle,
+        open_for=state.alarm.open_for,
+        flaps=state.alarm.flaps,
+    )
     assert taken.alarm == (carried if goes_on else AlarmState())  # else nothing was published of it
     assert state.under(SPEC) is state
 

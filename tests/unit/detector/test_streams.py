@@ -171,6 +171,32 @@ def test_neither_batches_nor_partitions_nor_crashes_nor_lost_states_change_anyth
         assert seen.everything() == expected.everything()
 
 
+stretches = st.lists(
+    st.tuples(
+        st.sampled_from(["next", "next, anomalous", "next, anomalous", "a cycle missing"]),
+        st.integers(1, 6),
+        st.sampled_from([0, -1, 1, 2]),
+    ),
+    max_size=25,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(stretches, alarm_rules(), st.sampled_from([1, 3]), st.integers(0, 2**32))
+def test_alarms_that_come_and_go_are_the_same_under_any_rule(
+    parts: list[tuple[str, int, int]], alarm: AlarmPolicy, largest: int, seed: int
+) -> None:
+    messages = spelled_out([("engine-1", "run-1", *part) for part in parts])
+
+    async def both() -> tuple[Seen, Seen]:
+        whole = World(on_topic(messages, 1), 1, alarm)
+        cut = World(on_topic(messages, 1), 1, alarm)
+        return await whole.take_whole(), await cut.take(random.Random(seed), largest)
+
+    expected, seen = asyncio.run(both())
+    assert seen.everything() == expected.everything()
+
+
 @settings(max_examples=150, deadline=None)
 @given(streams, st.sampled_from([0, 1, 3]))
 def test_every_message_gets_one_verdict_or_one_dead_letter_and_no_cycle_has_two(

@@ -20,6 +20,7 @@ from api.adapters.process_replay_launcher import ProcessReplayLauncher
 from api.adapters.sql_alert_history import SqlAlertHistory
 from api.adapters.sql_database import open_database
 from api.adapters.sql_replay_records import SqlReplayRecords
+from api.console.files import CONSOLE_PATH, console_files
 from api.http import problems
 from api.http.defects import Defects
 from api.http.gate import Gate, ours
@@ -123,6 +124,7 @@ def create_app(settings: Settings, open_them: OpenAdapters = open_adapters) -> F
     app.add_middleware(TimedRequests, metrics=metrics)
     app.add_middleware(HeadAsGet)
     problems.install(app)
+    app.mount(CONSOLE_PATH, console_files())
     app.include_router(system.router, responses=documented(421))
     for resource in (assets, scores, alerts, machines, replay_routes):
         app.include_router(

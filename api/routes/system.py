@@ -6,9 +6,10 @@ import asyncio
 from importlib.metadata import version
 from typing import Final
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from api.console.files import console_page
 from api.readiness import ask
 from api.schemas import Health, Info, Landing, Readiness
 from api.services import Services, ServicesDep
@@ -21,12 +22,15 @@ VERSION: Final = version("surgeline")
 router = APIRouter(tags=["system"])
 
 
-@router.get("/", include_in_schema=False)
-async def landing() -> Landing:
-    """Say where to go."""
+@router.get("/", include_in_schema=False, response_model=None)
+async def landing(request: Request) -> Response | Landing:
+    """Show the console to browsers, and say where to go to all others."""
+    if "text/html" in request.headers.get("accept", ""):
+        return console_page()
     return Landing(
         version=VERSION,
         links={
+            "console": "/console/index.html",
             "documentation": "/docs",
             "assets": "/api/v1/assets",
             "scores": "/api/v1/scores",

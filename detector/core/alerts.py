@@ -183,7 +183,7 @@ def _scored(cause: Cause) -> str:
 
 def _held(cause: Cause, spec: ScorerSpec) -> str:
     if cause.evidence is Evidence.LIFE:
-        return f"at most {spec.thresholds.life:g} {spec.machine.step.word}s expected to be left"
+        return f"at most {spec.thresholds.life:.3g} {spec.machine.step.word}s expected to be left"
     if cause.evidence is Evidence.FROZEN:
         name = cause.channels[0].name
         return f"{name} has not moved for {cause.score:.0f} readings, which no sound one does,"

@@ -1,0 +1,68 @@
+// The pipeline as it is: what answers, what does not and what to do, what is running.
+
+import { get } from './api.js';
+import { html, useEffect, useState } from './html.js';
+import { assets, fleets, readiness } from './store.js';
+import { VERDICTS } from './words.js';
+
+const DOES = {
+  broker: 'carries readings and alerts. While it is away, producers wait and nothing is lost.',
+  score_store: 'keeps verdicts. While it is away, workers wait; this page shows nothing new.',
+  alert_history: 'keeps alerts. While it is away, alerts stay on their topic.',
+  detector: 'one worker, by its own word.',
+  detector_group: 'all workers, as the broker sees them.',
+};
+
+export function HealthPage() {
+  const [about, setAbout] = useState(null);
+  useEffect(() => {
+    get('/info').then(setAbout).catch(() => setAbout(null));
+  }, []);
+  const found = readiness.value;
+  return html`
+    <h1>Health</h1>
+    ${found && html`<p class=${`notice ${found.status === 'ready' ? '' : 'bad'}`} role="status">
+      ${{ ready: 'Everything answers.', degraded: 'What is stored can be read, but something is down.', not_ready: 'Something this page needs is down.' }[found.status]}</p>`}
+    ${(found?.notes ?? []).map((note) => html`<p class="notice">${note}</p>`)}
+    <div class="wide"><table class="stack">
+      <thead><tr><th>part</th><th>state</th><th class="number">answered in</th><th>what it does</th></tr></thead>
+      <tbody>${Object.entries(found?.dependencies ?? {}).map(([name, part]) => html`
+        <tr>
+          <td><b>${name.replace('_', ' ')}</b></td>
+          <td>${part.ok ? html`<span class="lamp">ok</span>` : html`<span class="lamp broken">${part.error}</span>`}</td>
+          <td class="number">${part.latency_ms.toFixed(1)} ms</td>
+          <td class="dim">${DOES[name] ?? ''}</td>
+        </tr>`)}</tbody>
+    </table></div>
+    <${Readings} />
+    <h2>Fleets and their models</h2>
+    <div class="wide"><table class="stack">
+      <thead><tr><th>fleet</th><th>machines</th><th>model</th><th>machine type</th></tr></thead>
+      <tbody>${fleets.value.map((each) => html`
+        <tr>
+          <td><b>${each.fleet}</b></td>
+          <td>${[...assets.value.values()].filter((asset) => asset.fleet === each.fleet).length}</td>
+          <td>${each.problem ? html`<span class="lamp broken">${each.problem}</span>` : `${each.model.name}@${each.model.version}`}</td>
+          <td>${each.machine_type?.title ?? '–'}</td>
+        </tr>`)}</tbody>
+    </table></div>
+    ${about && html`<p class="dim">Surgeline ${about.version} · counts for machines: <a href="/metrics">/metrics</a> ·
+      the API: <a href="/docs">/docs</a></p>`}`;
+}
+
+function Readings() {
+  const sums = {};
+  for (const asset of assets.value.values()) {
+    for (const [kind, n] of Object.entries(asset.verdicts)) sums[kind] = (sums[kind] ?? 0) + n;
+  }
+  const all = Object.values(sums).reduce((sum, n) => sum + n, 0);
+  if (!all) return null;
+  return html`
+    <h2>Readings of the latest runs</h2>
+    ${!sums.scored && html`<p class="notice bad">Readings come, and none of them is scored.</p>`}
+    <div class="wide"><table>
+      <thead><tr><th>verdict</th><th class="number">readings</th><th class="number">part</th></tr></thead>
+      <tbody>${Object.entries(sums).filter(([, n]) => n).sort((a, b) => b[1] - a[1]).map(([kind, n]) => html`
+        <tr><td>${VERDICTS[kind] ?? kind}</td><td class="number">${n.toLocaleString('en')}</td><td class="number">${((100 * n) / all).toFixed(1)} %</td></tr>`)}</tbody>
+    </table></div>`;
+}

@@ -1,0 +1,179 @@
+// One machine: the reason in a sentence, how bad over its run, which sensors, how long is left.
+
+import { API, get, pages } from './api.js';
+import { Chart } from './charts.js';
+import { html, useEffect, useMemo, useState } from './html.js';
+import { alarms, assets, machineOf, now, stepOf } from './store.js';
+import { EVIDENCE, VERDICTS, ago, direction, life, moment, number, sensor, times, unscored } from './words.js';
+
+const PAGE = 10_000;
+const TOP = 5;
+const EVERY_SENSOR = 40;
+
+export function MachinePage({ about: [id] }) {
+  const asset = assets.value.get(id);
+  const { rows, error } = useScores(id, asset?.run_id, asset?.last_cycle);
+  const mine = useMemo(
+    () => [...alarms.value.values()].filter((alarm) => alarm.asset_id === id && alarm.run_id === asset?.run_id),
+    [alarms.value, id, asset?.run_id],
+  );
+  if (!asset) {
+    return html`
+      <h1>${id}</h1>
+      <p class="empty">No machine of this name has been heard of. <a href="#/fleet">To the fleet</a></p>`;
+  }
+  const step = stepOf(asset.fleet);
+  const open = mine.find((alarm) => alarm.alarm_id === asset.alarm?.alarm_id);
+  const last = rows.at(-1);
+  return html`
+    <p class="dim"><a href="#/fleet">Fleet</a> › ${asset.fleet}</p>
+    <${Title} asset=${asset} />
+    ${open
+      ? html`<p class="headline">${open.reason}</p>`
+      : html`<p class="headline dim">${unscored(asset) ? `Not being scored: ${unscored(asset)}.` : 'No alarm is open.'}</p>`}
+    <${Figures} asset=${asset} alarm=${open} last=${last} step=${step} />
+    ${error && html`<p class="notice bad" role="alert">${error}</p>`}
+    ${rows.length > 0 && html`<${Courses} rows=${rows} alarms=${mine} asset=${asset} step=${step} />`}
+    <${Sensors} alarm=${open} last=${last} fleet=${asset.fleet} />
+    <${Verdicts} asset=${asset} />
+    <${Timeline} alarms=${mine} step=${step} />`;
+}
+
+/** The scores of a run, oldest first; what is new is added, the rest is kept. */
+function useScores(id, run, upTo) {
+  const [found, setFound] = useState({ key: '', rows: [], error: null });
+  useEffect(() => {
+    if (!run) return undefined;
+    const stop = new AbortController();
+    const key = `${id} ${run}`;
+    const known = found.key === key ? found.rows : [];
+    const since = known.at(-1)?.ts ?? null;
+    (async () => {
+      const rows = [...known];
+      const seen = new Set(known.slice(-50).map((row) => row.cycle));
+      const query = { asset_id: id, run_id: run, order: 'oldest', limit: PAGE, since };
+      for await (const page of pages(`${API}/scores`, query, stop.signal)) {
+        rows.push(...page.items.filter((row) => !seen.has(row.cycle)));
+      }
+      setFound({ key, rows, error: null });
+    })().catch((error) => {
+      if (error.name !== 'AbortError') setFound({ key, rows: known, error: error.message });
+    });
+    return () => stop.abort();
+  }, [id, run, upTo]);
+  return found.key === `${id} ${run}` ? found : { rows: [], error: found.error };
+}
+
+function Title({ asset }) {
+  const level = asset.alarm?.level ?? (unscored(asset) ? 'unscored' : 'quiet');
+  return html`
+    <div class="bar">
+      <h1>${asset.asset_id}</h1>
+      <span class=${`badge ${level}`}>${level === 'unscored' ? 'not scored' : level}</span>
+      <span>run ${asset.run_id}</span>
+      ${asset.simulated && html`<span class="simulated">SIMULATED</span>`}
+      ${asset.dated_in_future && html`<span class="notice bad">its clock runs ahead: ${moment(asset.last_ts)}</span>`}
+    </div>`;
+}
+
+function Figures({ asset, alarm, last, step }) {
+  const left = last?.life ?? alarm?.life;
+  return html`
+    <dl class="figures">
+      <div><dt>Severity now</dt><dd>${times(asset.last_severity)} <small>of its warning threshold; at most ${times(asset.peak_severity)} in this run</small></dd></div>
+      <div><dt>Since</dt><dd>${alarm ? `${step} ${alarm.onset_cycle}` : '–'} <small>${alarm ? `raised at ${moment(alarm.raised?.ts ?? alarm.ts)}` : 'no alarm is open'}</small></dd></div>
+      <div><dt>Held against it</dt><dd>${alarm ? EVIDENCE[alarm.evidence] : '–'}</dd></div>
+      <div><dt>Left</dt><dd>${life(left, step)} <small>${left ? 'in nine of ten cases; what the model was taught, not a promise' : 'the model knows no failures of such machines, or has too little to go by'}</small></dd></div>
+      <div><dt>Last reading</dt><dd>${step} ${asset.last_cycle ?? '–'} <small>${moment(asset.last_ts)} (${ago(asset.last_ts, now.value)})</small></dd></div>
+      <div><dt>Model</dt><dd><small>${last?.model ?? alarm?.model.name ?? '–'}</small></dd></div>
+    </dl>`;
+}
+
+function Courses({ rows, alarms: mine, asset, step }) {
+  const x = rows.map((row) => row.cycle);
+  const marks = mine.flatMap((alarm) => [
+    { x: alarm.onset_cycle, label: '◆', colour: 'warning' },
+    { x: (alarm.raised ?? alarm).cycle, label: 'raised', colour: alarm.level === 'critical' ? 'critical' : 'warning' },
+    ...(alarm.state === 'cleared' ? [{ x: alarm.cycle, label: 'cleared', colour: 'band' }] : []),
+  ]);
+  const severity = rows.map((row) => row.severity);
+  const named = topSensors(rows);
+  const lives = rows.map((row) => row.life);
+  return html`
+    <h2>Course of run ${asset.run_id}</h2>
+    <${Chart} title="Severity, as a multiple of its warning threshold (◆ where the data crossed it)" step=${step} least=${1.4} marks=${marks}
+      data=${[x, severity]} lines=${[{ at: 1, label: 'warning', colour: 'warning' }]}
+      series=${[{ label: 'severity', colour: 's1', value: times }]} />
+    ${lives.some(Boolean) && html`
+      <${Chart} title=${`Remaining life, ${step}s: most likely, and in nine of ten cases`} step=${step} marks=${[]}
+        data=${[x, lives.map((one) => one?.high ?? null), lives.map((one) => one?.low ?? null), lives.map((one) => one?.expected ?? null)]}
+        bands=${[{ series: [1, 2], fill: 'band' }]}
+        series=${[
+          { label: 'at most', colour: 'band', width: 0.8 },
+          { label: 'at least', colour: 'band', width: 0.8 },
+          { label: 'most likely', colour: 's1' },
+        ]} />`}
+    ${named.length > 0 && html`
+      <${Chart} title="Whose the severity is: share of the sensors that have had most" step=${step} marks=${marks.filter((mark) => mark.label === 'raised')}
+        data=${[x, ...named.map((name) => rows.map((row) => row.shares[name] ?? null))]}
+        series=${named.map((name, index) => ({ label: name, colour: `s${index + 1}`, value: (value) => `${Math.round(100 * value)} %` }))} />`}`;
+}
+
+/** The sensors with the largest shares over the last readings. */
+function topSensors(rows) {
+  const sums = new Map();
+  for (const row of rows.slice(-EVERY_SENSOR)) {
+    for (const [name, share] of Object.entries(row.shares)) sums.set(name, (sums.get(name) ?? 0) + share);
+  }
+  return [...sums].sort((a, b) => b[1] - a[1]).slice(0, TOP).map(([name]) => name);
+}
+
+function Sensors({ alarm, last, fleet }) {
+  const machine = machineOf(fleet);
+  const meanings = new Map((machine?.channels ?? []).map((channel) => [channel.name, channel]));
+  const channels = alarm?.channels
+    ?? Object.entries(last?.shares ?? {}).sort((a, b) => b[1] - a[1]).map(([name, share]) => ({ name, share }));
+  if (!channels.length) return null;
+  return html`
+    <h2>Sensors ${alarm ? 'when the alarm last changed' : 'at the last reading'}</h2>
+    <div class="wide"><table class="stack">
+      <thead><tr><th>sensor</th><th>what it measures</th><th>unit</th><th>share</th><th>reads</th></tr></thead>
+      <tbody>${channels.map((channel) => html`
+        <tr>
+          <td><b>${channel.direction ? sensor(channel) : channel.name}</b></td>
+          <td>${meanings.get(channel.name)?.meaning ?? ''}</td>
+          <td>${meanings.get(channel.name)?.unit ?? ''}</td>
+          <td class="nowrap"><meter value=${channel.share} max="1" aria-label=${`share of ${channel.name}`}></meter> ${Math.round(100 * channel.share)} %</td>
+          <td>${channel.direction ? direction(channel) : ''}</td>
+        </tr>`)}</tbody>
+    </table></div>`;
+}
+
+function Verdicts({ asset }) {
+  const counts = Object.entries(asset.verdicts).filter(([, n]) => n);
+  return html`
+    <h2>Its readings</h2>
+    <p>${counts.map(([kind, n]) => `${VERDICTS[kind] ?? kind} ${n.toLocaleString('en')}`).join(' · ')}
+      ${asset.runs > 1 && ` · ${asset.runs} runs are stored`}</p>`;
+}
+
+function Timeline({ alarms: mine, step }) {
+  const [events, setEvents] = useState([]);
+  const ids = mine.map((alarm) => alarm.alert_id).join();
+  useEffect(() => {
+    if (!mine.length) return setEvents([]);
+    const stop = new AbortController();
+    get(`${API}/alerts`, { asset_id: mine[0].asset_id, run_id: mine[0].run_id, limit: 100 }, stop.signal)
+      .then((page) => setEvents(page.items))
+      .catch(() => {}); // the alarms above are there without it
+    return () => stop.abort();
+  }, [ids]);
+  if (!events.length) return null;
+  return html`
+    <h2>What happened</h2>
+    <ol class="timeline">${events.map((event) => html`
+      <li><b>${event.state}</b> <span class=${`badge ${event.state === 'cleared' ? 'cleared' : event.level}`}>${event.level}</span>
+        ${' '}${step} ${event.cycle}, ${moment(event.ts)} · severity ${number(event.severity)}
+        <br /><span class="dim">${event.reason}</span></li>`)}
+    </ol>`;
+}

@@ -30,7 +30,7 @@ export function ReplayPage() {
     <h2>Replays</h2>
     ${known === null ? html`<p class="dim">Loading …</p>` : known.items.length
       ? html`<div class="wide"><table class="stack">
-          <thead><tr><th>run</th><th>what</th><th>state</th><th>progress</th><th>started</th><th></th></tr></thead>
+          <thead><tr><th>run</th><th>what</th><th>state</th><th>progress</th><th>started</th><th><span class="hidden">what you can do</span></th></tr></thead>
           <tbody>${known.items.map((item) => html`
             <${Row} key=${item.id} item=${item}
               onStop=${() => change(() => send('DELETE', `${API}/replays/${encodeURIComponent(item.id)}`))} />`)}</tbody>

@@ -1,0 +1,162 @@
+"""The console in a real browser, on a real stack: what a person sees and can do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from deploy.local.programs import free_port
+from tests.e2e.test_up import Up, surgeline_up
+from tests.support.browser import Scheme, Watched, chromium, watched_page
+
+pytestmark = pytest.mark.slow
+
+PAGES = ("fleet", "alarms", "replay", "health")
+ALARM_MS = 60_000
+"""How long a replay, a worker and a page may take on a busy machine until an alarm is seen."""
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    folder = tmp_path_factory.mktemp("console")
+    with surgeline_up(folder, "--api-port", str(free_port())) as up:
+        yield up
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def shown(stack: Up, browser: Browser) -> Iterator[Watched]:
+    """The console, wide and light, at its first page."""
+    with watched_page(browser, 1280, "light") as watched:
+        watched.page.goto(stack.api)
+        yield watched
+
+
+def go(page: Page, name: str) -> None:
+    page.get_by_role("navigation").get_by_role("link", name=name).click()
+
+
+def start_a_replay(page: Page) -> None:
+    go(page, "Replay")
+    page.get_by_label("Data set").select_option("SIM")
+    page.get_by_label("Engines").fill("1-3")
+    page.get_by_label("Speed").fill("max")
+    page.get_by_role("button", name="Start the replay").click()
+
+
+def machines(page: Page) -> list[str]:
+    return page.get_by_role("group", name="Machines, worst first").locator("b").all_inner_texts()
+
+
+def test_a_replay_from_the_page_becomes_an_alarm_on_it_without_a_reload(shown: Watched) -> None:
+    page = shown.page
+    expect(page.get_by_role("heading", name="No readings yet")).to_be_visible()
+    expect(page.get_by_text("live", exact=True)).to_be_visible()
+    page.evaluate("window.notReloaded = true")
+
+    start_a_replay(page)
+    expect(page.get_by_role("cell", name="done")).to_be_visible(timeout=ALARM_MS)
+    go(page, "Fleet")
+    row = page.get_by_role("link", name=re.compile("SIM-test-00[1-3].*SIMULATED"))
+    expect(row.first.get_by_text(re.compile("warning|critical"))).to_be_visible(timeout=ALARM_MS)
+    row.first.click()
+
+    expect(page.get_by_text(re.compile("Raised to|Escalated to")).first).to_be_visible()
+    sensors = page.locator("table.stack").first
+    expect(sensors.get_by_role("row").nth(1)).to_contain_text("healthy level")
+    expect(page.get_by_role("img", name=re.compile("Severity, as a multiple"))).to_be_visible()
+    assert page.evaluate("window.notReloaded") is True
+    assert shown.complaints == []
+    assert shown.hosts == {urlsplit(page.url).netloc}, "it loads from elsewhere"
+
+
+def test_the_worst_comes_first_and_one_is_found_by_its_name(shown: Watched) -> None:
+    page = shown.page
+    expect(page.get_by_role("group", name="Machines, worst first")).to_be_visible()
+    levels = page.locator(".list .row .badge:not(.simulated)").all_inner_texts()
+    ranks = [["quiet", "not scored", "warning", "critical"].index(one.lower()) for one in levels]
+    assert ranks == sorted(ranks, reverse=True)
+
+    page.keyboard.press("/")
+    page.keyboard.type("sim-test-002")
+    expect(page.locator(".list .row")).to_have_count(1)
+    assert machines(page)[0].startswith("SIM-test-002")
+    page.get_by_role("searchbox").fill("no such machine")
+    expect(page.get_by_text("has “no such machine” in its name")).to_be_visible()
+
+
+def test_the_keys_move_and_open(shown: Watched) -> None:
+    page = shown.page
+    expect(page.locator(".list .row").first).to_be_visible()
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    marked = page.locator(".list .row.at")
+    expect(marked).to_have_count(1)
+    name = marked.locator("b").inner_text().split()[0]
+
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name=name)).to_be_visible()
+    page.keyboard.press("g")
+    page.keyboard.press("h")
+    expect(page.get_by_role("heading", name="Health")).to_be_visible()
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_contain_text("down, up in a list")
+    assert shown.complaints == []
+
+
+def test_a_break_of_the_stream_is_said_at_once_and_mended_by_itself(shown: Watched) -> None:
+    page = shown.page
+    expect(page.get_by_text("live", exact=True)).to_be_visible()
+
+    page.context.set_offline(True)
+    page.evaluate("fetch('/health').catch(() => {})")
+    expect(page.get_by_text(re.compile("not live for|does not answer")).first).to_be_visible(
+        timeout=ALARM_MS
+    )
+    page.context.set_offline(False)
+    expect(page.get_by_text("live", exact=True)).to_be_visible(timeout=ALARM_MS)
+    expect(page.get_by_text("does not answer")).to_have_count(0, timeout=ALARM_MS)
+
+
+def test_a_machine_nobody_has_heard_of_and_a_page_there_is_not_say_so(shown: Watched) -> None:
+    page = shown.page
+    page.goto(f"{page.url.partition('#')[0]}#/machine/nobody")
+    expect(page.get_by_text("No machine of this name has been heard of.")).to_be_visible()
+    page.goto(f"{page.url.partition('#')[0]}#/nowhere")
+    expect(page.get_by_text("There is no page “nowhere”.")).to_be_visible()
+
+
+def test_what_is_refused_is_said_in_a_sentence(shown: Watched) -> None:
+    page = shown.page
+    go(page, "Replay")
+    page.get_by_label("Engines").fill("9-3")
+    page.get_by_role("button", name="Start the replay").click()
+
+    expect(page.get_by_role("alert")).to_contain_text("engines:")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_every_page_is_accessible(stack: Up, browser: Browser, width: int, scheme: Scheme) -> None:
+    with watched_page(browser, width, scheme) as watched:
+        page = watched.page
+        page.goto(stack.api)
+        row = page.locator(".list .row b").first
+        expect(row).to_be_visible()
+        name = row.inner_text().split()[0]
+        for each in (*PAGES, f"machine/{name}"):
+            page.goto(f"{stack.api}/#/{each}")
+            expect(page.get_by_role("heading", level=1).first).to_be_attached()
+            page.wait_for_timeout(500)
+            assert watched.violations() == [], each
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, each
+        assert watched.complaints == []

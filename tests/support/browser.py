@@ -1,0 +1,79 @@
+"""A real browser for tests of pages: Chromium, driven by Playwright, and watched."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Literal
+from urllib.parse import urlsplit
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.support.backends import require
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+PATIENCE_MS = 30_000
+
+Scheme = Literal["light", "dark"]
+
+
+@dataclass
+class Watched:
+    """A page, and what went wrong on it.
+
+    Attributes:
+        page: The page.
+        complaints: Errors of scripts, refusals of the content security policy, failed files.
+        hosts: What it asked for anything.
+    """
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+    hosts: set[str] = field(default_factory=set)
+
+    def violations(self) -> list[str]:
+        """Return what axe-core finds on the page as it is."""
+        found = Axe().run(self.page).response["violations"]
+        return [
+            f"{each['id']}: {node['target']} {node['failureSummary']}"
+            for each in found
+            for node in each["nodes"]
+        ]
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Run a browser; where there is none, the test says so."""
+    path = next(filter(None, map(shutil.which, NAMES)), None)
+    if path is None:
+        require("no Chromium: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextmanager
+def watched_page(browser: Browser, width: int, scheme: Scheme) -> Iterator[Watched]:
+    """Open a page of a width and a colour scheme."""
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce"
+    )
+    context.set_default_timeout(PATIENCE_MS)
+    page = context.new_page()
+    watched = Watched(page)
+    page.on("pageerror", lambda error: watched.complaints.append(str(error)))
+    page.on(
+        "console",
+        lambda line: watched.complaints.append(line.text) if line.type == "error" else None,
+    )
+    page.on("request", lambda request: watched.hosts.add(urlsplit(request.url).netloc))
+    try:
+        yield watched
+    finally:
+        context.close()

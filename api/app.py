@@ -149,6 +149,7 @@ async def _lifespan(
                 adapters.launcher,
                 adapters.clock,
                 settings.api.max_concurrent_replays,
+                metrics,
             )
         )
         app.state.services = Services(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from importlib.metadata import version
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, ProcessCollector
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-BUCKETS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+from common.metering import names
 
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """Methods with a count of their own; anything may be sent as a method."""
@@ -27,43 +28,25 @@ class ApiMetrics:
         sse_subscribers: Open alert streams.
         sse_events: Alerts sent on streams.
         request_seconds: Time to the first byte of the answer, by route and status.
+        replays_running: Replays that run.
+        replays_ended: Replays that have ended, by how.
+        replayed: Readings that replays of this api have sent.
     """
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        self.alerts_projected = Counter(
-            "surgeline_api_alerts_projected",
-            "Alerts that were new to the history.",
-            registry=self.registry,
-        )
-        self.alerts_repeated = Counter(
-            "surgeline_api_alerts_repeated",
-            "Alerts that were delivered again and left alone.",
-            registry=self.registry,
-        )
-        self.alert_gaps = Counter(
-            "surgeline_api_alert_gaps",
-            "Times alerts had expired from the topic before they were read.",
-            registry=self.registry,
-        )
-        self.projection_failures = Counter(
-            "surgeline_api_projection_failures",
-            "Times the projection of alerts failed and started over.",
-            registry=self.registry,
-        )
-        self.sse_subscribers = Gauge(
-            "surgeline_api_sse_subscribers", "Open alert streams.", registry=self.registry
-        )
-        self.sse_events = Counter(
-            "surgeline_api_sse_events", "Alerts sent on streams.", registry=self.registry
-        )
-        self.request_seconds = Histogram(
-            "surgeline_api_request_seconds",
-            "Time to the first byte of the answer.",
-            ("method", "route", "status"),
-            buckets=BUCKETS_S,
-            registry=self.registry,
-        )
+        self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        self.alerts_projected = names.API_PROJECTED.make(registry)
+        self.alerts_repeated = names.API_REPEATED.make(registry)
+        self.alert_gaps = names.API_GAPS.make(registry)
+        self.projection_failures = names.API_PROJECTION_FAILURES.make(registry)
+        self.sse_subscribers = names.API_SUBSCRIBERS.make(registry)
+        self.sse_events = names.API_EVENTS.make(registry)
+        self.request_seconds = names.API_REQUEST_SECONDS.make(registry)
+        self.replays_running = names.API_REPLAYS_RUNNING.make(registry)
+        self.replays_ended = names.API_REPLAYS_ENDED.make(registry)
+        self.replayed = names.API_REPLAYED.make(registry)
+        names.BUILD_INFO.make(registry).labels("api", version("surgeline")).set(1)
 
 
 class TimedRequests:
@@ -84,8 +67,8 @@ class TimedRequests:
             if message["type"] == "http.response.start":
                 route = scope.get("route")
                 # the pattern, not the path: ids in labels would grow without end
-                path = route.path if isinstance(route, Route) else "other"
-                method = scope["method"] if scope["method"] in METHODS else "other"
+                path = route.path if isinstance(route, Route) else names.OTHER
+                method = scope["method"] if scope["method"] in METHODS else names.OTHER
                 self._metrics.request_seconds.labels(method, path, str(message["status"])).observe(
                     time.perf_counter() - began
                 )

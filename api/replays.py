@@ -14,6 +14,7 @@ from dataclasses import dataclass, fields, replace
 from types import TracebackType
 from typing import Final, Self
 
+from api.metrics import ApiMetrics
 from api.ports import (
     SIMULATOR,
     Replay,
@@ -58,13 +59,20 @@ class Replays:
         launcher: What starts producers.
         clock: What stamps.
         most: How many may run at a time.
+        metrics: Counts.
     """
 
     def __init__(
-        self, records: ReplayRecords, launcher: ReplayLauncher, clock: Clock, most: int
+        self,
+        records: ReplayRecords,
+        launcher: ReplayLauncher,
+        clock: Clock,
+        most: int,
+        metrics: ApiMetrics,
     ) -> None:
         self._records = records
         self._launcher = launcher
+        self._metrics = metrics
         self._clock = clock
         self._most = most
         self._running: dict[str, _Running] = {}
@@ -130,6 +138,7 @@ class Replays:
                 raise
             watcher = self._tasks.create_task(self._watch(spec.run_id, process))
             self._running[spec.run_id] = _Running(replay, process, watcher)
+            self._metrics.replays_running.set(len(self._running))
             return replay
 
     async def stop(self, run_id: str) -> Replay | None:
@@ -199,9 +208,11 @@ class Replays:
                 await self._note(run_id, ReplayProgress(state=ReplayState.FAILED, error=repr(exc)))
         finally:
             self._running.pop(run_id, None)
+            self._metrics.replays_running.set(len(self._running))
 
     async def _note(self, run_id: str, progress: ReplayProgress) -> None:
         item = self._running[run_id]
+        self._metrics.replayed.inc(max(0, progress.sent - item.replay.progress.sent))
         item.replay = replace(item.replay, progress=progress)
         if progress.state is ReplayState.RUNNING:
             try:
@@ -214,6 +225,7 @@ class Replays:
             item.replay = self._ended(replace(item.replay, progress=progress), item.ending_as)
         else:
             item.replay = self._ended(item.replay, progress.state)
+        self._metrics.replays_ended.labels(item.replay.progress.state.value).inc()
         _log.info("a replay ended", run_id=run_id, state=item.replay.progress.state.value)
         with suppress(BackendError):  # a restart will then call it interrupted
             await retrying(

@@ -18,13 +18,14 @@ import numpy as np
 
 from bench.memory import resident_mb
 from bench.stage import stage
+from common.metering.names import STEP_SECONDS
 from models.artifact.opening import open_scorer
 from models.artifact.store import load_artifact
 from producer.simulator.simulate import simulate
 from tests.support.detector import DetectorBench
 from tests.support.fleet_messages import fleet_messages
 
-STEP = re.compile(r'surgeline_step_seconds_total\{step="(\w+)"\} (\S+)')
+STEP = re.compile(rf'{STEP_SECONDS.name}_sum\{{step="(\w+)"\}} (\S+)')
 
 
 def model_alone_per_s(rows: int) -> float:

@@ -166,7 +166,7 @@ class Worker:
 
     def _joined(self, service: DetectorService, partitions: Collection[int]) -> None:
         self._health.owns(partitions)
-        service.reassigned()
+        service.reassigned(partitions)
         self._at(Point.JOINED)
 
     async def _open_service(self, stack: AsyncExitStack) -> DetectorService:

@@ -1,104 +1,125 @@
-"""What the detector counts, for Prometheus and for the demo's report."""
+"""What the detector counts, for Prometheus and for the demo's report.
+
+Everything is counted once a batch, not once a reading. Names, labels and their bounds are those of
+``common/metering/names.py``.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from importlib.metadata import version
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+import numpy as np
+from prometheus_client import CollectorRegistry, ProcessCollector
 
-LATENCY_BUCKETS_S: Final = tuple(round(0.001 * 1.25**step, 6) for step in range(56))
-"""From 1 ms to about 210 s, each 25 % wider: a quantile read off them is within 25 %."""
+from common.metering import names
+from common.records import Alert, DeadLetter, ScoreRecord
+from detector.core.fleet import Fleets
+from detector.core.source import SourceBatch
+
+SHA256_DIGITS: Final = 12
 
 
 class DetectorMetrics:
     """The detector's metrics, in a registry of their own."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        self.verdicts = Counter(
-            "surgeline_verdicts", "Readings by verdict.", ["status"], registry=self.registry
-        )
-        self.fleet_verdicts = Counter(
-            "surgeline_fleet_verdicts",
-            "Readings by fleet and verdict; `unknown` for fleets that there are not.",
-            ["fleet", "status"],
-            registry=self.registry,
-        )
-        self.fleets_loaded = Counter(
-            "surgeline_fleets_loaded", "Times the fleets were loaded anew.", registry=self.registry
-        )
-        self.fleets_refused = Counter(
-            "surgeline_fleets_refused",
-            "Times new fleets were refused, and those before stayed.",
-            registry=self.registry,
-        )
-        self.alerts = Counter(
-            "surgeline_alerts", "Alerts published.", ["state", "level"], registry=self.registry
-        )
-        self.dead_letters = Counter(
-            "surgeline_dead_letters", "Dead letters by reason.", ["reason"], registry=self.registry
-        )
-        self.latency = Histogram(
-            "surgeline_latency_seconds",
-            "From a reading's arrival at the broker to its stored verdict.",
-            buckets=LATENCY_BUCKETS_S,
-            registry=self.registry,
-        )
-        self.in_hand = Gauge(
-            "surgeline_batches_in_hand",
-            "Micro-batches being processed: 0 when everything received is stored and published.",
-            registry=self.registry,
-        )
-        self.batch_rows = Histogram(
-            "surgeline_batch_rows",
-            "Readings in a micro-batch.",
-            buckets=(1, 4, 16, 64, 256, 1024, 4096, 16384),
-            registry=self.registry,
-        )
-        self.step_seconds = Counter(
-            "surgeline_step_seconds",
-            "Time spent in each step of the protocol.",
-            ["step"],
-            registry=self.registry,
-        )
-        self.retries = Counter(
-            "surgeline_retries",
-            "Failed tries that were repeated.",
-            ["step"],
-            registry=self.registry,
-        )
-        self.stale_states = Counter(
-            "surgeline_stale_states",
-            "States not written because another worker had gone on.",
-            registry=self.registry,
-        )
-        self.rebuilds = Counter(
-            "surgeline_rebuilds",
-            "Partitions whose lost states were rebuilt from the topic.",
-            registry=self.registry,
-        )
-        self.unreadable_states = Counter(
-            "surgeline_unreadable_states",
-            "States that were not written by this program, rebuilt from the topic.",
-            registry=self.registry,
-        )
-        self.topics_made_anew = Counter(
-            "surgeline_topics_made_anew",
-            "Partitions of the readings topic that were deleted and made anew.",
-            registry=self.registry,
-        )
-        self.runs_opened = Counter(
-            "surgeline_runs_opened_by_rule",
-            "Runs opened because a source's counter restarted or had jumped.",
-            registry=self.registry,
-        )
-        self.alerts_adopted = Counter(
-            "surgeline_alerts_adopted",
-            "Alerts of a worker with another model or other settings, published to the end.",
-            registry=self.registry,
-        )
-        self.paused = Gauge(
-            "surgeline_paused",
-            "1 while a backend is down and consumption waits.",
-            registry=self.registry,
-        )
+        self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        self.readings = names.READINGS.make(registry)
+        self.verdicts = names.VERDICTS.make(registry)
+        self.fleet_verdicts = names.FLEET_VERDICTS.make(registry)
+        self.held = names.HELD.make(registry)
+        self.bridged = names.BRIDGED.make(registry)
+        self.alerts = names.ALERTS.make(registry)
+        self.dead_letters = names.DEAD_LETTERS.make(registry)
+        self.latency = names.LATENCY.make_for_batches(registry)
+        self.batch_rows = names.BATCH_ROWS.make(registry)
+        self.in_hand = names.IN_HAND.make(registry)
+        self.step_seconds = names.STEP_SECONDS.make(registry)
+        self.lag = names.LAG.make(registry)
+        self.partitions = names.PARTITIONS.make(registry)
+        self.ready = names.READY.make(registry)
+        self.paused = names.PAUSED.make(registry)
+        self.retries = names.RETRIES.make(registry)
+        self.sink_errors = names.SINK_ERRORS.make(registry)
+        self.sink_down = names.SINK_DOWN.make(registry)
+        self.stale_states = names.STALE_STATES.make(registry)
+        self.rebuilds = names.REBUILDS.make(registry)
+        self.unreadable_states = names.UNREADABLE_STATES.make(registry)
+        self.topics_made_anew = names.TOPICS_MADE_ANEW.make(registry)
+        self.runs_opened = names.RUNS_OPENED.make(registry)
+        self.alerts_adopted = names.ALERTS_ADOPTED.make(registry)
+        self.fleets_loaded = names.FLEETS_LOADED.make(registry)
+        self.fleets_refused = names.FLEETS_REFUSED.make(registry)
+        self.model_info = names.MODEL_INFO.make(registry)
+        names.BUILD_INFO.make(registry).labels("detector", version("surgeline")).set(1)
+        self._owned: frozenset[int] = frozenset()
+        self._behind: set[int] = set()
+
+    def serves(self, fleets: Fleets) -> None:
+        """Show the models of these fleets, and no others."""
+        self.model_info.clear()
+        for name, fleet in fleets.items():
+            ref = fleet.spec.ref
+            self.model_info.labels(name, ref.name, ref.version, ref.sha256[:SHA256_DIGITS]).set(1)
+
+    def owns(self, partitions: Collection[int]) -> None:
+        """Show these partitions; how far others are behind, their new owners tell."""
+        self._owned = frozenset(partitions)
+        self.partitions.set(len(self._owned))
+        for partition in self._behind - self._owned:
+            self.lag.remove(partition)
+        self._behind &= self._owned
+
+    def receives(self, source: SourceBatch) -> None:
+        """Count what one fetch brought, none of it processed yet."""
+        self.readings.inc(len(source.records))
+        self._lags(source, {number: span.begin for number, span in source.spans.items()})
+
+    def finishes(self, source: SourceBatch) -> None:
+        """Take note that all of it is processed."""
+        self._lags(source, {number: span.end for number, span in source.spans.items()})
+
+    def _lags(self, source: SourceBatch, reached: Mapping[int, int]) -> None:
+        for partition, highwater in source.highwaters.items():
+            if partition in self._owned:
+                self._behind.add(partition)
+                self.lag.labels(partition).set(max(0, highwater - reached[partition]))
+
+    def fails(self, step: str) -> None:
+        """Count a try that failed and will be repeated."""
+        self.paused.set(1)
+        self.retries.labels(step).inc()
+        if sink := names.SINK_OF_STEP.get(step):
+            self.sink_errors.labels(sink).inc()
+            self.sink_down.labels(sink).set(1)
+
+    def works(self, step: str, *, all_of_them: bool) -> None:
+        """Take note that a step that failed works again, and whether all others do."""
+        self.paused.set(0 if all_of_them else 1)
+        if sink := names.SINK_OF_STEP.get(step):
+            self.sink_down.labels(sink).set(0)
+
+    def counts_verdicts(self, verdicts: Sequence[ScoreRecord], fleets: Collection[str]) -> None:
+        """Count verdicts; those of fleets that there are not are nobody's."""
+        counted = Counter((verdict.fleet, verdict.status) for verdict in verdicts)
+        for (fleet, status), count in counted.items():
+            known = fleet if fleet in fleets else names.UNKNOWN_FLEET
+            self.verdicts.labels(status).inc(count)
+            self.fleet_verdicts.labels(known, status).inc(count)
+
+    def counts_messages(self, alerts: Sequence[Alert], letters: Sequence[DeadLetter]) -> None:
+        """Count what was published."""
+        for (state, level), count in Counter((item.state, item.level) for item in alerts).items():
+            self.alerts.labels(state, level).inc(count)
+        for reason, count in Counter(letter.reason for letter in letters).items():
+            self.dead_letters.labels(reason).inc(count)
+
+    def counts_latency(self, source: SourceBatch, now_ms: float) -> None:
+        """Count how long ago each record came to the broker, where it says so."""
+        published_ms = np.array([record.published_ts_ms for record in source.records], np.float64)
+        ago_ms = now_ms - published_ms[published_ms > 0]
+        self.latency.observe_many(np.maximum(ago_ms, 0.0) / 1000)

@@ -74,9 +74,9 @@ class Projection:
 
     async def _store(self, batch: FeedBatch) -> int:
         return await retrying(
-            lambda: self.history.store(batch, self.clock.now()), RETRY, self.clock, _note
+            lambda: self.history.store(batch, self.clock.now()), RETRY, self.clock, self._note
         )
 
-
-def _note(failure: BackendError, wait_s: float) -> None:
-    _log.warning("the history takes no alerts", why=str(failure), again_in_s=wait_s)
+    def _note(self, failure: BackendError, wait_s: float) -> None:
+        self.metrics.projection_failures.inc()
+        _log.warning("the history takes no alerts", why=str(failure), again_in_s=wait_s)

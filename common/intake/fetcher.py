@@ -54,6 +54,8 @@ class Part:
         topic_id: The topic's id as last heard of the broker, which may be some seconds ago: that of
             the topic the records are of, or of one before it. Empty where the broker did not say,
             and where it has none.
+        highwater: Where committed data of the partition ended when this was taken, as the last
+            fetch said; none where the broker has not said so.
     """
 
     records: Sequence[ConsumerRecord]
@@ -61,6 +63,7 @@ class Part:
     end: int
     set_aside: Sequence[SetAside]
     topic_id: str = ""
+    highwater: int | None = None
 
 
 Parts = Mapping[TopicPartition, Part]
@@ -243,7 +246,9 @@ class Fetcher(fetcher.Fetcher):  # type: ignore[misc]
         set_aside = self._new_ones(where, source)
         end = source.next_fetch_offset
         topic_id = self._topic_ids.get(where.topic, "")
-        return Part(records, begin, end, set_aside, topic_id) if end != begin else None
+        if end == begin:
+            return None
+        return Part(records, begin, end, set_aside, topic_id, _end_of_committed(state))
 
     def _forget(self, where: TopicPartition) -> None:
         del self._records[where]
@@ -264,6 +269,15 @@ class Fetcher(fetcher.Fetcher):  # type: ignore[misc]
                 found.append(item)
         source.set_aside.clear()
         return found
+
+
+def _end_of_committed(state: Any) -> int | None:
+    """Return where committed data end: open transactions begin there, and wait for their end."""
+    highwater: int | None = state.highwater
+    stable: int | None = state.lso
+    if highwater is None or stable is None or stable < 0:
+        return highwater
+    return min(highwater, stable)
 
 
 def _beyond_end(assignment: Any, where: TopicPartition) -> int | None:

@@ -5,14 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
-from typing import Final
 
 from prometheus_client.parser import text_string_to_metric_families
 
-LATENCY_METRIC: Final = "surgeline_latency_seconds"
-
-
-IN_HAND_METRIC: Final = "surgeline_batches_in_hand"
+from common.metering.names import IN_HAND, LATENCY
 
 
 def at_rest(pages: Iterable[str]) -> bool:
@@ -21,7 +17,7 @@ def at_rest(pages: Iterable[str]) -> bool:
         sample.value
         for page in pages
         for family in text_string_to_metric_families(page)
-        if family.name == IN_HAND_METRIC
+        if family.name == IN_HAND.name
         for sample in family.samples
     )
 
@@ -31,7 +27,7 @@ def merged_buckets(pages: Iterable[str]) -> dict[float, float]:
     merged: dict[float, float] = {}
     for page in pages:
         for family in text_string_to_metric_families(page):
-            if family.name != LATENCY_METRIC:
+            if family.name != LATENCY.name:
                 continue
             for sample in family.samples:
                 if sample.name.endswith("_bucket"):

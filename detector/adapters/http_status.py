@@ -65,6 +65,7 @@ class HttpStatus:
         )
 
     async def _exposition(self, request: web.Request) -> web.Response:
+        self._metrics.ready.set(0 if self._health.problems else 1)
         return web.Response(
             body=generate_latest(self._metrics.registry),
             headers={"Content-Type": CONTENT_TYPE_LATEST},

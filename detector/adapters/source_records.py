@@ -36,7 +36,12 @@ def source_batch(parts: Parts) -> SourceBatch:
         ]
     spans = {where.partition: Span(part.begin, part.end) for where, part in parts.items()}
     topic_id = next((part.topic_id for part in parts.values() if part.topic_id), "")
-    return SourceBatch(records, spans, unreadable, topic_id=topic_id)
+    highwaters = {
+        where.partition: part.highwater
+        for where, part in parts.items()
+        if part.highwater is not None
+    }
+    return SourceBatch(records, spans, unreadable, topic_id=topic_id, highwaters=highwaters)
 
 
 def source_records(records: Sequence[ConsumerRecord]) -> list[SourceRecord]:

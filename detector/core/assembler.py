@@ -99,6 +99,8 @@ class Course:
         refused: The others.
         rows: The remembered rows, then those of the readings; as measured or held, float32.
         state: The state after the last reading, its alarm and fence not yet moved on.
+        held: In how many of them an earlier value stands in for a missing one.
+        bridged: Before how many of them cycles are missing that a window may span.
     """
 
     taken: Sequence[int]
@@ -106,6 +108,8 @@ class Course:
     refused: Sequence[Refusal]
     rows: NDArray[np.float32]
     state: AssetState
+    held: int
+    bridged: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +127,8 @@ class Assembled:
         rows: All rows as measured or held, shape ``(m, width)``.
         ends: At which row each window ends, shape ``(n,)``.
         state: The state after the last reading, its alarm and fence not yet moved on.
+        held: In how many of them an earlier value stands in for a missing one.
+        bridged: Before how many of them cycles are missing that a window may span.
     """
 
     taken: Sequence[int]
@@ -134,6 +140,8 @@ class Assembled:
     rows: NDArray[np.float32]
     ends: NDArray[np.int64]
     state: AssetState
+    held: int
+    bridged: int
 
 
 def lay_out(
@@ -158,7 +166,7 @@ def lay_out(
     steps: list[Step] = []
     refused: list[Refusal] = []
     rows: list[NDArray[np.float32]] = []
-    begin = 0
+    begin = n_held = n_bridged = 0
     last, seen_from, newest_us = state.last_cycle, state.seen_from, state.newest_us
     opened, rival = state.opened, state.rival
     bridge_cycles = policy.bridge_cycles
@@ -192,6 +200,8 @@ def lay_out(
         is_gap = missing > bridge_cycles
         if is_gap:
             begin = row
+        elif missing:
+            n_bridged += 1
         if missing or not last:
             seen_from = cycle
         last, newest_us, rival = cycle, clock_us, NO_RIVAL
@@ -201,6 +211,7 @@ def lay_out(
         else:
             rows.append(held.row)
             holder.take(held)
+            n_held += 1
         gap = "" if not missing else _gap(missing) if is_gap else f"{_gap(missing)}, bridged"
         detail = _joined(gap, notice, "" if held is None else held.detail)
         taken.append(index)
@@ -217,7 +228,7 @@ def lay_out(
         opened=opened,
         rival=rival,
     )
-    return Course(taken, steps, refused, everything, after)
+    return Course(taken, steps, refused, everything, after, n_held, n_bridged)
 
 
 def assemble(course: Course, normalised: NormalisedRows, window_length: int) -> Assembled:
@@ -259,6 +270,8 @@ def assemble(course: Course, normalised: NormalisedRows, window_length: int) -> 
         course.rows,
         where,
         course.state,
+        course.held,
+        course.bridged,
     )
 
 

@@ -8,7 +8,7 @@ that was fetched, never by the offsets of the records in it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from common.errors import RejectReason
@@ -115,6 +115,8 @@ class SourceBatch:
         failed: Records that have been tried alone and failed: they are set aside.
         topic_id: The broker's id of the topic, another one when it was made anew; empty where it
             has none, or is not known yet. It may lag behind by a few seconds.
+        highwaters: By partition, where its committed data ended when this was fetched; a partition
+            of which the broker has not said so is left out.
     """
 
     records: Sequence[SourceRecord]
@@ -122,6 +124,7 @@ class SourceBatch:
     unreadable: Sequence[UnreadableBatch] = ()
     failed: Sequence[FailedRecord] = ()
     topic_id: str = ""
+    highwaters: Mapping[int, int] = field(default_factory=dict)
 
     def halves(self) -> tuple[SourceBatch, SourceBatch]:
         """Return the batch cut in two, each half with its part of the spans."""

@@ -9,8 +9,7 @@ the state was not yet moved on and everything in between is deterministic.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -60,9 +59,6 @@ from models.scoring.scorer import WindowScores
 
 T = TypeVar("T")
 logger = get_logger(__name__)
-
-UNKNOWN_FLEET: Final = "unknown"
-"""In metrics: whatever a message says, there is one label for each fleet we know."""
 
 NOTHING_TAKEN_OVER: Final = TakenOver((), 0)
 
@@ -141,14 +137,16 @@ class DetectorService:
             at,
         )
         self._quarantine = Quarantine(self._process)
+        metrics.serves(fleets)
 
     @property
     def metrics(self) -> DetectorMetrics:
         """What it counts."""
         return self._metrics
 
-    def reassigned(self) -> None:
-        """Take note that partitions were assigned anew."""
+    def reassigned(self, partitions: Collection[int]) -> None:
+        """Take note that partitions were assigned anew, and that these are ours."""
+        self._metrics.owns(partitions)
         self._keeper.reassigned()
 
     def serve(self, fleets: Fleets) -> None:
@@ -162,6 +160,7 @@ class DetectorService:
         self._rules = rules_digest(fleets)
         rebuilder = StateRebuilder(fleets, self._ports.states, self._ports.history, self._at)
         self._keeper.serve(fleets, rebuilder)
+        self._metrics.serves(fleets)
 
     async def process(self, source: SourceBatch) -> None:
         """Give every record its verdict; on return the records may be acknowledged.
@@ -176,8 +175,10 @@ class DetectorService:
         """
         if self._next_fleets is not None:
             self._take_up(self._next_fleets)
+        self._metrics.receives(source)
         with self._metrics.in_hand.track_inprogress():
             await self._quarantine.take(source)
+        self._metrics.finishes(source)
 
     async def _process(self, source: SourceBatch) -> bool:
         """Carry out the protocol for a batch; return whether any of its readings got a score."""
@@ -250,7 +251,7 @@ class DetectorService:
         for plan in plans.values():
             self._moves.note(plan, states)
         self._tell(outcome, sum(map(len, told.values())))
-        self._count(source, output)
+        self._count(source, plans.values(), output)
         return sum(len(plan.windows) for plan in plans.values())
 
     def _output(
@@ -346,13 +347,12 @@ class DetectorService:
             )
         if self._health.works(step):
             logger.info("works again", step=step)
-            self._metrics.paused.set(1 if self._health.problems else 0)
+            self._metrics.works(step, all_of_them=not self._health.problems)
         return result
 
     def _failed(self, step: str, error: BackendError, wait_s: float) -> None:
         self._health.fails(step, str(error))
-        self._metrics.paused.set(1)
-        self._metrics.retries.labels(step).inc()
+        self._metrics.fails(step)
         logger.warning("consumption waits", step=step, error=str(error), next_try_s=wait_s)
 
     @contextmanager
@@ -361,21 +361,13 @@ class DetectorService:
         try:
             yield
         finally:
-            self._metrics.step_seconds.labels(step).inc(self._ports.clock.monotonic() - begin)
+            self._metrics.step_seconds.labels(step).observe(self._ports.clock.monotonic() - begin)
 
-    def _count(self, source: SourceBatch, output: Output) -> None:
+    def _count(self, source: SourceBatch, plans: Iterable[Plan], output: Output) -> None:
         metrics = self._metrics
-        for status, count in Counter(verdict.status for verdict in output.verdicts).items():
-            metrics.verdicts.labels(status.value).inc(count)
-        counted = Counter((verdict.fleet, verdict.status) for verdict in output.verdicts)
-        for (fleet, status), count in counted.items():
-            known = fleet if fleet in self._fleets else UNKNOWN_FLEET
-            metrics.fleet_verdicts.labels(known, status.value).inc(count)
-        for alert in output.alerts:
-            metrics.alerts.labels(alert.state.value, alert.level.value).inc()
-        for letter in output.dead_letters:
-            metrics.dead_letters.labels(letter.reason).inc()
-        now_ms = self._ports.clock.now().timestamp() * 1000
-        for record in source.records:
-            if record.published_ts_ms:
-                metrics.latency.observe(max(0.0, now_ms - record.published_ts_ms) / 1000)
+        metrics.counts_verdicts(output.verdicts, self._fleets)
+        metrics.counts_messages(output.alerts, output.dead_letters)
+        for plan in plans:
+            metrics.held.inc(sum(asset.assembled.held for asset in plan.assets.values()))
+            metrics.bridged.inc(sum(asset.assembled.bridged for asset in plan.assets.values()))
+        metrics.counts_latency(source, self._ports.clock.now().timestamp() * 1000)

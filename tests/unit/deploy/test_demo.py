@@ -12,11 +12,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from rich.console import Console
 
 from common.errors import DatasetError, StackError, UserError
+from common.metering.names import LATENCY
 from common.records.alerts import Alert, ChannelShare, ModelRef, Transition
 from common.records.verdicts import Level, Verdict
 from common.replay import ReplayProgress
@@ -24,7 +26,7 @@ from common.scorestore.memory import MemoryScoreStore
 from common.scorestore.port import RunSummary
 from deploy.demo import replaying
 from deploy.demo.findings import EngineFinding, engine_finding
-from deploy.demo.latency import LATENCY_METRIC, at_rest, merged_buckets, quantile_s
+from deploy.demo.latency import at_rest, merged_buckets, quantile_s
 from deploy.demo.replaying import Replay, run_replay
 from deploy.demo.report import SIMULATED_NOTE, DemoReport, show, write_json
 from deploy.demo.source import EngineSource, choose_source
@@ -165,8 +167,7 @@ def test_latency_is_read_off_all_workers_pages() -> None:
     pages = []
     for seconds in ([0.1] * 50, [0.8] * 50):
         metrics = DetectorMetrics()
-        for value in seconds:
-            metrics.latency.observe(value)
+        metrics.latency.observe_many(np.array(seconds))
         pages.append(generate_latest(metrics.registry).decode())
 
     buckets = merged_buckets(pages)
@@ -178,7 +179,7 @@ def test_latency_is_read_off_all_workers_pages() -> None:
 
 def test_latency_beyond_the_last_bucket_is_that_bucket() -> None:
     registry = CollectorRegistry()
-    Histogram(LATENCY_METRIC, "x", buckets=(1, 2), registry=registry).observe(50)
+    Histogram(LATENCY.name, "x", buckets=(1, 2), registry=registry).observe(50)
 
     assert quantile_s(merged_buckets([generate_latest(registry).decode()]), 0.5) == 2.0
 

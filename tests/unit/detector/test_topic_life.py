@@ -117,7 +117,7 @@ async def test_a_steady_stream_never_asks() -> None:
         await worker.service.process(world.fetch({0: (begin, begin + 5)}))
 
     assert world.history.looks == []
-    worker.service.reassigned()
+    worker.service.reassigned([0])
     await worker.service.process(world.fetch({0: (20, 25)}))
     assert len(world.history.looks) == 1
 

@@ -15,7 +15,7 @@ import numpy as np
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 from common.metering import names
-from common.records import Alert, DeadLetter, ScoreRecord
+from common.records import Alert, DeadLetter, ScoreRecord, Verdict
 from detector.core.fleet import Fleets
 from detector.core.source import SourceBatch
 
@@ -60,9 +60,11 @@ class DetectorMetrics:
         self._behind: set[int] = set()
 
     def serves(self, fleets: Fleets) -> None:
-        """Show the models of these fleets, and no others."""
+        """Show the models of these fleets, and no others; their verdicts begin at 0."""
         self.model_info.clear()
         for name, fleet in fleets.items():
+            for status in Verdict:
+                self.fleet_verdicts.labels(name, status)
             ref = fleet.spec.ref
             self.model_info.labels(name, ref.name, ref.version, ref.sha256[:SHA256_DIGITS]).set(1)
 

@@ -1,0 +1,61 @@
+"""Writes ``docs/metrics.md`` from ``common/metering/names.py``, its source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from common.metering.names import OF_API, OF_DETECTOR
+from common.metering.spec import Label, MetricSpec
+
+METRICS_PAGE: Final = Path("docs/metrics.md")
+
+HEAD: Final = """\
+# Metrics
+
+<!-- Written by `python -m deploy.dashboards` from common/metering/names.py. Do not edit. -->
+
+Each detector serves them on `/metrics` of its status port (`SURGELINE_DETECTOR__HTTP_PORT`), the
+api on `/metrics` of its own. `deploy/prometheus/prometheus.yml` scrapes both; alerts are in
+[runbooks.md](runbooks.md), dashboards in [dashboards.md](dashboards.md). Beside these, both serve
+Prometheus' own `process_*` (memory, processor, start time).
+
+Everything is counted once a batch. A label's values come from lists of ours, never from what a
+message says: no asset id is ever one. In queries a counter's name ends in `_total`, a histogram's
+in `_bucket`, `_sum` and `_count`.
+"""
+
+
+def metrics_page() -> str:
+    """Return the text of ``docs/metrics.md``."""
+    lines = [HEAD]
+    for title, specs in (("Detector", OF_DETECTOR), ("Api", OF_API)):
+        lines += [
+            f"## {title}",
+            "",
+            "| name | kind | labels | meaning |",
+            "| --- | --- | --- | --- |",
+        ]
+        lines += [
+            f"| `{spec.name}` | {spec.kind} | {', '.join(f'`{n}`' for n in spec.label_names)} "
+            f"| {spec.meaning} |"
+            for spec in specs
+        ]
+        lines.append("")
+    lines += ["## Labels", "", "| label | values are | all of them |", "| --- | --- | --- |"]
+    lines += [
+        f"| `{label.name}` | {label.bound} | {', '.join(f'`{v}`' for v in label.values)} |"
+        for label in _labels((*OF_DETECTOR, *OF_API))
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _labels(specs: Iterable[MetricSpec]) -> Iterator[Label]:
+    """Yield each label once."""
+    seen: set[Label] = set()
+    for spec in specs:
+        for label in spec.labels:
+            if label not in seen:
+                seen.add(label)
+                yield label

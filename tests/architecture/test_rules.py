@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from common.metering.names import OF_API, OF_DETECTOR
 from common.settings import TEST_PREFIX, field_paths, variable_name
 from common.topics import REPEAT_MEASUREMENT, SCORE_MEASUREMENT, StateKeys, Topics
 
@@ -22,6 +23,7 @@ DATA_SUFFIXES = {".gz", ".zip", ".npz", ".npy", ".csv", ".parquet", ".db", ".pkl
 LARGEST_FILE_BYTES = 1024 * 1024
 VARIABLE = re.compile(r"SURGELINE_[A-Z0-9_]*[A-Z0-9]")
 NAME_HOME = Path("common/topics.py")
+METRICS_HOME = Path("common/metering/names.py")
 
 
 def tracked_files() -> list[Path]:
@@ -131,6 +133,22 @@ def test_names_of_measurements_are_written_in_one_place() -> None:
     ]
 
     assert elsewhere == []
+
+
+def test_names_of_metrics_are_written_in_one_place() -> None:
+    known = {spec.name for spec in (*OF_DETECTOR, *OF_API)}
+    name = re.compile(rf"\b({'|'.join(sorted(known))})(_total|_bucket|_sum|_count)?\b")
+
+    elsewhere = {
+        f"{file.relative_to(REPOSITORY)}: {text!r}"
+        for file in modules()
+        if file.relative_to(REPOSITORY) != METRICS_HOME
+        for text in string_constants(file)
+        if name.search(text)
+    }
+
+    assert elsewhere == set()
+    assert any(name.search(text) for text in string_constants(REPOSITORY / METRICS_HOME))
 
 
 def test_the_environment_is_read_only_where_settings_are() -> None:

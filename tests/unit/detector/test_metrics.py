@@ -17,6 +17,7 @@ from prometheus_client.metrics_core import Metric
 
 from common.metering import names
 from common.metering.spec import MetricSpec
+from common.records import SensorReading
 from detector.core.fleet import Fleet
 from detector.core.policy import InputPolicy
 from detector.metrics import DetectorMetrics
@@ -38,8 +39,13 @@ hostile_text = st.text(max_size=20) | st.sampled_from(
     ["default", "pumps", "FD001", "\n", '"}', "a" * 64, "engine-1", "../..", "__all__"]
 )
 hostile_value = (
-    hostile_text | st.none() | st.integers() | st.floats() | st.lists(st.integers(), max_size=2)
+    hostile_text
+    | st.none()
+    | st.integers()
+    | st.floats()
+    | st.dictionaries(hostile_text, hostile_text | st.floats(), max_size=3)
 )
+FIELDS = (*(name for name in SensorReading.model_fields if name != "schema_version"), "status")
 
 
 def two_fleets() -> dict[str, Fleet]:
@@ -71,20 +77,7 @@ def labelled(worker: Worker) -> Iterator[tuple[str, str, str]]:
         st.one_of(
             st.binary(max_size=40),
             st.none(),
-            st.fixed_dictionaries(
-                {},
-                optional={
-                    "asset_id": hostile_value,
-                    "fleet": hostile_value,
-                    "run_id": hostile_value,
-                    "cycle": hostile_value,
-                    "ts": hostile_value,
-                    "settings": st.dictionaries(hostile_text, hostile_value, max_size=3),
-                    "sensors": st.dictionaries(hostile_text, hostile_value, max_size=3),
-                    "status": hostile_value,
-                    "level": hostile_value,
-                },
-            ),
+            st.dictionaries(st.sampled_from(FIELDS), hostile_value, min_size=1, max_size=2),
         ),
         max_size=12,
     )

@@ -15,7 +15,9 @@ import numpy as np
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 from common.metering import names
-from common.records import Alert, DeadLetter, ScoreRecord, Verdict
+from common.records.alerts import Alert
+from common.records.letters import DeadLetter
+from common.records.verdicts import ScoreRecord, Verdict
 from detector.core.fleet import Fleets
 from detector.core.source import SourceBatch
 

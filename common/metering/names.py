@@ -11,7 +11,8 @@ from typing import Final
 
 from common.errors import RejectReason
 from common.metering.spec import CounterSpec, GaugeSpec, HistogramSpec, Label, MetricSpec
-from common.records import Level, Transition, Verdict
+from common.records.alerts import Transition
+from common.records.verdicts import Level, Verdict
 
 UNKNOWN_FLEET: Final = "unknown"
 """In metrics: whatever a message says, there is one label for each fleet we know, and this one."""

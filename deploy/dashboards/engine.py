@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from common.records import Verdict
+from common.records.verdicts import Verdict
 from common.scorestore.influx.lines import LIFE_FIELDS, SHARE_PREFIX
 from deploy.dashboards.model import GREEN, RED, YELLOW, Dashboard, Panel, Query
 from deploy.dashboards.sources import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from common.metering import names
-from common.records import Level, Verdict
+from common.records.verdicts import Level, Verdict
 from deploy.dashboards.model import GREEN, RED, YELLOW, Dashboard, Panel
 from deploy.dashboards.sources import (
     ALARMS_OF_FLEET,

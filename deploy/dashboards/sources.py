@@ -11,7 +11,8 @@ from typing import Final
 from api.adapters.sql_models import AlertRow
 from common.metering import names
 from common.metering.spec import MetricSpec
-from common.records import DEFAULT_FLEET, Verdict
+from common.records.ids import DEFAULT_FLEET
+from common.records.verdicts import Verdict
 from common.topics import REPEAT_MEASUREMENT, SCORE_MEASUREMENT
 from deploy.dashboards.model import Annotation, Format, Query, Source, Variable
 

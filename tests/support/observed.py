@@ -22,7 +22,8 @@ from typing import Any, Final
 import asyncpg
 import httpx
 
-from common.records import Alert, ScoreRecord
+from common.records.alerts import Alert
+from common.records.verdicts import ScoreRecord
 from common.scorestore.factory import open_score_store
 from common.settings import KafkaSettings, RedisSettings
 from deploy.dashboards.sources import API_JOB, DETECTOR_JOB

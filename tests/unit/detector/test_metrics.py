@@ -17,7 +17,7 @@ from prometheus_client.metrics_core import Metric
 
 from common.metering import names
 from common.metering.spec import MetricSpec
-from common.records import SensorReading
+from common.records.readings import SensorReading
 from detector.core.fleet import Fleet
 from detector.core.policy import InputPolicy
 from detector.metrics import DetectorMetrics

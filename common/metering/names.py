@@ -75,7 +75,8 @@ PARTITION: Final = Label("partition", "the partitions this worker owns")
 MODEL: Final = Label("model", "the artifacts of the fleets")
 VERSION: Final = Label("version", "their versions; of a service, its own")
 SHA256: Final = Label("sha256", "their digests, 12 digits")
-SERVICE: Final = Label("service", "the services", ("detector", "api"))
+SERVICE: Final = Label("service", "the services", ("detector", "api", "ingest"))
+REFUSED: Final = Label("reason", "why a message becomes no reading (docs/ingest.md)")
 ENDED: Final = Label("state", "how a replay can end", ("done", "stopped", "failed", "interrupted"))
 METHOD: Final = Label("method", f"HTTP's own methods; `{OTHER}` for any other")
 ROUTE: Final = Label("route", f"the patterns of the api's routes; `{OTHER}` for any other")
@@ -194,6 +195,22 @@ API_REPLAYED: Final = CounterSpec(
     "surgeline_api_replayed_readings", "Readings that replays of this api have sent."
 )
 
+# --- of an ingest
+
+INGEST_MESSAGES: Final = CounterSpec(
+    "surgeline_ingest_messages", "Messages taken from the source's topic."
+)
+INGEST_READINGS: Final = CounterSpec("surgeline_ingest_readings", "Readings sent and acknowledged.")
+INGEST_REFUSED: Final = CounterSpec(
+    "surgeline_ingest_refused", "Records that became no reading, by reason.", (REFUSED,)
+)
+INGEST_UNZONED: Final = CounterSpec(
+    "surgeline_ingest_unzoned", "Readings whose time had no zone and was taken as UTC."
+)
+INGEST_BEHIND: Final = GaugeSpec(
+    "surgeline_ingest_behind", "Messages of the source's topic that were not taken yet."
+)
+
 # --- of every service
 
 BUILD_INFO: Final = GaugeSpec("surgeline_build_info", "1 for what runs.", (SERVICE, VERSION))
@@ -242,3 +259,19 @@ OF_API: Final[tuple[MetricSpec, ...]] = (
     API_REPLAYED,
     BUILD_INFO,
 )
+
+OF_INGEST: Final[tuple[MetricSpec, ...]] = (
+    INGEST_MESSAGES,
+    INGEST_READINGS,
+    INGEST_REFUSED,
+    INGEST_UNZONED,
+    INGEST_BEHIND,
+    BUILD_INFO,
+)
+
+OF_ALL: Final[dict[str, tuple[MetricSpec, ...]]] = {
+    "Detector": OF_DETECTOR,
+    "Api": OF_API,
+    "Ingest": OF_INGEST,
+}
+"""By service, as people call it."""

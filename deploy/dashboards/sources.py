@@ -23,6 +23,7 @@ SOURCES: Final = (INFLUX, PROMETHEUS, ALARMS)
 
 DETECTOR_JOB: Final = "surgeline-detector"
 API_JOB: Final = "surgeline-api"
+INGEST_JOB: Final = "surgeline-ingest"
 """As ``deploy/prometheus/prometheus.yml`` calls what it scrapes."""
 
 OF_FLEET: Final = (

@@ -69,6 +69,14 @@ def ingest(
     progress: Annotated[
         ProgressChoice, typer.Option(help="A line, JSON lines for programs, or nothing.")
     ] = ProgressChoice.LINE,
+    metrics: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Where /metrics for Prometheus listens; else nowhere.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Carry messages from a Kafka topic of your own over to Surgeline, as readings.
 
@@ -102,7 +110,7 @@ def ingest(
     if dry_run:
         _try_out(plan, settings, messages, from_file)
     else:
-        _run(plan, settings, progress)
+        _run(plan, settings, progress, metrics)
 
 
 def _try_out(plan: IngestPlan, settings: Settings, most: int, file: Path | None) -> None:
@@ -125,9 +133,12 @@ def _try_out(plan: IngestPlan, settings: Settings, most: int, file: Path | None)
         raise typer.Exit(FAILURE_EXIT)
 
 
-def _run(plan: IngestPlan, settings: Settings, progress: ProgressChoice) -> None:
+def _run(
+    plan: IngestPlan, settings: Settings, progress: ProgressChoice, metrics_address: str | None
+) -> None:
     from common.clock import SystemClock
     from producer.ingest.app import run_ingest
+    from producer.ingest.metrics import IngestMetrics, serving
     from producer.ingest.progress import JsonLines, Line
     from producer.ingest.tally import Tally
 
@@ -135,17 +146,22 @@ def _run(plan: IngestPlan, settings: Settings, progress: ProgressChoice) -> None
     line = Line(plan.topic)
     as_json = JsonLines(clock.monotonic)
     latest = Tally()
+    metrics = IngestMetrics()
 
     def report(tally: Tally) -> None:
         nonlocal latest
         latest = tally
+        metrics(tally)
         if progress is ProgressChoice.LINE:
             line(tally)
         elif progress is ProgressChoice.JSON:
             as_json(tally)
 
     try:
-        with line.shown() if progress is ProgressChoice.LINE else nullcontext():
+        with (
+            serving(metrics, metrics_address) if metrics_address else nullcontext(),
+            line.shown() if progress is ProgressChoice.LINE else nullcontext(),
+        ):
             asyncio.run(run_ingest(plan, settings.kafka, clock, report))
     except BackendError:
         _tell("unfinished", plan, latest)

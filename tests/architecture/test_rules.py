@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from common.metering.names import OF_API, OF_DETECTOR
+from common.metering.names import OF_ALL
 from common.settings import TEST_PREFIX, field_paths, variable_name
 from common.topics import REPEAT_MEASUREMENT, SCORE_MEASUREMENT, StateKeys, Topics
 
@@ -136,7 +136,7 @@ def test_names_of_measurements_are_written_in_one_place() -> None:
 
 
 def test_names_of_metrics_are_written_in_one_place() -> None:
-    known = {spec.name for spec in (*OF_DETECTOR, *OF_API)}
+    known = {spec.name for specs in OF_ALL.values() for spec in specs}
     name = re.compile(rf"\b({'|'.join(sorted(known))})(_total|_bucket|_sum|_count)?\b")
 
     elsewhere = {

@@ -13,11 +13,14 @@ from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from common.clock import SystemClock
 from common.errors import BackendUnavailableError
 from common.kafka import make_producer, read_to_end, started
+from common.metering.names import OF_INGEST
 from common.records.verdicts import SourcePosition
 from common.settings import KafkaSettings
 from common.topics import Topics
@@ -241,3 +244,46 @@ async def test_a_topic_that_is_not_there_is_not_created(
     assert refused.returncode == 2
     assert f"No topic '{topic}'" in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+async def test_its_counts_are_there_for_prometheus(
+    kafka_settings: KafkaSettings, topic: str, options: list[str]
+) -> None:
+    rows = [theirs("P 1", 0), b"not JSON", theirs("P 1", 1)]
+    await fill(kafka_settings, topic, [rows])
+    address = f"127.0.0.1:{free_port()}"
+
+    with running(kafka_settings, [*options, "--metrics", address]) as process:
+        until_nothing_is_behind(process)
+        taken = run(kafka_settings, [*options, "--metrics", address])
+        async with httpx.AsyncClient(trust_env=False) as client:
+            page = (await client.get(f"http://{address}/metrics")).text
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+
+    assert process.returncode == 0
+    families = {family.name: family for family in text_string_to_metric_families(page)}
+    ours = {name for name in families if name.startswith("surgeline_")}
+    assert ours == {spec.name for spec in OF_INGEST}
+    values = {
+        (sample.name, sample.labels.get("reason")): sample.value
+        for spec in OF_INGEST
+        for sample in families[spec.name].samples
+    }
+    assert values["surgeline_ingest_messages_total", None] == 3
+    assert values["surgeline_ingest_readings_total", None] == 2
+    assert values["surgeline_ingest_refused_total", "not_json"] == 1
+    assert values["surgeline_ingest_refused_total", "time"] == 0
+    assert values["surgeline_ingest_behind", None] == 0
+    assert taken.returncode == 2
+    assert "cannot listen there: Address already in use" in taken.stderr
+
+
+@pytest.mark.parametrize("address", ["9101", "localhost", "localhost:", ":9101", "a:0", "a:99999"])
+def test_an_address_that_is_none_is_refused(
+    kafka_settings: KafkaSettings, options: list[str], address: str
+) -> None:
+    refused = run(kafka_settings, [*options, "--metrics", address])
+
+    assert refused.returncode == 2
+    assert "host:port" in refused.stderr

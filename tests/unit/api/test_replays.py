@@ -10,6 +10,7 @@ import pytest
 
 from api.ports import Replay, ReplayProgress, ReplaySpec, ReplayState
 from common.errors import BackendUnavailableError
+from common.metering.names import ENDED
 from common.settings import ApiSettings
 from tests.support.alerts import START
 from tests.support.api import Fakes, Running, eventually, running
@@ -266,3 +267,27 @@ async def test_a_defect_while_following_a_replay_ends_only_that_replay(
         await eventually(lambda: process.killed)
 
     assert (await api.client.get("/health")).status_code == 200
+
+
+def counted(api: Running, name: str, **labels: str) -> float | None:
+    return api.services.metrics.registry.get_sample_value(name, labels)
+
+
+async def test_replays_are_counted_with_what_they_send(api: Running) -> None:
+    await api.client.post(REPLAYS, json=BODY)
+    _, process = api.fakes.launcher.launched[0]
+
+    process.say(ReplayProgress(sent=30, total=200))
+    await until(api, "demo", sent=30)
+    assert counted(api, "surgeline_api_replays_running") == 1
+    process.say(ReplayProgress(sent=200, total=200, state=ReplayState.DONE))
+    await until(api, "demo", state="done")
+    await eventually(lambda: counted(api, "surgeline_api_replays_running") == 0)
+
+    assert counted(api, "surgeline_api_replayed_readings_total") == 200
+    assert counted(api, "surgeline_api_replays_ended_total", state="done") == 1
+    assert counted(api, "surgeline_api_replays_ended_total", state="failed") == 0
+
+
+def test_every_way_a_replay_can_end_has_its_count() -> None:
+    assert set(ENDED.values) == set(ReplayState) - {ReplayState.RUNNING}

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable
+from contextlib import suppress
 
+import httpx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from api.metrics import METHODS
 from api.ports import FeedBatch, FeedPosition, OffsetGap
 from api.routes.system import shown_settings
 from common.errors import BackendRefusedError, BackendUnavailableError
+from common.metering.names import OTHER
 from common.settings import (
     AlertHistorySettings,
     ApiSettings,
@@ -19,7 +26,7 @@ from common.settings import (
     Settings,
 )
 from tests.support.alerts import batch, make_alert
-from tests.support.api import Fakes, eventually, running
+from tests.support.api import Fakes, api_routes, eventually, running
 
 
 async def test_health_does_not_ask_anyone() -> None:
@@ -249,3 +256,26 @@ async def test_a_gap_is_listed_counted_and_noted_and_is_no_failure() -> None:
     assert (ready.status_code, ready.json()["status"]) == (200, "ready")
     assert "6 alerts expired" in ready.json()["notes"][0]
     assert "surgeline_api_alert_gaps_total 1.0" in metrics
+
+
+@settings(max_examples=30)
+@given(
+    st.lists(
+        st.tuples(st.text("aZ-/%.?*{}~é ", max_size=12), st.text("AGETZ-", min_size=1)), max_size=6
+    )
+)
+def test_no_request_can_make_a_label(requests: list[tuple[str, str]]) -> None:
+    async def asked() -> list[dict[str, str]]:
+        async with running() as api:
+            for path, method in requests:
+                with suppress(httpx.InvalidURL):
+                    await api.client.request(method, f"/api/v1/assets/{path}")
+                    await api.client.request(method, f"/{path}")
+            families = api.services.metrics.registry.collect()
+            return [s.labels for family in families for s in family.samples if "route" in s.labels]
+
+    patterns = {route.path for route in api_routes()} | {"/docs", "/openapi.json"}
+    for labels in asyncio.run(asked()):
+        assert labels["route"] in patterns | {OTHER}
+        assert labels["method"] in METHODS | {OTHER}
+        assert re.fullmatch(r"[2345][0-9][0-9]", labels["status"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from common.metering import names
 from common.metering.batch_histogram import BatchHistogram
 from common.metering.spec import MetricSpec
 
-ALL_SPECS = {spec.name: spec for spec in (*names.OF_DETECTOR, *names.OF_API)}
+ALL_SPECS = {spec.name: spec for spec in chain.from_iterable(names.OF_ALL.values())}
 BOUNDS = (0.001, 0.5, 1.0, 20.0)
 each_spec = pytest.mark.parametrize("spec", ALL_SPECS.values(), ids=ALL_SPECS)
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from common.metering.names import OF_API, OF_DETECTOR
-from deploy.dashboards.sources import API_JOB, DETECTOR_JOB
+from deploy.dashboards.sources import API_JOB, DETECTOR_JOB, INGEST_JOB
 from tests.support.prometheus import FOLDER, program
 
 REPOSITORY = Path(__file__).parents[3]
@@ -92,4 +92,5 @@ def test_rules_name_our_metrics_and_jobs_only() -> None:
     assert set(re.findall(r"\bsurgeline_\w+", text)) <= known
     assert set(re.findall(r"\bsurgeline:[\w:]+", text)) <= recorded
     assert set(re.findall(r'job="([^"]+)"', text)) == {DETECTOR_JOB, API_JOB}
-    assert [job["job_name"] for job in config["scrape_configs"]] == [DETECTOR_JOB, API_JOB]
+    jobs = [job["job_name"] for job in config["scrape_configs"]]
+    assert jobs == [DETECTOR_JOB, API_JOB, INGEST_JOB]

@@ -17,9 +17,11 @@ from pathlib import Path
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
+from prometheus_client.parser import text_string_to_metric_families
 
 from common.intake.consumer import IntakeConsumer
 from common.kafka import ensure_topics, read_to_end, started
+from common.metering.spec import MetricSpec
 from common.records.alerts import Alert
 from common.records.letters import DeadLetter
 from common.records.verdicts import ScoreRecord
@@ -127,6 +129,15 @@ class DetectorBench:
         except urllib.error.HTTPError as answer:
             found: dict[str, str] = json.load(answer)["problems"]
             return found
+
+    def metric(self, spec: MetricSpec, **labels: str) -> float | None:
+        """What the worker's page says of a metric; none where there is no such series."""
+        page = f"http://127.0.0.1:{self.http_port}/metrics"
+        with urllib.request.urlopen(page, timeout=2) as answer:
+            families = text_string_to_metric_families(str(answer.read(), "utf-8"))
+            samples = [sample for family in families for sample in family.samples]
+        found = [s.value for s in samples if (s.name, s.labels) == (spec.series, labels)]
+        return found[0] if found else None
 
     def log(self) -> str:
         """What the workers have said."""

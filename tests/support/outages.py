@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Final
 
+from common.metering import names
 from tests.support.backends import wait_until
 from tests.support.detector import DetectorBench
 from tests.support.outcomes import ReplayOutcome, assert_same_outcome, outcome_of
@@ -74,6 +75,8 @@ class Replay:
                     _wait_until_said(bench, outage)
             await bench.settled()
             wait_until(lambda: not bench.problems(), "the worker is ready again")
+            assert bench.metric(names.PAUSED) == 0
+            assert not any(_is_down(bench, sink) for sink in names.SINKS)
         assert_same_outcome(await outcome_of(bench), self.undisturbed)
 
 
@@ -83,8 +86,14 @@ def _wait_until_said(bench: DetectorBench, outage: Outage) -> None:
         wait_until(lambda: outage.is_said(bench.problems()), "the worker says what is wrong")
     except TimeoutError as exc:
         raise TimeoutError(f"{outage}: the worker says {bench.problems()}") from exc
+    blamed = [names.SINK_OF_STEP[step] for step in outage.steps if step in names.SINK_OF_STEP]
+    wait_until(lambda: any(_is_down(bench, sink) for sink in blamed), f"{blamed}: one is down")
     mended_at = time.monotonic() + outage.lasts_s
     while time.monotonic() < mended_at:
         found = bench.problems()
         assert found.keys() & set(outage.steps), f"{found}; {bench.log()[-2000:]}"
         time.sleep(0.2)
+
+
+def _is_down(bench: DetectorBench, sink: str) -> bool:
+    return bench.metric(names.SINK_DOWN, sink=sink) == 1

@@ -77,6 +77,7 @@ class Replay:
             wait_until(lambda: not bench.problems(), "the worker is ready again")
             assert bench.metric(names.PAUSED) == 0
             assert not any(_is_down(bench, sink) for sink in names.SINKS)
+            assert _behind(bench) == 0
         assert_same_outcome(await outcome_of(bench), self.undisturbed)
 
 
@@ -88,6 +89,7 @@ def _wait_until_said(bench: DetectorBench, outage: Outage) -> None:
         raise TimeoutError(f"{outage}: the worker says {bench.problems()}") from exc
     blamed = [names.SINK_OF_STEP[step] for step in outage.steps if step in names.SINK_OF_STEP]
     wait_until(lambda: any(_is_down(bench, sink) for sink in blamed), f"{blamed}: one is down")
+    assert _behind(bench) > 0
     mended_at = time.monotonic() + outage.lasts_s
     while time.monotonic() < mended_at:
         found = bench.problems()
@@ -97,3 +99,11 @@ def _wait_until_said(bench: DetectorBench, outage: Outage) -> None:
 
 def _is_down(bench: DetectorBench, sink: str) -> bool:
     return bench.metric(names.SINK_DOWN, sink=sink) == 1
+
+
+def _behind(bench: DetectorBench) -> float:
+    """How many messages lie behind the worker, over all partitions."""
+    return sum(
+        bench.metric(names.LAG, partition=str(number)) or 0
+        for number in range(bench.kafka.partitions)
+    )

@@ -43,7 +43,8 @@ def model_alone_per_s(rows: int) -> float:
 def step_seconds(port: int) -> dict[str, float]:
     """Return what a worker says it spent in each step, s."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
-        return {name: float(value) for name, value in STEP.findall(answer.read().decode())}
+        found = STEP.findall(answer.read().decode())
+    return {name: float(value) for name, value in found if float(value)}
 
 
 async def stream_per_s(bench: DetectorBench, messages: list[tuple[bytes, bytes]]) -> float:

@@ -10,12 +10,13 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .NOTPARALLEL:
-.PHONY: help setup demo up test faults hostile mutants soak parity check fmt fmt-check lint type arch docs-check train
+.PHONY: help setup demo up test faults hostile mutants soak parity check fmt fmt-check lint type arch docs-check env compose-up compose-demo compose-down lock train
 
 # onnxruntime would send usage data to its maker
 export ORT_DISABLE_TELEMETRY := 1
 
 JOBS ?= 3
+COMPOSE ?= docker compose
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check $(PIP_ARGS)
@@ -25,7 +26,7 @@ RUN_READY := $(VENV)/.ready-to-run
 TEST_READY := $(VENV)/.ready-to-test
 
 help: ## List the targets.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(TEST_READY) ## Make .venv with everything for running, training and testing.
 
@@ -78,6 +79,26 @@ arch: $(TEST_READY) ## Check who may import whom.
 docs-check: $(TEST_READY)
 	@echo "==> settings page"
 	@$(BIN)/surgeline settings --check
+
+env: ## Write .env for docker compose, with passwords of your own; keeps what it holds.
+	@python3 -m deploy.env_file
+
+compose-up: .env ## Build the image and start everything in containers; needs Docker.
+	@$(COMPOSE) build
+	@$(COMPOSE) up --detach --wait $(ARGS)
+	@$(COMPOSE) ps
+
+compose-demo: compose-up ## Send a fleet through the containers and show what was found.
+	@$(COMPOSE) run --rm demo
+
+compose-down: ## Stop the containers; the data stay (ARGS=--volumes deletes them).
+	@$(COMPOSE) --profile '*' down $(ARGS)
+
+.env:
+	@python3 -m deploy.env_file
+
+lock: $(TEST_READY) ## Write the image's lock files from pyproject.toml.
+	@PATH="$(CURDIR)/$(BIN):$$PATH" deploy/docker/lock.sh
 
 train: $(TEST_READY) ## Train a model: make train ARGS="--dataset FD001".
 	@$(BIN)/surgeline train $(ARGS)

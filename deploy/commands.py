@@ -95,6 +95,12 @@ COMMANDS: Final = (
     ),
     CommandEntry("data", "producer.cli:data_app", "Fetch and check the C-MAPSS files.", DATA),
     CommandEntry("simulate", "producer.cli:simulate", "Write simulated engines as files.", DATA),
+    CommandEntry(
+        "provision",
+        "deploy.provision:provision",
+        "Make missing topics, bucket and tables.",
+        KNOW,
+    ),
     CommandEntry("settings", "deploy.about:settings", "Show every setting and its value.", KNOW),
     CommandEntry(
         "env", "deploy.about:env", "Print how to reach the running stack, for `eval`.", KNOW

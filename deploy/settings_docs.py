@@ -12,6 +12,7 @@ from pydantic import BaseModel, SecretStr
 
 from common.errors import SettingsError
 from common.settings import Settings, field_paths, variable_name
+from deploy.env_file import example_lines
 
 PAGE: Final = Path("docs/settings.md")
 EXAMPLE: Final = Path(".env.example")
@@ -67,10 +68,18 @@ def settings_page() -> str:
 
 
 def env_example() -> str:
-    """Return the text of ``.env.example``: every variable, commented out, at its default."""
+    """Return the text of ``.env.example``.
+
+    First what docker-compose.yml reads, passwords empty; then every setting, commented out, at its
+    default.
+    """
     lines = [
         f"# {WRITTEN_BY}",
         "# Copy to .env, uncomment what you change, and load it: set -a; . ./.env; set +a",
+        "# For `docker compose`, `make env` copies it and makes up the passwords; compose reads it",
+        "# by itself, and hands on the settings that are not about addresses (docker-compose.yml).",
+        "",
+        *example_lines(),
     ]
     for group, rows in groupby(setting_rows(), key=lambda row: row.group):
         lines += ["", f"# --- {group}"]

@@ -25,6 +25,7 @@ from common.terminal.cli import error_console, friendly_errors, output_console
 from deploy.local.programs import free_port
 
 if TYPE_CHECKING:  # imported when called, so that a refused setting is refused quickly
+    from common.settings import Settings
     from deploy.demo.report import DemoReport
     from deploy.demo.source import DemoSource
 
@@ -76,6 +77,13 @@ def demo(
     workers: Annotated[
         int, typer.Option(min=1, max=MAX_WORKERS, help="Detectors sharing the partitions.")
     ] = 1,
+    running: Annotated[
+        bool,
+        typer.Option(
+            "--running",
+            help="Start nothing: use the servers and detectors that the settings name.",
+        ),
+    ] = False,
     json_path: Annotated[
         Path | None, typer.Option("--json", help="Write the report to this file, too.")
     ] = None,
@@ -98,9 +106,14 @@ def demo(
         surgeline demo --engines 1-20 --json report.json
         surgeline demo --speed 60x --engines 1-3
         surgeline demo --csv pumps.csv
+        surgeline demo --running
 
     With `--csv` it looks at the files as `surgeline init` does, learns from the first part of each
     asset (no label, no failure is needed: that part is taken for sound), and sends the rest.
+
+    With `--running` it starts nothing and ends nothing: the readings go to the broker that the
+    settings name, the detectors at SURGELINE_API__DETECTOR_URL score them, and only this run is
+    counted.
     """
     from deploy.demo.report import show, write_json
 
@@ -116,12 +129,21 @@ def demo(
             "--machine, --time-column and --asset-column are of your own files: --csv was expected "
             "too."
         )
+    if running and csv:
+        raise UserError(
+            "--running came with --csv; a model of files of your own would have to be given to the "
+            "detectors that run. See docs/machines.md."
+        )
     with _folder(var) as var_dir:
         if csv:
             source = _own(csv, machine, learn, time_column, asset_column, var_dir)
         else:
             source = _engines(settings.data_dir, dataset, split, engines, simulated=simulated)
-        report = _run(source, var_dir, workers, speed)
+        report = (
+            _run_there(settings, source, var_dir, speed)
+            if running
+            else _run(source, var_dir, workers, speed)
+        )
     show(report, output_console())
     if csv and machine is None:
         error_console().print(
@@ -189,6 +211,22 @@ def _run(source: DemoSource, var_dir: Path, workers: int, speed: str) -> DemoRep
             return asyncio.run(run())
         except asyncio.CancelledError as exc:
             raise KeyboardInterrupt from exc  # all is down; said and exited as everywhere
+
+
+def _run_there(settings: Settings, source: DemoSource, var_dir: Path, speed: str) -> DemoReport:
+    from common.clock import SystemClock
+    from deploy.demo.measuring import Measuring
+    from deploy.demo.running import running_stack, until_ready
+    from deploy.demo.view import DemoView
+    from deploy.local.screen import unfailing
+
+    async def run() -> DemoReport:
+        await until_ready(settings, SystemClock())
+        return await Measuring(stack, source, speed, view).run()
+
+    stack = running_stack(settings, os.environ, var_dir)
+    with DemoView(output_console(unfailing(sys.stderr), soft_wrap=True)) as view:
+        return asyncio.run(run())
 
 
 @contextmanager

@@ -91,19 +91,30 @@ async def count_scores(store: ScoreStore, run_id: str) -> int:
             return count
 
 
-async def first_reading_ts_ms(kafka: KafkaSettings) -> int:
-    """Return the timestamp of the first reading on the topic, UTC epoch milliseconds."""
-    topic = Topics(kafka.topic_prefix).readings
-    return min([int(record.timestamp) async for record in read_to_end(kafka, topic)])
+async def first_reading_ts_ms(kafka: KafkaSettings, run_id: str) -> int:
+    """Return the timestamp of the first reading of a run, UTC epoch milliseconds."""
+    topic, mark = Topics(kafka.topic_prefix).readings, run_id.encode()
+    return min(
+        [
+            int(record.timestamp)
+            async for record in read_to_end(kafka, topic)
+            if record.value and mark in record.value
+        ]
+    )
 
 
-async def published_alerts(kafka: KafkaSettings) -> list[Alert]:
-    """Return the alerts on the topic, one of each id, by engine and cycle."""
+async def published_alerts(kafka: KafkaSettings, run_id: str) -> list[Alert]:
+    """Return the alerts of a run on the topic, one of each id, by engine and cycle.
+
+    A run that was opened by rule where a counter restarted begins with the id of the one before,
+    and counts.
+    """
     topic = Topics(kafka.topic_prefix).alerts
     by_id: dict[str, Alert] = {}
     async for record in read_to_end(kafka, topic):
         alert = Alert.model_validate_json(record.value)
-        by_id[alert.alert_id] = alert
+        if alert.run_id.startswith(run_id):
+            by_id[alert.alert_id] = alert
     return sorted(by_id.values(), key=lambda alert: (alert.asset_id, alert.cycle))
 
 

@@ -36,6 +36,21 @@ def merged_buckets(pages: Iterable[str]) -> dict[float, float]:
     return merged
 
 
+def counted_since(
+    before: Mapping[float, float], after: Mapping[float, float]
+) -> dict[float, float]:
+    """Return the cumulative counts by upper bound of what came between two readings of the pages.
+
+    A worker that restarted in between counts from zero again; what it had counted is lost, and no
+    count is below zero.
+
+    Example:
+        >>> counted_since({1.0: 5.0, math.inf: 6.0}, {1.0: 7.0, math.inf: 10.0})
+        {1.0: 2.0, inf: 4.0}
+    """
+    return {bound: max(0.0, count - before.get(bound, 0.0)) for bound, count in after.items()}
+
+
 def quantile_s(buckets: Mapping[float, float], q: float) -> float | None:
     """Return a quantile, interpolated within its bucket; none if nothing was counted.
 

@@ -54,7 +54,7 @@ class DemoReport:
         alerts: Alerts on the alerts topic, one of each id.
         rows_per_s: Readings, divided by the seconds from the first one sent to the last verdict.
         latency_ms: ``p50`` and ``p99``, from arrival at the broker to the stored verdict.
-        stack_ready_s: Seconds the stack took to start.
+        stack_ready_s: Seconds the stack took to start; none if it had been running.
         engines: One entry an engine.
         parity: Whether every live score, verdict and alert equals the batch path's.
     """
@@ -71,7 +71,7 @@ class DemoReport:
     alerts: int
     rows_per_s: float
     latency_ms: dict[str, float | None]
-    stack_ready_s: float
+    stack_ready_s: float | None
     engines: tuple[EngineFinding, ...]
     parity: ParityReport
 
@@ -186,7 +186,9 @@ def _summary(report: DemoReport) -> Table:
         "latency": "not measured"
         if p50 is None or p99 is None
         else f"p50 {p50:.0f} ms, p99 {p99:.0f} ms, arrival at the broker to stored verdict",
-        "stack": f"ready after {report.stack_ready_s:.1f} s",
+        "stack": "had been running"
+        if report.stack_ready_s is None
+        else f"ready after {report.stack_ready_s:.1f} s",
     }
     table = Table(show_header=False, box=None, padding=(0, 2))
     for name, value in facts.items():

@@ -14,6 +14,7 @@ from common.errors import ArtifactError
 from models.artifact.score_arrays import learned_params, life_params
 from models.artifact.store import Artifact
 from models.scoring.contributions import ScoreParams
+from models.scoring.history import Trail, alone
 from models.scoring.life import remaining_life
 from models.scoring.scorer import NormalisedRows, ScorerSpec, Thresholds, WindowScores
 from models.scoring.scores import SCORES, Score, score_channels, score_windows
@@ -188,7 +189,7 @@ class ArtifactScorer:
         """See :meth:`models.scoring.scorer.WindowScorer.normalise`."""
         return self._normaliser.normalise(conditions, channels)
 
-    def score(self, windows: NDArray[np.float32]) -> WindowScores:
+    def score(self, windows: NDArray[np.float32], trail: Trail | None = None) -> WindowScores:
         """See :meth:`models.scoring.scorer.WindowScorer.score`."""
         expected = (self._spec.window_length, len(self._spec.channels))
         if windows.ndim != 3 or windows.shape[1:] != expected:
@@ -200,7 +201,8 @@ class ArtifactScorer:
         if self._channel is not None:
             found = replace(found, channel=score_channels(windows, self._channel))
         if self._life is not None:
-            found = replace(found, life=remaining_life(windows, self._life))
+            followed = alone(windows) if trail is None else trail
+            found = replace(found, life=remaining_life(windows, followed, self._life))
         return found
 
 
@@ -215,5 +217,9 @@ def spec_of(artifact: Artifact) -> ScorerSpec:
         None if life is None else life.limit,
     )
     return ScorerSpec(
-        artifact.ref, manifest.machine, thresholds, () if channel is None else channel.frozen_after
+        artifact.ref,
+        manifest.machine,
+        thresholds,
+        () if channel is None else channel.frozen_after,
+        life is not None,
     )

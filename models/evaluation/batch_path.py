@@ -19,6 +19,7 @@ from common.machines.machine import MachineType
 from common.machines.rows import as_rows, split_rows
 from common.machines.turbofan import SENSOR_NAMES
 from models.scoring.evidence import Judged, judge
+from models.scoring.history import NO_HISTORY, Trail, follow
 from models.scoring.life import Life
 from models.scoring.scorer import NormalisedRows, ScorerSpec, WindowScorer
 from models.scoring.unmoved import unmoved_runs
@@ -68,12 +69,14 @@ class RecordWindows:
         windows: Shape ``(m, window_length, n_channels)``, on the model's scale.
         unmoved: Shape ``(m, n_channels)``; readings in a row, up to the window's end and within it,
             for which each channel held one value.
+        trail: What is remembered of the record at each window (``models.scoring.history``).
     """
 
     begins: NDArray[np.int64]
     ends: NDArray[np.int64]
     windows: NDArray[np.float32]
     unmoved: NDArray[np.int64]
+    trail: Trail
 
 
 def engine_values(machine: MachineType, series: EngineSeries) -> NDArray[np.float64]:
@@ -118,7 +121,8 @@ def record_windows(
     if len(ends) < len(windows):
         windows = windows[ends - (length - 1)]
     unmoved = unmoved_runs(filled[:, len(machine.conditions) :], ends, length)
-    return RecordWindows(kept[ends - (length - 1)], kept[ends], windows, unmoved)
+    trail, _ = follow(NO_HISTORY, windows, cycles[kept[ends]])
+    return RecordWindows(kept[ends - (length - 1)], kept[ends], windows, unmoved, trail)
 
 
 def counting_rows(
@@ -170,7 +174,7 @@ def score_record(
         spec: With the thresholds that count; none for the scorer's own.
     """
     laid = record_windows(scorer, scorer.spec.machine, cycles, rows, bridge_cycles)
-    found = scorer.score(laid.windows)
+    found = scorer.score(laid.windows, laid.trail)
     judged = judge(found, laid.unmoved, spec or scorer.spec)
     return RecordScores(
         cycles[laid.ends], found.scores, judged.shares, judged.directions, judged, found.life

@@ -21,6 +21,7 @@ from models.evaluation.engines import recording_of
 from models.evaluation.labels import masks
 from models.evaluation.plausible import plausible
 from models.evaluation.splits import EngineRange
+from models.scoring.history import no_trail
 from models.scoring.windows import LIFE_UNKNOWN, WindowSet
 
 
@@ -42,6 +43,7 @@ def collect(
     units, cycles, life = ([np.empty(0, np.int64)] for _ in range(3))
     healthy, faulty = ([np.empty(0, np.bool_)] for _ in range(2))
     unmoved = [np.empty((0, len(machine.used)), np.int64)]
+    trail = [no_trail(len(machine.used))]
     for unit, whole in records:
         record = plausible(machine, whole)
         rows = as_rows(record.values(machine))
@@ -58,6 +60,7 @@ def collect(
         healthy.append(unsound[ends + 1] == unsound[laid.begins])
         faulty.append(is_faulty[ends])
         unmoved.append(laid.unmoved)
+        trail.append(laid.trail)
     return WindowSet(
         np.concatenate(windows),
         np.concatenate(units),
@@ -66,6 +69,7 @@ def collect(
         np.concatenate(healthy),
         np.concatenate(faulty),
         np.concatenate(unmoved),
+        np.concatenate(trail),
     )
 
 

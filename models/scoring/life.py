@@ -1,9 +1,11 @@
 """How long a machine has got: remaining life of its last window, with an interval. numpy only.
 
-Boosted trees look at each channel's level, mean and slope, and at the course of one *wear index*: a
-weighted sum of the channels, in which noise averages out. The trees are grown in ``training/`` and
-served as plain arrays (``trees.py``). The interval is what was measured on assets the trees did not
-know: signed errors, by how long the prediction is, since errors are smallest near failure.
+Boosted trees look at each channel's level, mean and slope, at the course of one *wear index*, a
+weighted sum of the channels in which noise averages out, and at what is remembered of the run
+(``history.py``). The trees are grown in ``training/`` and served as plain arrays (``trees.py``). The
+interval is what was measured on assets the trees did not know: signed errors, by how long the
+prediction is, since errors are smallest near failure, and apart for runs that were not followed
+from their start.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.scoring.contributions import RECENT_ROWS, ScoreParams
+from models.scoring.history import OF_RUN, Trail, run_features, whole_runs
 from models.scoring.trees import TREE_ARRAYS, check_trees, trees_sum
 
 LIFE_NUMBERS: Final = ("base", "cap", "coverage")
@@ -28,12 +31,17 @@ interval reaches down (at most 0) and up (at least 0). In between it is interpol
 ALARM_ARRAYS: Final = ("alarm_reach",)
 """Shape ``(2,)``: how many times as far the interval reaches down and up at a first warning."""
 
+JOINED: Final = "joined_"
+"""Before the names of the same arrays for runs that were not followed from their start."""
+
+INTERVAL_ARRAYS: Final = (*BAND_ARRAYS, *ALARM_ARRAYS)
+
 LIFE_ARRAYS: Final[tuple[str, ...]] = (
     *TREE_ARRAYS,
     "wear",
     *LIFE_NUMBERS,
-    *BAND_ARRAYS,
-    *ALARM_ARRAYS,
+    *INTERVAL_ARRAYS,
+    *(JOINED + name for name in INTERVAL_ARRAYS),
 )
 """``wear`` has shape ``(n_channels,)``: the weights of the channels in the wear index."""
 
@@ -41,6 +49,8 @@ LONG_ROWS: Final = 10
 """Rows at a window's end of the slower of the two levels, and at its beginning of the first one."""
 
 PER_CHANNEL: Final = 4
+"""Columns a channel of what is seen of the window; one more is of the run."""
+
 OF_WEAR: Final = 6
 
 LARGEST: Final = 1e9
@@ -87,22 +97,25 @@ class Life:
 
 def n_features(n_channels: int) -> int:
     """Return how many columns :func:`life_features` gives."""
-    return PER_CHANNEL * n_channels + OF_WEAR
+    return (PER_CHANNEL + 1) * n_channels + OF_WEAR + OF_RUN
 
 
-def life_features(windows: NDArray[np.float32], wear: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Return what the trees look at: nothing but the window, so the live ring is enough.
+def life_features(
+    windows: NDArray[np.float32], trail: Trail, wear: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """Return what the trees look at: the window, and what is remembered of its run.
 
-    Per channel the mean of the last 5 rows, of the last 10 and of the whole window, and the
-    least-squares slope in deviations per cycle. Of the wear index the same, and the mean of the
-    first 10 rows and the least-squares curvature.
+    Of the window, per channel the mean of the last 5 rows, of the last 10 and of the whole window,
+    and the least-squares slope in deviations per cycle. Of the wear index the same, and the mean of
+    the first 10 rows and the least-squares curvature. Of the run :func:`run_features`.
 
     Args:
         windows: Shape ``(n, window_length, n_channels)``, z-scored.
+        trail: What was remembered at each window.
         wear: Shape ``(n_channels,)``; weights of the channels in the wear index.
 
     Returns:
-        Shape ``(n, 4 * n_channels + 6)``.
+        Shape ``(n, 5 * n_channels + 14)``.
     """
     rows = np.array(windows, np.float64, order="C")  # sums must not depend on the layout
     length = rows.shape[1]
@@ -118,26 +131,42 @@ def life_features(windows: NDArray[np.float32], wear: NDArray[np.float64]) -> ND
     )  # (n, C) each
     # all six are linear in the rows: those of the index are the weighted sums of the channels'
     index = [(course * wear).sum(axis=1, keepdims=True) for course in courses]
-    return np.concatenate([*courses[:PER_CHANNEL], *index], axis=1).astype(np.float32)
+    run = run_features(trail, index[1], wear)
+    return np.concatenate([*courses[:PER_CHANNEL], *index, run], axis=1).astype(np.float32)
 
 
-def remaining_life(windows: NDArray[np.float32], params: ScoreParams) -> Life:
+def remaining_life(windows: NDArray[np.float32], trail: Trail, params: ScoreParams) -> Life:
     """Return how long each window's machine has got.
 
     Args:
         windows: Shape ``(n, window_length, n_channels)``, z-scored, finite.
+        trail: What was remembered of its run at each window (``history.follow``).
         params: :data:`LIFE_ARRAYS`, as :func:`check_life` wants them.
     """
-    predicted = float(params["base"][0]) + trees_sum(life_features(windows, params["wear"]), params)
-    return life_of(predicted, params)
+    rows = life_features(windows, trail, params["wear"])
+    predicted = float(params["base"][0]) + trees_sum(rows, params)
+    return life_of(predicted, whole_runs(trail), params)
 
 
-def life_of(predicted: NDArray[np.float64], params: ScoreParams) -> Life:
-    """Return predictions, shape ``(n,)``, held between 0 and the cap, with their intervals."""
+def life_of(
+    predicted: NDArray[np.float64], whole: NDArray[np.bool_], params: ScoreParams
+) -> Life:
+    """Return predictions with their intervals.
+
+    Args:
+        predicted: Shape ``(n,)``, steps; held between 0 and the cap.
+        whole: Shape ``(n,)``; whether the run was followed from its start.
+        params: What the intervals are.
+    """
     cap = float(params["cap"][0])
     expected = np.clip(predicted, 0.0, cap)
-    below, above = band(expected, params)
-    down, up = params["alarm_reach"]
+    below, above = (
+        np.where(whole, known, joined)
+        for known, joined in zip(band(expected, params), band(expected, params, JOINED), strict=True)
+    )
+    down, up = np.where(
+        whole, params["alarm_reach"][:, None], params[JOINED + "alarm_reach"][:, None]
+    )
     return Life(
         expected,
         np.clip(expected + below, 0.0, expected),
@@ -150,20 +179,17 @@ def life_of(predicted: NDArray[np.float64], params: ScoreParams) -> Life:
 
 
 def band(
-    expected: NDArray[np.float64], params: ScoreParams
+    expected: NDArray[np.float64], params: ScoreParams, prefix: str = ""
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return how far the interval reaches down (at most 0) and up at each prediction."""
-    knots = params["knots"]
+    knots, *ends = (params[prefix + name] for name in BAND_ARRAYS)
     if len(knots) == 1:
         one = np.zeros(len(expected))
-        return one + params["below"][0], one + params["above"][0]
+        return one + ends[0][0], one + ends[1][0]
     right = np.clip(np.searchsorted(knots, expected), 1, len(knots) - 1)
     left = right - 1
     part = np.clip((expected - knots[left]) / (knots[right] - knots[left]), 0.0, 1.0)
-    down, up = (
-        params[name][left] * (1.0 - part) + params[name][right] * part
-        for name in ("below", "above")
-    )
+    down, up = (values[left] * (1.0 - part) + values[right] * part for values in ends)
     return down, up
 
 
@@ -183,30 +209,35 @@ def check_life(params: ScoreParams, window_length: int, n_channels: int) -> None
     if params["wear"].shape != (n_channels,):
         raise ValueError(f"the life model's wear index is not of {n_channels} channels")
     check_trees(params, n_features(n_channels))
-    for name in ("wear", *LIFE_NUMBERS, *BAND_ARRAYS, *ALARM_ARRAYS):
+    for name in LIFE_ARRAYS[len(TREE_ARRAYS) :]:
         if params[name].dtype != np.float64 or not np.isfinite(params[name]).all():
             raise ValueError(f"the life model's {name} are not finite float64 numbers")
     if any(params[name].shape != (1,) for name in LIFE_NUMBERS):
         raise ValueError("the life model's base, cap or coverage is not one number")
+    if params["cap"][0] <= 0 or not 0 < params["coverage"][0] < 1:
+        raise ValueError("the life model's cap must be above 0, its coverage between 0 and 1")
+    _check_proportion("wear", "base", params=params)
+    for prefix in ("", JOINED):
+        _check_interval({name: params[prefix + name] for name in INTERVAL_ARRAYS})
+
+
+def _check_interval(params: ScoreParams) -> None:
     shape = params["knots"].shape
     if len(shape) != 1 or not shape[0] or any(params[name].shape != shape for name in BAND_ARRAYS):
         raise ValueError("the life model's bins are not of one length")
     if params["alarm_reach"].shape != (2,):
         raise ValueError("the life model's reach at an alarm is not two numbers")
-    _check_values(params)
-
-
-def _check_values(params: ScoreParams) -> None:
-    if params["cap"][0] <= 0 or not 0 < params["coverage"][0] < 1:
-        raise ValueError("the life model's cap must be above 0, its coverage between 0 and 1")
     if not (np.diff(params["knots"]) > 0).all():
         raise ValueError("the life model's bins do not ascend")
     if (params["below"] > 0).any() or (params["above"] < 0).any():
         raise ValueError("the life model's intervals do not hold their predictions")
     if (params["alarm_reach"] < 0).any():
         raise ValueError("the life model's reach at an alarm is below 0")
-    sizes = [np.abs(params[name]).max() for name in ("wear", "base", *BAND_ARRAYS)]
-    if max(sizes) > LARGEST:
+    _check_proportion(*INTERVAL_ARRAYS, params=params)
+
+
+def _check_proportion(*names: str, params: ScoreParams) -> None:
+    if max(np.abs(params[name]).max() for name in names) > LARGEST:
         raise ValueError("the life model's numbers are out of all proportion")
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from common.machines.machine import MachineType
 from common.records.alerts import ModelRef
+from models.scoring.history import Trail
 from models.scoring.life import Life
 
 WARNING_SEVERITY: Final = 1.0
@@ -125,12 +126,14 @@ class ScorerSpec:
         thresholds: From where on what it says is a warning, or critical.
         frozen_after: Unmoved readings after which a channel counts as frozen, one per channel; 0
             for a channel that stands still when healthy. Empty for a model that does not know.
+        knows_life: Whether it says how long is left, and so wants runs followed.
     """
 
     ref: ModelRef
     machine: MachineType
     thresholds: Thresholds
     frozen_after: tuple[int, ...] = ()
+    knows_life: bool = False
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -160,11 +163,13 @@ class WindowScorer(Protocol):
             channels: Shape ``(n, n_channels)``, in the order of ``spec.channels``, measured units.
         """
 
-    def score(self, windows: NDArray[np.float32]) -> WindowScores:
+    def score(self, windows: NDArray[np.float32], trail: Trail | None = None) -> WindowScores:
         """Score windows of normalised rows, oldest cycle first.
 
         Args:
             windows: Shape ``(n, window_length, n_channels)``; ``n`` may be 0.
+            trail: What is remembered of its run at each window (``models.scoring.history``); none
+                if each window is all that is known. Only remaining life depends on it.
 
         Raises:
             ValueError: If the shape is another, or a value is not finite.

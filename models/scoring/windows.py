@@ -8,6 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from models.scoring.history import Trail
+
 
 def sliding_windows(rows: NDArray[np.float32], window_length: int) -> NDArray[np.float32]:
     """Return every window of consecutive rows, without copying.
@@ -71,6 +73,8 @@ class WindowSet:
         faulty: Shape ``(n,)``; whether its end is known to be of a failing one.
         unmoved: Shape ``(n, n_channels)``; readings in a row for which each channel held one value;
             none where nobody counted.
+        trail: What was remembered of its run at each window (``history.py``); none where nobody
+            followed it.
     """
 
     windows: NDArray[np.float32]
@@ -80,6 +84,7 @@ class WindowSet:
     healthy: NDArray[np.bool_]
     faulty: NDArray[np.bool_]
     unmoved: NDArray[np.int64] | None = None
+    trail: Trail | None = None
 
     def __len__(self) -> int:
         """Return the number of windows."""
@@ -90,6 +95,9 @@ class WindowSet:
         unmoved = None
         if self.unmoved is not None and other.unmoved is not None:
             unmoved = np.concatenate([self.unmoved, other.unmoved])
+        trail = None
+        if self.trail is not None and other.trail is not None:
+            trail = np.concatenate([self.trail, other.trail])
         return WindowSet(
             np.concatenate([self.windows, other.windows]),
             np.concatenate([self.units, other.units]),
@@ -98,6 +106,7 @@ class WindowSet:
             np.concatenate([self.healthy, other.healthy]),
             np.concatenate([self.faulty, other.faulty]),
             unmoved,
+            trail,
         )
 
     def where(self, mask: NDArray[np.bool_]) -> WindowSet:
@@ -110,4 +119,5 @@ class WindowSet:
             self.healthy[mask],
             self.faulty[mask],
             None if self.unmoved is None else self.unmoved[mask],
+            None if self.trail is None else self.trail[mask],
         )

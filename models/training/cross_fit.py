@@ -26,6 +26,7 @@ from models.scoring.windows import WindowSet
 from models.thresholding.strategies import CalibrationScores
 from models.training.calibration import fit_score
 from models.training.config import FOLDS
+from models.training.folds import assign_folds, folds_of
 from models.training.preparation import Prepared, cut
 from models.training.spikes import usual
 
@@ -78,29 +79,6 @@ class OutOfFold:
         """Return what a threshold is chosen on; of several kinds of scores, one."""
         scores = self.scores if kind is None else self.scores[:, kind]
         return CalibrationScores(scores, self.units, self.healthy, self.faulty, self.cycles)
-
-
-def assign_folds(units: Sequence[int], folds: int = FOLDS, seed: int = 0) -> dict[int, int]:
-    """Return the fold of each asset, from 0: dealt out at random, with regard to nothing.
-
-    The same assets and seed give the same folds, in whatever order the assets are given. Folds
-    differ by at most one asset in size; with fewer assets than ``folds`` each has its own.
-
-    Raises:
-        ValueError: If there are fewer than two assets or folds.
-
-    Example:
-        >>> sorted(assign_folds([4, 2, 9, 7], folds=2).values())
-        [0, 0, 1, 1]
-    """
-    distinct = sorted(set(units))
-    if len(distinct) < 2 or folds < 2:
-        raise ValueError(
-            f"{len(distinct)} assets and {folds} folds came; at least 2 of each are needed to "
-            "score assets by models that never saw them"
-        )
-    dealt = np.random.default_rng(seed).permutation(distinct).tolist()
-    return {unit: place % min(folds, len(distinct)) for place, unit in enumerate(dealt)}
 
 
 def fit_and_validate(prepared: Prepared) -> tuple[int, ...]:
@@ -167,7 +145,7 @@ def cross_fit(
         parts.append(prepared.validate)
         scores.append(found)
         on_fold(FoldReport(fold + 1, n_folds, sum(each == fold for each in fold_of.values())))
-    return _joined(parts, scores, fold_of)
+    return _joined(parts, scores, folds, seed)
 
 
 @dataclass(slots=True)
@@ -212,17 +190,16 @@ def refitted(
 
 
 def _joined(
-    parts: list[WindowSet], scores: list[NDArray[np.float64]], fold_of: Mapping[int, int]
+    parts: list[WindowSet], scores: list[NDArray[np.float64]], folds: int, seed: int
 ) -> OutOfFold:
     units = np.concatenate([part.units for part in parts])
     order = np.argsort(units, kind="stable")
-    folds = np.array([fold_of[unit] for unit in units.tolist()], np.int64)
     return OutOfFold(
         units[order],
         np.concatenate([part.cycles for part in parts])[order],
         np.concatenate([part.life_left for part in parts])[order],
         np.concatenate([usual(part) for part in parts])[order],
         np.concatenate([part.faulty for part in parts])[order],
-        folds[order],
+        folds_of(units[order], folds, seed),
         np.concatenate(scores)[order],
     )

@@ -45,6 +45,18 @@ class Course:
     life: NDArray[np.int64]
     predicted: NDArray[np.float64]
 
+    def where(self, mask: NDArray[np.bool_]) -> Course:
+        """Return some of them."""
+        return Course(self.units[mask], self.life[mask], self.predicted[mask])
+
+    def followed_by(self, other: Course) -> Course:
+        """Return both as one."""
+        return Course(
+            np.concatenate([self.units, other.units]),
+            np.concatenate([self.life, other.life]),
+            np.concatenate([self.predicted, other.predicted]),
+        )
+
     @property
     def errors(self) -> NDArray[np.float64]:
         """Shape ``(n,)``; capped true life less prediction, cycles."""

@@ -1,12 +1,16 @@
 """From assets that failed to a model of remaining life, with intervals that hold for new assets.
 
 Every figure that a choice or an interval rests on is of assets the trees did not know: the assets
-are cut into folds, and each fold is predicted by trees grown on the others. Windows of one asset
-are not independent, so folds go by asset.
+are cut into folds, and each fold is predicted by trees grown on the others.
+
+A run may be joined in its middle: by a worker that started late, or by another model. So each run
+is also learned from as if it had been, at cycles drawn at random, and such runs have intervals of
+their own (``joined.py``).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -14,11 +18,14 @@ from numpy.typing import NDArray
 
 from models.evaluation.splits import FAULT_RUL, HEALTHY_RUL
 from models.scoring.contributions import RECENT_ROWS, ScoreParams
-from models.scoring.life import LIFE_ARRAYS, check_life, life_features
+from models.scoring.history import Trail, alone, whole_runs
+from models.scoring.life import JOINED, LIFE_ARRAYS, check_life, life_features
 from models.scoring.trees import trees_sum
 from models.scoring.windows import LIFE_UNKNOWN, WindowSet
 from models.training.boosting import Growth, boosted_arrays, check_reproduces, grow_boosted
 from models.training.config import FOLDS
+from models.training.folds import folds_of
+from models.training.joined import JOINS, join_late
 from models.training.life_band import COVERAGE, Course, alarm_reach, fit_band, half_way
 from models.training.preparation import Prepared
 
@@ -38,10 +45,38 @@ RIDGE: Final = 50.0
 """Penalty of the wear index; among thousands of windows it only keeps equal channels apart."""
 
 
+@dataclass(frozen=True, slots=True)
+class Crossed:
+    """What trees that did not know an asset say of its windows.
+
+    Attributes:
+        own: Of the runs as they were recorded.
+        whole: Shape ``(n,)``; which of these windows are of a run followed from its start.
+        joined: Of the same runs, as if each had been joined late.
+        places: Shape ``(m,)``; which of the windows of ``own`` those of ``joined`` are.
+    """
+
+    own: Course
+    whole: NDArray[np.bool_]
+    joined: Course
+    places: NDArray[np.int64]
+
+    def where(self, mask: NDArray[np.bool_]) -> Crossed:
+        """Return what is said of some windows, shape ``(n,)`` as those of ``own``."""
+        kept = mask[self.places]
+        numbers = np.cumsum(mask) - 1
+        return Crossed(
+            self.own.where(mask),
+            self.whole[mask],
+            self.joined.where(kept),
+            numbers[self.places[kept]],
+        )
+
+
 def fit_life(
     prepared: Prepared,
     alarmed: NDArray[np.bool_] | None = None,
-    course: Course | None = None,
+    crossed: Crossed | None = None,
     growth: Growth | None = None,
     coverage: float = COVERAGE,
     seed: int = 0,
@@ -53,7 +88,7 @@ def fit_life(
         alarmed: Shape ``(n_fit + n_validate,)``, windows of the fit part first; true at the window
             at which an asset's first warning is raised, once for each asset. None: the first
             window of an asset at which half of the cap or less is predicted.
-        course: What :func:`cross_predict` returned, if it is at hand.
+        crossed: What :func:`cross_predict` returned, if it is at hand.
         growth: How trees are grown.
         coverage: Part of intervals that shall hold the true life.
         seed: Decides what is drawn at random.
@@ -63,26 +98,49 @@ def fit_life(
             predictions.
     """
     growth = growth or Growth()
-    course = course or cross_predict(prepared, growth, seed)
+    crossed = crossed or cross_predict(prepared, growth, seed)
     windows = known_windows(prepared)
     params: dict[str, NDArray[Any]] = _grow(windows, growth, seed)
     params |= {"cap": np.array([float(HEALTHY_RUL)]), "coverage": np.array([coverage])}
-    params |= fit_band(course, coverage)
-    marks = half_way(course) if alarmed is None else alarmed[_known(prepared)]
-    params["alarm_reach"] = alarm_reach(course, marks, params, coverage)
+    marks = None if alarmed is None else alarmed[_known(prepared)]
+    params |= fit_intervals(crossed, marks, coverage)
     check_life(params, *windows.windows.shape[1:])
     return {name: params[name] for name in LIFE_ARRAYS}
 
 
+def fit_intervals(
+    crossed: Crossed, marks: NDArray[np.bool_] | None = None, coverage: float = COVERAGE
+) -> dict[str, NDArray[np.float64]]:
+    """Return the intervals of whole runs and of those that were joined late.
+
+    Args:
+        crossed: Of assets the trees did not know.
+        marks: As ``alarmed`` of :func:`fit_life`, one for each window of ``crossed.own``.
+        coverage: Part of intervals that shall hold the true life.
+    """
+    own, whole = crossed.own, crossed.whole
+    late = own.where(~whole).followed_by(crossed.joined)
+    late_marks = (
+        half_way(late)
+        if marks is None
+        else np.concatenate([marks[~whole], marks[crossed.places]])
+    )
+    joined = _interval(late, late_marks, coverage)
+    known = joined
+    if whole.any():
+        known = _interval(own.where(whole), (half_way(own) if marks is None else marks)[whole], coverage)
+    return {**known, **{JOINED + name: values for name, values in joined.items()}}
+
+
 def cross_predict(
     prepared: Prepared, growth: Growth | None = None, seed: int = 0, folds: int = FOLDS
-) -> Course:
+) -> Crossed:
     """Return what trees that did not know an asset say of its windows, for all assets that failed.
 
     Args:
         prepared: Only the fit and validate parts are looked at.
         growth: How trees are grown.
-        seed: Of the folds and the trees.
+        seed: Of the folds, the trees, and where runs are joined.
         folds: How many.
 
     Raises:
@@ -90,13 +148,21 @@ def cross_predict(
     """
     growth = growth or Growth()
     windows = known_windows(prepared)
-    fold = fold_of(windows.units, folds, seed)
-    predicted = np.empty(len(windows))
+    late = join_late(windows, JOINS, seed)
+    fold = folds_of(windows.units, folds, seed)
+    predicted, of_late = np.empty(len(windows)), np.empty(len(late.places))
     for number in range(folds):
         own = fold == number
         params = _grow(windows.where(~own), growth, seed)
-        predicted[own] = _predict(windows.windows[own], params)
-    return Course(windows.units, windows.life_left, predicted)
+        predicted[own] = _predict(windows.windows[own], _trail(windows)[own], params)
+        here = own[late.places]
+        of_late[here] = _predict(windows.windows[late.places[here]], late.trail[here], params)
+    return Crossed(
+        Course(windows.units, windows.life_left, predicted),
+        whole_runs(_trail(windows)),
+        Course(windows.units[late.places], windows.life_left[late.places], of_late),
+        late.places,
+    )
 
 
 def known_windows(prepared: Prepared) -> WindowSet:
@@ -121,14 +187,6 @@ def failures(prepared: Prepared) -> int:
     both = _both(prepared)
     near = (both.life_left != LIFE_UNKNOWN) & (both.life_left <= FAULT_RUL)
     return len(np.unique(both.units[near]))
-
-
-def fold_of(units: NDArray[np.int64], folds: int, seed: int) -> NDArray[np.int64]:
-    """Return the fold of each window, shape ``(n,)``; an asset is in one fold alone."""
-    assets = np.unique(units)
-    shuffled = np.random.default_rng(seed).permutation(len(assets)) % folds
-    found: NDArray[np.int64] = shuffled[np.searchsorted(assets, units)]
-    return found
 
 
 def life_limit(course: Course, label: int = FAULT_RUL) -> float:
@@ -161,7 +219,14 @@ def _grow(windows: WindowSet, growth: Growth, seed: int) -> dict[str, NDArray[An
     """Return wear index, base and trees."""
     capped = np.minimum(windows.life_left, HEALTHY_RUL).astype(np.float64)
     wear = fit_wear(windows.windows, capped)
-    rows = life_features(windows.windows, wear)
+    late = join_late(windows, JOINS, seed)
+    rows = np.concatenate(
+        [
+            life_features(windows.windows, _trail(windows), wear),
+            life_features(windows.windows[late.places], late.trail, wear),
+        ]
+    )
+    capped = np.concatenate([capped, capped[late.places]])
     weights = ((HEALTHY_RUL + NEAR_CYCLES) / (capped + NEAR_CYCLES)) ** NEAR_POWER
     models = []
     for number in range(growth.seeds):
@@ -172,10 +237,24 @@ def _grow(windows: WindowSet, growth: Growth, seed: int) -> dict[str, NDArray[An
     return {**params, "wear": wear}
 
 
-def _predict(windows: NDArray[np.float32], params: ScoreParams) -> NDArray[np.float64]:
-    rows = life_features(windows, params["wear"])
+def _predict(
+    windows: NDArray[np.float32], trail: Trail, params: ScoreParams
+) -> NDArray[np.float64]:
+    rows = life_features(windows, trail, params["wear"])
     predicted = float(params["base"][0]) + trees_sum(rows, params)
     return np.clip(predicted, 0.0, float(HEALTHY_RUL))
+
+
+def _interval(
+    course: Course, marks: NDArray[np.bool_], coverage: float
+) -> dict[str, NDArray[np.float64]]:
+    found = fit_band(course, coverage)
+    return {**found, "alarm_reach": alarm_reach(course, marks, found, coverage)}
+
+
+def _trail(windows: WindowSet) -> Trail:
+    """Return what was remembered at each window; alone, where nobody followed the runs."""
+    return alone(windows.windows) if windows.trail is None else windows.trail
 
 
 def _both(prepared: Prepared) -> WindowSet:

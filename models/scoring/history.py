@@ -1,0 +1,165 @@
+"""What is remembered of a whole run, so that remaining life need not be told by one window alone.
+
+A window shows some 30 readings; how fast a machine wears shows over its run. Three sums a channel
+are kept: of its values, of values times their number in the run, and times its square. They give
+the mean, the straight line and the parabola through all readings so far, at the cost of one
+addition a reading, and are the same bits however a stream is cut into batches.
+
+A run that is first seen in its middle (a worker that joined late, another model since) is *not
+whole*: its age is not known, and the sums begin where it was joined. The trees know such runs, and
+their intervals are measured on such runs alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Trail = NDArray[np.float64]
+"""What was remembered at each of some windows, shape ``(n, trail_width(n_channels))``: how many
+readings were taken in, the cycle at the window's end or :data:`AGE_UNKNOWN`, then the sums."""
+
+SUMS: Final = 3
+COUNT, AGE, FIRST_SUM = 0, 1, 2
+"""Columns of a trail."""
+
+AGE_UNKNOWN: Final = -1.0
+
+LATEST_START: Final = 10
+"""Cycles by which a run's first window may end later than it could and the run still be whole: a
+few readings at its start that were refused do not hide its age."""
+
+FARTHEST: Final = 10.0
+"""Standard deviations; a value farther out counts as this, for a sum never forgets. Engines of
+FD001 to FD004 come to 8 at their failure."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LifeHistory:
+    """What is remembered of one run; nothing before its first full window.
+
+    It is on one model's scale: another model begins anew.
+
+    Attributes:
+        count: Readings taken in.
+        whole: Whether the run was followed from its start.
+        sums: Shape ``(3, n_channels)``; of values, of values times their number in the run (from
+            0), and times its square.
+    """
+
+    count: int
+    whole: bool
+    sums: NDArray[np.float64]
+
+
+NO_HISTORY: Final = LifeHistory(0, False, np.zeros((SUMS, 0)))
+
+
+def trail_width(n_channels: int) -> int:
+    """Return how many columns a trail has."""
+    return FIRST_SUM + SUMS * n_channels
+
+
+def no_trail(n_channels: int) -> Trail:
+    """Return the trail of no windows."""
+    return np.empty((0, trail_width(n_channels)))
+
+
+def follow(
+    history: LifeHistory, windows: NDArray[np.float32], cycles: NDArray[np.int64]
+) -> tuple[Trail, LifeHistory]:
+    """Take the next windows of one run into account.
+
+    Of the first window all readings are taken in, of each later one the newest.
+
+    Args:
+        history: What is remembered of the run.
+        windows: Shape ``(n, window_length, n_channels)``, in order, z-scored, finite.
+        cycles: Shape ``(n,)``; cycle at each window's end, counted from the start of the run.
+
+    Returns:
+        What was remembered at each window, itself included; and after the last one.
+    """
+    n, length, channels = windows.shape
+    if not n:
+        return no_trail(channels), history
+    rows, whole, before = windows[:, -1], history.whole, history.sums
+    if not history.count:
+        rows = np.concatenate([windows[0, :-1], rows])
+        whole = bool(cycles[0] <= length + LATEST_START)
+        before = np.zeros((SUMS, channels))
+    after = history.count + len(rows)
+    times = np.arange(history.count, after, dtype=np.float64)[:, None]
+    terms = np.empty((len(rows) + 1, SUMS, channels))  # (m + 1, 3, C)
+    terms[0] = before
+    np.clip(rows, -FARTHEST, FARTHEST, out=terms[1:, 0])
+    np.multiply(terms[1:, 0], times, out=terms[1:, 1])
+    np.multiply(terms[1:, 1], times, out=terms[1:, 2])
+    sums = np.add.accumulate(terms, axis=0)[-n:]  # one after the other, wherever a batch ends
+    trail = np.empty((n, trail_width(channels)))
+    trail[:, COUNT] = times[-n:, 0] + 1.0
+    trail[:, AGE] = cycles if whole else AGE_UNKNOWN
+    trail[:, FIRST_SUM:] = sums.reshape(n, -1)
+    return trail, LifeHistory(after, whole, sums[-1].copy())
+
+
+def alone(windows: NDArray[np.float32]) -> Trail:
+    """Return the trail of windows of which each is all that is known of its run."""
+    n, length, channels = windows.shape
+    times = np.arange(length, dtype=np.float64)[:, None]
+    values = np.clip(np.array(windows, np.float64, order="C"), -FARTHEST, FARTHEST)
+    trail = np.empty((n, trail_width(channels)))
+    trail[:, COUNT], trail[:, AGE] = length, AGE_UNKNOWN
+    sums = [(values * times**power).sum(axis=1) for power in range(SUMS)]
+    trail[:, FIRST_SUM:] = np.concatenate(sums, axis=1)
+    return trail
+
+
+def whole_runs(trail: Trail) -> NDArray[np.bool_]:
+    """Return at which windows the run had been followed from its start, shape ``(n,)``."""
+    found: NDArray[np.bool_] = trail[:, AGE] != AGE_UNKNOWN
+    return found
+
+
+def run_features(trail: Trail, recent: NDArray[np.float64], wear: NDArray[np.float64]) -> Trail:
+    """Return what the trees look at of the run, shape ``(n, n_channels + 8)``.
+
+    Of each channel the rise of the straight line over the run. Of the wear index its mean, that
+    rise, and the bend of the parabola; the recent level less the mean, for the whole run and a
+    hundred readings; the rise for a hundred readings. Then age and count.
+
+    Args:
+        trail: What is remembered.
+        recent: Shape ``(n, 1)``; the wear index's recent level.
+        wear: Shape ``(n_channels,)``; weights of the channels in the wear index.
+    """
+    count, age = trail[:, COUNT : COUNT + 1], trail[:, AGE : AGE + 1]
+    zeroth, first, second = (
+        trail[:, FIRST_SUM + power * len(wear) : FIRST_SUM + (power + 1) * len(wear)]
+        for power in range(SUMS)
+    )
+    # sums of squares of the orthogonal polynomials of 0, 1, ..., count - 1; none of the second at 2
+    middle, spread = (count - 1.0) / 2.0, (np.square(count) - 1.0) / 12.0
+    bent = count * (np.square(count) - 1.0) * (np.square(count) - 4.0) / 180.0
+    rise = (first - middle * zeroth) / spread
+    bend = second - 2.0 * middle * first + (np.square(middle) - spread) * zeroth
+    bend = bend * (np.square(count) / np.where(count > 2.0, bent, 1.0))
+    mean_of_wear, rise_of_wear, bend_of_wear = (
+        (course * wear).sum(axis=1, keepdims=True) for course in (zeroth / count, rise, bend)
+    )
+    above = recent - mean_of_wear
+    hundreds = count / 100.0
+    return np.concatenate(
+        [
+            rise, mean_of_wear, rise_of_wear, bend_of_wear,
+            above, above / hundreds, rise_of_wear / hundreds, age, count,
+        ],
+        axis=1,
+    )  # fmt: skip
+
+
+OF_RUN: Final = 8
+"""Columns of :func:`run_features` beside those of the channels."""

@@ -123,7 +123,7 @@ def _fill(
     """Score one asset, and write what comes of it to the rows its readings were."""
     record, where = file.recording.assets[index], came.rows[file.origins[index]]
     course = take_through(record, file.recording.machine, scorer, policy)
-    found = scorer.score(course.windows)
+    found = scorer.score(course.windows, course.trail)
     rows.cycles.numbers[where], rows.cycles.there[where] = record.cycles, True
     for row, outcome in zip(where.tolist(), course.outcomes, strict=True):
         rows.outcomes[row] = outcome.value

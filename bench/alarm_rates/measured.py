@@ -27,7 +27,8 @@ from models.thresholding.asset_conformal import alarm_peaks
 from models.thresholding.rule import WARNING_RULE, Rule
 from models.thresholding.strategies import CalibrationScores
 from models.training.calibration import Fitted, fit_score
-from models.training.cross_fit import assign_folds, cross_fit, fold_parts, refitted
+from models.training.cross_fit import cross_fit, fold_parts, refitted
+from models.training.folds import assign_folds
 from models.training.preparation import Prepared, cut, healthy
 
 TREND: Final = SCORES["input_trend"]

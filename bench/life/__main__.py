@@ -6,7 +6,8 @@ Grown and calibrated on fit and validation engines of the training file. Measure
 engines and, where the official test file is there, on that. "Cross-validated" stands in where it is
 not: fit and validation engines, each predicted by trees that did not know it, with an interval
 calibrated on other engines, each record cut off at random as in the official files. First warnings
-are those of the shipped artifact's threshold, three in a row.
+are those of the shipped artifact's threshold, three in a row. "Joined" is what is said of the same
+engines by a worker that has not seen their first cycles.
 """
 
 from __future__ import annotations
@@ -31,17 +32,29 @@ from models.artifact.store import load_artifact
 from models.evaluation import life as figures
 from models.evaluation.collection import collect_windows
 from models.evaluation.splits import HEALTHY_RUL
-from models.scoring.contributions import RECENT_ROWS
+from models.scoring.contributions import RECENT_ROWS, ScoreParams
 from models.scoring.life import Life, life_of, remaining_life
 from models.scoring.scorer import WindowScorer
 from models.scoring.windows import WindowSet
-from models.training.life_band import COVERAGE, Course, alarm_reach, fit_band
-from models.training.life_fit import cross_predict, fit_life, fold_of, life_limit
+from models.training.folds import folds_of
+from models.training.joined import join_after
+from models.training.life_band import COVERAGE, Course
+from models.training.life_fit import (
+    Crossed,
+    cross_predict,
+    fit_intervals,
+    fit_life,
+    life_limit,
+    trail_of,
+)
 from models.training.preparation import Prepared, prepare
 
 CAP: Final = float(HEALTHY_RUL)
 SHORTEST_CUT, LONGEST_CUT = 7, 145
 """Cycles left where a record is cut off: the range of the official file of FD001."""
+
+MISSED: Final = (20, 50, 100)
+"""First cycles of each engine that a worker has not seen."""
 
 DRAWS: Final = 20
 BAND_FOLDS: Final = 10
@@ -106,12 +119,12 @@ def measured(name: str) -> Iterator[dict[str, Any]]:
     scorer = open_scorer(load_artifact(name.lower()))
     parts = (prepared.fit, prepared.validate)
     scores = np.concatenate([scorer.score(part.windows).scores for part in parts])
-    course = cross_predict(prepared, seed=SEED)
-    warning = scorer.spec.thresholds.warning
+    found = cross_predict(prepared, seed=SEED)
+    course, warning = found.own, scorer.spec.thresholds.warning
     marks = figures.first_warnings(scores, course.units, warning)
-    params = fit_life(prepared, marks, course, seed=SEED)
+    params = fit_life(prepared, marks, found, seed=SEED)
     windows = np.concatenate([part.windows for part in parts])
-    crossed = _crossed(course, marks, scores, windows)
+    crossed = _crossed(found, marks, scores, windows)
     weights = _ridge(windows, course.life)
     badness = scorer.spec.thresholds.critical
     ridge_limit = life_limit(Course(course.units, course.life, crossed.ridge))
@@ -120,11 +133,14 @@ def measured(name: str) -> Iterator[dict[str, Any]]:
     def said(part: WindowSet) -> Said:
         return Said(
             part.units, part.life_left, scorer.score(part.windows).scores,
-            _ridge_says(part.windows, weights), remaining_life(part.windows, params),
+            _ridge_says(part.windows, weights),
+            remaining_life(part.windows, trail_of(part), params),
         )  # fmt: skip
 
     yield row_of(f"{name} cross-validated", crossed, limits) | _cut_off(crossed, limits)
-    yield row_of(f"{name} held out", said(prepared.heldout), limits)
+    yield row_of(f"{name} held out", said(prepared.heldout), limits) | {
+        "joined": joined(prepared.heldout, params)
+    }
     if find_file(data_dir, file_name(name, "test")) and find_file(data_dir, file_name(name, "RUL")):
         yield official(name, prepared, scorer, said, limits)
 
@@ -137,9 +153,33 @@ def official(
     machine = scorer.spec.machine
     part = said(collect_windows(prepared.normaliser, machine, dataset))
     last = figures.last_windows(part.units)
-    errors = figures.errors_of(part.said.expected[last], part.life[last], CAP)
-    row = row_of(f"{name} official test", part, limits)
-    return row | {"last": asdict(errors), "without_window": len(dataset.engines) - len(last)}
+    row = row_of(f"{name} official test", part, limits) | last_cycles(part)
+    return row | {"without_window": len(dataset.engines) - len(last)}
+
+
+def last_cycles(part: Said) -> dict[str, dict[str, float]]:
+    """Return the errors at each engine's last cycle, and the baseline's."""
+    at = figures.last_windows(part.units)
+    return {
+        key: asdict(figures.errors_of(predicted[at], part.life[at], CAP))
+        for key, predicted in (("last", part.said.expected), ("last_ridge", part.ridge))
+    }
+
+
+def joined(part: WindowSet, params: ScoreParams) -> dict[int, dict[str, Any]]:
+    """Return what is said of engines whose first cycles nobody saw, by how many these are."""
+    rows = {}
+    for missed in MISSED:
+        late = join_after(part, missed)
+        said = remaining_life(part.windows[late.places], late.trail, params)
+        life = part.life_left[late.places]
+        by_life = figures.held_by_life(said.low, said.high, life, CAP)
+        rows[missed] = {
+            "rmse": figures.errors_of(said.expected, life, CAP).rmse,
+            "band": asdict(figures.held(said.low, said.high, life, CAP)),
+            "by_life": {key: asdict(value) for key, value in by_life.items()},
+        }
+    return rows
 
 
 def row_of(name: str, part: Said, limits: Limits) -> dict[str, Any]:
@@ -154,6 +194,7 @@ def row_of(name: str, part: Said, limits: Limits) -> dict[str, Any]:
         "engines": name,
         "n_engines": len(by_asset),
         "rmse": figures.errors_of(said.expected, life, CAP).rmse,
+        "rmse_ridge": figures.errors_of(part.ridge, life, CAP).rmse,
         "band": asdict(figures.held(said.low, said.high, life, CAP)),
         "by_life": {key: asdict(value) for key, value in by_life.items()},
         "by_engine": [float(np.quantile(by_asset, part)) for part in (0, 0.1, 0.5)],
@@ -172,21 +213,24 @@ def _rankings(part: Said, limits: Limits) -> dict[str, Any]:
 
 
 def _crossed(
-    course: Course,
+    found: Crossed,
     marks: NDArray[np.bool_],
     scores: NDArray[np.float64],
     windows: NDArray[np.float32],
 ) -> Said:
     """Return what is said of engines by trees and by intervals that did not know them."""
-    fold = fold_of(course.units, BAND_FOLDS, SEED + 1)
+    course = found.own
+    fold = folds_of(course.units, BAND_FOLDS, SEED + 1)
     columns = np.empty((len(Life.__slots__), len(fold)))
     ridge = np.empty(len(fold))
     for number in range(BAND_FOLDS):
         own = fold == number
-        others = Course(course.units[~own], course.life[~own], course.predicted[~own])
-        params: dict[str, NDArray[Any]] = {"cap": np.array([CAP]), **fit_band(others, COVERAGE)}
-        params["alarm_reach"] = alarm_reach(others, marks[~own], params, COVERAGE)
-        said = life_of(course.predicted[own], params)
+        params: dict[str, NDArray[Any]] = {
+            "cap": np.array([CAP]),
+            "coverage": np.array([COVERAGE]),
+            **fit_intervals(found.where(~own), marks[~own]),
+        }
+        said = life_of(course.predicted[own], found.whole[own], params)
         columns[:, own] = [getattr(said, each) for each in Life.__slots__]
         ridge[own] = _ridge_says(windows[own], _ridge(windows[~own], course.life[~own]))
     return Said(course.units, course.life, scores, ridge, Life(*columns))
@@ -201,11 +245,13 @@ def _cut_off(part: Said, limits: Limits) -> dict[str, Any]:
     for _ in range(DRAWS):
         left = np.minimum(rng.integers(SHORTEST_CUT, LONGEST_CUT + 1, len(units)), longest)
         kept = part.where(part.life >= left[np.searchsorted(units, part.units)])
-        at = figures.last_windows(kept.units)
-        lasts.append(asdict(figures.errors_of(kept.said.expected[at], kept.life[at], CAP)))
+        lasts.append(last_cycles(kept))
         ranks.append(_rankings(kept, limits))
     return {
-        "last": {key: float(np.mean([each[key] for each in lasts])) for key in lasts[0]},
+        **{
+            name: {key: float(np.mean([each[name][key] for each in lasts])) for key in values}
+            for name, values in lasts[0].items()
+        },
         **{
             f"{name}_cut_off": {
                 key: float(np.mean([each[name][key] for each in ranks])) for key in ranks[0][name]
@@ -239,17 +285,14 @@ def _print(console: Console, row: dict[str, Any]) -> None:
     band, alarm = row["band"], row["at_warning"]
     console.print(f"[bold]{row['engines']}[/bold]: {row['n_engines']} engines, {band['n']} windows")
     if last := row.get("last"):
-        missing = row.get("without_window", 0)
+        missing, ridge = row.get("without_window", 0), row["last_ridge"]
         console.print(
             f"  last cycle      RMSE {last['rmse']:.2f}, score {last['score']:.0f} "
-            f"({last['n']:.0f} engines"
+            f"(ridge {ridge['rmse']:.2f}, {ridge['score']:.0f}; {last['n']:.0f} engines"
             + (f"; {missing} more are shorter than a window)" if missing else ")")
         )
-    console.print(f"  all windows     RMSE {row['rmse']:.2f}")
-    bins = ", ".join(
-        f"{name} {each['coverage']:.3f} ({each['width']:.0f})"
-        for name, each in row["by_life"].items()
-    )
+    console.print(f"  all windows     RMSE {row['rmse']:.2f} (ridge {row['rmse_ridge']:.2f})")
+    bins = _bins(row)
     least, tenth, half = row["by_engine"]
     console.print(
         f"  interval        holds {band['coverage']:.3f}, width {band['width']:.1f}; by life "
@@ -259,6 +302,12 @@ def _print(console: Console, row: dict[str, Any]) -> None:
         f"  first warning   holds {alarm['coverage']:.3f}, width {alarm['width']:.1f} "
         f"({alarm['n']} engines)"
     )
+    for missed, late in row.get("joined", {}).items():
+        band = late["band"]
+        console.print(
+            f"  joined after {missed:<3}RMSE {late['rmse']:.2f}; holds {band['coverage']:.3f}, "
+            f"width {band['width']:.1f}; by life {_bins(late)}"
+        )
     for name, label in (
         ("critical", f"life <= {row['limit']:.1f}"),
         ("critical_ridge", "ridge"),
@@ -270,6 +319,13 @@ def _print(console: Console, row: dict[str, Any]) -> None:
                     f"  {label + words:24} F1 {found['f1']:.3f}, precision {found['precision']:.3f}"
                     f", recall {found['recall']:.3f}, AP {found['average_precision']:.3f}"
                 )
+
+
+def _bins(row: dict[str, Any]) -> str:
+    return ", ".join(
+        f"{name} {each['coverage']:.3f} ({each['width']:.0f})"
+        for name, each in row["by_life"].items()
+    )
 
 
 if __name__ == "__main__":

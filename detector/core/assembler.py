@@ -26,6 +26,7 @@ from common.records.verdicts import Verdict
 from detector.core.holding import Held, Holder
 from detector.core.policy import InputPolicy
 from detector.core.state import AssetState, Place, Rival
+from models.scoring.history import NO_HISTORY, LifeHistory, Trail, follow
 from models.scoring.scorer import NormalisedRows
 from models.scoring.windows import sliding_windows
 
@@ -80,6 +81,7 @@ class Step(NamedTuple):
         opened: Where its run was opened by rule; none for the source's own run.
         row: Its row; ``NO_ROW`` for a reading that repeats one.
         begin: The first row that belongs together with it.
+        cycle: Its cycle.
     """
 
     verdict: Verdict
@@ -87,6 +89,7 @@ class Step(NamedTuple):
     opened: Place | None
     row: int = NO_ROW
     begin: int = 0
+    cycle: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,8 @@ class Course:
         steps: One for each of these.
         refused: The others.
         rows: The remembered rows, then those of the readings; as measured or held, float32.
-        state: The state after the last reading, its alarm and fence not yet moved on.
+        state: The state after the last reading; its history, alarm and fence not yet moved on.
+        begun: Where the run was opened that the state before was of.
         held: In how many of them an earlier value stands in for a missing one.
         bridged: Before how many of them cycles are missing that a window may span.
     """
@@ -108,6 +112,7 @@ class Course:
     refused: Sequence[Refusal]
     rows: NDArray[np.float32]
     state: AssetState
+    begun: Place | None
     held: int
     bridged: int
 
@@ -126,6 +131,7 @@ class Assembled:
             shape ``(n, window_length, n_channels)``.
         rows: All rows as measured or held, shape ``(m, width)``.
         ends: At which row each window ends, shape ``(n,)``.
+        trail: What was remembered of the run at each window (``models.scoring.history``).
         state: The state after the last reading, its alarm and fence not yet moved on.
         held: In how many of them an earlier value stands in for a missing one.
         bridged: Before how many of them cycles are missing that a window may span.
@@ -139,6 +145,7 @@ class Assembled:
     windows: NDArray[np.float32]
     rows: NDArray[np.float32]
     ends: NDArray[np.int64]
+    trail: Trail
     state: AssetState
     held: int
     bridged: int
@@ -216,7 +223,7 @@ def lay_out(
         detail = _joined(gap, notice, "" if held is None else held.detail)
         taken.append(index)
         verdict = Verdict.GAP if is_gap else Verdict.SCORED
-        steps.append(Step(verdict, detail, opened, row, begin))
+        steps.append(Step(verdict, detail, opened, row, begin, cycle))
     everything = np.concatenate([ring, np.stack(rows)]) if rows else ring
     after = replace(
         state,
@@ -228,16 +235,19 @@ def lay_out(
         opened=opened,
         rival=rival,
     )
-    return Course(taken, steps, refused, everything, after, n_held, n_bridged)
+    return Course(taken, steps, refused, everything, after, state.opened, n_held, n_bridged)
 
 
-def assemble(course: Course, normalised: NormalisedRows, window_length: int) -> Assembled:
-    """Give each reading its verdict and cut the windows.
+def assemble(
+    course: Course, normalised: NormalisedRows, window_length: int, *, follows: bool
+) -> Assembled:
+    """Give each reading its verdict, cut the windows and follow the runs.
 
     Args:
         course: What ``lay_out`` returned.
         normalised: Its rows on the model's scale.
         window_length: Rows in a window.
+        follows: Whether the model wants to know what came before a window.
     """
     numbers = np.arange(len(course.rows))
     unknown = np.maximum.accumulate(np.where(normalised.known, NO_ROW, numbers))
@@ -245,9 +255,12 @@ def assemble(course: Course, normalised: NormalisedRows, window_length: int) -> 
     verdicts: list[Verdict] = []
     details: list[str] = []
     ends: list[int] = []
+    runs: list[_RunWindows] = [_RunWindows(course.begun, [])]
     for step in course.steps:
         verdict, detail, row = step.verdict, step.detail, step.row
         if row != NO_ROW:
+            if step.opened != runs[-1].opened:
+                runs.append(_RunWindows(step.opened, []))
             together = row - max(step.begin - 1, latest_unknown[row])
             if not together:
                 verdict, detail = Verdict.UNKNOWN_REGIME, _joined(UNKNOWN_REGIME_DETAIL, detail)
@@ -256,23 +269,56 @@ def assemble(course: Course, normalised: NormalisedRows, window_length: int) -> 
                 detail = _joined(f"{together} of {window_length} cycles", detail)
             elif verdict is Verdict.SCORED:
                 ends.append(row)
+                runs[-1].cycles.append(step.cycle)
         verdicts.append(verdict)
         details.append(detail)
     where = np.array(ends, np.int64)
     windows = sliding_windows(normalised.rows, window_length)
+    windows = windows[where - (window_length - 1)] if ends else windows[:0]
+    trail, history = np.empty((len(ends), 0)), course.state.history
+    if follows:
+        trail, history = _followed(history, windows, runs)
     return Assembled(
         course.taken,
         verdicts,
         details,
         [step.opened for step in course.steps],
         course.refused,
-        windows[where - (window_length - 1)] if ends else windows[:0],
+        windows,
         course.rows,
         where,
-        course.state,
+        trail,
+        replace(course.state, history=history),
         course.held,
         course.bridged,
     )
+
+
+class _RunWindows(NamedTuple):
+    """The windows of one run among an asset's readings.
+
+    Attributes:
+        opened: Where the run was opened by rule.
+        cycles: The cycle at each window's end.
+    """
+
+    opened: Place | None
+    cycles: list[int]
+
+
+def _followed(
+    history: LifeHistory, windows: NDArray[np.float32], runs: Sequence[_RunWindows]
+) -> tuple[Trail, LifeHistory]:
+    """Follow each run; only the first goes on with what is remembered, the others begin anew."""
+    trails: list[Trail] = []
+    begin = 0
+    for number, run in enumerate(runs):
+        end = begin + len(run.cycles)
+        before = NO_HISTORY if number else history
+        trail, history = follow(before, windows[begin:end], np.array(run.cycles, np.int64))
+        trails.append(trail)
+        begin = end
+    return trails[0] if len(trails) == 1 else np.concatenate(trails), history
 
 
 def _follows(count: int, last: int) -> str:

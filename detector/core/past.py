@@ -4,7 +4,9 @@ A rebuild needs the states alone, and they need few scores. An alarm forgets: on
 a row were quiet (``AlarmPolicy.forgets_after``), whatever was open has been cleared and nothing is
 left of what came before. So each asset's windows are scored from the last one backwards, until such
 a row is found; a healthy asset's past costs a handful of windows, an open alarm's as many as it is
-old. Readings are held as numbers, about 80 bytes each, for as many as the caller adds.
+old. What is remembered of a run for remaining life is the other way about: it never forgets, but
+asks no model, and is added up over all windows as they are laid out. Readings are held as numbers,
+about 80 bytes each, for as many as the caller adds.
 """
 
 from __future__ import annotations
@@ -250,7 +252,10 @@ class _FleetRestorer:
         while unsure:
             asked = [(run.assembled, run.before(depth)) for run in unsure]
             windows = np.concatenate([asset.windows[which] for asset, which in asked])
-            found = judge(self._fleet.scorer.score(windows), unmoved_of(asked, spec.machine), spec)
+            trail = np.concatenate([asset.trail[which] for asset, which in asked])
+            found = judge(
+                self._fleet.scorer.score(windows, trail), unmoved_of(asked, spec.machine), spec
+            )
             heard = list(zip(found.severities.tolist(), found.critical.tolist(), strict=True))
             for run, (_, which) in zip(unsure, asked, strict=True):
                 run.take(heard[: which.stop - which.start])

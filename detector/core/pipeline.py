@@ -5,13 +5,13 @@ Two pure halves around the one thing that takes time, scoring the windows::
     batch = decode_batch(records, fleets)      # readings, and dead letters
     parts = by_fleet(batch, states)            # each fleet's share of the batch
     plan = prepare(part, states, ...)          # drop what was applied, assemble windows
-    scores = scorer.score(plan.windows)        # elsewhere, in a thread
+    scores = scorer.score(plan.windows, plan.trail)  # elsewhere, in a thread
     outcome = conclude(plan, scores, ...)      # conclusion.py: alarms, records, alerts, next states
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -30,6 +30,8 @@ from detector.core.fleet import Fleet, Fleets
 from detector.core.letters import dead_letter, rejected_verdict
 from detector.core.source import Reading, SourceRecord
 from detector.core.state import AssetState, Fence, fresh_state
+from models.scoring.history import Trail, no_trail
+from models.scoring.scorer import ScorerSpec
 
 AssetRun = tuple[str, str]
 """(asset_id, run_id)."""
@@ -98,11 +100,13 @@ class Plan:
     Attributes:
         assets: Per (asset, run), where any of its readings was not applied before.
         windows: All windows to score, asset by asset, shape ``(n, window_length, n_channels)``.
+        trail: What was remembered of its run at each window, shape ``(n, ...)``.
         misplaced: Readings that came on another partition than their asset's own.
     """
 
     assets: Mapping[AssetRun, AssetPlan]
     windows: NDArray[np.float32]
+    trail: Trail
     misplaced: Mapping[AssetRun, Sequence[Decoded]]
 
 
@@ -203,7 +207,7 @@ def prepare(
     }
     empty = np.empty((0, spec.window_length, len(spec.channels)), np.float32)
     windows = np.concatenate([empty, *(done.windows for done in assembled.values())])
-    return Plan(assets, windows, misplaced)
+    return Plan(assets, windows, trail_of(assembled.values(), spec), misplaced)
 
 
 def assemble_all(
@@ -229,9 +233,15 @@ def assemble_all(
     begin = 0
     for key, course in courses.items():
         own = normalised[begin : begin + len(course.rows)]
-        found[key] = assemble(course, own, machine.window.length)
+        found[key] = assemble(course, own, machine.window.length, follows=fleet.spec.knows_life)
         begin += len(course.rows)
     return found
+
+
+def trail_of(assembled: Iterable[Assembled], spec: ScorerSpec) -> Trail:
+    """Return what was remembered at each window of some assets, in their order."""
+    nothing = no_trail(len(spec.channels)) if spec.knows_life else np.empty((0, 0))
+    return np.concatenate([nothing, *(each.trail for each in assembled)])
 
 
 def home_of(decoded: Sequence[Decoded]) -> Fence:

@@ -2,8 +2,8 @@
 
 Layout: 12 bytes of fence (partition, next offset; big-endian, so that Redis can compare them as
 they stand), then little-endian the header, the tail, the former homes, the fleet's name, the rest
-of the alarm (``alarm_codec.py``), the ages of held values, and the ring as float32 rows, oldest
-first.
+of the alarm (``alarm_codec.py``), the ages of held values, what is remembered of the run
+(``history_codec.py``), and the ring as float32 rows, oldest first.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from common.records.ids import DEFAULT_FLEET
 from common.records.verdicts import Level
 from detector.core.alarm_codec import pack_more, unpack_more
 from detector.core.fleet import Fleet
+from detector.core.history_codec import pack_history, unpack_history
 from models.alarm import AlarmState
+from models.scoring.history import NO_HISTORY, LifeHistory
 from models.scoring.scorer import ScorerSpec
 
 FENCE: Final = struct.Struct(">iq")
@@ -31,10 +33,12 @@ TAIL: Final = struct.Struct("<I16sqiqHqqBB")
 """Life of the fence, alarm's id, newest time, place where the run was opened by rule,
 rival (count, cycle, time), number of former homes, bytes of the fleet's name."""
 FORMER: Final = struct.Struct("<iqI")
-LAYOUT_VERSION: Final = 4
+LAYOUT_VERSION: Final = 5
+WITHOUT_HISTORY: Final = 4
+"""Remembers nothing of a run but the ring: reads as a run that is joined late."""
 WITHOUT_MORE: Final = 3
-"""The layout before: of alarms it holds the rows alone, which is all that its rules knew."""
-READABLE: Final = (WITHOUT_MORE, LAYOUT_VERSION)
+"""Neither, and of alarms the rows alone, which is all that its rules knew."""
+READABLE: Final = (WITHOUT_MORE, WITHOUT_HISTORY, LAYOUT_VERSION)
 """Layouts 1 and 2 held rings on a model's scale, which nothing can bring back to what was measured:
 such a state counts as lost, and is rebuilt from the topic."""
 LEVELS: Final = (Level.NONE, Level.WARNING, Level.CRITICAL)
@@ -125,6 +129,7 @@ class AssetState:
         rival: Readings that contradict the counter.
         former: Where the asset was at home before, oldest first.
         fleet: Of which fleet the asset is in this run.
+        history: What is remembered of the run for remaining life, on the model's scale.
         ages: Steps since each channel was last measured; empty where all were at ``last_cycle``.
     """
 
@@ -142,6 +147,7 @@ class AssetState:
     former: tuple[Fence, ...] = ()
     ages: tuple[int, ...] = ()
     fleet: str = DEFAULT_FLEET
+    history: LifeHistory = NO_HISTORY
 
     def pack(self) -> bytes:
         """Return the state as one value."""
@@ -178,24 +184,28 @@ class AssetState:
         homes = b"".join(FORMER.pack(at.partition, at.next_offset, at.life) for at in former)
         ages = np.array(self.ages, "<u2").tobytes()
         ring = self.ring.astype("<f4", copy=False).tobytes()
-        more = pack_more(alarm)
-        return self.fence.pack() + header + tail + homes + fleet + more + ages + ring
+        more, run = pack_more(alarm), pack_history(self.history)
+        return self.fence.pack() + header + tail + homes + fleet + more + ages + run + ring
 
     def under(self, spec: ScorerSpec) -> AssetState:
         """Return the state as a model goes on with it, which may be another than before.
 
         The ring holds what was measured, so another model of the same machine type reads on. An
         alarm that is open goes on, its id and level as they are; its rows of scores begin anew, for
-        they were the other model's. Of another machine type the ring says nothing.
+        they were the other model's. So does what is remembered of the run for remaining life, which
+        is on the other model's scale: until its end the run counts as joined late. Of another
+        machine type the ring says nothing.
         """
         changes: dict[str, Any] = {}
         if self.model != (model := model_digest(spec.ref.sha256)):
             carried = _carried(self.alarm) if self.alarm_id else AlarmState()
-            changes |= {"model": model, "alarm": carried}
+            changes |= {"model": model, "alarm": carried, "history": NO_HISTORY}
         machine = spec.machine
+        if self.history.count and self.history.sums.shape[1] != len(machine.used):
+            changes["history"] = NO_HISTORY
         if self.machine != machine.digest or self.ring.shape[1] != machine.row_width:
             ring = np.empty((0, machine.row_width), np.float32)
-            changes |= {"machine": machine.digest, "ring": ring, "ages": ()}
+            changes |= {"machine": machine.digest, "ring": ring, "ages": (), "history": NO_HISTORY}
         elif len(self.ring) > machine.window.length:
             changes["ring"] = self.ring[-machine.window.length :]
         return replace(self, **changes) if changes else self
@@ -235,7 +245,7 @@ def _unpacked(value: bytes) -> AssetState:
     partition, next_offset = FENCE.unpack_from(value)
     version = value[FENCE.size] if len(value) > FENCE.size else 0
     if version not in READABLE:
-        layouts = " and ".join(str(layout) for layout in READABLE)
+        layouts = ", ".join(str(layout) for layout in READABLE)
         raise ValueError(f"asset state of layout {version}; this program reads {layouts}")
     (
         _, machine, model, last_cycle, seen_from, n, width, n_ages,
@@ -249,7 +259,11 @@ def _unpacked(value: bytes) -> AssetState:
         alarm, end = unpack_more(alarm, value, end)
     if n_ages > width:
         raise ValueError(f"asset state with {n_ages} ages of held values in {width} columns")
-    body = value[end + 2 * n_ages :]
+    ages_end = end + 2 * n_ages
+    history, ring_at = NO_HISTORY, ages_end
+    if version > WITHOUT_HISTORY:
+        history, ring_at = unpack_history(value, ages_end)
+    body = value[ring_at:]
     if len(body) != n * width * 4:
         raise ValueError(f"a ring of {n} x {width} has {n * width * 4} bytes, not {len(body)}")
     ring = np.frombuffer(body, "<f4").reshape(n, width)
@@ -270,6 +284,7 @@ def _unpacked(value: bytes) -> AssetState:
         more.former,
         tuple(np.frombuffer(value, "<u2", n_ages, end).tolist()),
         more.fleet,
+        history,
     )
 
 

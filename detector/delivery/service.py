@@ -278,7 +278,10 @@ class DetectorService:
 
     def _scored(self, plans: Mapping[str, Plan]) -> dict[str, WindowScores]:
         """Score each fleet's windows in one call."""
-        return {name: self._fleets[name].scorer.score(plan.windows) for name, plan in plans.items()}
+        return {
+            name: self._fleets[name].scorer.score(plan.windows, plan.trail)
+            for name, plan in plans.items()
+        }
 
     def _set_aside(
         self,

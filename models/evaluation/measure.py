@@ -147,7 +147,7 @@ def measure_scorer(scorer: WindowScorer, windows: WindowSet) -> Metrics:
     Raises:
         ValueError: If there is no window.
     """
-    found = scorer.score(windows.windows)
+    found = scorer.score(windows.windows, windows.trail)
     judged, thresholds = judge_windows(found, windows, scorer.spec), scorer.spec.thresholds
     if thresholds.life is not None:
         thresholds = replace(thresholds, critical=thresholds.life)

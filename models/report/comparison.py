@@ -207,7 +207,7 @@ def measure_plain_error(artifact: Artifact, prepared: Prepared, measured: Measur
 def _score_and_measure(scorer: WindowScorer, measured: Measured) -> tuple[Metrics, Scored]:
     windows = collect_windows(scorer, scorer.spec.machine, measured.dataset, measured.engines)
     _check_some(windows, measured)
-    explained = scorer.score(windows.windows)
+    explained = scorer.score(windows.windows, windows.trail)
     judged = judge_windows(explained, windows, scorer.spec)
     metrics = measure(windows, explained.scores, scorer.spec.thresholds, judged)
     return metrics, Scored(

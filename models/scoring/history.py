@@ -33,8 +33,8 @@ LATEST_START: Final = 10
 few readings at its start that were refused do not hide its age."""
 
 FARTHEST: Final = 10.0
-"""Standard deviations; a value farther out counts as this, for a sum never forgets. Engines of
-FD001 to FD004 come to 8 at their failure."""
+"""Standard deviations; a value farther out counts as this, for a sum never forgets. Fewer than 3 in
+1,000 values of the engines of FD001 to FD004 lie farther out."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

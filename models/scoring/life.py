@@ -2,7 +2,7 @@
 
 Boosted trees look at each channel's level, mean and slope, at the course of one *wear index*, a
 weighted sum of the channels in which noise averages out, and at what is remembered of the run
-(``history.py``). The trees are grown in ``training/`` and served as plain arrays (``trees.py``). The
+(``history.py``). They are grown in ``training/`` and served as plain arrays (``trees.py``). The
 interval is what was measured on assets the trees did not know: signed errors, by how long the
 prediction is, since errors are smallest near failure, and apart for runs that were not followed
 from their start.
@@ -148,9 +148,7 @@ def remaining_life(windows: NDArray[np.float32], trail: Trail, params: ScorePara
     return life_of(predicted, whole_runs(trail), params)
 
 
-def life_of(
-    predicted: NDArray[np.float64], whole: NDArray[np.bool_], params: ScoreParams
-) -> Life:
+def life_of(predicted: NDArray[np.float64], whole: NDArray[np.bool_], params: ScoreParams) -> Life:
     """Return predictions with their intervals.
 
     Args:
@@ -162,7 +160,9 @@ def life_of(
     expected = np.clip(predicted, 0.0, cap)
     below, above = (
         np.where(whole, known, joined)
-        for known, joined in zip(band(expected, params), band(expected, params, JOINED), strict=True)
+        for known, joined in zip(
+            band(expected, params), band(expected, params, JOINED), strict=True
+        )
     )
     down, up = np.where(
         whole, params["alarm_reach"][:, None], params[JOINED + "alarm_reach"][:, None]

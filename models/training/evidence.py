@@ -230,16 +230,16 @@ def _life(
 ) -> LifePart | None:
     if failures(prepared) < MIN_FAILURES:
         return None
-    course = cross_predict(prepared, seed=seed)
+    crossed = cross_predict(prepared, seed=seed)
     alarmed = None
     if out_of_fold is not None and warning is not None:
         alarmed = _first_warnings(
             prepared.fit.followed_by(prepared.validate), out_of_fold, warning, channel
         )
-    limit = life_limit(course)
+    limit = life_limit(crossed.own)
     engines = EngineRange(prepared.split.fit.first, prepared.split.validate.last)
     return LifePart(
-        fit_life(prepared, alarmed, course, seed=seed),
+        fit_life(prepared, alarmed, crossed, seed=seed),
         limit,
         engines,
         "highest F1 for windows near failure, each predicted by trees that did not know its asset",

@@ -33,9 +33,7 @@ def assign_folds(units: Sequence[int], folds: int = FOLDS, seed: int = 0) -> dic
     return {unit: place % min(folds, len(distinct)) for place, unit in enumerate(dealt)}
 
 
-def folds_of(
-    units: NDArray[np.int64], folds: int = FOLDS, seed: int = 0
-) -> NDArray[np.int64]:
+def folds_of(units: NDArray[np.int64], folds: int = FOLDS, seed: int = 0) -> NDArray[np.int64]:
     """Return the fold of each window's asset, shape ``(n,)``, as :func:`assign_folds` deals.
 
     Example:

@@ -52,7 +52,8 @@ def join_after(windows: WindowSet, missed: int) -> Late:
         windows: Each asset's in the order of time.
         missed: At least 1.
     """
-    return _joined(windows, [(min(first + missed, end), end) for first, end in _runs(windows.units)])
+    parts = [(min(first + missed, end), end) for first, end in _runs(windows.units)]
+    return _joined(windows, parts)
 
 
 def _joined(windows: WindowSet, parts: list[tuple[int, int]]) -> Late:

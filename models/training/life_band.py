@@ -18,12 +18,8 @@ BINS: Final = 12
 
 LEAST_TAIL: Final = 0.3
 """Part of what an interval leaves out that lies on either side, at least. The shortest of all would
-leave out most lives that are shorter than predicted near the cap."""
-
-BEYOND_CAP_WEIGHT: Final = 0.5
-"""Of windows that live longer than the cap: any interval that ends there holds them, and at full
-weight they let those near the cap be too short for the others. Both numbers were chosen by
-cross-validation on fit and validation engines of FD001, FD002 and FD003."""
+leave out most lives that are shorter than predicted near the cap. Chosen by cross-validation on fit
+and validation engines of FD001, FD002 and FD003."""
 
 SPLITS: Final = 21
 
@@ -78,9 +74,7 @@ def fit_band(course: Course, coverage: float) -> dict[str, NDArray[np.float64]]:
     for part in np.array_split(order, BINS):
         knot = float(np.median(course.predicted[part]))
         if not (found and knot <= found[-1][0]):
-            beyond = np.where(course.life[part] > HEALTHY_RUL, BEYOND_CAP_WEIGHT, 1.0)
-            weights = _by_asset(course.units[part]) * beyond
-            low, high = _shortest(errors[part], weights, 1.0 - coverage)
+            low, high = _shortest(errors[part], _by_asset(course.units[part]), 1.0 - coverage)
             found.append((knot, min(low, -LEAST_REACH), max(high, LEAST_REACH)))
     knots, below, above = np.array(found).T
     return {"knots": knots.copy(), "below": below.copy(), "above": above.copy()}

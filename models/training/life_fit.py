@@ -120,15 +120,12 @@ def fit_intervals(
     """
     own, whole = crossed.own, crossed.whole
     late = own.where(~whole).followed_by(crossed.joined)
-    late_marks = (
-        half_way(late)
-        if marks is None
-        else np.concatenate([marks[~whole], marks[crossed.places]])
-    )
-    joined = _interval(late, late_marks, coverage)
-    known = joined
-    if whole.any():
-        known = _interval(own.where(whole), (half_way(own) if marks is None else marks)[whole], coverage)
+    if marks is None:
+        of_own, of_late = half_way(own), half_way(late)
+    else:
+        of_own, of_late = marks, np.concatenate([marks[~whole], marks[crossed.places]])
+    joined = _interval(late, of_late, coverage)
+    known = _interval(own.where(whole), of_own[whole], coverage) if whole.any() else joined
     return {**known, **{JOINED + name: values for name, values in joined.items()}}
 
 
@@ -154,12 +151,12 @@ def cross_predict(
     for number in range(folds):
         own = fold == number
         params = _grow(windows.where(~own), growth, seed)
-        predicted[own] = _predict(windows.windows[own], _trail(windows)[own], params)
+        predicted[own] = _predict(windows.windows[own], trail_of(windows)[own], params)
         here = own[late.places]
         of_late[here] = _predict(windows.windows[late.places[here]], late.trail[here], params)
     return Crossed(
         Course(windows.units, windows.life_left, predicted),
-        whole_runs(_trail(windows)),
+        whole_runs(trail_of(windows)),
         Course(windows.units[late.places], windows.life_left[late.places], of_late),
         late.places,
     )
@@ -222,7 +219,7 @@ def _grow(windows: WindowSet, growth: Growth, seed: int) -> dict[str, NDArray[An
     late = join_late(windows, JOINS, seed)
     rows = np.concatenate(
         [
-            life_features(windows.windows, _trail(windows), wear),
+            life_features(windows.windows, trail_of(windows), wear),
             life_features(windows.windows[late.places], late.trail, wear),
         ]
     )
@@ -252,7 +249,7 @@ def _interval(
     return {**found, "alarm_reach": alarm_reach(course, marks, found, coverage)}
 
 
-def _trail(windows: WindowSet) -> Trail:
+def trail_of(windows: WindowSet) -> Trail:
     """Return what was remembered at each window; alone, where nobody followed the runs."""
     return alone(windows.windows) if windows.trail is None else windows.trail
 

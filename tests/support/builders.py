@@ -19,6 +19,7 @@ from detector.core.fleet import Fleet, Fleets, one_fleet
 from detector.core.policy import InputPolicy
 from detector.core.source import SourceRecord
 from models.alarm import AlarmPolicy
+from models.scoring.history import Trail
 from models.scoring.life import Life
 from models.scoring.scorer import (
     ChannelScores,
@@ -78,7 +79,7 @@ class MeanScorer:
         known = conditions[:, 0] >= 0
         return NormalisedRows(np.where(known[:, None], channels, 0).astype(np.float32), known)
 
-    def score(self, windows: NDArray[np.float32]) -> WindowScores:
+    def score(self, windows: NDArray[np.float32], trail: Trail | None = None) -> WindowScores:
         """Return the mean of each last row, shared out by absolute value."""
         last = windows[:, -1, :].astype(np.float64)
         sizes = np.abs(last) + 1e-9
@@ -98,11 +99,11 @@ class EvidenceScorer(MeanScorer):
     def __init__(self, version: str = "1") -> None:
         thresholds = Thresholds(warning=1.0, critical=2.0, channel=4.0, life=5.0)
         super().__init__(thresholds=thresholds, version=version)
-        self._spec = replace(self._spec, frozen_after=(3, 4, 0))
+        self._spec = replace(self._spec, frozen_after=(3, 4, 0), knows_life=True)
 
-    def score(self, windows: NDArray[np.float32]) -> WindowScores:
+    def score(self, windows: NDArray[np.float32], trail: Trail | None = None) -> WindowScores:
         """Return the mean scorer's scores, and what single channels and their size say."""
-        found = super().score(windows)
+        found = super().score(windows, trail)
         sizes = np.abs(windows[:, -1, :].astype(np.float64))
         largest = sizes.max(axis=1)
         single = (sizes == largest[:, None]).astype(np.float64)

@@ -19,7 +19,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -48,6 +48,7 @@ from detector.core.pipeline import DecodedBatch, decode_batch, prepare
 from detector.core.policy import InputPolicy
 from detector.core.source import FailedRecord, SourceRecord, UnreadableBatch
 from models.alarm import AlarmPolicy
+from models.scoring.history import Trail
 from models.scoring.scorer import Thresholds, WindowScores
 from tests.support.builders import MeanScorer, changed, fleet_of, fleets_of, reading
 
@@ -76,8 +77,9 @@ class SumScorer(MeanScorer):
 
     def __init__(self) -> None:
         super().__init__(thresholds=Thresholds(warning=1.25, critical=2.75), version="7")
+        self._spec = replace(self._spec, knows_life=True)  # so that states remember the runs
 
-    def score(self, windows: NDArray[np.float32]) -> WindowScores:
+    def score(self, windows: NDArray[np.float32], trail: Trail | None = None) -> WindowScores:
         """Return the sums, shared out by absolute value."""
         last = windows[:, -1, :].astype(np.float64)
         sizes = np.abs(last)
@@ -168,7 +170,8 @@ def concluded() -> tuple[DecodedBatch, Outcome]:
     """Return what the core makes of the two flights."""
     batch = decode_batch(_flight(), fleets_of(SCORER, INPUTS))
     plan = prepare(batch, {}, fleet_of(SCORER, INPUTS))
-    return batch, conclude(plan, SCORER.score(plan.windows), fleet_of(SCORER, INPUTS, ALARM))
+    found = SCORER.score(plan.windows, plan.trail)
+    return batch, conclude(plan, found, fleet_of(SCORER, INPUTS, ALARM))
 
 
 def alerts() -> object:

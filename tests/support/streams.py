@@ -9,7 +9,7 @@ from __future__ import annotations
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import numpy as np
@@ -20,6 +20,8 @@ from common.machines.turbofan import TURBOFAN
 from common.records.readings import SensorReading
 from common.records.verdicts import SourcePosition
 from detector.core.source import SourceRecord
+from models.scoring.history import Trail, whole_runs
+from models.scoring.life import Life
 from models.scoring.scorer import Thresholds, WindowScores
 from tests.support.builders import START, TOPIC, MeanScorer, changed, reading
 
@@ -39,14 +41,23 @@ class WeighingScorer(MeanScorer):
     def __init__(self) -> None:
         machine = TURBOFAN.using(("T24", "T30", "T50"), 4)
         super().__init__(thresholds=Thresholds(ORDINARY + 1, ORDINARY + 2), machine=machine)
+        self._spec = replace(self._spec, knows_life=True)
 
-    def score(self, windows: NDArray[np.float32]) -> WindowScores:
+    def score(self, windows: NDArray[np.float32], trail: Trail | None = None) -> WindowScores:
         """Return ``sum(weight * row) / sum(weight)`` with weights 1, 2, 3, ... from the oldest."""
         weights = np.arange(1, windows.shape[1] + 1, dtype=np.float64)
         rows = windows.astype(np.float64).mean(axis=2)
-        plain = super().score(windows)
+        plain = super().score(windows, trail)
         scores = (rows * weights).sum(axis=1) / weights.sum()
-        return WindowScores(scores, plain.shares, plain.directions)
+        assert trail is not None
+        return replace(plain, scores=scores, life=life_remembered(trail))
+
+
+def life_remembered(trail: Trail) -> Life:
+    """Return a life that another trail would hardly give: all of it is weighed in."""
+    left = (trail * np.arange(1.0, trail.shape[1] + 1.0)).sum(axis=1) % 100.0
+    wide = np.where(whole_runs(trail), 0.0, left)
+    return Life(left, wide, left, wide, left, 100.0, 0.9)
 
 
 @dataclass

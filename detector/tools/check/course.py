@@ -21,6 +21,7 @@ from detector.core.state import AssetState, Fence
 from detector.core.weighing import unmoved_of
 from detector.tools.check.refusals import Refusals, find_refusals
 from detector.tools.check.report import Outcome
+from models.scoring.history import Trail
 from models.scoring.scorer import NormalisedRows
 
 OUTCOMES: Final = {
@@ -53,6 +54,7 @@ class Course:
             ``(m, window_length, n_channels)``.
         unmoved: For how many readings each channel has not moved at the end of each window, shape
             ``(m, n_channels)``, int64.
+        trail: What is remembered of the record at each window (``models.scoring.history``).
         scored: Which readings these are, shape ``(m,)``, int64.
         used: Which readings have a row in a window or may come to have one, int64, ascending.
         beyond: Which channels are not plausible, shape ``(n, n_channels)``.
@@ -61,6 +63,7 @@ class Course:
     outcomes: list[Outcome]
     windows: NDArray[np.float32]
     unmoved: NDArray[np.int64]
+    trail: Trail
     scored: NDArray[np.int64]
     used: NDArray[np.int64]
     beyond: NDArray[np.bool_]
@@ -82,7 +85,7 @@ def take_through(
     usable = np.flatnonzero(refusals.usable)
     laid = lay_out(_nothing_known(machine), _readings(record, values, usable), machine, policy)
     normalised = normaliser.normalise(*split_rows(laid.rows, len(machine.conditions)))
-    assembled = assemble(laid, normalised, machine.window.length)
+    assembled = assemble(laid, normalised, machine.window.length, follows=True)
     outcomes = _refused(refusals)
     for refusal in laid.refused:
         outcomes[usable[refusal.at]] = Outcome.BLANK_TOO_LONG
@@ -92,7 +95,15 @@ def take_through(
     used = usable[[index for index, step in taken if step.row != NO_ROW]]
     # a row is numbered as the used readings are: nothing was remembered before the first
     unmoved = unmoved_of([(assembled, slice(None))], machine)
-    return Course(outcomes, assembled.windows, unmoved, used[assembled.ends], used, refusals.beyond)
+    return Course(
+        outcomes,
+        assembled.windows,
+        unmoved,
+        assembled.trail,
+        used[assembled.ends],
+        used,
+        refusals.beyond,
+    )
 
 
 def _refused(refusals: Refusals) -> list[Outcome]:

@@ -75,7 +75,7 @@ def expect(batch: DecodedBatch, fleets: Fleets) -> Expected:
 
 def _expect(batch: DecodedBatch, fleet: Fleet) -> Expected:
     plan = prepare(batch, {}, fleet)
-    outcome = conclude(plan, fleet.scorer.score(plan.windows), fleet)
+    outcome = conclude(plan, fleet.scorer.score(plan.windows, plan.trail), fleet)
     verdicts: dict[AssetRun, dict[int, ScoreRecord]] = {key: {} for key in batch.by_asset}
     repeats: Counter[Verdict] = Counter()
     went_on = {run_id for _, run_id in outcome.opened}

@@ -180,11 +180,11 @@ def _alerts(
 ) -> tuple[Sequence[Alert], Sequence[Alert]]:
     """Return the alerts of whole assets under both rules; the same windows are scored but once."""
     plan = prepare(batch, {}, before)
-    scores = before.scorer.score(plan.windows)
+    scores = before.scorer.score(plan.windows, plan.trail)
     first = conclude(plan, scores, before)
     if not _same_windows(before, after):
         plan = prepare(other, {}, after)
-        scores = after.scorer.score(plan.windows)
+        scores = after.scorer.score(plan.windows, plan.trail)
     second = conclude(plan, scores, after)
     return first.alerts, second.alerts
 

@@ -26,8 +26,9 @@ from models.scoring.scores import SCORES
 from models.thresholding.rule import Rule
 from models.training.calibration import fit_score
 from models.training.config import FOLDS
-from models.training.cross_fit import assign_folds, fold_parts
+from models.training.cross_fit import fold_parts
 from models.training.evidence import BUDGET, gather_evidence
+from models.training.folds import assign_folds
 from models.training.preparation import cut
 from producer.simulator.simulate import simulate
 

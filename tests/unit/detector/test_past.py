@@ -21,6 +21,7 @@ from detector.core.policy import InputPolicy
 from detector.core.source import SourceRecord
 from detector.core.state import AssetState
 from models.alarm import AlarmPolicy
+from models.scoring.history import Trail
 from models.scoring.scorer import WindowScores
 from tests.support.alarm_rules import alarm_rules
 from tests.support.builders import (
@@ -31,7 +32,15 @@ from tests.support.builders import (
     reading,
     records,
 )
-from tests.support.streams import MAX_BYTES, ORDINARY, Message, WeighingScorer, on_topic, streams
+from tests.support.streams import (
+    MAX_BYTES,
+    ORDINARY,
+    Message,
+    WeighingScorer,
+    life_remembered,
+    on_topic,
+    streams,
+)
 
 ALARM = AlarmPolicy(on_delay_cycles=2, off_delay_cycles=3, deadband=0.0)
 States = dict[AssetRun, AssetState]
@@ -44,9 +53,21 @@ class CountingScorer(WeighingScorer):
         super().__init__()
         self.scored = 0
 
-    def score(self, windows: NDArray[np.float32]) -> WindowScores:
+    def score(self, windows: NDArray[np.float32], trail: Trail | None = None) -> WindowScores:
         self.scored += len(windows)
-        return super().score(windows)
+        return super().score(windows, trail)
+
+
+class Remembering(EvidenceScorer):
+    """Half of its warnings are critical, by all that is remembered of the run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._spec = replace(self._spec, thresholds=replace(self.spec.thresholds, life=50.0))
+
+    def score(self, windows: NDArray[np.float32], trail: Trail | None = None) -> WindowScores:
+        assert trail is not None
+        return replace(super().score(windows, trail), life=life_remembered(trail))
 
 
 def inputs(bridge_cycles: int = 0) -> InputPolicy:
@@ -64,7 +85,7 @@ def taken_as_batch(
     scorer = scorer or WeighingScorer()
     fleet = fleet_of(scorer, policy, alarm)
     plan = prepare(decode_batch(batch, {fleet.name: fleet}), states, fleet)
-    outcome = conclude(plan, scorer.score(plan.windows), fleet)
+    outcome = conclude(plan, scorer.score(plan.windows, plan.trail), fleet)
     return states | {key: item.state for key, item in outcome.states.items()}
 
 
@@ -146,7 +167,7 @@ def test_so_does_that_of_a_model_with_every_kind_of_evidence() -> None:
     @settings(max_examples=100, deadline=None)
     @given(st.lists(whole, max_size=60), st.lists(st.integers(0, 60), max_size=3))
     def check(rows: list[tuple[float, ...]], places: list[int]) -> None:
-        scorer, policy = EvidenceScorer(), inputs()
+        scorer, policy = Remembering(), inputs()
         stream = [
             reading(cycle).model_copy(
                 update={"sensors": dict(zip(("T24", "T30", "T50"), row, strict=True))}

@@ -61,7 +61,7 @@ class Bench:
         }
         plan = prepare(decoded, states, fleet_of(self.scorer, self.inputs))
         outcome = conclude(
-            plan, self.scorer.score(plan.windows), fleet_of(self.scorer, INPUTS, POLICY)
+            plan, self.scorer.score(plan.windows, plan.trail), fleet_of(self.scorer, INPUTS, POLICY)
         )
         self.verdicts += [*outcome.verdicts, *decoded.rejected]
         self.alerts += outcome.alerts

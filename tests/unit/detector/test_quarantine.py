@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from common.errors import BackendRefusedError
 from detector.core.source import Span, dense
 from detector.delivery.quarantine import MAX_IN_A_ROW
+from models.scoring.history import Trail
 from models.scoring.scorer import NormalisedRows, WindowScores
 from tests.support.builders import MeanScorer, reading, record
 from tests.support.world import World
@@ -35,11 +36,11 @@ class Brittle(MeanScorer):
 class Broken(MeanScorer):
     """Takes readings, but can score no window."""
 
-    def score(self, windows: NDArray[np.float32]) -> WindowScores:
+    def score(self, windows: NDArray[np.float32], trail: Trail | None = None) -> WindowScores:
         """Fail, if there is anything to score."""
         if len(windows):
             raise RuntimeError("no session")
-        return super().score(windows)
+        return super().score(windows, trail)
 
 
 @settings(max_examples=40, deadline=None)

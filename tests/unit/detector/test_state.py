@@ -15,12 +15,14 @@ from hypothesis.extra import numpy as hnp
 from common.records.ids import FLEET_PATTERN
 from common.records.verdicts import Level
 from detector.core.alarm_codec import pack_more
+from detector.core.history_codec import pack_history
 from detector.core.state import (
     FENCE,
     FORMER,
     HEADER,
     RIVAL_LIMIT,
     TAIL,
+    WITHOUT_HISTORY,
     AssetState,
     Fence,
     Place,
@@ -30,6 +32,7 @@ from detector.core.state import (
     unpack,
 )
 from models.alarm import WINDOW_LIMIT, AlarmPolicy, AlarmState, PastWarning, step
+from models.scoring.history import NO_HISTORY, LifeHistory
 from tests.support.builders import MeanScorer, fleet_of
 
 FLEET = fleet_of(MeanScorer())
@@ -68,7 +71,20 @@ states = st.builds(
     former=st.lists(st.builds(Fence, st.integers(0, 9), CYCLE, LIFE), max_size=8).map(tuple),
     ages=st.sampled_from([(), (0, 2, 65_535)]),
     fleet=st.from_regex(FLEET_PATTERN, fullmatch=True),
+    history=st.builds(
+        LifeHistory,
+        CYCLE,
+        st.booleans(),
+        hnp.arrays(np.float64, (3, 3), elements=st.floats(-1e300, 1e300)),
+    ),
 )
+
+
+def numbers(state: AssetState) -> dict[str, object]:
+    """Return all of a state but its arrays."""
+    return asdict(replace(state, ring=np.empty(0, np.float32), history=NO_HISTORY)) | {
+        "ring": 0, "history": 0,
+    }  # fmt: skip
 
 
 @given(states)
@@ -76,15 +92,56 @@ def test_what_is_packed_is_unpacked(state: AssetState) -> None:
     read = unpack(state.pack())
 
     np.testing.assert_array_equal(read.ring, state.ring)
-    nothing = np.empty(0, np.float32)
-    assert asdict(replace(read, ring=nothing)) | {"ring": 0} == asdict(state) | {"ring": 0}
+    assert (read.history.count, read.history.whole) == (state.history.count, state.history.whole)
+    assert read.history.sums.tobytes() == state.history.sums.tobytes()
+    assert numbers(read) == numbers(state)
 
 
 def test_a_state_of_an_earlier_layout_is_told_from_ours() -> None:
     header = struct.pack("<B16siiHHBiHHH", 2, MODEL, 40, 1, 1, 3, 0, 0, 2, 0, 0)
 
-    with pytest.raises(ValueError, match="layout 2; this program reads 3 and 4"):
+    with pytest.raises(ValueError, match="layout 2; this program reads 3, 4, 5"):
         unpack(Fence(5, 77).pack() + header + bytes(60))
+
+
+@given(states)
+def test_a_state_of_layout_4_reads_as_a_run_that_is_joined(state: AssetState) -> None:
+    alike = replace(state, history=NO_HISTORY)
+    nothing = len(pack_history(NO_HISTORY))
+    rows = alike.ring.nbytes
+    value = alike.pack()
+    before = value[: len(value) - rows - nothing] + value[len(value) - rows :]
+    at = len(state.fence.pack())
+    before = before[:at] + bytes([WITHOUT_HISTORY]) + before[at + 1 :]
+
+    read = unpack(before)
+
+    assert read.pack() == value
+
+
+@pytest.mark.parametrize(
+    ("history", "why"),
+    [
+        pytest.param(LifeHistory(-1, True, np.zeros((3, 3))), "no run has", id="count"),
+        pytest.param(LifeHistory(9, True, np.full((3, 3), np.nan)), "no run has", id="sums"),
+    ],
+)
+def test_a_damaged_history_is_refused(history: LifeHistory, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        unpack(replace(fresh_state(FLEET), history=history).pack())
+
+
+def test_a_history_that_is_cut_off_is_refused() -> None:
+    state = replace(fresh_state(FLEET), history=LifeHistory(9, True, np.ones((3, 3))))
+
+    with pytest.raises(ValueError, match="cut off"):
+        unpack(state.pack()[:-9])
+
+
+def test_a_history_of_another_number_of_channels_begins_anew() -> None:
+    state = replace(fresh_state(FLEET), history=LifeHistory(9, True, np.ones((3, 5))))
+
+    assert state.under(SPEC).history is NO_HISTORY
 
 
 def test_an_alarm_that_has_stood_for_ever_is_packed_as_it_is() -> None:
@@ -114,8 +171,10 @@ def test_a_row_longer_than_two_bytes_hold_is_never_cut(alarm: AlarmState) -> Non
 
 
 @given(states)
-def test_a_state_of_the_layout_before_is_read_with_the_rows_of_its_alarm(state: AssetState) -> None:
-    before = bytearray(state.pack())
+def test_a_state_of_layout_3_is_read_with_the_rows_of_its_alarm(state: AssetState) -> None:
+    before = bytearray(replace(state, history=NO_HISTORY).pack())
+    end = len(before) - state.ring.nbytes
+    del before[end - len(pack_history(NO_HISTORY)) : end]
     at = FENCE.size + HEADER.size + TAIL.size + len(state.former) * FORMER.size + len(state.fleet)
     del before[at : at + len(pack_more(state.alarm))]
     before[FENCE.size] = 3
@@ -163,6 +222,7 @@ def test_another_model_reads_on_in_the_same_window(state: AssetState) -> None:
         flaps=state.alarm.flaps,
     )
     assert taken.alarm == (carried if goes_on else AlarmState())  # else nothing was published of it
+    assert taken.history is NO_HISTORY  # it was on the other model's scale
     assert state.under(SPEC) is state
 
 

@@ -23,7 +23,7 @@ def run(stream: Sequence[SensorReading]) -> tuple[list[ScoreRecord], list[Alert]
     fleet = fleet_of(SCORER, alarm=POLICY)
     batch = decode_batch(records(list(stream)), fleets_of(SCORER))
     plan = prepare(by_fleet(batch, {}).parts["default"], {}, fleet)
-    outcome = conclude(plan, SCORER.score(plan.windows), fleet)
+    outcome = conclude(plan, SCORER.score(plan.windows, plan.trail), fleet)
     return outcome.verdicts, outcome.alerts
 
 
@@ -107,7 +107,7 @@ def test_alerts_of_readings_that_a_state_has_taken_already_hold_nothing_back() -
     stream = [*quiet(6), *(of(cycle, 1.5, 1.5 + moving(cycle), 1.5) for cycle in range(7, 12))]
     batch = decode_batch(records(stream), fleets_of(SCORER))
     first = prepare(by_fleet(_part(batch, 8), {}).parts["default"], {}, fleet)
-    before = conclude(first, SCORER.score(first.windows), fleet)
+    before = conclude(first, SCORER.score(first.windows, first.trail), fleet)
     (key,) = before.states
     states = {key: before.states[key].state}
     assert len(before.alerts) == 1
@@ -115,8 +115,8 @@ def test_alerts_of_readings_that_a_state_has_taken_already_hold_nothing_back() -
     rest = decode_batch(records([*stream, *calm]), fleets_of(SCORER))
     plan = prepare(by_fleet(rest, states).parts["default"], states, fleet)
 
-    plain = conclude(plan, SCORER.score(plan.windows), fleet)
-    told = conclude(plan, SCORER.score(plan.windows), fleet, {key: before.alerts})
+    plain = conclude(plan, SCORER.score(plan.windows, plan.trail), fleet)
+    told = conclude(plan, SCORER.score(plan.windows, plan.trail), fleet, {key: before.alerts})
 
     assert [alert.state for alert in plain.alerts] == [Transition.CLEARED]
     assert told.alerts == plain.alerts

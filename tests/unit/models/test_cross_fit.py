@@ -15,11 +15,11 @@ from models.scoring.scores import SCORES
 from models.training.cross_fit import (
     FoldNetworks,
     FoldReport,
-    assign_folds,
     cross_fit,
     fold_parts,
     refitted,
 )
+from models.training.folds import assign_folds, folds_of
 from models.training.preparation import Prepared
 from producer.simulator.simulate import simulate
 
@@ -42,6 +42,18 @@ def test_folds_are_even_and_the_same_whatever_the_order(
     sizes = Counter(dealt.values())
     assert set(sizes) == set(range(min(folds, len(units))))
     assert max(sizes.values()) - min(sizes.values()) <= 1
+
+
+def test_all_windows_of_an_asset_are_in_its_fold() -> None:
+    units = np.repeat(np.arange(10, 33), 5)
+
+    folds = folds_of(units, 5, seed=3)
+
+    assert set(folds.tolist()) == set(range(5))
+    assert dict(zip(units.tolist(), folds.tolist(), strict=True)) == assign_folds(
+        units.tolist(), 5, seed=3
+    )
+    assert all(len(set(folds[units == unit].tolist())) == 1 for unit in range(10, 33))
 
 
 def test_another_seed_deals_otherwise() -> None:

@@ -6,22 +6,35 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from common.cmapss.reader import load_dataset
 from models.artifact.score_arrays import pack_arrays
 from models.evaluation import life as figures
 from models.evaluation.splits import FAULT_RUL, HEALTHY_RUL
-from models.scoring.life import LIFE_ARRAYS, band, check_life, remaining_life
-from models.scoring.windows import LIFE_UNKNOWN
+from models.scoring.history import LATEST_START, alone, whole_runs
+from models.scoring.life import (
+    INTERVAL_ARRAYS,
+    JOINED,
+    LIFE_ARRAYS,
+    band,
+    check_life,
+    remaining_life,
+)
+from models.scoring.windows import LIFE_UNKNOWN, WindowSet
 from models.training.boosting import Growth
+from models.training.joined import join_after, join_late
 from models.training.life_band import Course, alarm_reach, fit_band, half_way
 from models.training.life_fit import (
     MIN_FAILURES,
+    Crossed,
     cross_predict,
+    fit_intervals,
     fit_life,
-    fold_of,
     known_windows,
     life_limit,
+    trail_of,
 )
 from models.training.preparation import Prepared, prepare
 from tests.support.fleets import fleet
@@ -35,13 +48,13 @@ def failing() -> Prepared:
 
 
 @pytest.fixture(scope="module")
-def course(failing: Prepared) -> Course:
+def crossed(failing: Prepared) -> Crossed:
     return cross_predict(failing, QUICK)
 
 
 @pytest.fixture(scope="module")
-def params(failing: Prepared, course: Course) -> dict[str, Any]:
-    return fit_life(failing, course=course, growth=QUICK)
+def params(failing: Prepared, crossed: Crossed) -> dict[str, Any]:
+    return fit_life(failing, crossed=crossed, growth=QUICK)
 
 
 def made_up(n_assets: int = 60, seed: int = 0) -> Course:
@@ -60,7 +73,7 @@ def test_the_model_fits_its_windows_and_engines_it_never_saw(
     check_life(params, 30, 14)
 
     near = failing.heldout.where(failing.heldout.life_left <= 35)
-    said = remaining_life(near.windows, params)
+    said = remaining_life(near.windows, trail_of(near), params)
 
     assert np.abs(said.expected - near.life_left).mean() < 8
     assert figures.held(said.low, said.high, near.life_left, 125.0).coverage > 0.75
@@ -88,13 +101,52 @@ def test_too_few_failures_are_refused_with_the_number_needed(prepared: Prepared)
         fit_life(prepared, growth=QUICK)
 
 
-def test_no_asset_is_in_two_folds() -> None:
-    units = np.repeat(np.arange(10, 33), 5)
+def test_runs_of_which_no_start_is_known_have_one_interval(
+    crossed: Crossed, failing: Prepared
+) -> None:
+    headless = replace(crossed, whole=np.zeros_like(crossed.whole))
 
-    fold = fold_of(units, 5, seed=3)
+    found = fit_intervals(headless)
 
-    assert set(fold.tolist()) == set(range(5))
-    assert all(len(set(fold[units == unit].tolist())) == 1 for unit in range(10, 33))
+    for name in INTERVAL_ARRAYS:
+        np.testing.assert_array_equal(found[name], found[JOINED + name])
+    of_both = fit_intervals(crossed)
+    assert not np.array_equal(of_both["below"], of_both[JOINED + "below"])
+
+
+def test_some_windows_of_what_is_said_keep_their_places(crossed: Crossed) -> None:
+    mask = crossed.own.units % 2 == 0
+
+    part = crossed.where(mask)
+
+    np.testing.assert_array_equal(part.own.units[part.places], part.joined.units)
+    np.testing.assert_array_equal(part.own.life[part.places], part.joined.life)
+    assert set(part.joined.units) <= set(part.own.units)
+    assert (part.own.units % 2 == 0).all()
+
+
+def test_whoever_joins_a_run_knows_neither_age_nor_what_was_before(failing: Prepared) -> None:
+    late = join_after(failing.fit, 20)
+
+    assert not whole_runs(late.trail).any()
+    first = np.flatnonzero(np.diff(failing.fit.units[late.places], prepend=-1))
+    np.testing.assert_array_equal(failing.fit.cycles[late.places[first]], 50)
+    np.testing.assert_array_equal(late.trail[first], alone(failing.fit.windows[late.places[first]]))
+    assert whole_runs(trail_of(failing.fit)).all()
+
+
+@given(st.integers(0, 99))
+def test_runs_are_joined_once_each_and_followed_to_their_end(seed: int) -> None:
+    units = np.repeat([1, 2, 3], [40, 12, 5])
+    cycles = np.concatenate([np.arange(6, 6 + n) for n in (40, 12, 5)])
+    no = np.zeros(len(units), bool)
+    windows = WindowSet(np.ones((57, 6, 2), np.float32), units, cycles, cycles, no, no)
+
+    late = join_late(windows, 1, seed)
+
+    assert 39 in late.places
+    assert set(late.places) <= {*range(LATEST_START + 1, 40), 51}
+    np.testing.assert_array_equal(np.diff(late.places)[late.places[1:] < 40], 1)
 
 
 def test_limit_is_the_best_of_all() -> None:
@@ -147,19 +199,23 @@ def test_with_too_few_alarms_the_interval_is_that_of_a_reading() -> None:
 @pytest.mark.real_data
 def test_fd001_says_how_long_is_left(cmapss_dir: Path) -> None:
     prepared = prepare(load_dataset(cmapss_dir, "FD001", "train"))
-    course = cross_predict(prepared, Growth(seeds=1), folds=3)
+    crossed = cross_predict(prepared, Growth(seeds=1), folds=3)
 
-    params = fit_life(prepared, course=course, growth=Growth(seeds=1))
+    params = fit_life(prepared, crossed=crossed, growth=Growth(seeds=1))
 
     heldout = prepared.heldout
-    said, life = remaining_life(heldout.windows, params), heldout.life_left
+    said, life = remaining_life(heldout.windows, trail_of(heldout), params), heldout.life_left
+    late = join_after(heldout, 50)
+    late_said = remaining_life(heldout.windows[late.places], late.trail, params)
+    late_found = figures.held(late_said.low, late_said.high, life[late.places], HEALTHY_RUL)
+    assert late_found.coverage > 0.8
     found = figures.held(said.low, said.high, life, HEALTHY_RUL)
-    assert figures.errors_of(said.expected, life, HEALTHY_RUL).rmse < 13.5
+    assert figures.errors_of(said.expected, life, HEALTHY_RUL).rmse < 10.0
     assert 0.86 <= found.coverage <= 0.96
-    assert found.width < 39
+    assert found.width < 30
     by_life = figures.held_by_life(said.low, said.high, life, HEALTHY_RUL)
     assert min(part.coverage for part in by_life.values()) > 0.82
-    critical = figures.ranking(-said.expected, life, -life_limit(course))
+    critical = figures.ranking(-said.expected, life, -life_limit(crossed.own))
     assert critical.f1 > 0.90
     assert critical.average_precision > 0.97
     assert len(pack_arrays(params)) < 300_000

@@ -2,18 +2,18 @@
 
     python -m bench.life [--dataset FD001 ...] [--json FILE]
 
-Grown and calibrated on fit and validation engines of the training file. Measured on its held-out
-engines and, where the official test file is there, on that. "Cross-validated" stands in where it is
-not: fit and validation engines, each predicted by trees that did not know it, with an interval
-calibrated on other engines, each record cut off at random as in the official files. First warnings
-are those of the shipped artifact's threshold, three in a row. "Joined" is what is said of the same
-engines by a worker that has not seen their first cycles.
+What ships, measured on the held-out engines of the training file and, where the official test file
+is there, on that. "Joined" is what is said of held-out engines by a worker that has not seen their
+first cycles. "Cross-validated" stands in for the test where there is none: fit and validation
+engines, each predicted by trees that did not know it, with an interval calibrated on other engines,
+each record cut off at random as in the official files. First warnings are those of the shipped
+artifact, three readings in a row.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -28,13 +28,15 @@ from common.files.atomic import write_report
 from common.settings import load_settings
 from common.terminal.cli import friendly_errors
 from models.artifact.opening import open_scorer
+from models.artifact.score_arrays import life_params
 from models.artifact.store import load_artifact
 from models.evaluation import life as figures
 from models.evaluation.collection import collect_windows
 from models.evaluation.splits import HEALTHY_RUL
 from models.scoring.contributions import RECENT_ROWS, ScoreParams
+from models.scoring.evidence import judge_windows
 from models.scoring.life import Life, life_of, remaining_life
-from models.scoring.scorer import WindowScorer
+from models.scoring.scorer import WARNING_SEVERITY, WindowScorer
 from models.scoring.windows import WindowSet
 from models.training.folds import folds_of
 from models.training.joined import join_after
@@ -43,9 +45,8 @@ from models.training.life_fit import (
     Crossed,
     cross_predict,
     fit_intervals,
-    fit_life,
+    known_windows,
     life_limit,
-    trail_of,
 )
 from models.training.preparation import Prepared, prepare
 
@@ -69,6 +70,7 @@ class Said:
         units: Shape ``(n,)``.
         life: Shape ``(n,)``; true life left, cycles.
         scores: Shape ``(n,)``; the shipped artifact's.
+        severities: Shape ``(n,)``; of all its evidence.
         ridge: Shape ``(n,)``; predicted by the baseline, cycles.
         said: Predicted by the model.
     """
@@ -76,6 +78,7 @@ class Said:
     units: NDArray[np.int64]
     life: NDArray[np.int64]
     scores: NDArray[np.float64]
+    severities: NDArray[np.float64]
     ridge: NDArray[np.float64]
     said: Life
 
@@ -83,8 +86,13 @@ class Said:
         """Return some of them."""
         said = Life(*(getattr(self.said, name)[mask] for name in Life.__slots__))
         return Said(
-            self.units[mask], self.life[mask], self.scores[mask], self.ridge[mask], said
-        )  # fmt: skip
+            self.units[mask],
+            self.life[mask],
+            self.scores[mask],
+            self.severities[mask],
+            self.ridge[mask],
+            said,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +102,6 @@ class Limits:
     life: float
     ridge: float
     score: float
-    warning: float
 
 
 def main(
@@ -116,33 +123,31 @@ def measured(name: str) -> Iterator[dict[str, Any]]:
     """Yield a row of figures for each group of engines."""
     data_dir = load_settings().data_dir
     prepared = prepare(load_dataset(data_dir, name, "train"))
-    scorer = open_scorer(load_artifact(name.lower()))
-    parts = (prepared.fit, prepared.validate)
-    scores = np.concatenate([scorer.score(part.windows).scores for part in parts])
-    found = cross_predict(prepared, seed=SEED)
-    course, warning = found.own, scorer.spec.thresholds.warning
-    marks = figures.first_warnings(scores, course.units, warning)
-    params = fit_life(prepared, marks, found, seed=SEED)
-    windows = np.concatenate([part.windows for part in parts])
-    crossed = _crossed(found, marks, scores, windows)
-    weights = _ridge(windows, course.life)
-    badness = scorer.spec.thresholds.critical
-    ridge_limit = life_limit(Course(course.units, course.life, crossed.ridge))
-    limits = Limits(life_limit(course), ridge_limit, badness, warning)
+    artifact = load_artifact(name.lower())
+    scorer, params = open_scorer(artifact), life_params(artifact)
+    learned = known_windows(prepared)
+    weights = _ridge(learned.windows, learned.life_left)
+    thresholds = scorer.spec.thresholds
+    assert params is not None and thresholds.life is not None  # noqa: PT018 - of what ships
+    crossed_ridge = _crossed_ridge(learned)
+    ridge_limit = life_limit(Course(learned.units, learned.life_left, crossed_ridge))
+    limits = Limits(thresholds.life, ridge_limit, thresholds.critical)
 
     def said(part: WindowSet) -> Said:
-        return Said(
-            part.units, part.life_left, scorer.score(part.windows).scores,
-            _ridge_says(part.windows, weights),
-            remaining_life(part.windows, trail_of(part), params),
-        )  # fmt: skip
+        found = scorer.score(part.windows, part.trail)
+        assert found.life is not None
+        severities = judge_windows(found, part, scorer.spec).severities
+        ridge = _ridge_says(part.windows, weights)
+        return Said(part.units, part.life_left, found.scores, severities, ridge, found.life)
 
-    yield row_of(f"{name} cross-validated", crossed, limits) | _cut_off(crossed, limits)
     yield row_of(f"{name} held out", said(prepared.heldout), limits) | {
         "joined": joined(prepared.heldout, params)
     }
     if find_file(data_dir, file_name(name, "test")) and find_file(data_dir, file_name(name, "RUL")):
         yield official(name, prepared, scorer, said, limits)
+    found = cross_predict(prepared, seed=SEED)
+    crossed = _crossed(found, replace(said(learned), ridge=crossed_ridge))
+    yield row_of(f"{name} cross-validated", crossed, limits) | _cut_off(crossed, limits)
 
 
 def official(
@@ -186,7 +191,7 @@ def row_of(name: str, part: Said, limits: Limits) -> dict[str, Any]:
     """Return all figures of some windows."""
     said, life = part.said, part.life
     inside = figures.holds(said.low, said.high, life, CAP)
-    first = figures.first_warnings(part.scores, part.units, limits.warning)
+    first = figures.first_warnings(part.severities, part.units, WARNING_SEVERITY)
     by_asset = figures.coverage_by_asset(inside, part.units)
     by_life = figures.held_by_life(said.low, said.high, life, CAP)
     alarm = figures.held(said.at_alarm_low[first], said.at_alarm_high[first], life[first], CAP)
@@ -212,17 +217,12 @@ def _rankings(part: Said, limits: Limits) -> dict[str, Any]:
     }
 
 
-def _crossed(
-    found: Crossed,
-    marks: NDArray[np.bool_],
-    scores: NDArray[np.float64],
-    windows: NDArray[np.float32],
-) -> Said:
+def _crossed(found: Crossed, shipped: Said) -> Said:
     """Return what is said of engines by trees and by intervals that did not know them."""
     course = found.own
+    marks = figures.first_warnings(shipped.severities, course.units, WARNING_SEVERITY)
     fold = folds_of(course.units, BAND_FOLDS, SEED + 1)
     columns = np.empty((len(Life.__slots__), len(fold)))
-    ridge = np.empty(len(fold))
     for number in range(BAND_FOLDS):
         own = fold == number
         params: dict[str, NDArray[Any]] = {
@@ -232,8 +232,18 @@ def _crossed(
         }
         said = life_of(course.predicted[own], found.whole[own], params)
         columns[:, own] = [getattr(said, each) for each in Life.__slots__]
-        ridge[own] = _ridge_says(windows[own], _ridge(windows[~own], course.life[~own]))
-    return Said(course.units, course.life, scores, ridge, Life(*columns))
+    return replace(shipped, said=Life(*columns))
+
+
+def _crossed_ridge(windows: WindowSet) -> NDArray[np.float64]:
+    """Return what the baseline says of engines it did not know."""
+    fold = folds_of(windows.units, BAND_FOLDS, SEED + 1)
+    found = np.empty(len(fold))
+    for number in range(BAND_FOLDS):
+        own = fold == number
+        weights = _ridge(windows.windows[~own], windows.life_left[~own])
+        found[own] = _ridge_says(windows.windows[own], weights)
+    return found
 
 
 def _cut_off(part: Said, limits: Limits) -> dict[str, Any]:

@@ -231,7 +231,8 @@ def _crossed(found: Crossed, shipped: Said) -> Said:
             **fit_intervals(found.where(~own), marks[~own]),
         }
         said = life_of(course.predicted[own], found.whole[own], params)
-        columns[:, own] = [getattr(said, each) for each in Life.__slots__]
+        for row, each in enumerate(Life.__slots__):
+            columns[row, own] = getattr(said, each)
     return replace(shipped, said=Life(*columns))
 
 

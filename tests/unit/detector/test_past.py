@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from itertools import pairwise
 
 import numpy as np
@@ -25,6 +26,7 @@ from models.scoring.history import Trail
 from models.scoring.scorer import WindowScores
 from tests.support.alarm_rules import alarm_rules
 from tests.support.builders import (
+    START,
     EvidenceScorer,
     MeanScorer,
     fleet_of,
@@ -225,3 +227,20 @@ def test_an_open_alarm_is_scored_back_to_the_quiet_before_it() -> None:
     assert state.alarm.level is Level.CRITICAL
     assert state.alarm.onset_cycle == 601
     assert 300 < scorer.scored <= 300 + 2 * module.LEAST_DEPTH
+
+
+def test_a_run_opened_by_rule_is_remembered_from_its_own_first_window() -> None:
+    cycles = [*range(1, 21), *range(1, 12)]  # the counter restarts
+    flight = records(
+        [
+            reading(cycle, ORDINARY).model_copy(update={"ts": START + timedelta(seconds=number)})
+            for number, cycle in enumerate(cycles)
+        ]
+    )
+    policy = replace(inputs(), follow_after=3)
+
+    (state,) = taken_as_batch(flight, {}, policy).values()
+
+    assert state.opened is not None
+    assert state.history.count == 9  # from the third reading on, which opened the run
+    assert state.history.whole

@@ -10,7 +10,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .NOTPARALLEL:
-.PHONY: help setup demo up test faults hostile mutants soak parity check fmt fmt-check lint type arch docs-check env compose-up compose-demo compose-down lock train
+.PHONY: help setup demo up test faults containers hostile mutants soak parity check fmt fmt-check lint type arch docs-check env compose-up compose-demo compose-down lock train
 
 # onnxruntime would send usage data to its maker
 export ORT_DISABLE_TELEMETRY := 1
@@ -41,6 +41,9 @@ test: $(TEST_READY) ## Run all tests, on a real broker and a real Valkey.
 
 faults: $(TEST_READY) ## Kill and starve the workers, the long way: every named point, many times.
 	@SURGELINE_TEST_FAULTS=full $(BIN)/python -m pytest tests/faults $(ARGS)
+
+containers: $(TEST_READY) ## Contract and integration tests on Kafka, Redis, InfluxDB 2, PostgreSQL in containers.
+	@SURGELINE_TEST_BACKENDS=containers $(BIN)/python -m pytest tests/contract tests/integration $(ARGS)
 
 hostile: $(TEST_READY) ## Five minutes of a healthy fleet among strangers who send anything at all.
 	@$(BIN)/python -m bench.hostile $(ARGS)

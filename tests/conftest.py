@@ -13,6 +13,7 @@ from hypothesis import settings
 
 from common.settings import KafkaSettings, RedisSettings
 from deploy.local.programs import broker_command, free_port, valkey_command
+from tests.support import containers
 from tests.support.backends import build, require, server
 from tests.support.detector import DetectorBench
 from tests.support.postgres import postgres_server
@@ -32,11 +33,21 @@ settings.register_profile("surgeline", deadline=None)
 settings.load_profile("surgeline")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse to begin where containers are asked for and no engine answers."""
+    if not hasattr(config, "workerinput"):  # of xdist: its controller has asked already
+        containers.require_engine_if_chosen()
+
+
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The bootstrap servers of a real Kafka-protocol broker."""
     if given := os.environ.get("SURGELINE_TEST_KAFKA"):
         yield given
+        return
+    if containers.are_chosen():
+        with containers.kafka_container() as servers:
+            yield servers
         return
     port = free_port()
     log = tmp_path_factory.mktemp("broker") / "log"
@@ -50,6 +61,10 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if given := os.environ.get("SURGELINE_TEST_REDIS"):
         yield given
         return
+    if containers.are_chosen():
+        with containers.redis_container() as url:
+            yield url
+        return
     port = free_port()
     folder = tmp_path_factory.mktemp("valkey")
     with server(build(lambda: valkey_command(port, folder)), port, folder / "log"):
@@ -61,6 +76,10 @@ def postgres() -> Iterator[str]:
     """The SQLAlchemy URL of a real PostgreSQL server's maintenance database."""
     if given := os.environ.get("SURGELINE_TEST_POSTGRES"):
         yield given
+        return
+    if containers.are_chosen():
+        with containers.postgres_container() as url:
+            yield url
         return
     with postgres_server() as url:
         yield url

@@ -5,6 +5,7 @@ a small HTTP front before it: it checks the token, maps ``/api/v2/write?org&buck
 ``/write?db&precision``, and hands everything else through as it is. Storage, line protocol parsing,
 InfluxQL and all answers but those to a wrong token are the real engine's; the token check and the
 2.x address are the front's. Without its engine the front hangs up; tests may give it other manners.
+Where containers are chosen the engine is InfluxDB 2, and the front maps nothing.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ import http.client
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, ClassVar, Final
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
@@ -27,9 +28,17 @@ import httpx
 from common.settings import ScoreStoreSettings
 from deploy.local.programs import free_port
 from tests.support.backends import require
+from tests.support.containers import (
+    INFLUX_ORG,
+    INFLUX_TOKEN,
+    ContainerServer,
+    are_chosen,
+    influxdb,
+    running,
+)
 from tests.support.own_server import OwnServer
 
-TOKEN = "test-token"  # noqa: S105 - of a server that lives as long as the test
+TOKEN: Final = INFLUX_TOKEN
 
 CONFIG = """
 reporting-disabled = true
@@ -64,6 +73,7 @@ class _Front(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = 1 << 16  # head and body in one packet: two would wait for an acknowledgement, 40 ms
     engine_port: int
+    engine_is_2: ClassVar[bool] = False
     manner = Manner.HONEST
 
     def do_GET(self) -> None:
@@ -72,7 +82,7 @@ class _Front(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         url = urlsplit(self.path)
-        if url.path != "/api/v2/write":
+        if url.path != "/api/v2/write" or self.engine_is_2:
             self._hand_on(self.path, body)
             return
         given = {name: values[0] for name, values in parse_qs(url.query).items()}
@@ -88,7 +98,7 @@ class _Front(BaseHTTPRequestHandler):
             return
         engine = http.client.HTTPConnection("127.0.0.1", self.engine_port, timeout=60)
         try:
-            engine.request(self.command, path, body)
+            engine.request(self.command, path, body, self._headers())
             answer = engine.getresponse()
             status, content = answer.status, answer.read()
         except (OSError, http.client.HTTPException):
@@ -98,6 +108,13 @@ class _Front(BaseHTTPRequestHandler):
                 self._answer(status, content)
         finally:
             engine.close()
+
+    def _headers(self) -> dict[str, str]:
+        """What an engine of version 2 needs; that of 1.x asks nobody who they are."""
+        if not self.engine_is_2:
+            return {}
+        kind = self.headers.get("Content-Type", "text/plain; charset=utf-8")
+        return {"Authorization": f"Token {TOKEN}", "Content-Type": kind}
 
     def _answer(self, status: int, body: bytes) -> None:
         self.send_response(status)
@@ -120,13 +137,8 @@ class InfluxServer:
     """
 
     url: str
-    engine: OwnServer
+    engine: OwnServer | ContainerServer
     _front: type[_Front]
-
-    @property
-    def engine_pid(self) -> int:
-        """The engine's process id."""
-        return self.engine.pid
 
     @contextmanager
     def behaving(self, manner: Manner) -> Iterator[None]:
@@ -140,7 +152,10 @@ class InfluxServer:
     def new_bucket(self) -> ScoreStoreSettings:
         """Make a bucket that no other test uses, and return the settings that name it."""
         bucket = f"test-{uuid.uuid4().hex[:12]}"
-        self.ask("", f'CREATE DATABASE "{bucket}"')
+        if self._front.engine_is_2:
+            self._create_bucket(bucket)
+        else:
+            self.ask("", f'CREATE DATABASE "{bucket}"')
         return ScoreStoreSettings.model_validate(
             {
                 "backend": "influx",
@@ -150,11 +165,20 @@ class InfluxServer:
             }
         )
 
+    def _create_bucket(self, name: str) -> None:
+        with httpx.Client(
+            base_url=self.url, headers={"Authorization": f"Token {TOKEN}"}, trust_env=False
+        ) as client:
+            found = client.get("/api/v2/orgs", params={"org": INFLUX_ORG}).raise_for_status()
+            (org,) = found.json()["orgs"]
+            wanted = {"orgID": org["id"], "name": name, "retentionRules": []}
+            client.post("/api/v2/buckets", json=wanted).raise_for_status()
+
     def write(self, bucket: str, line: str) -> None:
         """Write one line as it is."""
         httpx.post(
             f"{self.url}/api/v2/write",
-            params={"bucket": bucket, "precision": "ns"},
+            params={"org": INFLUX_ORG, "bucket": bucket, "precision": "ns"},
             content=line,
             headers={"Authorization": f"Token {TOKEN}"},
             trust_env=False,
@@ -174,20 +198,19 @@ class InfluxServer:
 
 @contextmanager
 def influx_server(folder: Path) -> Iterator[InfluxServer]:
-    """Run an engine and its front until the block ends; skip where the engine is not installed."""
-    binary = shutil.which("influxd")
-    if binary is None:
-        require("influxd is needed: apt-get install influxdb")
-        raise AssertionError("unreachable")
-    port = free_port()
-    config = folder / "influxd.conf"
-    config.write_text(CONFIG.format(port=port, rpc_port=free_port(), folder=folder))
-    handler = type("Front", (_Front,), {"engine_port": port})
-    command = [binary, "run", "-config", str(config)]
-    with (
-        OwnServer(command, port, folder / "log").running() as engine,
-        ThreadingHTTPServer(("127.0.0.1", 0), handler) as front,
-    ):
+    """Run an engine and its front until the block ends; skip where the engine is not installed.
+
+    The engine is InfluxDB 2 in a container where containers are chosen.
+    """
+    with ExitStack() as stack:
+        engine: OwnServer | ContainerServer
+        if are_chosen():
+            engine = stack.enter_context(running(influxdb()))
+        else:
+            engine = stack.enter_context(_local_engine(folder))
+        traits = {"engine_port": engine.port, "engine_is_2": are_chosen()}
+        handler = type("Front", (_Front,), traits)
+        front = stack.enter_context(ThreadingHTTPServer(("127.0.0.1", 0), handler))
         front.daemon_threads = True
         thread = Thread(target=front.serve_forever, name="influx-front", daemon=True)
         thread.start()
@@ -196,3 +219,17 @@ def influx_server(folder: Path) -> Iterator[InfluxServer]:
         finally:
             front.shutdown()
             thread.join()
+
+
+@contextmanager
+def _local_engine(folder: Path) -> Iterator[OwnServer]:
+    binary = shutil.which("influxd")
+    if binary is None:
+        require("influxd is needed: apt-get install influxdb")
+        raise AssertionError("unreachable")
+    port = free_port()
+    config = folder / "influxd.conf"
+    config.write_text(CONFIG.format(port=port, rpc_port=free_port(), folder=folder))
+    command = [binary, "run", "-config", str(config)]
+    with OwnServer(command, port, folder / "log").running() as engine:
+        yield engine

@@ -73,10 +73,7 @@ def unpack_progress(value: bytes) -> Progress:
         Progress(next_offset=7, life=1, mark=Mark(offset=6, published_ts_ms=1767225600000, \
 checksum=255), unread_before=40, topic_id='id-1')
     """
-    first, *rest = value.decode("ascii").split(" ")
-    if not rest:  # by an earlier version
-        return Progress(_natural(first))
-    life, told, unread_before, topic_id = rest
+    reached, life, told, unread_before, topic_id = value.decode("ascii").split(" ")
     if not topic_id:
         raise ValueError("a topic's id is expected")
     mark = None
@@ -84,7 +81,10 @@ checksum=255), unread_before=40, topic_id='id-1')
         offset, published_ts_ms, checksum = told.split(":")
         mark = Mark(_natural(offset), _natural(published_ts_ms), int(checksum, 16))
     known_id = "" if topic_id == "-" else topic_id
-    return Progress(_natural(first), _natural(life), mark, _natural(unread_before), known_id)
+    found = Progress(_natural(reached), _natural(life), mark, _natural(unread_before), known_id)
+    if found.pack() != value:  # the store compares bytes: it could never be replaced
+        raise ValueError("progress is expected as this program writes it")
+    return found
 
 
 def mark_of(record: SourceRecord) -> Mark:

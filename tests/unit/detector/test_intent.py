@@ -242,6 +242,15 @@ def test_progress_is_read_as_it_was_written(offset: int, life: int, unread: int)
     assert unpack_progress(progress.pack()) == progress
 
 
+@pytest.mark.parametrize(
+    "value", [b"7", b"07 0 - 0 -", b"7 0 - 0", b"7 0 6:5:ff 0 -", b"7 0 6:5:000000FF 0 -"]
+)
+def test_progress_written_otherwise_is_none(value: bytes) -> None:
+    """It would be compared as we write it, and so never be replaced."""
+    with pytest.raises(ValueError, match=r".+"):
+        unpack_progress(value)
+
+
 def test_rules_are_told_apart() -> None:
     digests = {
         rules_digest(fleets_of(scorer, INPUTS, alarm))

@@ -14,15 +14,8 @@ from hypothesis.extra import numpy as hnp
 
 from common.records.ids import FLEET_PATTERN
 from common.records.verdicts import Level
-from detector.core.alarm_codec import pack_more
-from detector.core.history_codec import pack_history
 from detector.core.state import (
-    FENCE,
-    FORMER,
-    HEADER,
     RIVAL_LIMIT,
-    TAIL,
-    WITHOUT_HISTORY,
     AssetState,
     Fence,
     Place,
@@ -34,6 +27,7 @@ from detector.core.state import (
 from models.alarm import WINDOW_LIMIT, AlarmPolicy, AlarmState, PastWarning, step
 from models.scoring.history import NO_HISTORY, LifeHistory
 from tests.support.builders import MeanScorer, fleet_of
+from tests.support.earlier_layouts import as_layout_3, as_layout_4
 
 FLEET = fleet_of(MeanScorer())
 SPEC = FLEET.spec
@@ -107,16 +101,10 @@ def test_a_state_of_an_earlier_layout_is_told_from_ours() -> None:
 @given(states)
 def test_a_state_of_layout_4_reads_as_a_run_that_is_joined(state: AssetState) -> None:
     alike = replace(state, history=NO_HISTORY)
-    nothing = len(pack_history(NO_HISTORY))
-    rows = alike.ring.nbytes
-    value = alike.pack()
-    before = value[: len(value) - rows - nothing] + value[len(value) - rows :]
-    at = len(state.fence.pack())
-    before = before[:at] + bytes([WITHOUT_HISTORY]) + before[at + 1 :]
 
-    read = unpack(before)
+    read = unpack(as_layout_4(alike))
 
-    assert read.pack() == value
+    assert read.pack() == alike.pack()
 
 
 @pytest.mark.parametrize(
@@ -172,14 +160,7 @@ def test_a_row_longer_than_two_bytes_hold_is_never_cut(alarm: AlarmState) -> Non
 
 @given(states)
 def test_a_state_of_layout_3_is_read_with_the_rows_of_its_alarm(state: AssetState) -> None:
-    before = bytearray(replace(state, history=NO_HISTORY).pack())
-    end = len(before) - state.ring.nbytes
-    del before[end - len(pack_history(NO_HISTORY)) : end]
-    at = FENCE.size + HEADER.size + TAIL.size + len(state.former) * FORMER.size + len(state.fleet)
-    del before[at : at + len(pack_more(state.alarm))]
-    before[FENCE.size] = 3
-
-    read = unpack(bytes(before))
+    read = unpack(as_layout_3(state))
 
     rows = replace(state.alarm, recent=(), open_for=0, closing=0, flaps=0)
     assert (read.alarm, read.fence, read.ages, read.fleet) == (

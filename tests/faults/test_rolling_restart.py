@@ -1,0 +1,172 @@
+"""Workers are restarted one after the other with other settings: nothing is lost or done twice."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import pytest
+from redis.asyncio import Redis
+
+from common.records.alerts import Alert, Transition
+from detector.core.state import FENCE, LAYOUT_VERSION, unpack
+from tests.support.detector import DetectorBench
+from tests.support.earlier_layouts import as_layout_3
+from tests.support.outcomes import ReplayOutcome, assert_same_outcome, outcome_of
+from tests.support.workers import Worker, workers_of
+
+Messages = list[tuple[bytes, bytes]]
+
+OLD = {"SURGELINE_DETECTOR__MAX_BATCH_ROWS": "30"}
+NEW = {
+    "SURGELINE_DETECTOR__MAX_BATCH_ROWS": "75",
+    "SURGELINE_DETECTOR__SESSION_TIMEOUT_S": "4",
+    "SURGELINE_KAFKA__LINGER_MS": "0",
+    "SURGELINE_REDIS__OP_TIMEOUT_S": "9",
+}
+"""Settings that say how the work is done, not what comes out of it."""
+
+OTHER_RULES = {**OLD, "SURGELINE_DETECTOR__ALARM__ON_DELAY_CYCLES": "6"}
+"""Settings under which other alarms come out; verdicts are the same."""
+
+
+Rewrite = Callable[[bytes], bytes]
+
+
+async def rolled(
+    bench: DetectorBench, messages: Messages, versions: Sequence[dict[str, str]]
+) -> None:
+    """Send the fleet to two workers, and restart both for each further version.
+
+    One is stopped, and started with the next version, while the other works; then the other.
+    """
+    steps = 2 * (len(versions) - 1) + 1
+    part = len(messages) // steps + 1
+    sent = 0
+    with workers_of(bench) as workers:
+        pair: list[Worker] = [workers.start(**versions[0]) for _ in range(2)]
+        for worker in pair:
+            worker.wait_ready()
+        for version in versions[1:]:
+            for number in range(2):
+                await bench.send(messages[sent : sent + part])
+                sent += part
+                await bench.wait_for_verdicts(sent - part // 2)  # in the middle of the work
+                assert pair[number].stop() == 0, pair[number].log()[-2000:]
+                pair[number] = workers.start(**version)
+                pair[number].wait_ready()
+        await bench.send(messages[sent:])
+        await bench.settled()
+        assert [worker.stop() for worker in pair] == [0, 0]
+
+
+@pytest.mark.timeout(300)
+async def test_a_rolling_restart_with_other_settings_and_back_changes_nothing(
+    bench: DetectorBench, messages: Messages, undisturbed: ReplayOutcome
+) -> None:
+    await rolled(bench, messages, [OLD, NEW, OLD])
+
+    assert_same_outcome(await outcome_of(bench), undisturbed)
+
+
+@pytest.mark.timeout(300)
+async def test_a_rolling_restart_with_another_alarm_rule_loses_and_doubles_nothing(
+    bench: DetectorBench, messages: Messages, undisturbed: ReplayOutcome
+) -> None:
+    await rolled(bench, messages, [OLD, OTHER_RULES])
+
+    came = await outcome_of(bench)
+    assert came.counts == undisturbed.counts
+    assert [(one.asset_id, one.cycle, one.status) for one in came.verdicts] == [
+        (one.asset_id, one.cycle, one.status) for one in undisturbed.verdicts
+    ]
+    assert came.dead_letters == undisturbed.dead_letters
+    assert came.alerts
+    assert_one_life_each(list(came.alerts.values()))
+
+
+def assert_one_life_each(alerts: Sequence[Alert]) -> None:
+    """Every alarm is raised once and cleared at most once; an asset has one at a time."""
+    alarms: dict[str, list[Alert]] = defaultdict(list)
+    for alert in alerts:
+        alarms[alert.alarm_id].append(alert)
+    lives: dict[tuple[str, str], list[tuple[int, int | None]]] = defaultdict(list)
+    for told in alarms.values():
+        told.sort(key=lambda alert: alert.alarm_sequence)
+        states = [alert.state for alert in told]
+        assert states[0] is Transition.RAISED
+        assert len(set(states)) == len(states)
+        assert Transition.CLEARED not in states[:-1]
+        end = told[-1].cycle if states[-1] is Transition.CLEARED else None
+        lives[told[0].asset_id, told[0].run_id].append((told[0].cycle, end))
+    for spans in lives.values():
+        for (_, end), (begin, _) in pairwise(sorted(spans)):
+            assert end is not None
+            assert end <= begin
+
+
+def of_layout(version: int) -> Rewrite:
+    """Return what makes a state one of another layout: what follows says nothing to this one."""
+    return lambda value: value[: FENCE.size] + bytes([version]) + b"\x5a" * (len(value) - 13)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    ("rewrite", "said"),
+    [
+        pytest.param(lambda value: as_layout_3(unpack(value)), "", id="the layout before"),
+        pytest.param(of_layout(2), "asset state of layout 2", id="an old layout"),
+        pytest.param(of_layout(LAYOUT_VERSION + 1), "asset state of layout", id="a layout to come"),
+    ],
+)
+async def test_states_of_another_version_are_read_on_or_rebuilt(
+    bench: DetectorBench,
+    messages: Messages,
+    undisturbed: ReplayOutcome,
+    rewrite: Rewrite,
+    said: str,
+) -> None:
+    half = len(messages) // 2
+    with bench.running(**OLD):
+        await bench.send(messages[:half])
+        await bench.settled()
+    assert await rewritten(bench, "state", rewrite) > 0
+
+    with bench.running(**NEW):
+        await bench.send(messages[half:])
+        await bench.settled()
+
+    assert said in bench.log()
+    assert ("rebuilt from the topic" in bench.log()) == bool(said)
+    assert_same_outcome(await outcome_of(bench), undisturbed)
+
+
+@pytest.mark.timeout(300)
+async def test_progress_of_the_first_version_is_no_progress(
+    bench: DetectorBench, messages: Messages, undisturbed: ReplayOutcome
+) -> None:
+    """It was a number alone: how far a partition's states reach."""
+    half = len(messages) // 2
+    with bench.running(**OLD):
+        await bench.send(messages[:half])
+        await bench.settled()
+    assert await rewritten(bench, "progress", lambda value: value.partition(b" ")[0]) > 0
+
+    with bench.running(**NEW):
+        await bench.send(messages[half:])
+        await bench.settled()
+
+    assert_same_outcome(await outcome_of(bench), undisturbed)
+
+
+async def rewritten(bench: DetectorBench, kind: str, rewrite: Rewrite) -> int:
+    """Rewrite every value of a kind in Redis; return how many there are."""
+    count = 0
+    async with Redis.from_url(bench.redis.url.get_secret_value()) as redis:
+        async for key in redis.scan_iter(f"{bench.redis.key_prefix}:{kind}:*", count=1000):
+            value = await redis.get(key)
+            assert isinstance(value, bytes)
+            await redis.set(key, rewrite(value), keepttl=True)
+            count += 1
+    return count

@@ -260,6 +260,8 @@ def _unpacked(value: bytes) -> AssetState:
     if n_ages > width:
         raise ValueError(f"asset state with {n_ages} ages of held values in {width} columns")
     ages_end = end + 2 * n_ages
+    if ages_end > len(value):
+        raise struct.error
     history, ring_at = NO_HISTORY, ages_end
     if version > WITHOUT_HISTORY:
         history, ring_at = unpack_history(value, ages_end)

@@ -22,7 +22,7 @@ from common.errors import BackendRefusedError, BackendUnavailableError
 from common.records.verdicts import Evidence, Level, LifeLeft, ScoreRecord, SourcePosition, Verdict
 from common.scorestore.factory import open_score_store
 from common.scorestore.memory import MemoryScoreStore
-from common.scorestore.port import RunPage, RunSummary, ScoreQuery, ScoreStore
+from common.scorestore.port import Keeping, RunPage, RunSummary, ScoreQuery, ScoreStore, Trimmed
 from common.settings import ScoreStoreSettings
 from common.topics import REPEAT_MEASUREMENT, SCORE_MEASUREMENT
 from deploy.local.programs import free_port
@@ -785,6 +785,32 @@ async def test_a_large_batch_is_one_write(store: ScoreStore) -> None:
     assert Counter(row.asset_id for row in await everything(store)) == Counter(
         {f"engine-{number}": 200 for number in range(100)}
     )
+
+
+async def test_what_is_too_old_goes_and_the_rest_is_as_it_was(
+    store: ScoreStore, backend: Backend
+) -> None:
+    keep = Keeping(max_age_us=86_400_000_000)
+    await store.write([*fleet(3, 4), repeat(1, published_ts_ms=1)])
+    before = await everything(store), await store.runs(), await store.verdict_counts()
+    if backend.name == "influx":  # its server does it (tests/contract/test_influx_retention.py)
+        assert await store.trim(keep, START + timedelta(days=9), 100) == Trimmed(0)
+        assert (await everything(store), await store.runs(), await store.verdict_counts()) == before
+        return
+    await store.trim(keep, START, 100)
+    later = fleet(2, 3, run_id="run-2")
+    await store.write(later)
+
+    gone = await store.trim(keep, START + timedelta(days=1), 100)
+
+    assert (gone.rows, gone.more) == (12, False)
+    assert await everything(store) == sorted(later, key=order)
+    assert await store.verdict_counts() == {Verdict.SCORED: 6}
+    assert [(run.asset_id, run.run_id) for run in await store.runs()] == [
+        ("engine-0", "run-2"),
+        ("engine-1", "run-2"),
+    ]
+    assert await store.removed_until() == START + timedelta(seconds=4)
 
 
 EVERY_CALL: list[Callable[[ScoreStore], Awaitable[object]]] = [

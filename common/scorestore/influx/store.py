@@ -11,6 +11,7 @@ import asyncio
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -175,6 +176,15 @@ class InfluxScoreStore:
     async def verdict_counts(self, run_id: str | None = None) -> Mapping[Verdict, int]:
         """Return how many readings got each verdict, counted by the server now."""
         return counts_of(await self._ask(select_counts(None, run_id)))
+
+    async def trim(self, keep: Keeping, now: datetime, most_rows: int) -> Trimmed:
+        """Do nothing: the server removes what is older than its bucket says (``setup.py``)."""
+        return Trimmed(0)
+
+    async def removed_until(self) -> datetime | None:
+        """Return the beginning of what the bucket keeps; none where it keeps everything."""
+        kept_s = await self._kept_s()
+        return None if kept_s is None else datetime.now(UTC) - timedelta(seconds=kept_s)
 
     async def ping(self) -> None:
         """Return when the server answers a query on our bucket."""

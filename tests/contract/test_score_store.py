@@ -787,6 +787,73 @@ async def test_a_large_batch_is_one_write(store: ScoreStore) -> None:
     )
 
 
+BESIDE = [
+    scored(cycle, asset_id=f"engine-{engine}", run_id=f"run-{us}", at_s=us / 1e6)
+    for engine, cycle in enumerate((1, 999, 1000, 1001, 2001, 999_999, 1_000_000))
+    for us in (0, 1, 500, 999, 1000, 1001, 2000)
+]
+"""Cycles and microseconds that share milliseconds; InfluxDB moves some points within theirs."""
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize("since_us", [None, 0, 1, 500, 1000, 1500])
+@pytest.mark.parametrize("until_us", [None, 1, 501, 1000, 1001, 2000])
+async def test_pages_and_bounds_are_of_the_readings_own_microseconds(
+    store: ScoreStore, newest_first: bool, since_us: int | None, until_us: int | None
+) -> None:
+    fake = MemoryScoreStore()
+    for one in (store, fake):
+        await one.write(BESIDE)
+    at = [None if us is None else START + timedelta(microseconds=us) for us in (since_us, until_us)]
+
+    for limit in (1, 3, 50):
+        query = ScoreQuery(limit=limit, newest_first=newest_first, since=at[0], until=at[1])
+        assert await walk(store, query) == await walk(fake, query)
+    assert await store.runs() == await fake.runs()
+
+
+async def test_a_clock_that_stands_still_for_thousands_of_cycles_loses_none(
+    store: ScoreStore,
+) -> None:
+    rows = [scored(cycle, at_s=1.5) for cycle in range(1, 5001)]
+    await store.write(rows)
+
+    assert await everything(store) == rows
+    (run,) = await store.runs()
+    assert (run.last_cycle, run.last_ts) == (5000, START + timedelta(seconds=1.5))
+
+
+async def test_influx_reads_what_versions_with_a_tag_for_each_thousand_cycles_wrote(
+    influx: InfluxServer,
+) -> None:
+    settings = influx.new_bucket()
+    for cycle in (1999, 2000):
+        influx.write(
+            settings.influx_bucket,
+            f"score,asset_id=engine-1,model=m@1,run_id=run-1,thousand={cycle // 1000} "
+            f'cycle={cycle}i,level="none",status="gap",detail="" '
+            f"{1_767_225_600_000_000_000 + cycle % 1000}",
+        )
+    async with open_score_store(settings) as store:
+        await store.write([replace(verdict(2001, Verdict.GAP, at_s=0), model="m@1", detail="")])
+
+        found = await everything(store)
+        (run,) = await store.runs()
+    assert [(row.cycle, row.ts) for row in found] == [(n, START) for n in (1999, 2000, 2001)]
+    assert (run.first_cycle, run.last_cycle, run.verdicts) == (1999, 2001, {Verdict.GAP: 3})
+    tags = influx.ask(settings.influx_bucket, "SHOW SERIES CARDINALITY")
+    assert tags["series"][0]["values"] == [[3]]
+
+
+async def test_series_do_not_grow_with_the_length_of_a_run(influx: InfluxServer) -> None:
+    settings = influx.new_bucket()
+    async with open_score_store(settings) as store:
+        await store.write(fleet(4, 2500))
+
+    answer = influx.ask(settings.influx_bucket, "SHOW SERIES CARDINALITY")
+    assert answer["series"][0]["values"] == [[4]]
+
+
 async def test_what_is_too_old_goes_and_the_rest_is_as_it_was(
     store: ScoreStore, backend: Backend
 ) -> None:

@@ -9,6 +9,7 @@ shares what it reads with those at the same place (``pages.py``).
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from datetime import datetime
 from typing import Final
 
 from sse_starlette import ServerSentEvent
@@ -48,13 +49,21 @@ async def starting_point(
         return (last.sequence, last.alert.alert_id) if last else (0, BEGINNING)
     seen = await history.find(last_event_id)
     if seen is None:
+        since = removed_words(await history.removed_until())
         raise RequestRefusedError(
             404,
             "unknown_event_id",
-            f"No alert has the id {last_event_id!r}, so it is not known where to go on. Leave "
+            f"No alert has the id {last_event_id!r}{since}, so it is not known where to go on. Leave "
             "Last-Event-ID out for new alerts only, or ask for ?replay=all.",
         )
     return seen.sequence, last_event_id
+
+
+def removed_words(removed_until: datetime | None) -> str:
+    """Return what to add where an alert is not found: that it may have been removed."""
+    if removed_until is None:
+        return ""
+    return f" (alerts of readings up to {removed_until:%Y-%m-%dT%H:%M:%SZ} have been removed)"
 
 
 async def follow(

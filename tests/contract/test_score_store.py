@@ -796,8 +796,8 @@ BESIDE = [
 
 
 @pytest.mark.parametrize("newest_first", [False, True])
-@pytest.mark.parametrize("since_us", [None, 0, 1, 500, 1000, 1500])
-@pytest.mark.parametrize("until_us", [None, 1, 501, 1000, 1001, 2000])
+@pytest.mark.parametrize("since_us", [None, 1, 1000])
+@pytest.mark.parametrize("until_us", [None, 501, 1001])
 async def test_pages_and_bounds_are_of_the_readings_own_microseconds(
     store: ScoreStore, newest_first: bool, since_us: int | None, until_us: int | None
 ) -> None:

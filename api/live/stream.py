@@ -8,6 +8,7 @@ shares what it reads with those at the same place (``pages.py``).
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from datetime import datetime
 from typing import Final
@@ -97,6 +98,9 @@ async def events(
         async for item in alerts:
             yield ServerSentEvent(id=item.alert_id, event=item.state, data=item.body)
             metrics.sse_events.inc()
+            # A write that does not have to wait lets nobody else run, not even who would tell that
+            # the reader has gone: each further write to it would be a warning in the log.
+            await asyncio.sleep(0)
     except BackendError as exc:
         # The answer has begun, so no status can say it. The client resumes by id when it is cut.
         _log.warning("a stream ended early", why=str(exc))

@@ -93,7 +93,7 @@ async def open_adapters(settings: Settings, stack: AsyncExitStack) -> Adapters:
     return Adapters(
         scores=scores,
         history=SqlAlertHistory(engine),
-        feed=KafkaAlertFeed(settings.kafka),
+        feed=KafkaAlertFeed(settings.kafka, settings.retention),
         detector=HttpDetectorProbe(client, settings.api.detector_url),
         group=group,
         records=SqlReplayRecords(engine),

@@ -176,7 +176,7 @@ class Worker:
         metrics = DetectorMetrics()
         enter = stack.enter_async_context
         await enter(HttpStatus(detector.http_host, detector.http_port, metrics, self._health))
-        await ensure_topics(settings.kafka)
+        await ensure_topics(settings.kafka, settings.retention)
         scores = await enter(open_score_store(settings.scores))
         await enter(retaining(scores, settings.retention, SystemClock()))
         ports = DetectorPorts(

@@ -20,6 +20,10 @@ SUPERVISOR: Final = "surgeline"
 COLOURS: Final = ("cyan", "magenta", "green", "yellow", "blue", "bright_cyan", "bright_magenta")
 POLL_S: Final = 0.15
 
+NOT_SHOWN: Final = ("WARNING Memory overcommit must be enabled!",)
+"""Lines that nobody need act on, and that no setting of the program keeps from being written.
+Valkey warns of background saves; ours keeps nothing on disk and makes none. The log has them."""
+
 
 def unfailing(stream: TextIO) -> TextIO:
     """Return a stream whose writes never raise: what cannot be written is lost."""
@@ -89,7 +93,8 @@ class Screen:
         """Print what was logged since the last call."""
         for name, tail in self._tails.items():
             for line in tail.new_lines():
-                self._line(name, _log_text(line))
+                if not any(words in line for words in NOT_SHOWN):
+                    self._line(name, _log_text(line))
             tail.bound()
 
     async def follow(self) -> None:

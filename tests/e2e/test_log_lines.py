@@ -1,0 +1,90 @@
+"""What `surgeline up` says while it idles, a fleet is replayed and a stream's reader leaves."""
+
+from __future__ import annotations
+
+import re
+import socket
+import struct
+import time
+from collections import Counter
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from deploy.local.programs import free_port
+from producer.simulator.simulate import simulate
+from tests.e2e.test_up import Up, surgeline_up
+from tests.support.backends import wait_until
+
+IMPATIENT = {"STREAM_PROCESSING_TIMEOUT": "1"}
+"""Faust's own variable: how long a stream may be idle before Faust says so, s; 300 by default. It
+looks every 2.5 s."""
+
+IDLE_S = 12.0
+LINE = re.compile(r"^(?P<who>\S+) +\| (?P<said>.*)$")
+ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
+STAMP = re.compile(r"^\d{4}-\d\d-\d\dT[0-9:.]+Z ")
+
+READ_BY_PEOPLE = (
+    "ready after", "everything is ready", "Ctrl-C stops", "all stopped", "stopping",
+    "api listening on", "reading alerts", "status pages", "joined the group",
+)  # fmt: skip
+"""Lines that tell where the stack is in its life: a handful, however long it runs."""
+
+
+def kinds(said: str) -> Counter[str]:
+    """Return how often each kind of line was said; numbers and names do not make a kind."""
+    found: Counter[str] = Counter()
+    for line in ESCAPE.sub("", said).splitlines():
+        heard = LINE.match(line)
+        if heard and heard["said"].strip():
+            text = STAMP.sub("", heard["said"])
+            found[f"{heard['who']} | {re.sub(r'[0-9]+', 'N', text)[:80]}"] += 1
+    return found
+
+
+def leave_in_the_middle(url: str) -> None:
+    """Read some of the stream of all alerts and hang up while more are on the way."""
+    address = urlsplit(url)
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.connect((address.hostname, address.port))
+        client.sendall(
+            b"GET /api/v1/alerts/stream?replay=all HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        )
+        assert client.recv(65_536)
+        time.sleep(0.01)
+
+
+def replay(up: Up, run_id: str, engines: int) -> None:
+    sent = up.command(
+        *("replay", "--dataset", "SIM", "--engines", f"1-{engines}", "--speed", "max"),
+        *("--seed", "0", "--run-id", run_id),
+    )
+    assert sent.returncode == 0, sent.stderr
+    rows = simulate(engines, seed=0, split="test").rows
+
+    def verdicts() -> int:
+        items = up.get("/api/v1/assets?limit=1000").json()["items"]
+        return sum(sum(one["verdicts"].values()) for one in items if one["run_id"] == run_id)
+
+    wait_until(lambda: verdicts() == rows, "a verdict for each reading", 60)
+
+
+def test_nothing_is_said_that_nobody_need_read(tmp_path: Path) -> None:
+    with surgeline_up(
+        tmp_path, "--api-port", str(free_port()), variables=IMPATIENT
+    ) as up:
+        replay(up, "simulated-first", 40)
+        for _ in range(20):
+            leave_in_the_middle(up.api)
+        time.sleep(IDLE_S)
+        replay(up, "simulated-second", 2)
+        said = up.said
+
+    unasked = {
+        kind: count
+        for kind, count in kinds(said).items()
+        if not any(words in kind for words in READ_BY_PEOPLE)
+    }
+    assert unasked == {}
+    assert sum(kinds(said).values()) <= 12

@@ -129,11 +129,11 @@ class Present:
             begin = time.perf_counter()
             await self.store.write(batch)
             took_ms.append((time.perf_counter() - begin) * 1000)
-            largest = max(largest, self.path.stat().st_size)  # noqa: ASYNC240 - no other work waits
+            largest = max(largest, self.path.stat().st_size)
             await asyncio.sleep(pause_s)
         self.cycle += len(took_ms) * size // self.past.assets + 1
         took_ms.sort()
-        part = {name: took_ms[int(len(took_ms) * at)] for name, at in (("p50", .5), ("p99", .99))}
+        part = {name: took_ms[int(len(took_ms) * at)] for name, at in (("p50", 0.5), ("p99", 0.99))}
         return {
             "writes": f"{len(took_ms):10,} of {size} rows",
             **{name: f"{value:10.1f} ms" for name, value in part.items()},

@@ -138,7 +138,7 @@ class AlertHistorySettings(Group):
 
 
 class RetentionSettings(Group):
-    """How long what is stored is kept, and how much of it (docs/score-store.md). 0 means no bound."""
+    """How long what is stored is kept, and how much of it; 0 means no bound."""
 
     scores_days: float = Field(
         90,

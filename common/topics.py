@@ -12,7 +12,7 @@ SCORE_MEASUREMENT: Final = "score"
 REPEAT_MEASUREMENT: Final = "repeat"
 
 COARSE_POLICY: Final = "coarse"
-"""InfluxDB's retention policy of hourly scores; in 2.x, what follows the bucket's name and a slash."""
+"""InfluxDB's retention policy of hourly scores; in 2.x it follows the bucket's name and a slash."""
 
 COARSE_MEASUREMENT: Final = "score_hour"
 

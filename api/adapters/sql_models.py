@@ -25,7 +25,6 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from common.records.ids import DEFAULT_FLEET
 
-
 COUNTER: Final = "alerts"
 """Name of the row that counts alerts, and of the one that tells which were removed."""
 

@@ -54,8 +54,8 @@ async def starting_point(
         raise RequestRefusedError(
             404,
             "unknown_event_id",
-            f"No alert has the id {last_event_id!r}{since}, so it is not known where to go on. Leave "
-            "Last-Event-ID out for new alerts only, or ask for ?replay=all.",
+            f"No alert has the id {last_event_id!r}{since}, so it is not known where to go on. "
+            "Leave Last-Event-ID out for new alerts only, or ask for ?replay=all.",
         )
     return seen.sequence, last_event_id
 

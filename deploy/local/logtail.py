@@ -39,7 +39,7 @@ class LogTail:
         bounds: When to rotate.
     """
 
-    def __init__(self, path: Path, bounds: LogBounds = LogBounds()) -> None:  # noqa: B008 - immutable
+    def __init__(self, path: Path, bounds: LogBounds = LogBounds()) -> None:
         self._path = path
         self._bounds = bounds
         self._position = 0
@@ -76,7 +76,9 @@ class LogTail:
                 self._rotate()
 
     def _rotate(self) -> None:
-        older = [self._path.with_name(f"{self._path.name}.{n}") for n in range(1, self._bounds.kept + 1)]
+        older = [
+            self._path.with_name(f"{self._path.name}.{n}") for n in range(1, self._bounds.kept + 1)
+        ]
         for source, target in zip(older[-2::-1], older[:0:-1], strict=True):
             with contextlib.suppress(FileNotFoundError):
                 source.replace(target)

@@ -26,7 +26,7 @@ from common.scorestore.influx.store import InfluxScoreStore
 from common.scorestore.port import ScoreQuery
 from common.settings import RetentionSettings, ScoreStoreSettings
 from deploy.local.programs import free_port
-from tests.support.backends import require, server, wait_until
+from tests.support.backends import require, server
 
 URL, TOKEN, ORG = (f"SURGELINE_TEST_INFLUX2_{name}" for name in ("URL", "TOKEN", "ORG"))
 CHANNELS = ("T24", "odd name, with = signs")
@@ -198,5 +198,3 @@ async def test_a_real_2_x_accepts_the_set_up_again(influx2: InfluxScoreStore) ->
     for days in (7, 3):
         said = await set_up(settings, RetentionSettings(scores_days=days, coarse_days=30))
     assert "for 3 days" in said[0]
-
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ import httpx
 import pytest
 import structlog
 
+from common.errors import BackendRefusedError
 from common.records.verdicts import Level, ScoreRecord, Verdict
 from common.scorestore.influx.setup import CONTINUOUS_QUERY, continuous_query, set_up
 from common.scorestore.influx.store import InfluxScoreStore
@@ -76,7 +78,9 @@ async def test_set_up_makes_all_and_a_second_time_changes_nothing_but_what_is_se
 
     def queries() -> list[str]:
         rows = asked(influx, bucket, "SHOW CONTINUOUS QUERIES")
-        return [row["query"] for row in rows if f'"{bucket}"' in row["query"] or bucket in row["query"]]
+        return [
+            row["query"] for row in rows if f'"{bucket}"' in row["query"] or bucket in row["query"]
+        ]
 
     said = await set_up(engine, RetentionSettings())
     made = policies(), queries()
@@ -166,7 +170,7 @@ async def test_the_server_aggregates_each_interval_by_asset_run_and_model(
 
 async def test_a_server_that_is_neither_is_told_apart(influx: InfluxServer) -> None:
     """The tests' front hands on no header that names a version."""
-    with pytest.raises(Exception, match="expected InfluxDB 1.x or 2.x"):
+    with pytest.raises(BackendRefusedError, match=r"expected InfluxDB 1\.x or 2\.x"):
         await set_up(influx.new_bucket(), RetentionSettings())
 
 
@@ -179,7 +183,7 @@ class Script2:
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         path, query = request.url.path, dict(request.url.params)
-        body = request.read() and __import__("json").loads(request.read())
+        body: dict[str, Any] = json.loads(request.read() or b"{}")
         if path == "/ping":
             return httpx.Response(204, headers={"X-Influxdb-Version": "v2.7.10"})
         if path == "/api/v2/orgs":

@@ -28,9 +28,7 @@ def show_policies(bucket: str) -> str:
 
 def policies_of(series: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the policies in the answer to :func:`show_policies`."""
-    return [
-        dict(zip(one["columns"], row, strict=True)) for one in series for row in one["values"]
-    ]
+    return [dict(zip(one["columns"], row, strict=True)) for one in series for row in one["values"]]
 
 
 def kept_seconds(series: Sequence[Mapping[str, Any]]) -> int | None:

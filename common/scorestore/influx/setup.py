@@ -115,9 +115,7 @@ class Version1:
     async def keep(self, bucket: str, seconds: int) -> None:
         """Make the database; give its default policy the duration."""
         await self._do(f"CREATE DATABASE {name(bucket)}")
-        default = next(
-            row["name"] for row in await self._policies(bucket) if row["default"]
-        )
+        default = next(row["name"] for row in await self._policies(bucket) if row["default"])
         await self._do(
             f"ALTER RETENTION POLICY {name(default)} ON {name(bucket)} {_duration(seconds)}"
         )
@@ -156,12 +154,15 @@ def continuous_query(
     wanted = ", ".join(
         f'{function}("{field}") AS "{alias}"' for alias, function, field in AGGREGATES
     )
+    target = ".".join(map(name, (bucket, COARSE_POLICY, COARSE_MEASUREMENT)))
+    select = (
+        f"SELECT {wanted} INTO {target} FROM {name(SCORE_MEASUREMENT)} "  # noqa: S608 - quoted
+        f"WHERE \"status\" = 'scored' "
+        f'GROUP BY time({interval_s}s), "asset_id", "run_id", "model", "fleet"'
+    )
     return (
         f"CREATE CONTINUOUS QUERY {name(CONTINUOUS_QUERY)} ON {name(bucket)} "
-        f"RESAMPLE EVERY {interval_s}s FOR {late_s}s BEGIN "
-        f"SELECT {wanted} INTO {name(bucket)}.{name(COARSE_POLICY)}.{name(COARSE_MEASUREMENT)} "  # noqa: S608 - quoted
-        f"FROM {name(SCORE_MEASUREMENT)} WHERE \"status\" = 'scored' "
-        f'GROUP BY time({interval_s}s), "asset_id", "run_id", "model", "fleet" END'
+        f"RESAMPLE EVERY {interval_s}s FOR {late_s}s BEGIN {select} END"
     )
 
 
@@ -210,9 +211,7 @@ class Version2:
         missing: bool = False,
     ) -> Any:
         with influx_errors(self._url):
-            answer = await self._client.request(
-                method, f"/api/v2{path}", params=params, json=json
-            )
+            answer = await self._client.request(method, f"/api/v2{path}", params=params, json=json)
         if missing and answer.status_code == httpx.codes.NOT_FOUND:
             return {}
         if not answer.is_success:
@@ -235,7 +234,7 @@ def hourly_task(bucket: str, org: str) -> str:
         f"        |> filter(fn: (r) => r._measurement == {text(SCORE_MEASUREMENT)})\n"
         "        |> filter(fn: (r) => r._field == field)\n"
         '        |> aggregateWindow(every: 1h, fn: fn, timeSrc: "_start", createEmpty: false)\n'
-        f"        |> set(key: \"_measurement\", value: {text(COARSE_MEASUREMENT)})\n"
+        f'        |> set(key: "_measurement", value: {text(COARSE_MEASUREMENT)})\n'
         '        |> set(key: "_field", value: as)\n'
         f"        |> to(bucket: {text(f'{bucket}/{COARSE_POLICY}')}, org: {text(org)})\n"
         f"{parts}"

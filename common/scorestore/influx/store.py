@@ -272,9 +272,7 @@ def _parse(url: str, content: bytes) -> Any:
         ) from exc
 
 
-def _by_position(
-    records: Iterable[ScoreRecord], bounds: Bounds
-) -> dict[Position, ScoreRecord]:
+def _by_position(records: Iterable[ScoreRecord], bounds: Bounds) -> dict[Position, ScoreRecord]:
     """Return one row for each position; of several models' rows, the last by name and version."""
     rows: dict[Position, ScoreRecord] = {}
     for record in records:

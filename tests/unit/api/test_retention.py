@@ -1,4 +1,4 @@
-"""What the api answers where old verdicts and alerts are gone, and that it removes alerts itself."""
+"""What the api answers where verdicts and alerts are gone, and that it removes old alerts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.api import Fakes, running, score
 from tests.support.clock import FakeClock
 
 
-class Enough(Exception):
+class EnoughError(Exception):
     """The clock has slept often enough."""
 
 
@@ -32,7 +32,7 @@ class ShortClock(FakeClock):
         await super().sleep(seconds)
         self._left -= 1
         if not self._left:
-            raise Enough
+            raise EnoughError
 
 
 async def test_pages_say_up_to_when_verdicts_and_alerts_were_removed() -> None:
@@ -77,7 +77,7 @@ async def test_the_api_removes_what_is_too_much_in_slices_and_looks_again() -> N
     await fakes.history.store(batch(alarms))
     keep = keeping(RetentionSettings(alerts_max_rows=50))
 
-    with suppress(Enough):
+    with suppress(EnoughError):
         await keep_within(fakes.history, keep, 60.0, clock)
     assert len(await fakes.history.page(AlertFilter(), 1000)) == 50
     assert clock.slept_s == [0.1, 60.0, 60.0, 60.0]
@@ -87,7 +87,7 @@ async def test_a_history_that_fails_is_left_alone_until_the_next_time() -> None:
     fakes, clock = Fakes(), ShortClock(2)
     fakes.history.failure = BackendUnavailableError("locked")
 
-    with suppress(Enough):
+    with suppress(EnoughError):
         await keep_within(fakes.history, AlertKeeping(max_rows=1), 60.0, clock)
     assert clock.slept_s == [60.0, 60.0]
 

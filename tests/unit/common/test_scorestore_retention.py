@@ -113,7 +113,12 @@ async def test_a_slice_is_no_larger_than_asked_and_says_that_more_follow(path: P
 
         found = [await store.trim(keep, START + 2 * DAY, 10) for _ in range(4)]
 
-    assert [(one.rows, one.more) for one in found] == [(18, True), (10, True), (5, False), (0, False)]
+    assert [(one.rows, one.more) for one in found] == [
+        (18, True),
+        (10, True),
+        (5, False),
+        (0, False),
+    ]
 
 
 async def test_summaries_count_what_is_kept_and_remember_the_peak(path: Path) -> None:
@@ -127,9 +132,7 @@ async def test_summaries_count_what_is_kept_and_remember_the_peak(path: Path) ->
         await store.trim(keep, START + 2 * DAY, 100)
 
         (run,) = await store.runs()
-        assert run == replace(
-            before, first_cycle=31, verdicts={Verdict.SCORED: 5, Verdict.GAP: 5}
-        )
+        assert run == replace(before, first_cycle=31, verdicts={Verdict.SCORED: 5, Verdict.GAP: 5})
         assert run.peak_score == 99.0
         assert await store.verdict_counts() == {Verdict.SCORED: 5, Verdict.GAP: 5}
         assert await store.removed_until() == START - 365 * DAY + timedelta(seconds=30)
@@ -152,7 +155,9 @@ async def test_a_write_after_a_removal_waits_for_the_disk_again(path: Path) -> N
     async with SqliteScoreStore(path, 5) as store:
 
         async def synchronous() -> int:
-            return await store._writer.run(lambda db: db.execute("PRAGMA synchronous").fetchone()[0])
+            return await store._writer.run(
+                lambda db: db.execute("PRAGMA synchronous").fetchone()[0]
+            )
 
         await store.write(rows(5))
         await store.trim(Keeping(max_age_us=1), START, 100)
@@ -245,7 +250,7 @@ class FlakyStore(MemoryScoreStore):
 async def test_the_background_task_outlives_a_failure_rests_and_looks_again() -> None:
     store, clock = FlakyStore(), FakeClock()
     task = asyncio.create_task(keep_within(store, Keeping(max_age_us=1), 60.0, clock))
-    while len(store.asked) < 4:
+    while len(store.asked) < 4:  # noqa: ASYNC110 - the loop under test has no event of ours
         await asyncio.sleep(0)
     task.cancel()
 

@@ -112,7 +112,7 @@ RemovedUntil = Annotated[
     UtcTimestamp | None,
     Field(
         description="Of readings up to this time some, or all, were removed "
-        "(SURGELINE_RETENTION__...): what is not on this page may have been there. Null where "
+        "(retention): what is not on this page may have been there. Null where "
         "nothing was removed."
     ),
 ]

@@ -145,7 +145,7 @@ class RetentionSettings(Group):
         ge=0,
         le=36_500,
         description="Verdicts are removed so many days after they were stored (SQLite), or after "
-        "the reading's time (InfluxDB, as of the last `surgeline prepare`).",
+        "the reading's time (InfluxDB, a bucket made by `surgeline provision`).",
     )
     scores_max_mib: int = Field(
         5120,

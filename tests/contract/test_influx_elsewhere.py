@@ -7,6 +7,7 @@ our lines and our client are understood by others, not that the store works ther
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -21,7 +22,8 @@ import httpx
 import pytest
 
 from common.records.verdicts import Level, LifeLeft, ScoreRecord, SourcePosition, Verdict
-from common.scorestore.influx.setup import set_up
+from common.scorestore.influx.bucket import ensure_bucket
+from common.scorestore.influx.hourly import ensure_hourly
 from common.scorestore.influx.store import InfluxScoreStore
 from common.scorestore.port import ScoreQuery
 from common.settings import RetentionSettings, ScoreStoreSettings
@@ -134,6 +136,11 @@ async def test_another_implementation_understands_every_number_and_time_we_write
     assert set(exported(victoria, "engine 0")["repeat_offset"].values()) == {17}
 
 
+async def set_up(settings: ScoreStoreSettings, days: int) -> list[str]:
+    made = await asyncio.to_thread(ensure_bucket, settings, days)
+    return [made, await ensure_hourly(settings, RetentionSettings(coarse_days=30))]
+
+
 @pytest.fixture
 async def influx2() -> AsyncIterator[InfluxScoreStore]:
     """A store in a new bucket of the server that the environment names."""
@@ -148,7 +155,7 @@ async def influx2() -> AsyncIterator[InfluxScoreStore]:
             "influx_bucket": f"surgeline-test-{uuid.uuid4().hex[:12]}",
         }
     )
-    await set_up(settings, RetentionSettings(scores_days=7, coarse_days=30))
+    await set_up(settings, 7)
     try:
         async with InfluxScoreStore(settings) as store:
             yield store
@@ -196,5 +203,5 @@ async def test_a_real_2_x_drops_what_is_older_than_its_bucket_keeps_and_goes_on(
 async def test_a_real_2_x_accepts_the_set_up_again(influx2: InfluxScoreStore) -> None:
     settings = influx2._settings
     for days in (7, 3):
-        said = await set_up(settings, RetentionSettings(scores_days=days, coarse_days=30))
-    assert "for 3 days" in said[0]
+        said = await set_up(settings, days)
+    assert "kept for 3 days" in said[0]

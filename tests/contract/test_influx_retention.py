@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,7 +15,13 @@ import structlog
 
 from common.errors import BackendRefusedError
 from common.records.verdicts import Level, ScoreRecord, Verdict
-from common.scorestore.influx.setup import CONTINUOUS_QUERY, continuous_query, set_up
+from common.scorestore.influx.bucket import ensure_bucket
+from common.scorestore.influx.hourly import (
+    CONTINUOUS_QUERY,
+    continuous_query,
+    ensure_hourly,
+    server_version,
+)
 from common.scorestore.influx.store import InfluxScoreStore
 from common.scorestore.port import ScoreQuery
 from common.settings import RetentionSettings, ScoreStoreSettings
@@ -59,6 +66,13 @@ def scored(cycle: int, ts: datetime, score: float = 1.0) -> ScoreRecord:
     )
 
 
+async def set_up(settings: ScoreStoreSettings, retention: RetentionSettings) -> list[str]:
+    """What `surgeline provision --retention-days` does."""
+    days = int(retention.scores_days)
+    made = await asyncio.to_thread(ensure_bucket, settings, days)
+    return [made, await ensure_hourly(settings, retention)]
+
+
 def asked(influx: InfluxServer, bucket: str, statement: str) -> list[dict[str, Any]]:
     series = influx.ask(bucket, statement).get("series", ())
     return [dict(zip(one["columns"], row, strict=True)) for one in series for row in one["values"]]
@@ -87,16 +101,17 @@ async def test_set_up_makes_all_and_a_second_time_changes_nothing_but_what_is_se
     assert await set_up(engine, RetentionSettings()) == said
     assert (policies(), queries()) == made
     assert made[0] == {
-        "autogen": ("2160h0m0s", "24h0m0s", True),
+        "autogen": ("2160h0m0s", "168h0m0s", True),
         "coarse": ("17520h0m0s", "168h0m0s", False),
     }
     assert len(made[1]) == 1
-    assert f"bucket {bucket} keeps scores for 90 days" in said[0]
+    assert "kept for 90 days" in said[0]
+    assert "kept for 730 days" in said[1]
 
     await set_up(engine, RetentionSettings(scores_days=7, coarse_days=0))
 
     assert policies() == {
-        "autogen": ("168h0m0s", "24h0m0s", True),
+        "autogen": ("168h0m0s", "168h0m0s", True),
         "coarse": ("0s", "168h0m0s", False),
     }
 
@@ -168,10 +183,11 @@ async def test_the_server_aggregates_each_interval_by_asset_run_and_model(
     assert (later["score_max"], later["scored"]) == (8, 1)
 
 
-async def test_a_server_that_is_neither_is_told_apart(influx: InfluxServer) -> None:
-    """The tests' front hands on no header that names a version."""
-    with pytest.raises(BackendRefusedError, match=r"expected InfluxDB 1\.x or 2\.x"):
-        await set_up(influx.new_bucket(), RetentionSettings())
+async def test_a_server_that_is_neither_is_told_apart() -> None:
+    answers = httpx.MockTransport(lambda _: httpx.Response(204))
+    async with httpx.AsyncClient(base_url="http://db", transport=answers) as client:
+        with pytest.raises(BackendRefusedError, match=r"expected InfluxDB 1\.x or 2\.x"):
+            await server_version(client, "http://db")
 
 
 class Script2:
@@ -209,7 +225,9 @@ class Script2:
         return httpx.Response(200, json=body)
 
 
-async def test_a_2_x_server_gets_two_buckets_and_one_task(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_2_x_server_gets_a_second_bucket_and_one_task(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Against a script, not a server: the suite marked influx2 runs against a real one."""
     script = Script2()
     real = httpx.AsyncClient
@@ -220,13 +238,12 @@ async def test_a_2_x_server_gets_two_buckets_and_one_task(monkeypatch: pytest.Mo
     )
     settings = ScoreStoreSettings(backend="influx", influx_bucket="plant", influx_org="works")
 
-    for days in (90, 7):
-        said = await set_up(settings, RetentionSettings(scores_days=days, coarse_days=0))
+    for days in (730, 365):
+        said = await ensure_hourly(settings, RetentionSettings(coarse_days=days))
 
-    assert "InfluxDB 2.7.10" in said[0]
+    assert "kept for 365 days" in said
     assert {name: bucket["retentionRules"] for name, bucket in script.buckets.items()} == {
-        "plant": [{"type": "expire", "everySeconds": 7 * 86_400}],
-        "plant/coarse": [],
+        "plant/coarse": [{"type": "expire", "everySeconds": 365 * 86_400}],
     }
     assert list(script.tasks) == ["t1"]
     assert 'from(bucket: "plant")' in script.tasks["t1"]

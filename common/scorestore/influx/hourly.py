@@ -1,11 +1,8 @@
-"""Makes what the score store needs on an InfluxDB server: bucket, retention, hourly scores.
+"""Has an InfluxDB server aggregate scores by the hour: `score_hour`, kept longer than the scores.
 
-Run by people or a one-shot, never by a worker: it needs more rights than writing does. Repeating it
-changes nothing but what the settings say differently.
-
-The server itself removes and aggregates: a retention policy and a continuous query on 1.x, a
-bucket's rule and a task on 2.x. It does both while none of our processes runs, and dropping a whole
-shard costs it nothing, while a delete of ours would cost it a tombstone per series.
+Set up by ``surgeline provision``, never by a worker: it needs more rights than writing does.
+Repeating it changes nothing but what the settings say differently. The server does the work, by a
+continuous query on 1.x and a task on 2.x: so it needs no process of ours.
 """
 
 from __future__ import annotations
@@ -46,23 +43,21 @@ AGGREGATES: Final = (
 
 
 class Server(Protocol):
-    """One version's way of doing it. Every method may be repeated."""
-
-    async def keep(self, bucket: str, seconds: int) -> None:
-        """Make the bucket, or change how long it keeps; 0 is for ever."""
+    """One version's way of doing it. It may be repeated."""
 
     async def keep_coarse(self, bucket: str, seconds: int) -> None:
-        """Make the place of the hourly scores, and what fills it."""
+        """Make the place of the hourly scores, and what fills it; 0 seconds are for ever."""
 
 
-async def set_up(settings: ScoreStoreSettings, retention: RetentionSettings) -> list[str]:
-    """Make or change what is needed; return what there is now, in sentences.
+async def ensure_hourly(settings: ScoreStoreSettings, retention: RetentionSettings) -> str:
+    """Make or change what is needed; return what there is now, in a few words.
 
     Raises:
         BackendError: If the server does not answer, or the token has not the rights.
     """
     url, token = split_address(settings.influx_url)
     token = settings.influx_token.get_secret_value() or token
+    coarse_s = int(retention.coarse_days * DAY_S)
     async with httpx.AsyncClient(
         base_url=url,
         headers={"Authorization": f"Token {token}"} if token else {},
@@ -75,17 +70,8 @@ async def set_up(settings: ScoreStoreSettings, retention: RetentionSettings) -> 
             if version.startswith("1.")
             else Version2(client, url, settings.influx_org)
         )
-        bucket = settings.influx_bucket
-        kept_s, coarse_s = (
-            int(days * DAY_S) for days in (retention.scores_days, retention.coarse_days)
-        )
-        await server.keep(bucket, kept_s)
-        await server.keep_coarse(bucket, coarse_s)
-    return [
-        f"InfluxDB {version} at {url}: bucket {bucket} keeps scores for {_words(kept_s)}.",
-        f"Hourly scores ({COARSE_POLICY}, measurement {COARSE_MEASUREMENT}) are kept for "
-        f"{_words(coarse_s)}.",
-    ]
+        await server.keep_coarse(settings.influx_bucket, coarse_s)
+    return f"hourly scores ({COARSE_POLICY}.{COARSE_MEASUREMENT}) are kept {_words(coarse_s)}"
 
 
 async def server_version(client: httpx.AsyncClient, url: str) -> str:
@@ -107,18 +93,10 @@ async def server_version(client: httpx.AsyncClient, url: str) -> str:
 
 
 class Version1:
-    """InfluxDB 1.x: a database, two retention policies, a continuous query."""
+    """InfluxDB 1.x: a second retention policy, and a continuous query."""
 
     def __init__(self, client: httpx.AsyncClient, url: str) -> None:
         self._client, self._url = client, url
-
-    async def keep(self, bucket: str, seconds: int) -> None:
-        """Make the database; give its default policy the duration."""
-        await self._do(f"CREATE DATABASE {name(bucket)}")
-        default = next(row["name"] for row in await self._policies(bucket) if row["default"])
-        await self._do(
-            f"ALTER RETENTION POLICY {name(default)} ON {name(bucket)} {_duration(seconds)}"
-        )
 
     async def keep_coarse(self, bucket: str, seconds: int) -> None:
         """Make or change the policy of hourly scores, and make the continuous query anew."""
@@ -167,12 +145,15 @@ def continuous_query(
 
 
 class Version2:
-    """InfluxDB 2.x: two buckets, a task. InfluxQL sees `BUCKET/coarse` as a policy of BUCKET."""
+    """InfluxDB 2.x: a second bucket, `BUCKET/coarse`, and a task.
+
+    InfluxQL sees that bucket as a policy of the first.
+    """
 
     def __init__(self, client: httpx.AsyncClient, url: str, org: str) -> None:
         self._client, self._url, self._org = client, url, org
 
-    async def keep(self, bucket: str, seconds: int) -> None:
+    async def _keep(self, bucket: str, seconds: int) -> None:
         """Make the bucket, or change its rule."""
         rules = [{"type": "expire", "everySeconds": seconds}] if seconds else []
         found = await self._ask("GET", "/buckets", {"org": self._org, "name": bucket}, missing=True)
@@ -189,7 +170,7 @@ class Version2:
 
     async def keep_coarse(self, bucket: str, seconds: int) -> None:
         """Make the second bucket and the task that fills it, or bring both up to date."""
-        await self.keep(f"{bucket}/{COARSE_POLICY}", seconds)
+        await self._keep(f"{bucket}/{COARSE_POLICY}", seconds)
         flux = hourly_task(bucket, self._org)
         found = await self._ask("GET", "/tasks", {"org": self._org, "name": TASK})
         for task in found["tasks"]:
@@ -256,4 +237,4 @@ def _duration(seconds: int) -> str:
 
 
 def _words(seconds: int) -> str:
-    return f"{seconds / DAY_S:g} days" if seconds else "ever"
+    return f"for {seconds / DAY_S:g} days" if seconds else "for ever"

@@ -84,6 +84,6 @@ def test_lines_that_nobody_need_act_on_stay_in_the_log(tmp_path: Path) -> None:
 
     Screen(console, {"valkey": LogTail(log)}).print_new()
 
-    assert "the disk is full" in file.getvalue()
+    assert ": 8: the disk is" in file.getvalue()
     assert "overcommit" not in file.getvalue()
     assert "NotFound" not in file.getvalue()

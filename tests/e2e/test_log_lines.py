@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
+
 from deploy.local.programs import free_port
 from producer.simulator.simulate import simulate
 from tests.e2e.test_up import Up, surgeline_up
@@ -71,6 +73,8 @@ def replay(up: Up, run_id: str, engines: int) -> None:
     wait_until(lambda: verdicts() == rows, "a verdict for each reading", 60)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_nothing_is_said_that_nobody_need_read(tmp_path: Path) -> None:
     with surgeline_up(tmp_path, "--api-port", str(free_port()), variables=IMPATIENT) as up:
         replay(up, "simulated-first", 40)

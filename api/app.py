@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -29,6 +29,7 @@ from api.http.openapi import DESCRIPTION, TAGS, describe_problems
 from api.http.problems import documented
 from api.http.queries import refuse_repeated
 from api.live.change_signal import ChangeSignal
+from api.live.keeping import keep_within, keeping
 from api.live.pages import StreamPages
 from api.live.projection import Projection
 from api.metrics import ApiMetrics, TimedRequests
@@ -92,7 +93,7 @@ async def open_adapters(settings: Settings, stack: AsyncExitStack) -> Adapters:
     return Adapters(
         scores=scores,
         history=SqlAlertHistory(engine),
-        feed=KafkaAlertFeed(settings.kafka),
+        feed=KafkaAlertFeed(settings.kafka, settings.retention),
         detector=HttpDetectorProbe(client, settings.api.detector_url),
         group=group,
         records=SqlReplayRecords(engine),
@@ -171,14 +172,17 @@ async def _lifespan(
             clock=adapters.clock,
         )
         projection = Projection(adapters.feed, adapters.history, changed, metrics, adapters.clock)
-        await stack.enter_async_context(_running(projection))
+        await stack.enter_async_context(_running(projection.run(), "projection"))
+        bounds, every_s = keeping(settings.retention), settings.retention.every_s
+        removal = keep_within(adapters.history, bounds, every_s, adapters.clock)
+        await stack.enter_async_context(_running(removal, "alert-retention"))
         stack.callback(changed.close)
         yield
 
 
 @asynccontextmanager
-async def _running(projection: Projection) -> AsyncIterator[None]:
-    task = asyncio.create_task(projection.run(), name="projection")
+async def _running(work: Coroutine[None, None, None], name: str) -> AsyncIterator[None]:
+    task = asyncio.create_task(work, name=name)
     try:
         yield
     finally:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, Protocol
 
@@ -38,8 +38,8 @@ class StoredAlert:
     """An alert in the history.
 
     Attributes:
-        sequence: Its place in the order of arrival: 1, 2, 3 …, without gaps. Whoever has seen
-            sequence n will never find a new alert at or below n.
+        sequence: Its place in the order of arrival: 1, 2, 3 …, without gaps but where old alerts
+            were removed. Whoever has seen sequence n will never find a new alert at or below n.
         alert: The decoded message.
         body: The message as it stood on the topic.
     """
@@ -139,6 +139,19 @@ class AlertFilter:
     until: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class AlertKeeping:
+    """Which alerts are kept. None means no bound.
+
+    Attributes:
+        max_age: How long after they were stored.
+        max_rows: How many, the newest.
+    """
+
+    max_age: timedelta | None = None
+    max_rows: int | None = None
+
+
 class AlertHistory(Protocol):
     """Every alert once, in the order of arrival, and how far the topic has been read.
 
@@ -194,6 +207,24 @@ class AlertHistory(Protocol):
 
         The latest is the one of the highest cycle, whenever it arrived. In the order of arrival.
         """
+
+    async def trim(self, keep: AlertKeeping, now: datetime, most_rows: int) -> int:
+        """Remove a slice of the alerts that are not to be kept, the oldest first.
+
+        Alarms go as a whole, once their last alert may: never one that is open. Age is measured
+        from the first trim that found the alert, so it is never shorter than asked.
+
+        Args:
+            keep: What stays.
+            now: The time.
+            most_rows: Most alerts to remove.
+
+        Returns:
+            How many went; fewer than ``most_rows`` when nothing more is to go.
+        """
+
+    async def removed_until(self) -> datetime | None:
+        """Return a time after which no alert's reading was removed; none if none ever was."""
 
     async def ping(self) -> None:
         """Return when the history answers; raise ``BackendError`` with why not."""

@@ -108,6 +108,16 @@ class Score(BaseModel):
         )
 
 
+RemovedUntil = Annotated[
+    UtcTimestamp | None,
+    Field(
+        description="Of readings up to this time some, or all, were removed "
+        "(retention): what is not on this page may have been there. Null where "
+        "nothing was removed."
+    ),
+]
+
+
 class ScorePage(BaseModel):
     """Verdicts, a page at a time, ordered by time, then asset, run and cycle."""
 
@@ -118,6 +128,7 @@ class ScorePage(BaseModel):
         "fleet whose machine type is not known is left out.",
     )
     next_cursor: str | None = Field(description="Give it as `cursor` for the next page.")
+    removed_until: RemovedUntil = None
 
 
 class AlertView(BaseModel):
@@ -188,6 +199,7 @@ class AlertPage(BaseModel):
 
     items: list[AlertView]
     next_cursor: str | None = Field(description="Give it as `cursor` for the next page.")
+    removed_until: RemovedUntil = None
 
 
 class GapView(BaseModel):

@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExists
 from common.errors import BackendMissingError, BackendUnavailableError
 from common.intake.consumer import IntakeConsumer
 from common.intake.fetcher import log_set_aside
-from common.settings import KafkaSettings
+from common.settings import KafkaSettings, RetentionSettings
 from common.topics import Topics
 
 MAX_REQUEST_BYTES = 1024 * 1024
@@ -27,8 +27,15 @@ FETCH_MAX_BYTES = 8 * 1024 * 1024
 One batch of records that is larger comes whole all the same."""
 
 
-async def ensure_topics(settings: KafkaSettings) -> None:
-    """Create the topics that do not exist yet.
+async def ensure_topics(
+    settings: KafkaSettings,
+    retention: RetentionSettings = RetentionSettings(),  # noqa: B008 - immutable
+) -> None:
+    """Create the topics that do not exist yet; those that do are left as they are.
+
+    Args:
+        settings: Which broker.
+        retention: How long, and how many of them, dead letters are kept by the broker.
 
     Raises:
         BackendMissingError: If no broker answers at the address.
@@ -43,7 +50,12 @@ async def ensure_topics(settings: KafkaSettings) -> None:
         await admin.start()
         existing = set(await admin.list_topics())
         missing = [
-            NewTopic(name, partitions, settings.replication_factor)
+            NewTopic(
+                name,
+                partitions,
+                settings.replication_factor,
+                topic_configs=letter_configs(retention) if name == topics.dead_letter else {},
+            )
             for name, partitions in wanted.items()
             if name not in existing
         ]
@@ -60,6 +72,21 @@ async def ensure_topics(settings: KafkaSettings) -> None:
         raise BackendUnavailableError(f"The broker could not create topics: {exc}") from exc
     finally:
         await admin.close()
+
+
+def letter_configs(retention: RetentionSettings) -> dict[str, str]:
+    """Return the configuration of the dead-letter topic: what the broker removes, and when.
+
+    Example:
+        >>> letter_configs(RetentionSettings(dead_letters_days=1, dead_letters_max_mib=0))
+        {'cleanup.policy': 'delete', 'retention.ms': '86400000', 'retention.bytes': '-1'}
+    """
+    days, mib = retention.dead_letters_days, retention.dead_letters_max_mib
+    return {
+        "cleanup.policy": "delete",
+        "retention.ms": str(int(days * 86_400_000)) if days else "-1",
+        "retention.bytes": str(mib * 1024 * 1024) if mib else "-1",
+    }
 
 
 def make_producer(settings: KafkaSettings) -> AIOKafkaProducer:

@@ -11,6 +11,11 @@ from typing import Final
 SCORE_MEASUREMENT: Final = "score"
 REPEAT_MEASUREMENT: Final = "repeat"
 
+COARSE_POLICY: Final = "coarse"
+"""InfluxDB's retention policy of hourly scores; in 2.x it follows the bucket's name and a slash."""
+
+COARSE_MEASUREMENT: Final = "score_hour"
+
 
 @dataclass(frozen=True, slots=True)
 class Topics:

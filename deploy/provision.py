@@ -24,7 +24,8 @@ def provision(
         int | None,
         typer.Option(
             min=0,
-            help="How long InfluxDB keeps scores, days; 0 for ever. Left out: as it is.",
+            help="How long InfluxDB keeps scores, days; 0 for ever. Left out: as it is; a new "
+            "bucket as SURGELINE_RETENTION__SCORES_DAYS says.",
             show_default=False,
         ),
     ] = None,
@@ -65,6 +66,7 @@ async def provide(
     done = [await _patiently(lambda: _topics(settings), wait_s, clock)]
     if settings.scores.backend == "influx":
         done.append(await _patiently(lambda: _bucket(settings, retention_days), wait_s, clock))
+        done.append(await _patiently(lambda: _hourly(settings), wait_s, clock))
     done.append(await _patiently(lambda: _tables(settings), wait_s, clock))
     return done
 
@@ -88,7 +90,7 @@ async def _patiently(step: Callable[[], Awaitable[str]], wait_s: float, clock: C
 async def _topics(settings: Settings) -> str:
     from common.kafka import ensure_topics
 
-    await ensure_topics(settings.kafka)
+    await ensure_topics(settings.kafka, settings.retention)
     topics = Topics(settings.kafka.topic_prefix)
     return f"topics {topics.readings}, {topics.alerts}, {topics.dead_letter} are there"
 
@@ -96,7 +98,14 @@ async def _topics(settings: Settings) -> str:
 async def _bucket(settings: Settings, retention_days: int | None) -> str:
     from common.scorestore.influx.bucket import ensure_bucket
 
-    return await asyncio.to_thread(ensure_bucket, settings.scores, retention_days)
+    initial_days = int(settings.retention.scores_days)
+    return await asyncio.to_thread(ensure_bucket, settings.scores, retention_days, initial_days)
+
+
+async def _hourly(settings: Settings) -> str:
+    from common.scorestore.influx.hourly import ensure_hourly
+
+    return await ensure_hourly(settings.scores, settings.retention)
 
 
 async def _tables(settings: Settings) -> str:

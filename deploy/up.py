@@ -14,9 +14,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from common.settings import PREFIX, load_settings
+from common.settings import PREFIX, RetentionSettings, load_settings
 from common.terminal.cli import friendly_errors, output_console
-from deploy.local.logtail import LogTail
+from deploy.local.logtail import MIB, LogBounds, LogTail
 from deploy.local.screen import SUPERVISOR, Screen, unfailing, url_table
 from deploy.local.stack import StackPlan, choose_addresses, empty_logs, forget
 from deploy.local.statefile import OWN_SERVERS, Claim, StackState, claimed
@@ -70,10 +70,12 @@ def up(
         for name in OWN_SERVERS:
             if name in plan.environ:
                 console.print(f"{name} is set; `surgeline up` starts a server of its own instead.")
-        asyncio.run(run_stack(plan, claim, console))
+        asyncio.run(run_stack(plan, claim, console, settings.retention))
 
 
-async def run_stack(plan: StackPlan, claim: Claim, console: Console) -> None:
+async def run_stack(
+    plan: StackPlan, claim: Claim, console: Console, retention: RetentionSettings
+) -> None:
     """Run a stack in the foreground until SIGINT, SIGTERM or SIGHUP.
 
     Under ``nohup``, which has SIGHUP ignored, it goes on when its terminal closes.
@@ -82,7 +84,8 @@ async def run_stack(plan: StackPlan, claim: Claim, console: Console) -> None:
         StackError: If it cannot be kept running. Nothing is left behind then either.
     """
     names = [spec.name for stage in plan.stages(0) for spec in stage]
-    screen = Screen(console, {name: LogTail(plan.log(name)) for name in names})
+    bounds = LogBounds(retention.logs_mib * MIB, retention.logs_kept)
+    screen = Screen(console, {name: LogTail(plan.log(name), bounds) for name in names})
     keeper = StateKeeper(claim, lambda sentence: screen.say(SUPERVISOR, sentence))
     started_at = datetime.now(tz=UTC).replace(microsecond=0)
 

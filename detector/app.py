@@ -16,6 +16,7 @@ from common.kafka import ensure_topics
 from common.logs import get_logger
 from common.retry import Backoff
 from common.scorestore.factory import open_score_store
+from common.scorestore.retention import retaining
 from common.settings import Settings
 from common.topics import Topics
 from common.tracebacks import one_line
@@ -175,10 +176,12 @@ class Worker:
         metrics = DetectorMetrics()
         enter = stack.enter_async_context
         await enter(HttpStatus(detector.http_host, detector.http_port, metrics, self._health))
-        await ensure_topics(settings.kafka)
+        await ensure_topics(settings.kafka, settings.retention)
+        scores = await enter(open_score_store(settings.scores))
+        await enter(retaining(scores, settings.retention, SystemClock()))
         ports = DetectorPorts(
             states=await enter(RedisStateStore(settings.redis)),
-            scores=await enter(open_score_store(settings.scores)),
+            scores=scores,
             publisher=await enter(KafkaPublisher(settings.kafka, self._publishing)),
             history=KafkaHistory(settings.kafka, detector.max_batch_rows),
             clock=SystemClock(),

@@ -29,7 +29,7 @@ from common.readers.recording_file import read_recording
 from common.recording import divided
 from common.records.times import require_wire_times, utc_text
 from common.replay import ReplayProgress, ReplayState
-from common.settings import KafkaSettings, Settings
+from common.settings import KafkaSettings, RetentionSettings, Settings
 from producer.adapters.kafka_history import KafkaRunHistory
 from producer.adapters.kafka_publisher import KafkaReadingPublisher
 from producer.arguments import (
@@ -248,6 +248,7 @@ async def run_replay(
     settings: KafkaSettings,
     clock: Clock,
     report: Callable[[ReplayProgress], None],
+    retention: RetentionSettings = RetentionSettings(),  # noqa: B008 - immutable
 ) -> ReplayResult:
     """Send what is not on the topic yet, until all is sent or SIGINT or SIGTERM comes.
 
@@ -261,7 +262,7 @@ async def run_replay(
     async with AsyncExitStack() as stack:
         stop = await stack.enter_async_context(stop_signals())
         try:
-            await unless_stopped(ensure_topics(settings), stop)
+            await unless_stopped(ensure_topics(settings, retention), stop)
             if plan.may_be_there:
                 history = await unless_stopped(_history(plan, settings), stop)
                 slots = remaining(plan.fleet, history)

@@ -216,7 +216,7 @@ def _run(request: ReplayRequest, reporter: Reporter) -> tuple[ReplayResult, Repl
         _configure_logging(settings.log)
         plan = plan_replay(request, settings, clock.now())
         _warn_if_not_published(plan)
-        result = asyncio.run(run_replay(plan, settings.kafka, clock, report))
+        result = asyncio.run(run_replay(plan, settings.kafka, clock, report, settings.retention))
         reporter.report(result.progress)
     except SurgelineError as exc:
         reporter.report(

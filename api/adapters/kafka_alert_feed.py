@@ -26,7 +26,7 @@ from common.errors import BackendError, BackendMissingError, BackendUnavailableE
 from common.kafka import ensure_topics, make_consumer, started
 from common.logs import get_logger
 from common.records.alerts import Alert
-from common.settings import KafkaSettings
+from common.settings import KafkaSettings, RetentionSettings
 from common.topics import Topics
 
 MAX_ID_CHARS: Final = 200
@@ -37,8 +37,12 @@ _log = get_logger(__name__)
 class KafkaAlertFeed:
     """Reads all partitions of the alerts topic."""
 
-    def __init__(self, settings: KafkaSettings) -> None:
-        self._settings = settings
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        retention: RetentionSettings = RetentionSettings(),  # noqa: B008 - immutable
+    ) -> None:
+        self._settings, self._retention = settings, retention
         self._topic = Topics(settings.topic_prefix).alerts
         self._admin: Any = None
         self._trouble = "not connected yet"
@@ -48,7 +52,7 @@ class KafkaAlertFeed:
         try:
             with _our_errors(self._settings):
                 async with AsyncExitStack() as stack:
-                    await ensure_topics(self._settings)
+                    await ensure_topics(self._settings, self._retention)
                     admin = await self._start_admin(stack)
                     consumer = await stack.enter_async_context(
                         started(make_consumer(self._settings))

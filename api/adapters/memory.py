@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Final
 
 from pydantic import TypeAdapter
@@ -13,6 +14,7 @@ from api.known_fleets import KnownFleets
 from api.ports import (
     AlertFilter,
     AlertGap,
+    AlertKeeping,
     FeedBatch,
     FeedPosition,
     OffsetGap,
@@ -44,6 +46,9 @@ class MemoryAlertHistory:
         self._latest: dict[str, StoredAlert] = {}
         self._positions: dict[tuple[str, int], FeedPosition] = {}
         self._gaps: dict[tuple[str, int, OffsetGap], datetime] = {}
+        self._last = 0
+        self._noted: dict[int, datetime] = {}
+        self._removed_until: datetime | None = None
 
     async def store(self, batch: FeedBatch, noticed_at: datetime | None = None) -> int:
         """Keep the alerts, the position and a gap."""
@@ -53,7 +58,8 @@ class MemoryAlertHistory:
             alert = item.alert
             if alert.alert_id in self._by_id:
                 continue
-            stored = StoredAlert(len(self._alerts) + 1, alert, item.body)
+            self._last += 1
+            stored = StoredAlert(self._last, alert, item.body)
             self._alerts.append(stored)
             self._by_id[alert.alert_id] = stored
             latest = self._latest.get(alert.alarm_id)
@@ -121,6 +127,33 @@ class MemoryAlertHistory:
             for item in latest
             if item.alert.state is not Transition.CLEARED and item.alert.asset_id in asset_ids
         ]
+
+    async def trim(self, keep: AlertKeeping, now: datetime, most_rows: int) -> int:
+        """Remove a slice of whole alarms that are over and old."""
+        self._check()
+        for item in self._alerts:
+            self._noted.setdefault(item.sequence, now)
+        end = 0 if keep.max_rows is None else self._last - keep.max_rows
+        if keep.max_age is not None:
+            old = [n for n, noted_at in self._noted.items() if noted_at <= now - keep.max_age]
+            end = max(end, *old, 0)
+        held = {
+            item.alert.alarm_id
+            for item in self._alerts
+            if item.sequence > end
+            or self._latest[item.alert.alarm_id].alert.state is not Transition.CLEARED
+        }
+        gone = [item for item in self._alerts if item.alert.alarm_id not in held]
+        for item in islice(gone, most_rows):
+            self._alerts.remove(item)
+            del self._by_id[item.alert.alert_id]
+            self._removed_until = max(self._removed_until or item.alert.ts, item.alert.ts)
+        return min(len(gone), most_rows)
+
+    async def removed_until(self) -> datetime | None:
+        """Return the time of the latest reading whose alert was removed."""
+        self._check()
+        return self._removed_until
 
     async def ping(self) -> None:
         """Return, or raise what the test asked for."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from pydantic import ValidationError
 from sqlalchemy import (
@@ -25,16 +25,16 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.orm import aliased
 
-from api.adapters.sql_database import our_errors
-from api.adapters.sql_models import AlertRow, GapRow, PositionRow, SequenceRow
+from api.adapters.sql_alert_retention import read_removed_until, trim_slice
+from api.adapters.sql_database import lock_sequence, our_errors, upsert
+from api.adapters.sql_models import COUNTER, AlertRow, GapRow, PositionRow, SequenceRow
 from api.ports import (
     AlertFilter,
     AlertGap,
+    AlertKeeping,
     FeedBatch,
     FeedPosition,
     OffsetGap,
@@ -44,8 +44,6 @@ from api.ports import (
 from common.logs import get_logger
 from common.records.alerts import Alert, Transition
 from common.records.verdicts import Level
-
-COUNTER: Final = "alerts"
 
 CHUNK: Final = 500
 """Ids in one IN list; SQLite allows 32,766 parameters, PostgreSQL plans short lists better."""
@@ -64,7 +62,7 @@ class SqlAlertHistory:
         """Keep the alerts, the position and a gap in one transaction; see the port."""
         with our_errors("store alerts"):
             async with self._engine.begin() as connection:
-                last = await _lock_sequence(connection)
+                last = await lock_sequence(connection)
                 new = await _unknown(connection, batch.alerts)
                 if new:
                     await _insert(connection, new, last)
@@ -148,6 +146,18 @@ class SqlAlertHistory:
             found += _readable(await self._rows(statement))
         return sorted(found, key=lambda item: item.sequence)
 
+    async def trim(self, keep: AlertKeeping, now: datetime, most_rows: int) -> int:
+        """Remove a slice in one transaction, between those of the writers."""
+        with our_errors("remove old alerts"):
+            async with self._engine.begin() as connection:
+                return await trim_slice(connection, keep, now, most_rows)
+
+    async def removed_until(self) -> datetime | None:
+        """Return the time of the latest reading whose alert was removed."""
+        with our_errors("read what was removed"):
+            async with self._engine.connect() as connection:
+                return await read_removed_until(connection)
+
     async def ping(self) -> None:
         """Return when the database answers."""
         with our_errors("answer"):
@@ -220,15 +230,6 @@ def _in_order(
     return statement if after is None else statement.where(AlertRow.sequence > after)
 
 
-async def _lock_sequence(connection: AsyncConnection) -> int:
-    """Return the last sequence given out; until the commit nobody else gets past this line."""
-    await connection.execute(
-        update(SequenceRow).where(SequenceRow.name == COUNTER).values(value=SequenceRow.value)
-    )
-    found = await connection.execute(select(SequenceRow.value).where(SequenceRow.name == COUNTER))
-    return found.scalar_one()
-
-
 async def _unknown(connection: AsyncConnection, alerts: Sequence[WireAlert]) -> list[WireAlert]:
     """Return the alerts whose id is not stored, each id once, in their order."""
     by_id: dict[str, WireAlert] = {}
@@ -294,7 +295,7 @@ def _row(item: WireAlert, sequence: int) -> dict[str, object]:
 
 
 async def _put_position(connection: AsyncConnection, batch: FeedBatch) -> None:
-    statement = _make_insert(connection)(PositionRow).values(
+    statement = upsert(connection)(PositionRow).values(
         source=batch.source,
         partition=batch.partition,
         next_offset=batch.position.next_offset,
@@ -314,7 +315,7 @@ async def _put_position(connection: AsyncConnection, batch: FeedBatch) -> None:
 async def _put_gap(
     connection: AsyncConnection, batch: FeedBatch, gap: OffsetGap, noticed_at: datetime
 ) -> None:
-    statement = _make_insert(connection)(GapRow).values(
+    statement = upsert(connection)(GapRow).values(
         source=batch.source,
         partition=batch.partition,
         from_offset=gap.from_offset,
@@ -322,7 +323,3 @@ async def _put_gap(
         noticed_at=noticed_at,
     )
     await connection.execute(statement.on_conflict_do_nothing())
-
-
-def _make_insert(connection: AsyncConnection) -> Any:
-    return postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert

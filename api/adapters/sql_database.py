@@ -7,11 +7,13 @@ from contextlib import asynccontextmanager, contextmanager
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, event, make_url
+from sqlalchemy import Connection, event, make_url, select, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import (
@@ -21,9 +23,10 @@ from sqlalchemy.exc import (
     OperationalError,
     SQLAlchemyError,
 )
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from api.adapters.sql_models import COUNTER, SequenceRow
 from common.clock import SystemClock
 from common.errors import BackendError, BackendRefusedError, BackendUnavailableError, SettingsError
 from common.files.private import make_private_file, make_private_folder
@@ -150,6 +153,20 @@ def _tune_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> No
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=NORMAL")
     cursor.close()
+
+
+async def lock_sequence(connection: AsyncConnection) -> int:
+    """Return the last sequence given out; until the commit nobody else gets past this line."""
+    await connection.execute(
+        update(SequenceRow).where(SequenceRow.name == COUNTER).values(value=SequenceRow.value)
+    )
+    found = await connection.execute(select(SequenceRow.value).where(SequenceRow.name == COUNTER))
+    return found.scalar_one()
+
+
+def upsert(connection: AsyncConnection) -> Any:
+    """Return the dialect's ``insert``, which may say what to do on a conflict."""
+    return postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert
 
 
 async def _migrate(engine: AsyncEngine) -> None:

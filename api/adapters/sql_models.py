@@ -6,6 +6,7 @@ A change here needs a revision in ``api/migrations/versions``; a test compares t
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Final
 
 from sqlalchemy import (
     BigInteger,
@@ -23,6 +24,9 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from common.records.ids import DEFAULT_FLEET
+
+COUNTER: Final = "alerts"
+"""Name of the row that counts alerts, and of the one that tells which were removed."""
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -112,6 +116,24 @@ class GapRow(Base):
     from_offset: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     to_offset: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     noticed_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class MarkRow(Base):
+    """Which sequences had been given out at a moment: how old an alert is, at least."""
+
+    __tablename__ = "alert_marks"
+
+    sequence: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    noted_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class RemovalRow(Base):
+    """The latest reading of which an alert was removed."""
+
+    __tablename__ = "alert_removals"
+
+    name: Mapped[str] = mapped_column(String, primary_key=True)
+    until: Mapped[datetime] = mapped_column(UtcTime)
 
 
 class ReplayRow(Base):

@@ -24,8 +24,10 @@ def no_alerts(client: ApiClient, query: Mapping[str, str | None]) -> str:
             where not given.
     """
     wanted = {name: value for name, value in query.items() if value is not None}
-    page = client.get("/api/v1/alerts", {"limit": LOOKED_AT}) if wanted else {"items": []}
-    if not page["items"]:
+    page = client.get("/api/v1/alerts", {"limit": LOOKED_AT if wanted else 1})
+    if not wanted or not page["items"]:
+        if page.get("removed_until"):
+            return f"No alerts. {_removed(page)}"
         return "No alerts. Start a replay with `surgeline replay`, then look again."
     more = "more than " if page.get("next_cursor") else ""
     near = ""
@@ -33,7 +35,7 @@ def no_alerts(client: ApiClient, query: Mapping[str, str | None]) -> str:
         near = near or (suggestion(wanted[field], _values(page, field)) if field in wanted else "")
     return (
         f"No alert matches: {more}{len(page['items']):,} are stored, none of them "
-        f"{_words(wanted)}.{near}"
+        f"{_words(wanted)}.{near}{_removed(page)}"
     )
 
 
@@ -65,7 +67,14 @@ def no_verdicts(client: ApiClient, asset: str, run: str | None, status: str | No
     return (
         f"No verdict on {asset} matches: it has {counts} in its latest run {latest['run_id']} (of "
         f"{latest['runs']:,}), and none {words}.{near}"
+        f"{_removed(client.get('/api/v1/scores', {'asset_id': asset, 'limit': 1}))}"
     )
+
+
+def _removed(page: Mapping[str, Any]) -> str:
+    """Return what was removed, in words; nothing where nothing was."""
+    until = page.get("removed_until")
+    return "" if until is None else f" Of readings up to {until} some were removed (retention)."
 
 
 def _values(page: Mapping[str, Any], field: str) -> set[str]:

@@ -1,5 +1,6 @@
 """Alerts as they come: from the topic into the history, and from there to whoever listens.
 
 ``projection.py`` writes the history and rings the bell (``change_signal.py``); ``stream.py``
-wakes and reads on from where it stood, in pages that streams share (``pages.py``).
+wakes and reads on from where it stood, in pages that streams share (``pages.py``). ``keeping.py``
+removes what is old.
 """

@@ -8,7 +8,9 @@ shares what it reads with those at the same place (``pages.py``).
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
+from datetime import datetime
 from typing import Final
 
 from sse_starlette import ServerSentEvent
@@ -48,13 +50,21 @@ async def starting_point(
         return (last.sequence, last.alert.alert_id) if last else (0, BEGINNING)
     seen = await history.find(last_event_id)
     if seen is None:
+        since = removed_words(await history.removed_until())
         raise RequestRefusedError(
             404,
             "unknown_event_id",
-            f"No alert has the id {last_event_id!r}, so it is not known where to go on. Leave "
-            "Last-Event-ID out for new alerts only, or ask for ?replay=all.",
+            f"No alert has the id {last_event_id!r}{since}, so it is not known where to go on. "
+            "Leave Last-Event-ID out for new alerts only, or ask for ?replay=all.",
         )
     return seen.sequence, last_event_id
+
+
+def removed_words(removed_until: datetime | None) -> str:
+    """Return what to add where an alert is not found: that it may have been removed."""
+    if removed_until is None:
+        return ""
+    return f" (alerts of readings up to {removed_until:%Y-%m-%dT%H:%M:%SZ} have been removed)"
 
 
 async def follow(
@@ -88,6 +98,9 @@ async def events(
         async for item in alerts:
             yield ServerSentEvent(id=item.alert_id, event=item.state, data=item.body)
             metrics.sse_events.inc()
+            # A write that does not have to wait lets nobody else run, not even who would tell that
+            # the reader has gone: each further write to it would be a warning in the log.
+            await asyncio.sleep(0)
     except BackendError as exc:
         # The answer has begun, so no status can say it. The client resumes by id when it is cut.
         _log.warning("a stream ended early", why=str(exc))

@@ -11,7 +11,7 @@ from api.http import cursors
 from api.http.answers import json_answer
 from api.http.problems import documented, invalid
 from api.http.queries import AlertsQuery, StreamQuery, no_query
-from api.live.stream import events, follow, starting_point
+from api.live.stream import events, follow, removed_words, starting_point
 from api.ports import AlertFilter
 from api.routes import API_PREFIX
 from api.schemas import AlertPage, AlertView, GapList, GapView
@@ -39,7 +39,8 @@ async def list_alerts(services: ServicesDep, query: Annotated[AlertsQuery, Query
     """An alert is published when an alarm is raised, escalated or cleared.
 
     `since` and `until` speak of the readings' time, the order is that of arrival. What a channel
-    measures, and its unit, are those of the fleet's machine type now (`/api/v1/machines`).
+    measures, and its unit, are those of the fleet's machine type now (`/api/v1/machines`). Old
+    alerts are removed, never those of an open alarm; `removed_until` says up to when some are gone.
     """
     wanted = AlertFilter(
         asset_id=query.asset_id,
@@ -62,10 +63,12 @@ async def list_alerts(services: ServicesDep, query: Annotated[AlertsQuery, Query
     shown = found[: query.limit]
     more = len(found) > query.limit
     known = await services.catalogue.fleets()
+    removed_until = await services.history.removed_until()
     return await json_answer(
         lambda: AlertPage(
             items=[AlertView.of(stored, known.machine(stored.alert.fleet)) for stored in shown],
             next_cursor=cursors.encode(mark, shown[-1].sequence) if more else None,
+            removed_until=removed_until,
         ),
         only_what_is_set=True,
     )
@@ -142,7 +145,8 @@ async def get_alert(
     """Return one alert by its id."""
     stored = await services.history.find(alert_id)
     if stored is None:
-        raise RequestRefusedError(404, "unknown_alert", f"There is no alert {alert_id!r}.")
+        since = removed_words(await services.history.removed_until())
+        raise RequestRefusedError(404, "unknown_alert", f"There is no alert {alert_id!r}{since}.")
     known = await services.catalogue.fleets()
     return await json_answer(
         lambda: AlertView.of(stored, known.machine(stored.alert.fleet)), only_what_is_set=True

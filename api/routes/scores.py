@@ -26,7 +26,8 @@ async def list_scores(services: ServicesDep, query: Annotated[ScoresQuery, Query
 
     Pages are ordered by the readings' time. Repeats (late, duplicate) are counted with the assets,
     not listed here. What the channels in `shares` measure, and their units, are in `legend`, once
-    per fleet of the page, as the fleet's machine type has them now.
+    per fleet of the page, as the fleet's machine type has them now. Old verdicts are removed;
+    `removed_until` says up to when some are gone.
     """
     mark = cursors.query_mark(query)
     try:
@@ -49,11 +50,13 @@ async def list_scores(services: ServicesDep, query: Annotated[ScoresQuery, Query
         raise invalid("query", "cursor", str(exc), query.cursor) from exc
     next_cursor = None if page.next_cursor is None else cursors.encode(mark, page.next_cursor)
     known = await services.catalogue.fleets()
+    removed_until = await services.scores.removed_until()
     return await json_answer(
         lambda: ScorePage(
             items=[Score.of(record) for record in page.records],
             legend=_legend({record.fleet for record in page.records}, known),
             next_cursor=next_cursor,
+            removed_until=removed_until,
         )
     )
 

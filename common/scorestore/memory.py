@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from types import TracebackType
 from typing import Self
 
 from common.records.verdicts import ScoreRecord, SourcePosition, Verdict
 from common.scorestore.batch import RepeatKey, RunKey, gather
 from common.scorestore.paging import Bounds, check_query, epoch_us, page_of, position_of
-from common.scorestore.port import RunPage, RunSummary, ScorePage, ScoreQuery
+from common.scorestore.port import Keeping, RunPage, RunSummary, ScorePage, ScoreQuery, Trimmed
 from common.scorestore.tally import RunTally, in_order
 
 
@@ -21,6 +22,8 @@ class MemoryScoreStore:
     def __init__(self) -> None:
         self._verdicts: dict[RunKey, dict[int, ScoreRecord]] = {}
         self._repeats: dict[RepeatKey, ScoreRecord] = {}
+        self._noted: dict[tuple[str, str, int], int] = {}
+        self._removed_until: datetime | None = None
 
     async def __aenter__(self) -> Self:
         """Do nothing: there is nothing to open."""
@@ -108,6 +111,34 @@ class MemoryScoreStore:
         rows = [row for run in self._verdicts.values() for row in run.values()]
         rows.extend(self._repeats.values())
         return dict(Counter(row.status for row in rows if run_id in (None, row.run_id)))
+
+    async def trim(self, keep: Keeping, now: datetime, most_rows: int) -> Trimmed:
+        """Remove a slice of what is too old; memory has no size to bound."""
+        if keep.max_age_us is None:
+            return Trimmed(0)
+        now_us = epoch_us(now)
+        for (asset_id, run_id), rows in self._verdicts.items():
+            for cycle in rows:
+                self._noted.setdefault((asset_id, run_id, cycle), now_us)
+        end_us = now_us - keep.max_age_us
+        old = [key for key, noted_us in self._noted.items() if noted_us <= end_us][:most_rows]
+        for asset_id, run_id, cycle in old:
+            self._forget((asset_id, run_id), cycle)
+        expired = [key for key in self._repeats if key[5] * 1000 < end_us][:most_rows]
+        for repeat in expired:
+            del self._repeats[repeat]
+        return Trimmed(len(old) + len(expired), more=most_rows in (len(old), len(expired)))
+
+    def _forget(self, run: RunKey, cycle: int) -> None:
+        gone = self._verdicts[run].pop(cycle)
+        del self._noted[(*run, cycle)]
+        if not self._verdicts[run]:
+            del self._verdicts[run]
+        self._removed_until = max(self._removed_until or gone.ts, gone.ts)
+
+    async def removed_until(self) -> datetime | None:
+        """Return the time of the latest reading whose verdict was removed."""
+        return self._removed_until
 
     async def ping(self) -> None:
         """Return: it always answers."""

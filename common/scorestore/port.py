@@ -107,6 +107,34 @@ class RunPage:
     next_after: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """What is kept. None means no bound.
+
+    Attributes:
+        max_age_us: How long after they were stored rows are kept, microseconds.
+        max_bytes: How large the store may be, without what its own log takes, bytes.
+    """
+
+    max_age_us: int | None = None
+    max_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trimmed:
+    """What one slice of removal did.
+
+    Attributes:
+        rows: How many rows it removed.
+        more: Whether another slice would find something to do.
+        pressing: Whether the store is larger than it may be.
+    """
+
+    rows: int
+    more: bool = False
+    pressing: bool = False
+
+
 class ScoreStore(Protocol):
     """Where verdicts are kept. An async context manager: open on enter, closed on exit.
 
@@ -176,6 +204,25 @@ class ScoreStore(Protocol):
 
     async def verdict_counts(self, run_id: str | None = None) -> Mapping[Verdict, int]:
         """Return how many readings got each verdict; only kinds that occurred, repeats included."""
+
+    async def trim(self, keep: Keeping, now: datetime, most_rows: int) -> Trimmed:
+        """Remove a slice of what is not to be kept any more, the oldest first.
+
+        Short enough never to hold up a write for long. Age is measured from the first trim that
+        found the row, so it is never shorter than asked. A store whose server removes by itself
+        does nothing.
+
+        Args:
+            keep: What stays.
+            now: The time.
+            most_rows: Most verdicts, and most repeats, to remove.
+        """
+
+    async def removed_until(self) -> datetime | None:
+        """Return a time after which no verdict has been removed; none if none ever was.
+
+        Of readings up to it some verdicts are gone, or all.
+        """
 
     async def ping(self) -> None:
         """Return when the store answers.

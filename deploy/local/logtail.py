@@ -8,21 +8,40 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
+from common.files.atomic import PRIVATE
+
 READ_BYTES = 1 << 20
-MAX_LOG_BYTES = 20 * 1024 * 1024
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class LogBounds:
+    """How much of a process's output is kept.
+
+    Attributes:
+        max_bytes: A log that is larger is rotated.
+        kept: How many rotated ones are kept, as NAME.log.1 (the latest), NAME.log.2 and so on.
+    """
+
+    max_bytes: int = 20 * MIB
+    kept: int = 2
 
 
 class LogTail:
-    """Follows one log file.
+    """Follows one log file, and rotates it.
 
     Args:
         path: The file; it need not exist yet.
+        bounds: When to rotate.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, bounds: LogBounds = LogBounds()) -> None:
         self._path = path
+        self._bounds = bounds
         self._position = 0
         self._partial = b""
 
@@ -44,15 +63,36 @@ class LogTail:
         return [line.decode(errors="replace").rstrip("\r") for line in lines]
 
     def bound(self) -> None:
-        """Empty the file once it is over 20 MiB and has been read to its end.
+        """Rotate the file once it is too large and has been read, or is twice too large.
 
-        The writer appends, so it goes on at the start of the emptied file.
+        The writer has it open and appends, so it is copied and emptied, not renamed: the writer
+        goes on at its start. What it writes in the instant between the two is lost.
         """
-        # a file that cannot be emptied now is tried again at the next call
+        # a file that cannot be rotated now, on a full disk say, is tried again at the next call
         with contextlib.suppress(OSError):
-            if self._position > MAX_LOG_BYTES and self._path.stat().st_size == self._position:
-                os.truncate(self._path, 0)
-                self._position = 0
+            size = self._path.stat().st_size
+            limit = self._bounds.max_bytes
+            if size > limit and (size == self._position or size > 2 * limit):
+                self._rotate()
+
+    def _rotate(self) -> None:
+        older = [
+            self._path.with_name(f"{self._path.name}.{n}") for n in range(1, self._bounds.kept + 1)
+        ]
+        for source, target in zip(older[-2::-1], older[:0:-1], strict=True):
+            with contextlib.suppress(FileNotFoundError):
+                source.replace(target)
+        if older:
+            copy_private(self._path, older[0])
+        os.truncate(self._path, 0)
+        self._position, self._partial = 0, b""
+
+
+def copy_private(source: Path, target: Path) -> None:
+    """Copy a log, with what is added meanwhile, to a file that only we may read."""
+    handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE)
+    with source.open("rb") as reading, os.fdopen(handle, "wb") as writing:
+        shutil.copyfileobj(reading, writing, READ_BYTES)
 
 
 def last_lines(path: Path, count: int = 20) -> list[str]:

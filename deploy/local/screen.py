@@ -20,6 +20,14 @@ SUPERVISOR: Final = "surgeline"
 COLOURS: Final = ("cyan", "magenta", "green", "yellow", "blue", "bright_cyan", "bright_magenta")
 POLL_S: Final = 0.15
 
+NOT_SHOWN: Final = (
+    ("WARNING Memory overcommit must be enabled!",),
+    ("tansu_storage::dynostore", "NotFound", "groups/consumers/"),
+)
+"""Words of lines that nobody need act on, and that no setting of the program keeps from being
+written: Valkey warns of background saves, and ours keeps nothing on disk and makes none; the broker
+says that a group which joins for the first time was not there before. The logs have them."""
+
 
 def unfailing(stream: TextIO) -> TextIO:
     """Return a stream whose writes never raise: what cannot be written is lost."""
@@ -89,7 +97,8 @@ class Screen:
         """Print what was logged since the last call."""
         for name, tail in self._tails.items():
             for line in tail.new_lines():
-                self._line(name, _log_text(line))
+                if not any(all(word in line for word in words) for words in NOT_SHOWN):
+                    self._line(name, _log_text(line))
             tail.bound()
 
     async def follow(self) -> None:

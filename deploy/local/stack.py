@@ -241,7 +241,7 @@ def empty_logs(var_dir: Path) -> None:
     Raises:
         UserError: If one cannot be deleted.
     """
-    for log in (var_dir / LOG_FOLDER).glob("*.log"):
+    for log in (var_dir / LOG_FOLDER).glob("*.log*"):
         _delete(log)
 
 

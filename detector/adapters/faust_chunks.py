@@ -22,6 +22,7 @@ This needs private names of Faust and aiokafka. Both are pinned exactly in ``pyp
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
@@ -35,6 +36,9 @@ from faust.types import TP, ConsumerMessage, Message
 from common.intake.consumer import IntakeConsumer
 from common.intake.fetcher import Parts
 from common.kafka import FETCH_MAX_BYTES, FETCH_MAX_WAIT_MS
+
+faust_logger = logging.getLogger("faust.chunks")
+"""Faust gives subclasses a logger of their module's name, and would narrate in ours."""
 
 MAX_CHUNKS_IN_FLIGHT: Final = 2
 """One being processed, one fetched meanwhile."""
@@ -69,11 +73,19 @@ class RawSchema(faust.Schema):  # type: ignore[misc]
 class ChunkConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     """Faust's consumer thread on a consumer of ours."""
 
-    logger = driver.logger
+    logger = faust_logger
 
     def on_crash(self, msg: str, *fmt: Any, **kwargs: Any) -> None:
         """Say it in the log; Faust prints the traceback past it."""
         self.log.error(msg.format(*fmt))
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Find nothing amiss with a partition.
+
+        Faust judges by events of each partition, which are not what we deliver: an idle worker
+        would be told, in thirteen lines a partition, that its stream has stopped. Whether the
+        thread lives is watched by ``faust_pulse.py``, whether partitions move by the api's /ready.
+        """
 
     def _create_worker_consumer(self, transport: Any) -> IntakeConsumer:
         conf = self.app.conf
@@ -123,7 +135,7 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
 class ChunkConsumer(driver.Consumer):  # type: ignore[misc]
     """Faust's aiokafka consumer, delivering chunks."""
 
-    logger = driver.logger
+    logger = faust_logger
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -24,7 +24,7 @@ from common.fleets import load_fleets
 from common.kafka import ensure_topics, read_to_end
 from common.machines.files import load_machine
 from common.machines.machine import MachineType
-from common.settings import KafkaSettings, Settings
+from common.settings import KafkaSettings, RetentionSettings, Settings
 from common.terminal.nearest import suggestion
 from common.topics import Topics
 from producer.adapters.kafka_publisher import KafkaReadingPublisher
@@ -116,7 +116,11 @@ def _topic(topic: str | None, path: Path, settings: KafkaSettings) -> str:
 
 
 async def run_ingest(
-    plan: IngestPlan, settings: KafkaSettings, clock: Clock, report: Callable[[Tally], None]
+    plan: IngestPlan,
+    settings: KafkaSettings,
+    clock: Clock,
+    report: Callable[[Tally], None],
+    retention: RetentionSettings = RetentionSettings(),  # noqa: B008 - immutable
 ) -> Tally:
     """Carry messages over until SIGINT or SIGTERM comes.
 
@@ -129,7 +133,7 @@ async def run_ingest(
         try:
             if missing := await unless_stopped(why_no_topic(plan.topic, settings), stop):
                 raise BackendMissingError(missing)
-            await unless_stopped(ensure_topics(settings), stop)
+            await unless_stopped(ensure_topics(settings, retention), stop)
             publisher = KafkaReadingPublisher(settings)
             await unless_stopped(stack.enter_async_context(publisher), stop)
             source = KafkaMessageSource(settings, plan.topic, plan.group_id, clock)

@@ -162,7 +162,7 @@ def _run(
             serving(metrics, metrics_address) if metrics_address else nullcontext(),
             line.shown() if progress is ProgressChoice.LINE else nullcontext(),
         ):
-            asyncio.run(run_ingest(plan, settings.kafka, clock, report))
+            asyncio.run(run_ingest(plan, settings.kafka, clock, report, settings.retention))
     except BackendError:
         _tell("unfinished", plan, latest)
         raise

@@ -31,6 +31,7 @@ from api.ports import (
     AlertFilter,
     AlertGap,
     AlertHistory,
+    AlertKeeping,
     FeedBatch,
     FeedPosition,
     OffsetGap,
@@ -43,7 +44,7 @@ from api.ports import (
     UnreadableReplay,
 )
 from common.errors import BackendError, BackendRefusedError, BackendUnavailableError
-from common.records.alerts import Transition
+from common.records.alerts import Alert, Transition
 from common.records.times import EARLIEST, LATEST
 from common.records.verdicts import Level
 from common.settings import AlertHistorySettings
@@ -534,6 +535,88 @@ async def test_gaps_are_kept_once_and_listed_latest_first(history: AlertHistory)
         AlertGap("a", 0, second, later),
         AlertGap("a", 0, first, START),
     ]
+
+
+DAY = timedelta(days=1)
+
+
+def alarm(cycle: int, end: int | None = None) -> list[Alert]:
+    """An alarm from raised to cleared, or one that is still open."""
+    raised = make_alert(cycle)
+    if end is None:
+        return [raised]
+    return [raised, make_alert(end, state=Transition.CLEARED, onset_cycle=cycle)]
+
+
+async def test_alarms_that_are_over_and_old_go_as_a_whole_and_open_ones_never(
+    history: AlertHistory,
+) -> None:
+    keep = AlertKeeping(max_age=10 * DAY)
+    straddling = alarm(30, 60)
+    await history.store(batch([*alarm(10, 20), straddling[0], *alarm(40)]))
+    assert await history.trim(keep, START, 100) == 0
+    await history.store(batch([straddling[1], *alarm(70, 80)]))
+    assert await history.trim(keep, START + 5 * DAY, 100) == 0
+    assert await history.removed_until() is None
+
+    assert await history.trim(keep, START + 10 * DAY, 100) == 2
+    kept = await history.page(ALL, 100)
+    assert [(item.sequence, item.alert.cycle) for item in kept] == [
+        (3, 30), (4, 40), (5, 60), (6, 70), (7, 80),
+    ]  # fmt: skip
+    assert await history.removed_until() == START + timedelta(seconds=20)
+
+    assert await history.trim(keep, START + 99 * DAY, 100) == 4
+    (left,) = await history.page(ALL, 100)
+    assert (left.sequence, left.alert.cycle) == (4, 40)
+    assert await history.open_alarms(NAMES) == [left]
+    assert await history.find(straddling[0].alert_id) is None
+    assert await history.removed_until() == START + timedelta(seconds=80)
+
+
+async def test_an_alarm_that_ends_at_last_goes_too_and_sequences_go_on(
+    history: AlertHistory,
+) -> None:
+    keep = AlertKeeping(max_age=10 * DAY)
+    first, end = alarm(10, 20)
+    await history.store(batch([first]))
+    for days in (0, 10, 20, 30):
+        assert await history.trim(keep, START + days * DAY, 100) == 0
+    await history.store(batch([end]))
+    assert await history.trim(keep, START + 31 * DAY, 100) == 0
+    assert await history.trim(keep, START + 40 * DAY, 100) == 0
+
+    assert await history.trim(keep, START + 41 * DAY, 100) == 2
+    await history.store(batch(alarm(50)))
+    assert [item.sequence for item in await history.page(ALL, 10)] == [3]
+
+
+async def test_only_so_many_alerts_are_kept_a_slice_at_a_time(history: AlertHistory) -> None:
+    await history.store(batch([one for n in range(10) for one in alarm(10 * n + 1, 10 * n + 5)]))
+    keep = AlertKeeping(max_rows=6)
+
+    assert [await history.trim(keep, START, 5) for _ in range(4)] == [5, 5, 4, 0]
+    assert [item.sequence for item in await history.page(ALL, 100)] == list(range(15, 21))
+    assert await history.trim(AlertKeeping(), START + 9999 * DAY, 5) == 0
+
+
+async def test_removing_and_storing_at_once_loses_nothing_new(history: AlertHistory) -> None:
+    keep = AlertKeeping(max_rows=40)
+
+    async def remove() -> None:
+        for _ in range(20):
+            await history.trim(keep, START, 20)
+
+    async def store(first: int) -> None:
+        for n in range(20):
+            await history.store(batch(alarm(first + 10 * n, first + 10 * n + 5)))
+
+    await asyncio.gather(remove(), store(1), store(1001))
+    while await history.trim(keep, START, 20):
+        pass
+
+    kept = await history.page(ALL, 1000)
+    assert [item.sequence for item in kept] == list(range(41, 81))
 
 
 async def test_a_database_of_the_version_before_keeps_what_it_holds(

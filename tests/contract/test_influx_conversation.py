@@ -34,7 +34,7 @@ START_US = 1_767_225_600_000_000
 TOKEN = "t0ken-9c2f"  # noqa: S105 - of nothing
 COLUMNS = [
     "time", "asset_id", "critical_threshold", "cycle", "detail", "level", "model", "run_id",
-    "score", "share_T24", "share_T30", "status", "thousand", "warning_threshold",
+    "score", "share_T24", "share_T30", "status", "thousand", "ts_us", "warning_threshold",
 ]  # fmt: skip
 
 
@@ -229,7 +229,7 @@ async def test_a_first_page_asks_for_one_row_more_and_for_the_moment_at_its_edge
     ] * 2
     assert [heard.query["q"] for heard in influx.heard] == [
         f"{SELECT} {EVERYTHING} ORDER BY time ASC LIMIT 3",
-        f"{SELECT} time >= 1767225603000000000 AND time < 1767225603000001000",
+        f"{SELECT} time >= 1767225603000000000 AND time < 1767225603001000000",
     ]
 
 
@@ -253,7 +253,7 @@ async def test_rows_of_one_moment_are_sorted_here_and_the_walk_goes_on_behind_it
     assert rest.records == [scored(2, 1), scored(3, 1)]
     assert rest.next_cursor is not None
     assert influx.heard[2].query["q"] == (
-        f"{SELECT} time >= 1767225601000001000 AND time < 9223372036854775000 "
+        f"{SELECT} time >= 1767225601001000000 AND time < 9223372036854775000 "
         "ORDER BY time ASC LIMIT 3"
     )
 
@@ -286,7 +286,7 @@ async def test_pages_are_read_on_until_there_are_enough_rows_of_two_models(influ
     assert page.records == [scored(1, model="m@2", score=5.0)]
     assert page.next_cursor is not None
     assert influx.heard[2].query["q"] == (
-        f"{SELECT} time >= 1767225601000001000 AND time < 9223372036854775000 "
+        f"{SELECT} time >= 1767225601001000000 AND time < 9223372036854775000 "
         "ORDER BY time ASC LIMIT 2"
     )
 
@@ -371,7 +371,7 @@ async def test_a_summary_is_asked_in_one_request_and_read_from_ten_answers(
 ) -> None:
     influx.will_answer(
         {"series": [by_run(0, 3)]},
-        {"series": [by_run((START_US + 5) * 1000 + 9, 9)]},
+        {"series": [by_run((START_US + 5) * 1000 + 9, 9, None)]},
         {"series": [by_run(0, 8, 2, "warning", 1.5)]},
         {"series": [by_run(0, 4)]},
         {"series": [by_run(0, 2.5)]},
@@ -408,7 +408,7 @@ async def test_a_summary_is_asked_in_one_request_and_read_from_ten_answers(
     assert isinstance(whole.peak_score, float)
     assert influx.heard[0].statements == [
         f'SELECT MIN("cycle") FROM "score" WHERE {OF_RUN}{GROUPED}',
-        f'SELECT MAX("cycle") FROM "score" WHERE {OF_RUN}{GROUPED}',
+        f'SELECT MAX("cycle"), "ts_us" FROM "score" WHERE {OF_RUN}{GROUPED}',
         f'SELECT MAX("cycle"), "score", "level", "severity" FROM "score" WHERE {OF_RUN} AND '
         f"\"status\" = 'scored'{GROUPED}",
         f'SELECT MAX("score") FROM "score" WHERE {OF_RUN} AND "status" = \'scored\'{GROUPED}',
@@ -446,7 +446,7 @@ async def test_counts_are_summed_over_runs(influx: Script) -> None:
 async def test_runs_are_ordered_by_asset_time_and_run(influx: Script) -> None:
     lowest = [by_run(0, 1, run_id=run_id) for run_id in ("c", "b", "a")]
     highest = [
-        by_run(START_US * 1000 + second * 10**9, 1, run_id=run_id)
+        by_run(START_US * 1000 + second * 10**9, 1, None, run_id=run_id)
         for run_id, second in (("c", 1), ("b", 1), ("a", 2))
     ]
     influx.will_answer({"series": lowest}, {"series": highest}, *[{}] * 8)

@@ -20,7 +20,7 @@ from common.errors import BackendRefusedError, BackendUnavailableError
 from common.records.verdicts import Evidence, Level, LifeLeft, ScoreRecord, SourcePosition, Verdict
 from common.scorestore.factory import open_score_store
 from common.scorestore.memory import MemoryScoreStore
-from common.scorestore.port import RunPage, RunSummary, ScoreQuery, ScoreStore
+from common.scorestore.port import Keeping, RunPage, RunSummary, ScoreQuery, ScoreStore, Trimmed
 from common.settings import ScoreStoreSettings
 from common.topics import REPEAT_MEASUREMENT, SCORE_MEASUREMENT
 from deploy.local.programs import free_port
@@ -783,6 +783,99 @@ async def test_a_large_batch_is_one_write(store: ScoreStore) -> None:
     assert Counter(row.asset_id for row in await everything(store)) == Counter(
         {f"engine-{number}": 200 for number in range(100)}
     )
+
+
+BESIDE = [
+    scored(cycle, asset_id=f"engine-{engine}", run_id=f"run-{us}", at_s=us / 1e6)
+    for engine, cycle in enumerate((1, 999, 1000, 1001, 2001, 999_999, 1_000_000))
+    for us in (0, 1, 500, 999, 1000, 1001, 2000)
+]
+"""Cycles and microseconds that share milliseconds; InfluxDB moves some points within theirs."""
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize("since_us", [None, 1, 1000])
+@pytest.mark.parametrize("until_us", [None, 501, 1001])
+async def test_pages_and_bounds_are_of_the_readings_own_microseconds(
+    store: ScoreStore, newest_first: bool, since_us: int | None, until_us: int | None
+) -> None:
+    fake = MemoryScoreStore()
+    for one in (store, fake):
+        await one.write(BESIDE)
+    at = [None if us is None else START + timedelta(microseconds=us) for us in (since_us, until_us)]
+
+    for limit in (1, 3, 50):
+        query = ScoreQuery(limit=limit, newest_first=newest_first, since=at[0], until=at[1])
+        assert await walk(store, query) == await walk(fake, query)
+    assert await store.runs() == await fake.runs()
+
+
+async def test_a_clock_that_stands_still_for_thousands_of_cycles_loses_none(
+    store: ScoreStore,
+) -> None:
+    rows = [scored(cycle, at_s=1.5) for cycle in range(1, 5001)]
+    await store.write(rows)
+
+    assert await everything(store) == rows
+    (run,) = await store.runs()
+    assert (run.last_cycle, run.last_ts) == (5000, START + timedelta(seconds=1.5))
+
+
+async def test_influx_reads_what_versions_with_a_tag_for_each_thousand_cycles_wrote(
+    influx: InfluxServer,
+) -> None:
+    settings = influx.new_bucket()
+    for cycle in (1999, 2000):
+        influx.write(
+            settings.influx_bucket,
+            f"score,asset_id=engine-1,model=m@1,run_id=run-1,thousand={cycle // 1000} "
+            f'cycle={cycle}i,level="none",status="gap",detail="" '
+            f"{1_767_225_600_000_000_000 + cycle % 1000}",
+        )
+    async with open_score_store(settings) as store:
+        await store.write([replace(verdict(2001, Verdict.GAP, at_s=0), model="m@1", detail="")])
+
+        found = await everything(store)
+        (run,) = await store.runs()
+    assert [(row.cycle, row.ts) for row in found] == [(n, START) for n in (1999, 2000, 2001)]
+    assert (run.first_cycle, run.last_cycle, run.verdicts) == (1999, 2001, {Verdict.GAP: 3})
+    tags = influx.ask(settings.influx_bucket, "SHOW SERIES CARDINALITY")
+    assert tags["series"][0]["values"] == [[3]]
+
+
+async def test_series_do_not_grow_with_the_length_of_a_run(influx: InfluxServer) -> None:
+    settings = influx.new_bucket()
+    async with open_score_store(settings) as store:
+        await store.write(fleet(4, 2500))
+
+    answer = influx.ask(settings.influx_bucket, "SHOW SERIES CARDINALITY")
+    assert answer["series"][0]["values"] == [[4]]
+
+
+async def test_what_is_too_old_goes_and_the_rest_is_as_it_was(
+    store: ScoreStore, backend: Backend
+) -> None:
+    keep = Keeping(max_age_us=86_400_000_000)
+    await store.write([*fleet(3, 4), repeat(1, published_ts_ms=1)])
+    before = await everything(store), await store.runs(), await store.verdict_counts()
+    if backend.name == "influx":  # its server does it (tests/contract/test_influx_retention.py)
+        assert await store.trim(keep, START + timedelta(days=9), 100) == Trimmed(0)
+        assert (await everything(store), await store.runs(), await store.verdict_counts()) == before
+        return
+    await store.trim(keep, START, 100)
+    later = fleet(2, 3, run_id="run-2")
+    await store.write(later)
+
+    gone = await store.trim(keep, START + timedelta(days=1), 100)
+
+    assert (gone.rows, gone.more) == (12, False)
+    assert await everything(store) == sorted(later, key=order)
+    assert await store.verdict_counts() == {Verdict.SCORED: 6}
+    assert [(run.asset_id, run.run_id) for run in await store.runs()] == [
+        ("engine-0", "run-2"),
+        ("engine-1", "run-2"),
+    ]
+    assert await store.removed_until() == START + timedelta(seconds=4)
 
 
 EVERY_CALL: list[Callable[[ScoreStore], Awaitable[object]]] = [

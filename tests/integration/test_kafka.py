@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from common.errors import BackendMissingError
 from common.kafka import ensure_topics, make_producer, read_to_end, started
-from common.settings import KafkaSettings
+from common.settings import KafkaSettings, RetentionSettings
 from common.topics import Topics
 from deploy.local.programs import free_port
 
@@ -42,6 +44,25 @@ async def test_services_that_start_together_create_the_topics_once(
 ) -> None:
     await asyncio.gather(*(ensure_topics(kafka_settings) for _ in range(4)))
     await ensure_topics(kafka_settings)
+
+
+async def test_dead_letters_are_removed_by_the_broker(kafka_settings: KafkaSettings) -> None:
+    """The local broker takes the configuration and tells it; whether it acts on it is its own."""
+    wanted = RetentionSettings(dead_letters_days=2, dead_letters_max_mib=3)
+    await ensure_topics(kafka_settings, wanted)
+    topics = Topics(kafka_settings.topic_prefix)
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka_settings.bootstrap_servers)
+    await admin.start()
+    try:
+        answers = await admin.describe_configs(
+            [ConfigResource(ConfigResourceType.TOPIC, topics.dead_letter)]
+        )
+    finally:
+        await admin.close()
+
+    told = {entry[0]: entry[1] for answer in answers for entry in answer.resources[0][4]}
+    assert told["retention.ms"] == str(2 * 86_400_000)
+    assert told["retention.bytes"] == str(3 * 1024 * 1024)
 
 
 async def test_no_broker_is_one_clear_sentence() -> None:

@@ -101,11 +101,12 @@ class _Front(BaseHTTPRequestHandler):
             engine.request(self.command, path, body, self._headers())
             answer = engine.getresponse()
             status, content = answer.status, answer.read()
+            version = answer.getheader("X-Influxdb-Version", "")
         except (OSError, http.client.HTTPException):
             self.close_connection = True
         else:
             if self.manner is not Manner.SILENT:
-                self._answer(status, content)
+                self._answer(status, content, version)
         finally:
             engine.close()
 
@@ -116,8 +117,9 @@ class _Front(BaseHTTPRequestHandler):
         kind = self.headers.get("Content-Type", "text/plain; charset=utf-8")
         return {"Authorization": f"Token {TOKEN}", "Content-Type": kind}
 
-    def _answer(self, status: int, body: bytes) -> None:
+    def _answer(self, status: int, body: bytes, version: str = "") -> None:
         self.send_response(status)
+        self.send_header("X-Influxdb-Version", version)
         if status != http.HTTPStatus.NO_CONTENT:
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 import httpx
 from influxdb_client import BucketRetentionRules, InfluxDBClient
@@ -23,7 +23,9 @@ RETENTION_POLICY: Final = "autogen"
 """What 1.x calls the policy of a new database."""
 
 
-def ensure_bucket(settings: ScoreStoreSettings, retention_days: int | None) -> str:
+def ensure_bucket(
+    settings: ScoreStoreSettings, retention_days: int | None, initial_days: int = 0
+) -> str:
     """Make the bucket if it is missing, and set its retention if one is given. Blocks.
 
     Called again it changes nothing. A bucket that is there keeps its retention unless
@@ -31,8 +33,9 @@ def ensure_bucket(settings: ScoreStoreSettings, retention_days: int | None) -> s
 
     Args:
         settings: Server, organisation, bucket, and a token that may read and make buckets.
-        retention_days: How long scores are kept, days; 0 for ever; none leaves it as it is, and
-            makes a bucket that keeps for ever.
+        retention_days: How long scores are kept, days; 0 for ever; none leaves it as it is.
+        initial_days: How long a bucket that is made now keeps them, where ``retention_days`` is
+            none.
 
     Returns:
         What was done, in a few words.
@@ -49,20 +52,27 @@ def ensure_bucket(settings: ScoreStoreSettings, retention_days: int | None) -> s
         InfluxDBClient(url, token, org=settings.influx_org, timeout=timeout_ms) as client,
     ):
         try:
-            return _by_api(client.buckets_api(), settings, retention_days)
+            return _by_api(client.buckets_api(), settings, retention_days, initial_days)
         except ApiException as exc:
             if exc.status != HTTPStatus.NOT_FOUND or _is_v2(exc):
                 raise
-        return _by_influxql(url, token, settings, retention_days)
+        return _by_influxql(url, token, settings, retention_days, initial_days)
 
 
-def _by_api(buckets: BucketsApi, settings: ScoreStoreSettings, retention_days: int | None) -> str:
+def _by_api(
+    buckets: BucketsApi,
+    settings: ScoreStoreSettings,
+    retention_days: int | None,
+    initial_days: int,
+) -> str:
     name = settings.influx_bucket
     found = buckets.find_bucket_by_name(name)
     if found is None:
-        rules = _rules(retention_days or 0)
-        buckets.create_bucket(bucket_name=name, org=settings.influx_org, retention_rules=rules)
-        return _made(name, retention_days)
+        days = initial_days if retention_days is None else retention_days
+        buckets.create_bucket(
+            bucket_name=name, org=settings.influx_org, retention_rules=_rules(days)
+        )
+        return _made(name, days)
     if retention_days is None:
         return f"bucket {name} is there"
     kept = found.retention_rules or []
@@ -79,13 +89,19 @@ def _is_v2(exc: ApiException) -> bool:
 
 
 def _by_influxql(
-    url: str, token: str, settings: ScoreStoreSettings, retention_days: int | None
+    url: str,
+    token: str,
+    settings: ScoreStoreSettings,
+    retention_days: int | None,
+    initial_days: int,
 ) -> str:
     name = _quoted(settings.influx_bucket)
     headers = {"Authorization": f"Token {token}"} if token else {}
     with httpx.Client(
         base_url=url, headers=headers, timeout=settings.op_timeout_s, trust_env=False
     ) as client:
+        if retention_days is None and settings.influx_bucket not in _databases(client):
+            retention_days = initial_days
         _run(client, f"CREATE DATABASE {name}")
         if retention_days is not None:
             duration = f"{retention_days}d" if retention_days else "INF"
@@ -96,14 +112,21 @@ def _by_influxql(
     return f"database {settings.influx_bucket} is there, {_kept(retention_days)}"
 
 
-def _run(client: httpx.Client, statement: str) -> None:
+def _databases(client: httpx.Client) -> set[str]:
+    (result,) = _run(client, "SHOW DATABASES")
+    return {row[0] for row in result["series"][0].get("values", ())}
+
+
+def _run(client: httpx.Client, statement: str) -> list[dict[str, Any]]:
     answer = client.post("/query", params={"q": statement})
     url = str(client.base_url)
     if not answer.is_success:
         raise status_error(url, answer.status_code, answer.text)
-    for result in answer.json()["results"]:
+    results: list[dict[str, Any]] = answer.json()["results"]
+    for result in results:
         if "error" in result:
             raise statement_error(url, result["error"])
+    return results
 
 
 def _rules(days: int) -> list[BucketRetentionRules]:

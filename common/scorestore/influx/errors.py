@@ -28,6 +28,15 @@ _ADVICE: Final = {
 }
 
 
+TOO_OLD: Final = "points beyond retention policy"
+"""What both 1.x (400) and 2.x (422) say when they have kept the other points of a write."""
+
+
+def is_too_old(exc: ApiException) -> bool:
+    """Return whether a write failed in nothing but points older than the bucket keeps."""
+    return exc.status in (400, 422) and TOO_OLD in str(exc.body)
+
+
 def split_address(url: str) -> tuple[str, str]:
     """Return the base address without a slash at its end, and the token that its user info makes.
 

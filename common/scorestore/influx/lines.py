@@ -25,9 +25,15 @@ LIFE_FIELDS: Final = ("life", "life_low", "life_high")
 
 CYCLES_PER_US: Final = 1000
 """A point's time is the reading's in nanoseconds, plus the cycle modulo this: readings carry
-microseconds, and two cycles of one run at the same microsecond must not overwrite each other. Where
-a source's clock stands still for longer, the tag ``thousand`` keeps them apart: the cycle divided
-by this, left out when 0."""
+microseconds, and two cycles of one run at the same microsecond must not overwrite each other."""
+
+CYCLES_PER_MS: Final = 1_000_000
+"""Likewise for readings of whole milliseconds, which leave more room: a clock may stand still for a
+million cycles. Where this moves a point to another microsecond, the field ``ts_us`` has the
+reading's own. No tag tells such points apart: each value of a tag would be a series of its own."""
+
+MS_US: Final = 1000
+"""A point's millisecond is always its reading's, so what is asked of the server is whole ones."""
 
 OFFSETS_PER_MS: Final = 1_000_000
 """Likewise for repeats: the broker's time has milliseconds, the offset modulo this follows."""
@@ -68,24 +74,31 @@ def verdict_lines(records: Iterable[ScoreRecord]) -> list[str]:
         ValueError: If an id cannot be a tag.
         BackendRefusedError: If a time is outside what InfluxDB can keep.
     """
-    heads: dict[tuple[str, str, str, str, int], str] = {}
+    heads: dict[tuple[str, str, str, str], str] = {}
     lines = []
     for record in records:
-        # a tick is told by its time alone
-        thousand, rest = (0, 0) if record.timed else divmod(record.cycle, CYCLES_PER_US)
-        series = (record.asset_id, record.run_id, record.model, record.fleet, thousand)
+        series = (record.asset_id, record.run_id, record.model, record.fleet)
         head = heads.get(series)
         if head is None:
-            head = _head(SCORE_MEASUREMENT, record) + (f",thousand={thousand}" if thousand else "")
-            heads[series] = head
-        time_ns = _checked(epoch_us(record.ts) * 1000 + rest, record)
+            head = heads[series] = _head(SCORE_MEASUREMENT, record)
+        ts_us = epoch_us(record.ts)
+        beside_ns = _beside_ns(record, ts_us)
+        time_ns = _checked(ts_us * 1000 + beside_ns, record)
+        moved = "" if beside_ns < CYCLES_PER_US else f",ts_us={ts_us}i"
         scored = "" if record.score is None else _score_fields(record)
         lines.append(
             f'{head} cycle={record.cycle}i,level="{record.level.value}",'
-            f'status="{record.status.value}",detail="{escape_string(record.detail)}"'
+            f'status="{record.status.value}",detail="{escape_string(record.detail)}"{moved}'
             f"{scored} {time_ns}"
         )
     return lines
+
+
+def _beside_ns(record: ScoreRecord, ts_us: int) -> int:
+    """Return how far beside its reading's time a point stands."""
+    if record.timed:  # a tick is told by its time alone
+        return 0
+    return record.cycle % (CYCLES_PER_US if ts_us % MS_US else CYCLES_PER_MS)
 
 
 def repeat_lines(records: Iterable[ScoreRecord]) -> list[str]:

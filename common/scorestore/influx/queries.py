@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 
 from common.records.ids import DEFAULT_FLEET
 from common.records.verdicts import Evidence, Level, LifeLeft, ScoreRecord, Verdict
-from common.scorestore.influx.lines import LIFE_FIELDS, MAX_TIME_NS, SHARE_PREFIX
+from common.scorestore.influx.lines import LIFE_FIELDS, MAX_TIME_NS, MS_US, SHARE_PREFIX
 from common.scorestore.paging import Bounds, from_epoch_us
 from common.scorestore.port import ScoreQuery
 from common.topics import SCORE_MEASUREMENT
@@ -35,28 +35,42 @@ def literal(text: str) -> str:
 
 
 def select_page(query: ScoreQuery, bounds: Bounds, limit: int) -> str:
-    """Return the statement for the first rows by time; which of equal times come is left open.
+    """Return the statement for the first rows by millisecond; their order within it is left open.
 
     Args:
         query: Filters and direction.
-        bounds: The query's bounds; the microsecond of ``after`` itself is left out.
+        bounds: The query's bounds, read as whole milliseconds (:func:`within` tells exactly); that
+            of ``after`` itself is left out.
         limit: Most rows.
     """
     lower, upper = _time_range(bounds)
     if bounds.after is not None and query.newest_first:
-        upper = min(upper, bounds.after.ts_us)
+        upper = min(upper, _ms_of(bounds.after.ts_us))
     elif bounds.after is not None:
-        lower = max(lower, bounds.after.ts_us + 1)
+        lower = max(lower, _ms_of(bounds.after.ts_us) + MS_US)
     direction = "DESC" if query.newest_first else "ASC"
     rows = select("*", SCORE_MEASUREMENT, _filters(query, lower, upper))
     return f"{rows} ORDER BY time {direction} LIMIT {limit}"
 
 
 def select_moment(query: ScoreQuery, bounds: Bounds, ts_us: int) -> str:
-    """Return the statement for all rows of one microsecond."""
+    """Return the statement for all rows of the millisecond in which ``ts_us`` is."""
     lower, upper = _time_range(bounds)
-    terms = _filters(query, max(lower, ts_us), min(upper, ts_us + 1))
+    begin = _ms_of(ts_us)
+    terms = _filters(query, max(lower, begin), min(upper, begin + MS_US))
     return select("*", SCORE_MEASUREMENT, terms)
+
+
+def within(ts_us: int, bounds: Bounds) -> bool:
+    """Return whether a reading's time is in the query's range."""
+    return (bounds.since_us is None or ts_us >= bounds.since_us) and (
+        bounds.until_us is None or ts_us < bounds.until_us
+    )
+
+
+def ts_us_of(time_ns: int, ts_us: int | None) -> int:
+    """Return the reading's time of a point: the field where there is one, else the point's own."""
+    return time_ns // 1000 if ts_us is None else ts_us
 
 
 def select_nothing() -> str:
@@ -82,7 +96,7 @@ def _record(row: dict[str, Any], shares: Sequence[tuple[str, str]]) -> ScoreReco
         asset_id=row["asset_id"],
         run_id=row["run_id"],
         cycle=row["cycle"],
-        ts=from_epoch_us(row["time"] // 1000),
+        ts=from_epoch_us(ts_us_of(row["time"], row.get("ts_us"))),
         status=Verdict(row["status"]),
         model=row["model"],
         fleet=row.get("fleet") or DEFAULT_FLEET,
@@ -128,10 +142,14 @@ def identity(asset_id: str | None, run_id: str | None, fleet: str | None = None)
 
 
 def _time_range(bounds: Bounds) -> tuple[int, int]:
-    """Return the first microsecond inside and the first behind, as far as InfluxDB can tell."""
-    lower = -MAX_TS_US if bounds.since_us is None else bounds.since_us
-    upper = MAX_TS_US if bounds.until_us is None else bounds.until_us
+    """Return the range as far as InfluxDB can tell, widened to whole milliseconds."""
+    lower = -MAX_TS_US if bounds.since_us is None else _ms_of(bounds.since_us)
+    upper = MAX_TS_US if bounds.until_us is None else _ms_of(bounds.until_us + MS_US - 1)
     return lower, upper
+
+
+def _ms_of(ts_us: int) -> int:
+    return ts_us - ts_us % MS_US
 
 
 def _tellable(ts_us: int) -> int:

@@ -11,30 +11,36 @@ import asyncio
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Final, Self
 
 import httpx
 from influxdb_client import InfluxDBClient, WritePrecision
 from influxdb_client.client.write_api import SYNCHRONOUS
+from influxdb_client.rest import ApiException
 
 from common.errors import BackendRefusedError
+from common.logs import get_logger
 from common.records.verdicts import ScoreRecord, Verdict
 from common.redaction import without_credentials
 from common.scorestore.batch import Batch, gather
 from common.scorestore.influx.errors import (
     influx_errors,
+    is_too_old,
     split_address,
     statement_error,
     status_error,
 )
 from common.scorestore.influx.lines import repeat_lines, verdict_lines
+from common.scorestore.influx.policies import kept_seconds, show_policies
 from common.scorestore.influx.queries import (
     Series,
     records_of,
     select_moment,
     select_nothing,
     select_page,
+    within,
 )
 from common.scorestore.influx.summaries import (
     counts_of,
@@ -45,12 +51,22 @@ from common.scorestore.influx.summaries import (
     select_runs,
     summaries_of,
 )
-from common.scorestore.paging import Bounds, Position, check_query, page_of, position_of
-from common.scorestore.port import RunPage, RunSummary, ScorePage, ScoreQuery
+from common.scorestore.paging import (
+    Bounds,
+    Position,
+    check_query,
+    epoch_us,
+    page_of,
+    position_of,
+)
+from common.scorestore.port import Keeping, RunPage, RunSummary, ScorePage, ScoreQuery, Trimmed
 from common.settings import ScoreStoreSettings
 
 LINES_PER_REQUEST: Final = 5000
 """Lines InfluxDB recommends for one write; about 2.5 MB of ours."""
+
+
+logger = get_logger(__name__)
 
 
 class InfluxScoreStore:
@@ -69,6 +85,7 @@ class InfluxScoreStore:
         """Prepare a store; the settings name the server, organisation, bucket and token."""
         self._settings = settings
         self._url = without_credentials(settings.influx_url)
+        self._said_too_old = False
 
     async def __aenter__(self) -> Self:
         """Make the clients. The bucket must exist: making one needs more rights than writing."""
@@ -114,15 +131,36 @@ class InfluxScoreStore:
         for start in range(0, len(lines), LINES_PER_REQUEST):
             payload = "\n".join(lines[start : start + LINES_PER_REQUEST]).encode()
             with influx_errors(self._url):
-                self._writing.write(
-                    self._settings.influx_bucket, record=payload, write_precision=WritePrecision.NS
-                )
+                try:
+                    self._writing.write(
+                        self._settings.influx_bucket,
+                        record=payload,
+                        write_precision=WritePrecision.NS,
+                    )
+                except ApiException as exc:
+                    if not is_too_old(exc):
+                        raise
+                    self._say_too_old(exc)
+
+    def _say_too_old(self, exc: ApiException) -> None:
+        """Say, once for each opening, that verdicts went where the bucket keeps nothing.
+
+        They have been given, and would be gone by now; to refuse them would stop the stream.
+        """
+        if not self._said_too_old:
+            logger.warning(
+                "readings are older than what the bucket keeps: their verdicts are not stored",
+                bucket=self._settings.influx_bucket,
+                answer=str(exc.body).strip(),
+            )
+        self._said_too_old = True
 
     async def query(self, query: ScoreQuery) -> ScorePage:
         """Return one page.
 
-        InfluxDB orders by time alone, and the limit may cut rows of the same microsecond apart;
-        so the microseconds at both edges are read whole, and sorted here.
+        InfluxDB orders by time alone, a point's time may be anywhere in its reading's millisecond,
+        and the limit may cut rows of one apart; so the milliseconds at both edges are read whole,
+        and sorted here.
         """
         bounds = check_query(query)
         wanted = query.limit + 1
@@ -132,7 +170,7 @@ class InfluxScoreStore:
             rows = {place: row for place, row in rows.items() if _is_behind(place, query, bounds)}
         while len(rows) < wanted:
             found = await self._records(select_page(query, bounds, wanted))
-            rows |= _by_position(found)
+            rows |= _by_position(found, bounds)
             if len(found) < wanted:
                 break
             edge = position_of(found[-1])
@@ -176,6 +214,22 @@ class InfluxScoreStore:
         """Return how many readings got each verdict, counted by the server now."""
         return counts_of(await self._ask(select_counts(None, run_id)))
 
+    async def trim(self, keep: Keeping, now: datetime, most_rows: int) -> Trimmed:
+        """Do nothing: the server removes what is older than its bucket says (``setup.py``)."""
+        return Trimmed(0)
+
+    async def removed_until(self) -> datetime | None:
+        """Return the beginning of what the bucket keeps; none where it keeps everything.
+
+        None, too, where the server does not say how long it keeps.
+        """
+        try:
+            (series,) = await self._ask([show_policies(self._settings.influx_bucket)])
+        except BackendRefusedError:
+            return None
+        kept_s = kept_seconds(series)
+        return None if kept_s is None else datetime.now(UTC) - timedelta(seconds=kept_s)
+
     async def ping(self) -> None:
         """Return when the server answers a query on our bucket."""
         await self._ask([select_nothing()])
@@ -183,7 +237,7 @@ class InfluxScoreStore:
     async def _moment(
         self, query: ScoreQuery, bounds: Bounds, ts_us: int
     ) -> dict[Position, ScoreRecord]:
-        return _by_position(await self._records(select_moment(query, bounds, ts_us)))
+        return _by_position(await self._records(select_moment(query, bounds, ts_us)), bounds)
 
     async def _records(self, statement: str) -> list[ScoreRecord]:
         (series,) = await self._ask([statement])
@@ -218,10 +272,12 @@ def _parse(url: str, content: bytes) -> Any:
         ) from exc
 
 
-def _by_position(records: Iterable[ScoreRecord]) -> dict[Position, ScoreRecord]:
+def _by_position(records: Iterable[ScoreRecord], bounds: Bounds) -> dict[Position, ScoreRecord]:
     """Return one row for each position; of several models' rows, the last by name and version."""
     rows: dict[Position, ScoreRecord] = {}
     for record in records:
+        if not within(epoch_us(record.ts), bounds):
+            continue
         known = rows.setdefault(position_of(record), record)
         if record.model > known.model:
             rows[position_of(record)] = record

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from common.records.ids import DEFAULT_FLEET
 from common.records.verdicts import Level, Verdict
-from common.scorestore.influx.queries import Series, identity, literal, select
+from common.scorestore.influx.queries import Series, identity, literal, select, ts_us_of
 from common.scorestore.port import RunSummary
 from common.scorestore.tally import RunTally, in_order
 from common.topics import REPEAT_MEASUREMENT, SCORE_MEASUREMENT
@@ -76,7 +76,7 @@ def select_runs(
     scored = [*terms, f'"status" = {literal(Verdict.SCORED.value)}']
     wanted = [
         ('MIN("cycle")', terms),
-        ('MAX("cycle")', terms),
+        ('MAX("cycle"), "ts_us"', terms),
         ('MAX("cycle"), "score", "level", "severity"', scored),
         ('MAX("score")', scored),
         ('MAX("severity")', scored),
@@ -126,8 +126,8 @@ def summaries_of(answers: Sequence[Sequence[Series]]) -> list[RunSummary]:
         tally.first_cycle, tally.fleet = _only_row(series)[1], _fleet_of(series)
     for series in highest:
         tally = tallies[_run_of(series)]
-        time_ns, tally.last_cycle = _only_row(series)
-        tally.last_ts_us = time_ns // 1000
+        time_ns, tally.last_cycle, ts_us = _only_row(series)
+        tally.last_ts_us = ts_us_of(time_ns, ts_us)
     for series in last_scored:
         tally = tallies[_run_of(series)]
         _, tally.last_scored_cycle, score, level, severity = _only_row(series)

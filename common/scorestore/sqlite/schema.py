@@ -13,7 +13,7 @@ from common.records.ids import DEFAULT_FLEET
 from common.records.verdicts import Verdict
 from common.scorestore.sqlite.errors import sqlite_errors
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 
 APPLICATION_ID: Final = 0x5352474C
 """`SRGL`, in the file's header: tells our file from another program's."""
@@ -21,6 +21,13 @@ APPLICATION_ID: Final = 0x5352474C
 COUNT_COLUMNS: Final = tuple(f"n_{verdict.value}" for verdict in Verdict)
 
 BUSY_POLL_S: Final = 0.01
+
+RETENTION_TABLES: Final = (
+    "\nCREATE INDEX repeat_by_arrival ON repeat (published_ts_ms)",
+    "\nCREATE TABLE arrival (up_to_row INTEGER PRIMARY KEY, noted_us INTEGER NOT NULL)",
+    "\nCREATE TABLE removed (id INTEGER PRIMARY KEY CHECK (id = 1), until_us INTEGER NOT NULL)",
+)
+"""What ``retention.py`` needs: `arrival` says when which row numbers had been given out."""
 
 # One run is one row of `run`: its ids once instead of in every verdict and index, and its summary,
 # kept in the transaction that writes the verdicts, so that `runs()` need not read them.
@@ -86,6 +93,7 @@ CREATE TABLE repeat (
     detail TEXT NOT NULL,
     PRIMARY KEY (run_key, topic, partition, "offset", published_ts_ms)
 ) WITHOUT ROWID;
+{";".join(RETENTION_TABLES)};
 CREATE VIEW scores AS
     SELECT asset_id, run_id, fleet, cycle,
            strftime('%Y-%m-%dT%H:%M:%fZ', ts_us / 1e6, 'unixepoch') AS ts,
@@ -108,6 +116,7 @@ UPGRADES: Final = {
             for column in ("severity", "life", "life_low", "life_high")
         ),
     ),
+    3: RETENTION_TABLES,
 }
 
 NEW_VIEW: Final = ("DROP VIEW scores", SCHEMA[SCHEMA.index("CREATE VIEW") :].rstrip().rstrip(";"))
@@ -154,6 +163,9 @@ def open_connection(path: Path, timeout_s: float) -> sqlite3.Connection:
 
 def _prepare(connection: sqlite3.Connection, path: Path, timeout_s: float) -> None:
     _check_ours(connection, path)
+    if connection.execute("PRAGMA page_count").fetchone()[0] == 0:
+        # only an empty file can be told; free pages can then be given back to the disk later
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     _enter_wal(connection, path, timeout_s)
     # FULL syncs the log at each commit, so that a power cut cannot lose what was acknowledged; with
     # NORMAL only a killed process cannot. The detector acknowledges offsets on the strength of it,
@@ -174,7 +186,7 @@ def _bring_up_to_date(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         if (version := _version(connection)) == 0:
-            for statement in SCHEMA.split(";\n"):
+            for statement in SCHEMA.split(";"):
                 connection.execute(statement)
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         for layout in range(version or SCHEMA_VERSION, SCHEMA_VERSION):

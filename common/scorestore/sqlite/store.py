@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from common.records.verdicts import ScoreRecord, Verdict
 from common.scorestore.batch import gather
-from common.scorestore.paging import check_query
-from common.scorestore.port import RunPage, RunSummary, ScorePage, ScoreQuery
+from common.scorestore.paging import check_query, from_epoch_us
+from common.scorestore.port import Keeping, RunPage, RunSummary, ScorePage, ScoreQuery, Trimmed
 from common.scorestore.sqlite.reader import read_counts, read_page, read_run_page, read_runs
+from common.scorestore.sqlite.retention import read_removed_until, trim_slice
 from common.scorestore.sqlite.thread import SqliteThread
 from common.scorestore.sqlite.writer import write_batch
 
@@ -94,6 +96,21 @@ class SqliteScoreStore:
     async def verdict_counts(self, run_id: str | None = None) -> Mapping[Verdict, int]:
         """Return how many readings got each verdict, from the same table."""
         return await self._reader.run(lambda connection: read_counts(connection, run_id))
+
+    async def trim(self, keep: Keeping, now: datetime, most_rows: int) -> Trimmed:
+        """Remove a slice in one transaction.
+
+        On the writer's thread: a write of this process waits for its turn, which is shorter than
+        finding out again and again that the file is locked.
+        """
+        return await self._writer.run(
+            lambda connection: trim_slice(connection, keep, now, most_rows)
+        )
+
+    async def removed_until(self) -> datetime | None:
+        """Return the time of the latest reading whose verdict was removed."""
+        until_us = await self._reader.run(read_removed_until)
+        return None if until_us is None else from_epoch_us(until_us)
 
     async def ping(self) -> None:
         """Return when the file can be read."""

@@ -82,6 +82,7 @@ def write_batch(connection: sqlite3.Connection, batch: Batch) -> None:
     Raises:
         sqlite3.Error: If any of it fails; then nothing is stored once the caller rolls back.
     """
+    connection.execute("PRAGMA synchronous = FULL")  # removing old rows, before, needs less
     connection.execute("BEGIN IMMEDIATE")
     channel_sets = ChannelSets()
     channel_sets.load(connection)

@@ -86,7 +86,7 @@ def test_a_file_is_made_with_its_folders_and_opened_for_safety(tmp_path: Path) -
         "cache_size": -32_000,
         "journal_size_limit": 67_108_864,
         "application_id": 0x5352474C,
-        "user_version": 3,
+        "user_version": 4,
     }
 
 
@@ -301,7 +301,7 @@ async def test_a_file_of_a_newer_version(path: Path) -> None:
     error = await refusal(path)
 
     assert isinstance(error, BackendRefusedError)
-    assert "written by a newer Surgeline (layout 7; this one knows 3)" in str(error)
+    assert "written by a newer Surgeline (layout 7; this one knows 4)" in str(error)
 
 
 async def test_a_file_of_the_layout_before_is_brought_up_to_date_and_keeps_its_rows(
@@ -320,6 +320,7 @@ async def test_a_file_of_the_layout_before_is_brought_up_to_date_and_keeps_its_r
             "ALTER TABLE verdict DROP COLUMN life; "
             "ALTER TABLE verdict DROP COLUMN life_low; "
             "ALTER TABLE verdict DROP COLUMN life_high; "
+            "DROP TABLE arrival; DROP TABLE removed; DROP INDEX repeat_by_arrival; "
             "CREATE VIEW scores AS SELECT asset_id FROM run; PRAGMA user_version = 1"
         )
 
@@ -330,7 +331,7 @@ async def test_a_file_of_the_layout_before_is_brought_up_to_date_and_keeps_its_r
         version = found.execute("PRAGMA user_version").fetchone()
 
     assert after == before
-    assert (named, version) == ([("default",)], (3,))
+    assert (named, version) == ([("default",)], (4,))
 
 
 async def test_a_damaged_file_is_refused(path: Path) -> None:

@@ -25,6 +25,9 @@ NOT_HERE = {
     "SURGELINE_VAR_DIR",  # of the local stack
     "SURGELINE_KAFKA__REPLICATION_FACTOR",  # there is one broker
     "SURGELINE_SCORES__SQLITE_PATH",  # scores go to InfluxDB
+    "SURGELINE_RETENTION__SCORES_MAX_MIB",
+    "SURGELINE_RETENTION__LOGS_MIB",  # of the local stack
+    "SURGELINE_RETENTION__LOGS_KEPT",
     "SURGELINE_DETECTOR__TEST_KILL_AT",  # of tests
     "SURGELINE_TRACKING__ENABLED",  # of training, which no container does
     "SURGELINE_TRACKING__EXPERIMENT",

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
-from deploy.local import logtail
-from deploy.local.logtail import LogTail, last_lines
+from deploy.local.logtail import LogBounds, LogTail, last_lines
 
 
 def append(path: Path, data: bytes) -> None:
@@ -39,12 +36,40 @@ def test_a_log_that_was_deleted_and_written_anew_is_read_from_its_start(tmp_path
     assert tail.new_lines() == ["new"]
 
 
-def test_a_large_log_is_emptied_and_followed_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(logtail, "MAX_LOG_BYTES", 10)
+def test_a_large_log_is_rotated_and_followed_on(tmp_path: Path) -> None:
+    log = tmp_path / "api.log"
+    tail = LogTail(log, LogBounds(10, kept=2))
+    with log.open("ab") as writer:  # appends, as a child does
+        for number in range(4):
+            writer.write(b"%d-0123456789\n" % number)
+            writer.flush()
+            assert tail.new_lines() == [f"{number}-0123456789"]
+            tail.bound()
+            assert log.stat().st_size == 0
+
+    kept = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert kept == {
+        "api.log": "", "api.log.1": "3-0123456789\n", "api.log.2": "2-0123456789\n",
+    }  # fmt: skip
+    assert (tmp_path / "api.log.1").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_log_that_grows_faster_than_it_is_read_is_rotated_too(tmp_path: Path) -> None:
+    log = tmp_path / "api.log"
+    tail = LogTail(log, LogBounds(10, kept=1))
+    append(log, b"x" * 15)
+    tail.bound()
+    assert log.stat().st_size == 15
+
+    append(log, b"x" * 15)
+    tail.bound()
+
+    assert (log.stat().st_size, (tmp_path / "api.log.1").stat().st_size) == (0, 30)
+
+
+def test_a_large_log_is_emptied_where_none_is_kept(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    tail = LogTail(log)
+    tail = LogTail(log, LogBounds(10, kept=0))
     with log.open("ab") as writer:  # appends, as a child does
         writer.write(b"0123456789abc\n")
         writer.flush()
@@ -66,12 +91,11 @@ def test_the_last_lines(tmp_path: Path) -> None:
 
 
 def test_a_log_that_cannot_be_read_or_emptied_is_no_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(logtail, "MAX_LOG_BYTES", 1)
     log = tmp_path / "logs" / "log"
     log.parent.mkdir()
-    tail = LogTail(log)
+    tail = LogTail(log, LogBounds(1))
     append(log, b"one\n")
     assert tail.new_lines() == ["one"]
     log.unlink()

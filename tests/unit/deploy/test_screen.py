@@ -71,3 +71,19 @@ def test_a_screen_that_refuses_loses_what_is_said_and_no_more(refusal: Exception
     screen.say("detector", "heard")
 
     assert stream.getvalue() == "surgeline | detector: heard\n"
+
+
+def test_lines_that_nobody_need_act_on_stay_in_the_log(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_bytes(
+        b"1:M # WARNING Memory overcommit must be enabled! Without it, a background save\n"
+        b'ERROR tansu_storage::dynostore: 7: NotFound { path: "c/groups/consumers/x.json" }\n'
+        b"ERROR tansu_storage::dynostore: 8: the disk is full\n"
+    )
+    console, file = terminal()
+
+    Screen(console, {"valkey": LogTail(log)}).print_new()
+
+    assert ": 8: the disk is" in file.getvalue()
+    assert "overcommit" not in file.getvalue()
+    assert "NotFound" not in file.getvalue()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExists
 from common.errors import BackendMissingError, BackendUnavailableError
 from common.intake.consumer import IntakeConsumer
 from common.intake.fetcher import log_set_aside
+from common.kafka_access import connection, refusal
 from common.settings import KafkaSettings, RetentionSettings
 from common.topics import Topics
 
@@ -27,6 +28,11 @@ FETCH_MAX_BYTES = 8 * 1024 * 1024
 One batch of records that is larger comes whole all the same."""
 
 
+NOT_CONNECTED: Final = (KafkaConnectionError, ValueError)
+"""What a client raises that could not connect; the second where the broker's proof of SCRAM is
+wrong."""
+
+
 async def ensure_topics(
     settings: KafkaSettings,
     retention: RetentionSettings = RetentionSettings(),  # noqa: B008 - immutable
@@ -39,13 +45,11 @@ async def ensure_topics(
 
     Raises:
         BackendMissingError: If no broker answers at the address.
+        BackendRefusedError: If it does not let us in, or cannot prove who it is.
     """
     topics = Topics(settings.topic_prefix)
     wanted = {topics.readings: settings.partitions, topics.alerts: 1, topics.dead_letter: 1}
-    admin = AIOKafkaAdminClient(
-        bootstrap_servers=settings.bootstrap_servers,
-        request_timeout_ms=int(settings.op_timeout_s * 1000),
-    )
+    admin = make_admin(settings)
     try:
         await admin.start()
         existing = set(await admin.list_topics())
@@ -63,8 +67,8 @@ async def ensure_topics(
             await admin.create_topics(missing)
     except TopicAlreadyExistsError:
         pass  # another service was a moment faster
-    except KafkaConnectionError as exc:
-        raise BackendMissingError(
+    except NOT_CONNECTED as exc:
+        raise await refusal(settings) or BackendMissingError(
             f"No broker answers at {settings.bootstrap_servers}. Start one with `surgeline up`, or "
             f"set SURGELINE_KAFKA__BOOTSTRAP_SERVERS. ({exc})"
         ) from exc
@@ -89,16 +93,20 @@ def letter_configs(retention: RetentionSettings) -> dict[str, str]:
     }
 
 
+def make_admin(settings: KafkaSettings) -> AIOKafkaAdminClient:
+    """Return an unstarted client that asks and changes topics and groups."""
+    return AIOKafkaAdminClient(**connection(settings))
+
+
 def make_producer(settings: KafkaSettings) -> AIOKafkaProducer:
     """Return an unstarted producer that waits for all replicas."""
     return AIOKafkaProducer(
-        bootstrap_servers=settings.bootstrap_servers,
+        **connection(settings),
         acks="all",
         enable_idempotence=settings.idempotent_producer,
         linger_ms=settings.linger_ms,
         max_batch_size=256 * 1024,
         max_request_size=MAX_REQUEST_BYTES,
-        request_timeout_ms=int(settings.op_timeout_s * 1000),
     )
 
 
@@ -115,30 +123,35 @@ def make_consumer(
         group_id: The group it joins; none for none.
     """
     return IntakeConsumer(
+        **connection(settings),
         group_id=group_id,
-        bootstrap_servers=settings.bootstrap_servers,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         isolation_level="read_committed",
         fetch_max_wait_ms=FETCH_MAX_WAIT_MS,
         fetch_max_bytes=fetch_max_bytes,
-        request_timeout_ms=int(settings.op_timeout_s * 1000),
     )
 
 
 @asynccontextmanager
-async def started(client: Any) -> AsyncIterator[Any]:
+async def started(client: Any, settings: KafkaSettings | None = None) -> AsyncIterator[Any]:
     """Start a producer or consumer, and stop it whatever happens.
+
+    Args:
+        client: What to start.
+        settings: What it was made with; without them nobody can tell a refusal.
 
     Raises:
         BackendMissingError: If no broker answers.
+        BackendRefusedError: If it does not let us in, or cannot prove who it is.
     """
     try:
         await client.start()
     except BaseException as exc:
         await client.stop()  # also when cancelled: an unclosed client complains at exit
-        if isinstance(exc, KafkaConnectionError):
-            raise BackendMissingError(f"No broker answers: {exc}") from exc
+        if isinstance(exc, NOT_CONNECTED):
+            why = None if settings is None else await refusal(settings)
+            raise why or BackendMissingError(f"No broker answers: {exc}") from exc
         raise
     try:
         yield client
@@ -157,7 +170,7 @@ async def read_to_end(settings: KafkaSettings, topic: str) -> AsyncGenerator[Any
         BackendUnavailableError: If a partition does not reach its end within the timeout.
     """
     consumer = make_consumer(settings)
-    async with started(consumer):
+    async with started(consumer, settings):
         partitions = [
             TopicPartition(topic, number)
             for number in sorted(

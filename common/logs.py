@@ -18,6 +18,12 @@ ExcInfo: TypeAlias = tuple[type[BaseException], BaseException, TracebackType | N
 CHATTY: Final = ("faust", "mode", "aiokafka", "httpx", "alembic")
 """Libraries whose INFO is our DEBUG."""
 
+TELLING: Final = ("aiokafka.conn",)
+"""Loggers that write requests and answers whole, at DEBUG: those that prove who we are too."""
+
+PROOFS: Final = ("SaslAuthenticate",)
+"""What such messages' types begin with."""
+
 MOST_CHARS: Final = 2000
 """Longest text of one value of an event; some libraries put whole dumps there."""
 
@@ -71,8 +77,20 @@ def configure_logging(settings: LogSettings, service: str, stream: TextIO | None
         # They narrate every start, stop, heartbeat and request at INFO.
         for name in CHATTY:
             logging.getLogger(name).setLevel(logging.WARNING)
+    for name in TELLING:
+        logging.getLogger(name).addFilter(without_proofs)
     structlog.contextvars.bind_contextvars(service=service)
     threading.excepthook = _thread_failed
+
+
+def without_proofs(record: logging.LogRecord) -> bool:
+    """Leave of a message that holds a password, or the proof of one, its type; let all pass."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(
+            type(each).__name__ if type(each).__name__.startswith(PROOFS) else each
+            for each in record.args
+        )
+    return True
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:

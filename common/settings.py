@@ -28,6 +28,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from common.alarm_defaults import BRIDGE_CYCLES, ON_DELAY_CYCLES
 from common.errors import SettingsError
+from common.files.secret import secret_from
 from common.redaction import without_credentials
 
 PREFIX: Final = "SURGELINE_"
@@ -43,6 +44,83 @@ class Group(BaseModel):
     """Base of all groups: immutable, nothing unknown."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TlsSettings(Group):
+    """TLS to a server."""
+
+    ca_file: Path | None = Field(
+        None,
+        description="PEM file of the authorities that may vouch for the server; empty for those "
+        "of this system.",
+    )
+    cert_file: Path | None = Field(
+        None,
+        description="PEM file of the certificate that we show, with its chain; empty for none.",
+    )
+    key_file: Path | None = Field(
+        None, description="PEM file of its private key; empty where the certificate's file has it."
+    )
+    key_password: SecretStr = Field(SecretStr(""), description="Password of the private key.")
+    check_hostname: bool = Field(
+        True,
+        description="Refuse a server whose certificate is for another name. The certificate itself "
+        "is always verified.",
+    )
+
+    @field_validator("ca_file", "cert_file", "key_file", mode="before")
+    @classmethod
+    def _no_file(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @property
+    def given(self) -> bool:
+        """Whether any of it is set."""
+        return self != type(self)()
+
+    def check(self, group: str, used: bool, how: str) -> None:
+        """Refuse what would be ignored.
+
+        Args:
+            group: Where it stands in all settings, such as ``kafka``.
+            used: Whether the connection speaks TLS.
+            how: What to set so that it does.
+
+        Raises:
+            ValueError: Naming the variables, and what to set.
+        """
+        if self.given and not used:
+            raise ValueError(
+                f"{variable_name((group, 'tls'))}__* is set, but the connection does not use TLS. "
+                f"Set {how}, or leave them out."
+            )
+        if self.cert_file is None and (self.key_file or self.key_password.get_secret_value()):
+            raise ValueError(
+                f"{variable_name((group, 'tls', 'key_file'))} or its password is set without a "
+                f"certificate. Set {variable_name((group, 'tls', 'cert_file'))}, or leave them out."
+            )
+
+
+class KafkaTls(TlsSettings):
+    """TLS to the message broker, where the security protocol is SSL or SASL_SSL."""
+
+
+class RedisTls(TlsSettings):
+    """TLS to Redis, where its URL begins with rediss://."""
+
+
+class InfluxTls(TlsSettings):
+    """TLS to InfluxDB, where its URL begins with https://."""
+
+
+class AlertHistoryTls(TlsSettings):
+    """TLS to PostgreSQL."""
+
+    required: bool = Field(
+        False,
+        description="Speak TLS to PostgreSQL, and only with a server whose certificate is "
+        "verified. Without it the URL decides (`?ssl=`).",
+    )
 
 
 class KafkaSettings(Group):
@@ -78,6 +156,17 @@ class KafkaSettings(Group):
         description="Longest wait for one broker request, s. At least "
         "SURGELINE_DETECTOR__SESSION_TIMEOUT_S: joining the group takes as long.",
     )
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT",
+        description="How to speak to the broker, in Kafka's words: `SSL` is TLS, `SASL` a user "
+        "name and a password (docs/security.md).",
+    )
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "SCRAM-SHA-512", description="How the password is proven; `PLAIN` sends it."
+    )
+    sasl_username: str = Field("", max_length=1000, description="User name at the broker.")
+    sasl_password: SecretStr = Field(SecretStr(""), description="Password at the broker.")
+    tls: KafkaTls = KafkaTls()
 
     @field_validator("bootstrap_servers")
     @classmethod
@@ -87,6 +176,41 @@ class KafkaSettings(Group):
             if not found or not 0 < int(found["port"] or 1) <= 65_535:
                 raise ValueError("host:port is expected, or several separated by commas")
         return ",".join(server.strip() for server in servers.split(","))
+
+    @property
+    def uses_tls(self) -> bool:
+        """Whether connections are encrypted."""
+        return self.security_protocol in ("SSL", "SASL_SSL")
+
+    @property
+    def uses_sasl(self) -> bool:
+        """Whether a user name and password are asked for."""
+        return self.security_protocol in ("SASL_PLAINTEXT", "SASL_SSL")
+
+    def check(self) -> None:
+        """Refuse a password that would not be used, or is missing.
+
+        Raises:
+            ValueError: Naming the variables, and what to set.
+        """
+        self.tls.check(
+            "kafka",
+            self.uses_tls,
+            "SURGELINE_KAFKA__SECURITY_PROTOCOL to SSL or SASL_SSL",
+        )
+        login = (self.sasl_username, self.sasl_password.get_secret_value())
+        if self.uses_sasl and not all(login):
+            raise ValueError(
+                f"SURGELINE_KAFKA__SECURITY_PROTOCOL is {self.security_protocol}, which needs "
+                "SURGELINE_KAFKA__SASL_USERNAME and SURGELINE_KAFKA__SASL_PASSWORD (or "
+                "SURGELINE_KAFKA__SASL_PASSWORD_FILE)."
+            )
+        if any(login) and not self.uses_sasl:
+            raise ValueError(
+                f"SURGELINE_KAFKA__SECURITY_PROTOCOL is {self.security_protocol}, which uses no "
+                "password. Set it to SASL_SSL, or leave SURGELINE_KAFKA__SASL_USERNAME and "
+                "SURGELINE_KAFKA__SASL_PASSWORD out."
+            )
 
 
 class RedisSettings(Group):
@@ -107,6 +231,32 @@ class RedisSettings(Group):
         ge=60,
         description="How long the state of a silent asset is kept, s.",
     )
+    username: str = Field(
+        "", max_length=1000, description="Redis user (ACL); empty for the one without a name."
+    )
+    password: SecretStr = Field(
+        SecretStr(""), description="Its password, where the URL holds none."
+    )
+    tls: RedisTls = RedisTls()
+
+    def check(self) -> None:
+        """Refuse a password that is given twice, and TLS files that would not be used.
+
+        Raises:
+            ValueError: Naming the variables, and what to set.
+        """
+        url = self.url.get_secret_value()
+        self.tls.check("redis", url.startswith("rediss://"), "SURGELINE_REDIS__URL to rediss://...")
+        if "@" in url and (self.username or self.password.get_secret_value()):
+            raise ValueError(
+                "SURGELINE_REDIS__URL holds a user or password, and SURGELINE_REDIS__USERNAME or "
+                "SURGELINE_REDIS__PASSWORD is set too. Give them in one place."
+            )
+        if self.username and not self.password.get_secret_value():
+            raise ValueError(
+                "SURGELINE_REDIS__USERNAME is set without SURGELINE_REDIS__PASSWORD (or "
+                "SURGELINE_REDIS__PASSWORD_FILE)."
+            )
 
 
 class ScoreStoreSettings(Group):
@@ -123,6 +273,19 @@ class ScoreStoreSettings(Group):
     op_timeout_s: float = Field(
         30.0, gt=0, le=600, description="Longest wait for one write or query, s."
     )
+    tls: InfluxTls = InfluxTls()
+
+    def check(self) -> None:
+        """Refuse TLS files that would not be used.
+
+        Raises:
+            ValueError: Naming the variables, and what to set.
+        """
+        self.tls.check(
+            "scores",
+            self.influx_url.startswith("https://"),
+            "SURGELINE_SCORES__INFLUX_URL to https://...",
+        )
 
 
 class AlertHistorySettings(Group):
@@ -135,6 +298,18 @@ class AlertHistorySettings(Group):
     op_timeout_s: float = Field(
         10.0, gt=0, le=600, description="Longest wait for a connection, a lock or a statement, s."
     )
+    password: SecretStr = Field(
+        SecretStr(""), description="Password at PostgreSQL, where the URL holds none."
+    )
+    tls: AlertHistoryTls = AlertHistoryTls()
+
+    def check(self) -> None:
+        """Refuse TLS files that would not be used.
+
+        Raises:
+            ValueError: Naming the variables, and what to set.
+        """
+        self.tls.check("alerts", self.tls.required, "SURGELINE_ALERTS__TLS__REQUIRED to true")
 
 
 class RetentionSettings(Group):
@@ -432,6 +607,8 @@ class Settings(BaseSettings):
         Raises:
             ValueError: Naming both variables, and what to set.
         """
+        for group in (self.kafka, self.redis, self.scores, self.alerts):
+            group.check()
         kafka, detector = self.kafka, self.detector
         if kafka.op_timeout_s < detector.session_timeout_s:
             raise ValueError(
@@ -472,6 +649,54 @@ def variable_name(path: tuple[str, ...]) -> str:
     return PREFIX + "__".join(path).upper()
 
 
+def as_text(value: object) -> str:
+    """Return a value as one would write it in its variable; a secret in the clear."""
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def value_of(settings: BaseModel, path: tuple[str, ...]) -> object:
+    """Return one setting."""
+    value: object = settings
+    for part in path:
+        value = getattr(value, part)
+    return value
+
+
+def secret_paths(model: type[BaseModel] = Settings) -> list[tuple[str, ...]]:
+    """Return the paths of the settings that are secrets; each may also come from a file."""
+    return [path for path in field_paths(model) if _kind(model, path) is SecretStr]
+
+
+def _kind(model: type[BaseModel], path: tuple[str, ...]) -> object:
+    kind: object = model
+    for part in path:
+        assert isinstance(kind, type)  # noqa: S101 - field_paths descends into groups only
+        assert issubclass(kind, BaseModel)  # noqa: S101
+        kind = kind.model_fields[part].annotation
+    return kind
+
+
+def file_variable_name(path: tuple[str, ...]) -> str:
+    """Return the variable that names the file a secret is read from.
+
+    Example:
+        >>> file_variable_name(("redis", "password"))
+        'SURGELINE_REDIS__PASSWORD_FILE'
+    """
+    return f"{variable_name(path)}_FILE"
+
+
+def variable_names() -> set[str]:
+    """Return every variable that Surgeline reads."""
+    return {variable_name(path) for path in field_paths()} | {
+        file_variable_name(path) for path in secret_paths()
+    }
+
+
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the settings from the environment, once.
 
@@ -479,10 +704,11 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         environ: For tests: variables to read instead of the process's own.
 
     Raises:
-        SettingsError: If a ``SURGELINE_`` variable names no setting, or a value is out of bounds.
+        SettingsError: If a ``SURGELINE_`` variable names no setting, a value is out of bounds, or
+            a secret cannot be read from its file.
     """
     source = os.environ if environ is None else environ
-    known = {variable_name(path) for path in field_paths()}
+    known = variable_names()
     given = {name.upper(): value for name, value in source.items()}
     for name in given:
         if name.startswith(PREFIX) and name not in known and not name.startswith(TEST_PREFIX):
@@ -494,6 +720,14 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         name = variable_name(path)
         if name in given:
             _put(values, path, given[name])
+    for path in secret_paths():
+        name = file_variable_name(path)
+        if file := given.get(name):  # empty for none, as an unset variable of a container is
+            if given.get(variable_name(path)):
+                raise SettingsError(
+                    f"Both {variable_name(path)} and {name} are set. Give the secret in one place."
+                )
+            _put(values, path, secret_from(name, Path(file)))
     try:
         return Settings.model_validate(values)
     except ValidationError as exc:

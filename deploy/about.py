@@ -14,7 +14,7 @@ from rich.text import Text
 
 from common.errors import BackendMissingError, SettingsError
 from common.redaction import without_credentials
-from common.settings import Settings, load_settings
+from common.settings import Settings, as_text, load_settings, value_of
 from common.terminal.cli import friendly_errors, output_console
 from deploy import settings_docs
 from deploy.local.statefile import look
@@ -94,10 +94,7 @@ def _listing(values: Settings) -> Iterator[Text]:
 
 def _value(values: BaseModel, path: tuple[str, ...]) -> str:
     """Return a value as text; a secret that was set is not shown."""
-    value: object = values
-    default: object = Settings()
-    for part in path:
-        value, default = getattr(value, part), getattr(default, part)
-    if isinstance(value, SecretStr) and value != default:
+    value = value_of(values, path)
+    if isinstance(value, SecretStr) and value != value_of(Settings(), path):
         return "(set)"
-    return without_credentials(settings_docs.as_text(value))
+    return without_credentials(as_text(value))

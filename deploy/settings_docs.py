@@ -8,10 +8,17 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final
 
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel
 
 from common.errors import SettingsError
-from common.settings import Settings, field_paths, variable_name
+from common.settings import (
+    Settings,
+    as_text,
+    field_paths,
+    file_variable_name,
+    secret_paths,
+    variable_name,
+)
 from deploy.env_file import example_lines
 
 PAGE: Final = Path("docs/settings.md")
@@ -29,6 +36,7 @@ class SettingRow:
         default: As one would write it in that variable.
         allowed: Bounds or choices; empty when any value of the type will do.
         description: What it does, with its unit.
+        file_variable: For a secret: the variable that may name a file with it; else empty.
         group: First sentence about the group it belongs to.
     """
 
@@ -38,6 +46,7 @@ class SettingRow:
     allowed: str
     description: str
     group: str
+    file_variable: str = ""
 
 
 def setting_rows() -> list[SettingRow]:
@@ -55,15 +64,18 @@ def settings_page() -> str:
         "Every setting is an environment variable and is read once, at start. A misspelt one is",
         "refused, with the nearest name. `surgeline settings` shows the values in effect;",
         "`.env.example` lists them all for copying. `surgeline up` sets the addresses of what it",
-        "starts itself ([local-stack.md](local-stack.md)).",
+        "starts itself ([local-stack.md](local-stack.md)). Every secret may stand in a file, named",
+        "by its variable with `_FILE` at the end; connections that are encrypted or ask for a",
+        "password are described in [security.md](security.md).",
     ]
     for group, rows in groupby(setting_rows(), key=lambda row: row.group):
         lines += ["", f"## {group}", "", "| variable | default | allowed | meaning |"]
         lines.append("| --- | --- | --- | --- |")
         for row in rows:
             default = f"`{row.default}`" if row.default else "(empty)"
+            also = f" Or in a file: `{row.file_variable}`." if row.file_variable else ""
             allowed = row.allowed.replace("|", "\\|")
-            lines.append(f"| `{row.variable}` | {default} | {allowed} | {row.description} |")
+            lines.append(f"| `{row.variable}` | {default} | {allowed} | {row.description}{also} |")
     return "\n".join(lines) + "\n"
 
 
@@ -86,6 +98,8 @@ def env_example() -> str:
         for row in rows:
             allowed = f" ({row.allowed})" if row.allowed else ""
             lines += [f"# {row.description}{allowed}", f"#{row.variable}={row.default}"]
+            if row.file_variable:
+                lines += ["# Or the file that holds it.", f"#{row.file_variable}="]
     return "\n".join(lines) + "\n"
 
 
@@ -121,6 +135,7 @@ def _texts() -> dict[Path, str]:
 
 
 def _rows() -> Iterator[SettingRow]:
+    secrets = set(secret_paths())
     for path in field_paths():
         model: type[BaseModel] = Settings
         for part in path[:-1]:
@@ -136,20 +151,12 @@ def _rows() -> Iterator[SettingRow]:
             allowed=_allowed(model.model_json_schema()["properties"][path[-1]]),
             description=field.description or "",
             group="General" if model is Settings else _first_sentence(model),
+            file_variable=file_variable_name(path) if path in secrets else "",
         )
 
 
 def _first_sentence(model: type[BaseModel]) -> str:
     return (model.__doc__ or "").strip().splitlines()[0].rstrip(".")
-
-
-def as_text(value: object) -> str:
-    """Return a value as one would write it in its variable; a secret in the clear."""
-    if isinstance(value, SecretStr):
-        return value.get_secret_value()
-    if value is None:
-        return ""
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _allowed(schema: dict[str, object]) -> str:

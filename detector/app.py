@@ -13,6 +13,7 @@ import faust
 from common.clock import SystemClock
 from common.errors import BackendError
 from common.kafka import ensure_topics
+from common.kafka_access import refusal
 from common.logs import get_logger
 from common.retry import Backoff
 from common.scorestore.factory import open_score_store
@@ -121,7 +122,9 @@ class Worker:
         crashed = asyncio.create_task(app.wait_until_stopped())
         watch = FleetWatch(self._settings, registry_folder, service.serve, service.metrics)
         reloading = asyncio.create_task(watch.run())
-        pulse = asyncio.create_task(watch_consumer(app, self._health, timeout_s))
+        pulse = asyncio.create_task(
+            watch_consumer(app, self._health, timeout_s, partial(refusal, self._settings.kafka))
+        )
         try:
             ends = {crashed, pulse, self._fatal, reloading}
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)

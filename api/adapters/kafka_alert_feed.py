@@ -16,14 +16,13 @@ from contextlib import AsyncExitStack, contextmanager
 from typing import Any, Final
 
 from aiokafka import TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
 from api.adapters.kafka_alert_log import AlertLog, AnotherLifeError
 from api.ports import FeedBatch, FeedPosition, Resume, WireAlert
 from common.errors import BackendError, BackendMissingError, BackendUnavailableError
-from common.kafka import ensure_topics, make_consumer, started
+from common.kafka import ensure_topics, make_admin, make_consumer, started
 from common.logs import get_logger
 from common.records.alerts import Alert
 from common.settings import KafkaSettings, RetentionSettings
@@ -55,7 +54,7 @@ class KafkaAlertFeed:
                     await ensure_topics(self._settings, self._retention)
                     admin = await self._start_admin(stack)
                     consumer = await stack.enter_async_context(
-                        started(make_consumer(self._settings))
+                        started(make_consumer(self._settings), self._settings)
                     )
                     source = await self._source(admin)
                     positions = await self._assign(consumer, await resume(source))
@@ -81,11 +80,8 @@ class KafkaAlertFeed:
         with _our_errors(self._settings):
             await self._source(self._admin)
 
-    async def _start_admin(self, stack: AsyncExitStack) -> AIOKafkaAdminClient:
-        admin = AIOKafkaAdminClient(
-            bootstrap_servers=self._settings.bootstrap_servers,
-            request_timeout_ms=int(self._settings.op_timeout_s * 1000),
-        )
+    async def _start_admin(self, stack: AsyncExitStack) -> Any:
+        admin = make_admin(self._settings)
         stack.push_async_callback(admin.close)
         await admin.start()
         return admin

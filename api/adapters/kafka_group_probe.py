@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from aiokafka import TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from aiokafka.errors import KafkaError, for_code
 from aiokafka.protocol.fetch import FetchRequest
@@ -21,6 +20,7 @@ from aiokafka.protocol.metadata import MetadataRequest
 from api.progress import GroupProgress, GroupView, Reach
 from common.clock import Clock
 from common.errors import BackendUnavailableError
+from common.kafka import make_admin
 from common.settings import KafkaSettings
 from common.topics import Topics
 
@@ -90,10 +90,7 @@ class KafkaGroupProbe:
 
     async def _connected(self) -> Any:
         if self._admin is None:
-            admin = AIOKafkaAdminClient(
-                bootstrap_servers=self._settings.bootstrap_servers,
-                request_timeout_ms=int(self._settings.op_timeout_s * 1000),
-            )
+            admin = make_admin(self._settings)
             try:
                 await admin.start()
             except BaseException:

@@ -19,7 +19,15 @@ from common.errors import BackendUnavailableError
 from common.logs import get_logger
 from common.records.times import utc_text
 from common.replay import parse_progress
-from common.settings import PREFIX, Settings, variable_name
+from common.settings import (
+    PREFIX,
+    Settings,
+    as_text,
+    field_paths,
+    file_variable_name,
+    value_of,
+    variable_name,
+)
 
 TAIL_BYTES: Final = 4096
 """How much of the end of the child's standard error is looked at to explain a failure."""
@@ -57,15 +65,21 @@ def _duration(seconds: float) -> str:
 def producer_environment(settings: Settings, inherited: Mapping[str, str]) -> dict[str, str]:
     """Return the child's environment: ours, with the producer's settings as we hold them.
 
-    Secrets of other parts (Redis, InfluxDB, the database) are not handed on.
+    Its secrets are those of the broker. Those of other parts (Redis, InfluxDB, the database) are
+    not handed on.
     """
     kept = {name: value for name, value in inherited.items() if not name.upper().startswith(PREFIX)}
     kept[variable_name(("data_dir",))] = str(settings.data_dir)
     if settings.fleets is not None:
         kept[variable_name(("fleets",))] = str(settings.fleets)
-    for group in ("kafka", "log"):
-        for field, value in getattr(settings, group).model_dump(mode="json").items():
-            kept[variable_name((group, field))] = str(value)
+    given = {name.upper(): value for name, value in inherited.items()}
+    for path in field_paths():
+        if path[0] in ("kafka", "log"):
+            file = given.get(file_variable_name(path))
+            if file:  # a secret in a file stays there
+                kept[file_variable_name(path)] = file
+            else:
+                kept[variable_name(path)] = as_text(value_of(settings, path))
     return kept
 
 

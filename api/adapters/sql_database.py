@@ -33,6 +33,7 @@ from common.files.private import make_private_file, make_private_folder
 from common.retry import Backoff, retrying
 from common.settings import AlertHistorySettings
 from common.terminal.extras import how_to_install
+from common.tls import tls_context, tls_refusal
 
 MIGRATION_LOCK: Final = 0x5375_7267
 """PostgreSQL's advisory lock while migrating: any number, the same in every process of ours."""
@@ -55,6 +56,10 @@ def our_errors(doing: str) -> Iterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError, OSError, TimeoutError) as exc:
+        if (refused := tls_refusal(exc)) is not None:
+            raise BackendRefusedError(
+                f"The alert history could not {doing}: no connection: {refused}."
+            ) from exc
         raise BackendUnavailableError(f"The alert history could not {doing}: {_why(exc)}") from exc
     except DBAPIError as exc:
         passing = exc.connection_invalidated or _state(exc).startswith(PASSING_STATES)
@@ -83,7 +88,7 @@ async def open_database(settings: AlertHistorySettings) -> AsyncIterator[AsyncEn
         BackendError: If the database cannot be opened or migrated.
     """
     url = _checked_url(settings)
-    engine = _engine(url, settings.op_timeout_s)
+    engine = _engine(url, settings)
     try:
         await retrying(lambda: _migrate(engine), OPENING, SystemClock(), _no_note)
         yield engine
@@ -109,34 +114,52 @@ def _checked_url(settings: AlertHistorySettings) -> URL:
             f"SURGELINE_ALERTS__URL begins with {url.drivername}. Expected sqlite+aiosqlite or "
             "postgresql+asyncpg."
         )
-    if url.drivername.startswith("sqlite"):
-        if not url.database or url.database == ":memory:":
-            raise SettingsError(
-                "SURGELINE_ALERTS__URL names no file. The history must outlive the process: "
-                "expected sqlite+aiosqlite:///FILE."
-            )
-        try:
-            make_private_folder(Path(url.database).parent)
-        except OSError as exc:
-            raise SettingsError(
-                f"SURGELINE_ALERTS__URL names {url.database}, whose folder cannot be made: {exc}"
-            ) from exc
-        make_private_file(Path(url.database))
+    if url.drivername.startswith("postgresql"):
+        return _with_password(url, settings)
+    if settings.password.get_secret_value() or settings.tls.required:
+        raise SettingsError(
+            "SURGELINE_ALERTS__PASSWORD or SURGELINE_ALERTS__TLS__REQUIRED is set, but "
+            "SURGELINE_ALERTS__URL names a SQLite file. Set the URL of a PostgreSQL server, or "
+            "leave them out."
+        )
+    if not url.database or url.database == ":memory:":
+        raise SettingsError(
+            "SURGELINE_ALERTS__URL names no file. The history must outlive the process: "
+            "expected sqlite+aiosqlite:///FILE."
+        )
+    try:
+        make_private_folder(Path(url.database).parent)
+    except OSError as exc:
+        raise SettingsError(
+            f"SURGELINE_ALERTS__URL names {url.database}, whose folder cannot be made: {exc}"
+        ) from exc
+    make_private_file(Path(url.database))
     return url
 
 
-def _engine(url: URL, timeout_s: float) -> AsyncEngine:
+def _with_password(url: URL, settings: AlertHistorySettings) -> URL:
+    password = settings.password.get_secret_value()
+    if password and url.password:
+        raise SettingsError(
+            "SURGELINE_ALERTS__URL holds a password, and SURGELINE_ALERTS__PASSWORD is set too. "
+            "Give it in one place."
+        )
+    return url.set(password=password) if password else url
+
+
+def _engine(url: URL, settings: AlertHistorySettings) -> AsyncEngine:
+    timeout_s = settings.op_timeout_s
     if url.drivername.startswith("postgresql"):
         if find_spec("asyncpg") is None:
             raise SettingsError(
                 "SURGELINE_ALERTS__URL names PostgreSQL, whose driver asyncpg is not installed. "
                 + how_to_install("postgres")
             )
+        arguments: dict[str, Any] = {"timeout": timeout_s, "command_timeout": timeout_s}
+        if settings.tls.required:
+            arguments["ssl"] = tls_context(settings.tls, "alerts")
         return create_async_engine(
-            url,
-            pool_timeout=timeout_s,
-            pool_pre_ping=True,
-            connect_args={"timeout": timeout_s, "command_timeout": timeout_s},
+            url, pool_timeout=timeout_s, pool_pre_ping=True, connect_args=arguments
         )
     engine = create_async_engine(url, pool_timeout=timeout_s, connect_args={"timeout": timeout_s})
     event.listen(engine.sync_engine, "connect", _tune_sqlite)

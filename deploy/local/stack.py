@@ -14,10 +14,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from pydantic import SecretStr
-
 from common.errors import UserError
-from common.settings import PREFIX, Settings, field_paths, variable_name
+from common.settings import (
+    PREFIX,
+    field_paths,
+    file_variable_name,
+    secret_paths,
+    variable_name,
+)
 from deploy.local.boot import Stages
 from deploy.local.health import HttpCheck, TcpCheck
 from deploy.local.process import ChildSpec
@@ -33,6 +37,20 @@ from deploy.local.statefile import PRIVATE_FOLDER
 DEFAULT_API_PORT: Final = 8080
 STORE_FILES: Final = ("scores.db", "alerts.db")
 LOG_FOLDER: Final = "logs"
+OTHER_SERVERS: Final = frozenset(
+    {
+        ("kafka", "security_protocol"),
+        ("kafka", "sasl_mechanism"),
+        ("kafka", "sasl_username"),
+        ("kafka", "sasl_password"),
+        ("kafka", "tls"),
+        ("redis", "url"),
+        ("redis", "username"),
+        ("redis", "password"),
+        ("redis", "tls"),
+    }
+)
+"""Settings that are of no use for the broker and the Valkey of the stack."""
 PROBE_BYTES: Final = 64 * 1024
 """A SQLite store needs about as much to open."""
 
@@ -100,6 +118,7 @@ class StackPlan:
         upper = {
             name.upper() if name.upper().startswith(PREFIX) else name: value
             for name, value in environ.items()
+            if not _lets_into_other_servers(name.upper())
         }
         return cls(var_dir, addresses, upper)
 
@@ -116,15 +135,16 @@ class StackPlan:
         }
         if "SURGELINE_DATA_DIR" in given:  # other terminals may be in another folder
             given["SURGELINE_DATA_DIR"] = str(Path(given["SURGELINE_DATA_DIR"]).absolute())
-        stores = {name: value for name, value in self._stores().items() if name not in self.environ}
-        return stores | given | self._servers(boot)
+        return self._stores() | given | self._servers(boot)
 
     def _stores(self) -> dict[str, str]:
         """Where results are kept, unless the user says otherwise."""
-        return {
+        stores = {
             "SURGELINE_SCORES__SQLITE_PATH": str(self.var_dir / "scores.db"),
             "SURGELINE_ALERTS__URL": f"sqlite+aiosqlite:///{self.var_dir / 'alerts.db'}",
         }
+        given = {name.removesuffix("_FILE") for name in self.environ} | set(self.environ)
+        return {name: value for name, value in stores.items() if name not in given}
 
     def _servers(self, boot: int) -> dict[str, str]:
         """What the stack itself provides, whatever the user says."""
@@ -256,11 +276,13 @@ def _delete(path: Path) -> None:
 
 
 def _settings_without_secrets() -> set[str]:
-    names = set()
-    for path in field_paths():
-        value: object = Settings()
-        for part in path:
-            value = getattr(value, part)
-        if not isinstance(value, SecretStr):
-            names.add(variable_name(path))
-    return names
+    return {variable_name(path) for path in set(field_paths()) - set(secret_paths())}
+
+
+def _lets_into_other_servers(name: str) -> bool:
+    """Whether a variable says how to get into a broker or Redis: the stack's own are open."""
+    return any(
+        name in (variable_name(path), file_variable_name(path))
+        for path in field_paths()
+        if path[:2] in OTHER_SERVERS
+    )

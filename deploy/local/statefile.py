@@ -29,7 +29,11 @@ LOCK_PATIENCE_S: Final = 1.0
 """Another command that looks whether a stack runs holds the lock for a moment."""
 
 PRIVATE_FOLDER: Final = 0o700
-OWN_SERVERS: Final = ("SURGELINE_KAFKA__BOOTSTRAP_SERVERS", "SURGELINE_REDIS__URL")
+OWN_SERVERS: Final = (
+    "SURGELINE_KAFKA__BOOTSTRAP_SERVERS",
+    "SURGELINE_REDIS__URL",
+    "SURGELINE_REDIS__URL_FILE",
+)
 
 
 class StackState(BaseModel):

@@ -94,6 +94,7 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
             client_id=conf.broker_client_id,
             group_id=conf.id,
             bootstrap_servers=driver.server_list(transport.url, transport.default_port),
+            **transport.credentials,
             partition_assignment_strategy=[self._assignor],
             enable_auto_commit=False,
             auto_offset_reset=conf.consumer_auto_offset_reset,
@@ -254,15 +255,28 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]
             self.log.warning("no seek during the rebalance: %r", exc)
 
 
+class SecuredProducer(driver.Producer):  # type: ignore[misc]
+    """Faust's producer, let in as all our clients are."""
+
+    def _settings_auth(self) -> dict[str, Any]:
+        credentials: dict[str, Any] = self.transport.credentials
+        return credentials
+
+
 class ChunkTransport(driver.Transport):  # type: ignore[misc]
     """Faust's aiokafka transport with the consumer above.
 
     Attributes:
         max_chunk_bytes: A chunk is closed when its keys and values are this large.
+        credentials: Arguments of aiokafka that say who the broker is, and who we are.
     """
 
     Consumer: ClassVar[type] = ChunkConsumer
+    Producer: ClassVar[type] = SecuredProducer
 
-    def __init__(self, *args: Any, max_chunk_bytes: int, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, max_chunk_bytes: int, credentials: dict[str, Any], **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.max_chunk_bytes = max_chunk_bytes
+        self.credentials = credentials

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -18,6 +19,8 @@ from detector.worker.health import Health
 
 EVERY_S: Final = 0.5
 PART: Final = "consumer"
+LOOK_EVERY_S: Final = 10.0
+"""How often it is looked whether a broker that does not answer refuses us, s."""
 
 
 @dataclass(slots=True)
@@ -31,14 +34,27 @@ class Pulse:
         self.heard = time.monotonic()
 
 
-async def watch_consumer(app: faust.App, health: Health, session_timeout_s: float) -> None:
+async def watch_consumer(
+    app: faust.App,
+    health: Health,
+    session_timeout_s: float,
+    refusal: Callable[[], Awaitable[BackendError | None]],
+) -> None:
     """Keep ``health`` up to date for ever.
 
+    Args:
+        app: The Faust app.
+        health: Told how the consumer is.
+        session_timeout_s: Silence that counts as trouble, s.
+        refusal: Returns why the broker does not let us in, if that is why it does not answer.
+
     Raises:
-        BackendError: If the thread has ended. Faust does not always notice.
+        BackendError: If the thread has ended, which Faust does not always notice; or if the broker
+            does not let us in, which the driver would try again for ever.
     """
     thread = app.consumer._thread
     pulse = Pulse()
+    look_at = time.monotonic() + session_timeout_s
     while True:
         if thread._thread is not None and not thread._thread.is_alive():
             raise BackendError("The consumer's thread has ended without a word.")
@@ -49,8 +65,13 @@ async def watch_consumer(app: faust.App, health: Health, session_timeout_s: floa
         problem = _problem(thread, time.monotonic() - pulse.heard, session_timeout_s)
         if problem is None:
             health.works(PART)
+            look_at = time.monotonic() + session_timeout_s
         else:
             health.fails(PART, problem)
+            if time.monotonic() > look_at:
+                if (refused := await refusal()) is not None:
+                    raise refused
+                look_at = time.monotonic() + LOOK_EVERY_S
         await asyncio.sleep(EVERY_S)
 
 

@@ -10,6 +10,7 @@ import faust
 from faust.app import BootStrategy
 from faust.types import TP
 
+from common.kafka_access import credentials
 from common.logs import get_logger
 from common.settings import DetectorSettings, KafkaSettings
 from detector.adapters.faust_chunks import ChunkTransport, RawSchema
@@ -66,7 +67,10 @@ def build_faust_app(kafka: KafkaSettings, detector: DetectorSettings) -> faust.A
         stream_wait_empty=True,
     )
     app.transport = ChunkTransport(
-        app.conf.broker_consumer, app, max_chunk_bytes=detector.max_batch_bytes
+        app.conf.broker_consumer,
+        app,
+        max_chunk_bytes=detector.max_batch_bytes,
+        credentials=credentials(kafka),
     )
     return app
 

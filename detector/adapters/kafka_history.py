@@ -44,7 +44,9 @@ class KafkaHistory:
         """
         where = TopicPartition(self._topic, partition)
         try:
-            async with started(make_consumer(self._settings, FETCH_MAX_BYTES)) as consumer:
+            async with started(
+                make_consumer(self._settings, FETCH_MAX_BYTES), self._settings
+            ) as consumer:
                 consumer.assign([where])
                 if start is None:
                     await consumer.seek_to_beginning(where)

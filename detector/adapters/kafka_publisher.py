@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 
 from common.errors import BackendUnavailableError
 from common.kafka import make_producer, started
+from common.kafka_access import refusal
 from common.records.alerts import Alert
 from common.records.letters import DeadLetter
 from common.settings import KafkaSettings
@@ -42,7 +43,7 @@ class KafkaPublisher:
         Raises:
             BackendMissingError: If no broker answers.
         """
-        await self._stack.enter_async_context(started(self._producer))
+        await self._stack.enter_async_context(started(self._producer, self._settings))
         return self
 
     async def __aexit__(
@@ -77,7 +78,7 @@ class KafkaPublisher:
                 ]
                 await asyncio.gather(*acknowledgements)
         except (KafkaError, TimeoutError) as exc:
-            raise BackendUnavailableError(
+            raise await refusal(self._settings) or BackendUnavailableError(
                 f"The broker did not acknowledge {len(messages)} messages: {exc!r}"
             ) from exc
 

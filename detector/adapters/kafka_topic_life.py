@@ -41,7 +41,7 @@ async def look_back(
         BackendUnavailableError: If the broker does not tell.
     """
     try:
-        async with started(make_consumer(settings, FETCH_MAX_BYTES)) as consumer:
+        async with started(make_consumer(settings, FETCH_MAX_BYTES), settings) as consumer:
             topic_id = await consumer.topic_id(topic) or ""
             told = {n for n, known in progress.items() if topic_id and known.topic_id}
             gone = {number for number in told if progress[number].topic_id != topic_id}

@@ -28,7 +28,9 @@ from redis.exceptions import (
 from common.errors import BackendError, BackendRefusedError, BackendUnavailableError, SettingsError
 from common.logs import get_logger
 from common.settings import RedisSettings
+from common.tls import tls_refusal
 from common.topics import StateKeys
+from detector.adapters.redis_access import redis_access
 from detector.adapters.stored_values import RawValues, packed_progress
 from detector.core.intent import NextIntent
 from detector.core.pipeline import AssetRun, NextState
@@ -101,11 +103,13 @@ class RedisStateStore:
     def __init__(self, settings: RedisSettings) -> None:
         self._settings = settings
         self._keys = StateKeys(settings.key_prefix)
+        login_and_tls = redis_access(settings)
         try:
             self._redis: Redis = Redis.from_url(
                 settings.url.get_secret_value(),
                 socket_timeout=settings.op_timeout_s,
                 socket_connect_timeout=settings.op_timeout_s,
+                **login_and_tls,
             )
         except ValueError:
             raise SettingsError(
@@ -219,6 +223,8 @@ def _there(names: Sequence[Name], values: Sequence[bytes | None]) -> dict[Name, 
 
 
 def _translated(exc: RedisError, what: str) -> BackendError:
+    if (why := tls_refusal(exc)) is not None:
+        return BackendRefusedError(f"Redis: could not {what}: no connection: {why}.")
     message = f"Redis: could not {what}: {exc}"
     if isinstance(exc, AuthenticationError | AuthorizationError | NoPermissionError):
         return BackendRefusedError(message)

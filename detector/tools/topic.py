@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import KafkaError
 from aiokafka.structs import ConsumerRecord
 
 from common.errors import BackendMissingError, BackendUnavailableError
-from common.kafka import read_to_end
+from common.kafka import NOT_CONNECTED, make_admin, read_to_end
+from common.kafka_access import refusal
 from common.settings import KafkaSettings
 
 Progress = Callable[[str, int, int | None], None]
@@ -27,17 +27,15 @@ async def topic_exists(settings: KafkaSettings, topic: str) -> bool:
 
     Raises:
         BackendMissingError: If no broker answers at the address.
+        BackendRefusedError: If it does not let us in, or cannot prove who it is.
         BackendUnavailableError: If it answers but not to this.
     """
-    admin = AIOKafkaAdminClient(
-        bootstrap_servers=settings.bootstrap_servers,
-        request_timeout_ms=int(settings.op_timeout_s * 1000),
-    )
+    admin = make_admin(settings)
     try:
         await admin.start()
         return topic in await admin.list_topics()
-    except KafkaConnectionError as exc:
-        raise BackendMissingError(
+    except NOT_CONNECTED as exc:
+        raise await refusal(settings) or BackendMissingError(
             f"No broker answers at {settings.bootstrap_servers}. Is `surgeline up` running? Or set "
             "SURGELINE_KAFKA__BOOTSTRAP_SERVERS."
         ) from exc

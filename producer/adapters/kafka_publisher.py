@@ -23,6 +23,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 
 from common.errors import BackendRefusedError, BackendUnavailableError
 from common.kafka import make_producer, started
+from common.kafka_access import refusal
 from common.settings import KafkaSettings
 from common.topics import Topics
 from producer.fleet import Message
@@ -47,7 +48,7 @@ class KafkaReadingPublisher:
             BackendMissingError: If no broker answers.
             BackendUnavailableError: If the topic's partitions are not told in time.
         """
-        await self._stack.enter_async_context(started(self._producer))
+        await self._stack.enter_async_context(started(self._producer, self._settings))
         try:
             async with asyncio.timeout(self._settings.op_timeout_s):
                 self._partitions = sorted(await self._producer.partitions_for(self._topic))
@@ -83,7 +84,7 @@ class KafkaReadingPublisher:
         except ExceptionGroup as errors:
             first = errors.exceptions[0]
             if isinstance(first, KafkaError | TimeoutError):
-                raise _ours(first, self._topic) from first
+                raise await refusal(self._settings) or _ours(first, self._topic) from first
             raise
 
     def _partition(self, key: bytes) -> int:

@@ -19,6 +19,7 @@ from common.clock import Clock
 from common.errors import BackendRefusedError, BackendUnavailableError
 from common.intake.fetcher import Parts
 from common.kafka import make_consumer, started
+from common.kafka_access import refusal
 from common.settings import KafkaSettings
 from producer.ingest.ports import SourceMessage, Taken
 
@@ -47,7 +48,7 @@ class KafkaMessageSource:
     async def __aenter__(self) -> Self:
         """Connect and join the group, which takes as long as its other members need."""
         self._consumer.subscribe([self._topic])
-        await self._stack.enter_async_context(started(self._consumer))
+        await self._stack.enter_async_context(started(self._consumer, self._settings))
         return self
 
     async def __aexit__(
@@ -92,7 +93,9 @@ class KafkaMessageSource:
             async with asyncio.timeout(self._settings.op_timeout_s):
                 await self._consumer.topics()
         except (KafkaError, TimeoutError) as exc:  # whatever the driver calls it
-            raise BackendUnavailableError(f"The broker does not answer: {exc!r}") from exc
+            raise await refusal(self._settings) or BackendUnavailableError(
+                f"The broker does not answer: {exc!r}"
+            ) from exc
         self._heard_s = self._clock.monotonic()
 
     async def _taken(self, parts: Parts) -> Taken:

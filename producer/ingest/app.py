@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import KafkaError
 
 from common.clock import Clock
 from common.errors import (
@@ -21,7 +20,8 @@ from common.errors import (
     UserError,
 )
 from common.fleets import load_fleets
-from common.kafka import ensure_topics, read_to_end
+from common.kafka import NOT_CONNECTED, ensure_topics, make_admin, read_to_end
+from common.kafka_access import refusal
 from common.machines.files import load_machine
 from common.machines.machine import MachineType
 from common.settings import KafkaSettings, RetentionSettings, Settings
@@ -187,18 +187,16 @@ async def why_no_topic(topic: str, settings: KafkaSettings) -> str:
 
     Raises:
         BackendMissingError: If no broker answers.
+        BackendRefusedError: If it does not let us in, or cannot prove who it is.
         BackendUnavailableError: If it does not tell its topics.
     """
-    admin = AIOKafkaAdminClient(
-        bootstrap_servers=settings.bootstrap_servers,
-        request_timeout_ms=int(settings.op_timeout_s * 1000),
-    )
+    admin = make_admin(settings)
     try:
         async with asyncio.timeout(settings.op_timeout_s):
             await admin.start()
             there = sorted(name for name in await admin.list_topics() if name[:2] != "__")
-    except KafkaConnectionError as exc:
-        raise BackendMissingError(
+    except NOT_CONNECTED as exc:
+        raise await refusal(settings) or BackendMissingError(
             f"No broker answers at {settings.bootstrap_servers}. Set "
             f"SURGELINE_KAFKA__BOOTSTRAP_SERVERS to yours. ({exc})"
         ) from exc

@@ -13,6 +13,7 @@ from influxdb_client.rest import ApiException
 
 from common.errors import BackendError, BackendRefusedError, BackendUnavailableError
 from common.redaction import without_credentials
+from common.tls import tls_refusal
 
 RETRIABLE_STATUSES: Final = frozenset({0, 408, 425, 429})
 """Beside all from 500 on. 0 is the client's word for a failed TLS handshake."""
@@ -91,12 +92,20 @@ def influx_errors(url: str) -> Iterator[None]:
     try:
         yield
     except ApiException as exc:
+        if not exc.status and (refused := tls_refusal(exc)) is not None:
+            raise _no_connection(url, refused) from exc
         raise status_error(url, exc.status or 0, exc.body or exc.reason or "") from exc
     except (httpx.HTTPError, urllib3.exceptions.HTTPError, OSError) as exc:
+        if (refused := tls_refusal(exc)) is not None:
+            raise _no_connection(url, refused) from exc
         why = without_credentials(str(exc) or type(exc).__name__, url)
         raise BackendUnavailableError(
             f"InfluxDB at {without_credentials(url)} does not answer: {why}"
         ) from exc
+
+
+def _no_connection(url: str, why: str) -> BackendRefusedError:
+    return BackendRefusedError(f"No connection to InfluxDB at {without_credentials(url)}: {why}.")
 
 
 def _message(body: str) -> str:

@@ -61,6 +61,7 @@ from common.scorestore.paging import (
 )
 from common.scorestore.port import Keeping, RunPage, RunSummary, ScorePage, ScoreQuery, Trimmed
 from common.settings import ScoreStoreSettings
+from common.tls import tls_context
 
 LINES_PER_REQUEST: Final = 5000
 """Lines InfluxDB recommends for one write; about 2.5 MB of ours."""
@@ -97,14 +98,22 @@ class InfluxScoreStore:
                 "has characters that no HTTP header takes; expected printable ASCII."
             )
         timeout_s = self._settings.op_timeout_s
+        context = None
+        if self._url.startswith("https://"):
+            context = tls_context(self._settings.tls, "scores")
         self._reading = httpx.AsyncClient(
             base_url=self._url,
             headers={"Authorization": f"Token {token}"} if token else {},
             timeout=timeout_s,
+            verify=context or True,
             trust_env=False,  # as the writing client: no proxy that only one of them uses
         )
         self._client = InfluxDBClient(
-            self._url, token, org=self._settings.influx_org, timeout=int(timeout_s * 1000)
+            self._url,
+            token,
+            org=self._settings.influx_org,
+            timeout=int(timeout_s * 1000),
+            ssl_context=context,
         )
         self._writing = self._client.write_api(write_options=SYNCHRONOUS)
         return self

@@ -257,7 +257,7 @@ async def send_again(settings: KafkaSettings, letters: Iterable[Letter]) -> int:
     # all of one asset stood on one partition, so this is the order in which it sent them
     ordered = sorted(letters, key=lambda item: (item.letter.partition, item.letter.offset))
     try:
-        async with started(make_producer(settings)) as producer:
+        async with started(make_producer(settings), settings) as producer:
             waiting = [await producer.send(topic, item.value, key=item.key) for item in ordered]
             await asyncio.wait_for(asyncio.gather(*waiting), settings.op_timeout_s)
     except (KafkaError, TimeoutError) as exc:

@@ -70,7 +70,8 @@ async def ensure_topics(
     except NOT_CONNECTED as exc:
         raise await refusal(settings) or BackendMissingError(
             f"No broker answers at {settings.bootstrap_servers}. Start one with `surgeline up`, or "
-            f"set SURGELINE_KAFKA__BOOTSTRAP_SERVERS. ({exc})"
+            f"set SURGELINE_KAFKA__BOOTSTRAP_SERVERS. A broker that hangs up may ask for TLS, a "
+            f"certificate or a password: docs/security.md. ({exc})"
         ) from exc
     except KafkaError as exc:
         raise BackendUnavailableError(f"The broker could not create topics: {exc}") from exc

@@ -78,6 +78,8 @@ async def refusal(settings: KafkaSettings) -> BackendRefusedError | None:
 
 
 def _why(error: BaseException, settings: KafkaSettings) -> str | None:
+    if (refused := tls_refusal(error)) is not None:  # some of these are ValueErrors too
+        return refused
     match error:
         case SaslAuthenticationFailed():
             return (
@@ -93,4 +95,4 @@ def _why(error: BaseException, settings: KafkaSettings) -> str | None:
             return "it takes no password; set SURGELINE_KAFKA__SECURITY_PROTOCOL"
         case ValueError():
             return "it does not prove that it knows our password, as SCRAM asks of it"
-    return tls_refusal(error)
+    return None

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import http.client
 import shutil
+import ssl
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -28,6 +29,7 @@ import httpx
 from common.settings import ScoreStoreSettings
 from deploy.local.programs import free_port
 from tests.support.backends import require
+from tests.support.certificates import Authority, Pair
 from tests.support.containers import (
     INFLUX_ORG,
     INFLUX_TOKEN,
@@ -141,6 +143,7 @@ class InfluxServer:
     url: str
     engine: OwnServer | ContainerServer
     _front: type[_Front]
+    _trusts: ssl.SSLContext
 
     @contextmanager
     def behaving(self, manner: Manner) -> Iterator[None]:
@@ -169,7 +172,10 @@ class InfluxServer:
 
     def _create_bucket(self, name: str) -> None:
         with httpx.Client(
-            base_url=self.url, headers={"Authorization": f"Token {TOKEN}"}, trust_env=False
+            base_url=self.url,
+            headers={"Authorization": f"Token {TOKEN}"},
+            verify=self._trusts,
+            trust_env=False,
         ) as client:
             found = client.get("/api/v2/orgs", params={"org": INFLUX_ORG}).raise_for_status()
             (org,) = found.json()["orgs"]
@@ -183,6 +189,7 @@ class InfluxServer:
             params={"org": INFLUX_ORG, "bucket": bucket, "precision": "ns"},
             content=line,
             headers={"Authorization": f"Token {TOKEN}"},
+            verify=self._trusts,
             trust_env=False,
         ).raise_for_status()
 
@@ -192,6 +199,7 @@ class InfluxServer:
             f"{self.url}/query",
             params={"db": bucket, "q": statement, "epoch": "ns"},
             headers={"Authorization": f"Token {TOKEN}"},
+            verify=self._trusts,
             trust_env=False,
         )
         answer.raise_for_status()
@@ -199,10 +207,17 @@ class InfluxServer:
 
 
 @contextmanager
-def influx_server(folder: Path) -> Iterator[InfluxServer]:
+def influx_server(
+    folder: Path, shows: Pair | None = None, authority: Authority | None = None
+) -> Iterator[InfluxServer]:
     """Run an engine and its front until the block ends; skip where the engine is not installed.
 
     The engine is InfluxDB 2 in a container where containers are chosen.
+
+    Args:
+        folder: Where the engine keeps its files.
+        shows: The front's certificate; with one it speaks TLS.
+        authority: Whose it is.
     """
     with ExitStack() as stack:
         engine: OwnServer | ContainerServer
@@ -214,24 +229,45 @@ def influx_server(folder: Path) -> Iterator[InfluxServer]:
         handler = type("Front", (_Front,), traits)
         front = stack.enter_context(ThreadingHTTPServer(("127.0.0.1", 0), handler))
         front.daemon_threads = True
+        if shows is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(shows.cert, shows.key)
+            # the handshake is the connection's own thread's: a client may hang up in it
+            front.socket = context.wrap_socket(
+                front.socket, server_side=True, do_handshake_on_connect=False
+            )
         thread = Thread(target=front.serve_forever, name="influx-front", daemon=True)
         thread.start()
         try:
-            yield InfluxServer(f"http://127.0.0.1:{front.server_port}", engine, handler)
+            scheme = "http" if shows is None else "https"
+            trusts = ssl.create_default_context(cafile=authority.file if authority else None)
+            yield InfluxServer(f"{scheme}://127.0.0.1:{front.server_port}", engine, handler, trusts)
         finally:
             front.shutdown()
             thread.join()
 
 
 @contextmanager
-def _local_engine(folder: Path) -> Iterator[OwnServer]:
+def influx_engine_over_tls(folder: Path, shows: Pair) -> Iterator[str]:
+    """Run the engine with its own TLS and no front; yields its URL. It takes no `/api/v2/write`."""
+    secured = (
+        "  https-enabled = true\n"
+        f'  https-certificate = "{shows.cert}"\n'
+        f'  https-private-key = "{shows.key}"\n'
+    )
+    with _local_engine(folder, secured) as engine:
+        yield f"https://127.0.0.1:{engine.port}"
+
+
+@contextmanager
+def _local_engine(folder: Path, more: str = "") -> Iterator[OwnServer]:
     binary = shutil.which("influxd")
     if binary is None:
         require("influxd is needed: apt-get install influxdb")
         raise AssertionError("unreachable")
     port = free_port()
     config = folder / "influxd.conf"
-    config.write_text(CONFIG.format(port=port, rpc_port=free_port(), folder=folder))
+    config.write_text(CONFIG.format(port=port, rpc_port=free_port(), folder=folder) + more)
     command = [binary, "run", "-config", str(config)]
     with OwnServer(command, port, folder / "log").running() as engine:
         yield engine

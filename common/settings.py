@@ -731,7 +731,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     try:
         return Settings.model_validate(values)
     except ValidationError as exc:
-        raise SettingsError(_in_words(exc)) from exc
+        refused = SettingsError(_in_words(exc))
+    raise refused  # here, without what pydantic raised: that holds all values, secrets too
 
 
 def _in_words(invalid: ValidationError) -> str:

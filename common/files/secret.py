@@ -32,12 +32,9 @@ def secret_from(variable: str, file: Path) -> str:
         ) from exc
     if len(content) > MOST_BYTES:
         raise SettingsError(f"{variable} names {file}, which has more than {MOST_BYTES} bytes.")
-    try:
-        secret = content.decode("utf-8").removesuffix("\n").removesuffix("\r")
-    except UnicodeDecodeError:
-        raise SettingsError(
-            f"{variable} names {file}, which holds no UTF-8 text."
-        ) from None  # what Python says shows the bytes
+    secret = content.decode("utf-8", "replace").removesuffix("\n").removesuffix("\r")
+    if "\ufffd" in secret:  # looked for here: what Python raises holds the bytes
+        raise SettingsError(f"{variable} names {file}, which holds no UTF-8 text.")
     if not secret:
         raise SettingsError(f"{variable} names {file}, which is empty.")
     return secret

@@ -65,7 +65,8 @@ async def run(settings: Settings, ending: Ending) -> None:
         with ending.noting():
             serving = asyncio.create_task(worker.serve(stack))
             stopping = asyncio.create_task(stop.wait())
-            await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            ends: set[asyncio.Future[None] | asyncio.Task[bool]] = {serving, worker.fatal, stopping}
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
             await worker.leave(serving)
 
@@ -84,16 +85,18 @@ class Worker:
 
     Attributes:
         abandon: Set to give up the batch in hand.
+        fatal: Gets what ends the worker.
     """
 
     def __init__(self, settings: Settings, ending: Ending, health: Health) -> None:
         self._settings = settings
         self._ending = ending
         self._health = health
-        self._fatal: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.fatal: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._app: faust.App | None = None
         self._at: PointListener = ignore_points
         self._publishing: Callable[[], None] | None = None
+        self._started = False
         self.abandon = asyncio.Event()
         if kill_at := settings.detector.test_kill_at:
             self._at = KillAt(kill_at)
@@ -110,30 +113,33 @@ class Worker:
             service.process,
             partial(self._joined, service),
             lambda: self._at(Point.REVOKED),
-            self._fatal,
+            self.fatal,
             self.abandon,
         )
         self._at(Point.STARTING)
         app.finalize()
         self._app = app
-        await app.start()
+        pulse = asyncio.create_task(self._watch(app))
+        pulse.add_done_callback(self._ends_the_start)
+        try:
+            await app.start()
+        except BaseException:
+            pulse.cancel()
+            raise
+        self._started = True
         self._ending.serving()
-        timeout_s = self._settings.detector.session_timeout_s
         crashed = asyncio.create_task(app.wait_until_stopped())
         watch = FleetWatch(self._settings, registry_folder, service.serve, service.metrics)
         reloading = asyncio.create_task(watch.run())
-        pulse = asyncio.create_task(
-            watch_consumer(app, self._health, timeout_s, partial(refusal, self._settings.kafka))
-        )
         try:
-            ends = {crashed, pulse, self._fatal, reloading}
+            ends = {crashed, pulse, self.fatal, reloading}
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
             reloading.cancel()
             crashed.cancel()
             pulse.cancel()
-        if self._fatal.done():
-            self._fatal.result()
+        if self.fatal.done():
+            self.fatal.result()
         if pulse.done() and app.crash_reason is None:
             pulse.result()
         if reloading.done() and not reloading.cancelled() and app.crash_reason is None:
@@ -148,11 +154,13 @@ class Worker:
         Raises:
             Exception: What ended ``serving``, or what the batch in hand raised meanwhile.
         """
-        asked = not serving.done()
+        asked = not (serving.done() or self.fatal.done())
         while not serving.done():
             serving.cancel()  # again and again: Faust, when it starts, swallows the first
             await asyncio.wait({serving}, timeout=CANCEL_EVERY_S)
         failure = None if serving.cancelled() else serving.exception()
+        if failure is None and self.fatal.done():
+            failure = self.fatal.exception()
         if failure is not None:
             self._ending.fails(failure)
         self._health.fails("ending", one_line(failure) if failure else "it was asked to stop")
@@ -165,8 +173,20 @@ class Worker:
             await _stopped(self._app, grace_s + deadlines.LEAVE_S)
         if failure is not None:
             raise failure
-        if self._fatal.done():
-            self._fatal.result()
+        if self.fatal.done():
+            self.fatal.result()
+
+    async def _watch(self, app: faust.App) -> None:
+        settings = self._settings
+        timeout_s = settings.detector.session_timeout_s
+        await watch_consumer(app, self._health, timeout_s, partial(refusal, settings.kafka))
+
+    def _ends_the_start(self, pulse: asyncio.Task[None]) -> None:
+        """End a worker whose consumer fails while Faust starts: Faust would wait for ever."""
+        if not (self._started or self.fatal.done() or pulse.cancelled()):
+            problem = pulse.exception()
+            if problem is not None:
+                self.fatal.set_exception(problem)
 
     def _joined(self, service: DetectorService, partitions: Collection[int]) -> None:
         self._health.owns(partitions)

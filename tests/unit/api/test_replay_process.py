@@ -69,6 +69,29 @@ def test_the_child_gets_our_settings_and_no_secrets() -> None:
     assert "hunter2" not in str(environment)
 
 
+@pytest.mark.parametrize("in_a_file", [True, False])
+def test_the_child_is_let_into_the_broker_and_a_secret_in_a_file_stays_there(
+    tmp_path: Path, in_a_file: bool
+) -> None:
+    file = tmp_path / "password"
+    file.write_text("hunter3")
+    given = {
+        "SURGELINE_KAFKA__SECURITY_PROTOCOL": "SASL_SSL",
+        "SURGELINE_KAFKA__SASL_USERNAME": "me",
+        "SURGELINE_KAFKA__TLS__CA_FILE": "/ca.pem",
+    } | (
+        {"surgeline_kafka__sasl_password_file": str(file)}
+        if in_a_file
+        else {"SURGELINE_KAFKA__SASL_PASSWORD": "hunter3"}
+    )
+    settings = load_settings(given)
+
+    environment = producer_environment(settings, given)
+
+    assert load_settings(environment).kafka == settings.kafka
+    assert ("hunter3" in str(environment)) is not in_a_file
+
+
 async def started(monkeypatch: pytest.MonkeyPatch, script: str) -> ProducerProcess:
     """Start a Python script in the place of the producer."""
     monkeypatch.setattr(launcher, "producer_command", lambda _: [sys.executable, "-c", script])

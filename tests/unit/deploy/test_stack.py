@@ -84,6 +84,29 @@ def test_a_secret_of_the_users_reaches_the_services_but_not_the_state_file(tmp_p
     assert "SURGELINE_ALERTS__URL" not in mine.environment(0)
 
 
+def test_how_to_get_into_the_users_own_servers_is_left_out(tmp_path: Path) -> None:
+    """The stack's broker and Valkey are open; what would not fit them would be refused."""
+    (tmp_path / "url").write_text("sqlite+aiosqlite:////mine.db")
+    mine = plan(
+        tmp_path,
+        SURGELINE_KAFKA__SECURITY_PROTOCOL="SASL_SSL",
+        SURGELINE_KAFKA__SASL_USERNAME="me",
+        SURGELINE_KAFKA__SASL_PASSWORD_FILE="/run/secrets/kafka",  # noqa: S106 - a file's name
+        SURGELINE_KAFKA__TLS__CA_FILE="/ca.pem",
+        SURGELINE_REDIS__URL_FILE="/run/secrets/redis",
+        SURGELINE_REDIS__PASSWORD="hush",  # noqa: S106 - what must not be used
+        SURGELINE_ALERTS__URL_FILE=str(tmp_path / "url"),
+    )
+
+    settings = load_settings(mine.stages(0)[1][0].environment)
+
+    assert settings.kafka.security_protocol == "PLAINTEXT"
+    assert settings.kafka.tls.ca_file is None
+    assert settings.redis.url.get_secret_value() == "redis://127.0.0.1:9102/0"
+    assert settings.redis.password.get_secret_value() == ""
+    assert settings.alerts.url.get_secret_value() == "sqlite+aiosqlite:////mine.db"
+
+
 def test_a_relative_data_folder_is_found_from_anywhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,6 @@
 
 May import: the standard library, pydantic, numpy and drivers; never another package of ours.
 Start here: ``records/`` (what is on the wire), ``topics.py`` (what it is called),
-``settings.py`` (what can be set); ``machines/`` (what a kind of machine reports) and ``readers/``
+``settings/`` (what can be set); ``machines/`` (what a kind of machine reports) and ``readers/``
 (files of recorded machines); ``terminal/`` and ``files/`` hold small things that all share.
 """

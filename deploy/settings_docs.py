@@ -1,4 +1,4 @@
-"""Writes ``docs/settings.md`` and ``.env.example`` from ``common/settings.py``, their source."""
+"""Writes ``docs/settings.md`` and ``.env.example`` from ``common/settings/``, their source."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from deploy.env_file import example_lines
 
 PAGE: Final = Path("docs/settings.md")
 EXAMPLE: Final = Path(".env.example")
-WRITTEN_BY: Final = "Written by `surgeline settings --write` from common/settings.py."
+WRITTEN_BY: Final = "Written by `surgeline settings --write` from common/settings/."
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class SettingRow:
 
 
 def setting_rows() -> list[SettingRow]:
-    """Return every setting, in the order of ``common/settings.py``."""
+    """Return every setting, in the order of ``common/settings/``."""
     return list(_rows())
 
 
@@ -122,8 +122,8 @@ def write(root: Path) -> list[Path]:
     Raises:
         SettingsError: If ``root`` is not the repository.
     """
-    if not (root / "common" / "settings.py").is_file():
-        raise SettingsError(f"{root} is not Surgeline's repository: it has no common/settings.py.")
+    if not (root / "common" / "settings").is_dir():
+        raise SettingsError(f"{root} is not Surgeline's repository: it has no common/settings/.")
     changed = stale_files(root)
     for path in changed:
         (root / path).write_text(_texts()[path], encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The settings page and ``.env.example`` say what ``common/settings.py`` says."""
+"""The settings page and ``.env.example`` say what ``common/settings/`` says."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_the_example_uncommented_is_the_default_settings() -> None:
 def test_writing_mends_what_is_stale_and_says_so(tmp_path: Path) -> None:
     for folder in ("common", "docs"):
         (tmp_path / folder).mkdir()
-    (tmp_path / "common" / "settings.py").touch()
+    (tmp_path / "common" / "settings").mkdir()
     (tmp_path / settings_docs.EXAMPLE).write_text("old", encoding="utf-8")
 
     assert set(settings_docs.write(tmp_path)) == {settings_docs.PAGE, settings_docs.EXAMPLE}
@@ -47,5 +47,5 @@ def test_writing_mends_what_is_stale_and_says_so(tmp_path: Path) -> None:
 
 
 def test_writing_outside_the_repository_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"no common/settings\.py"):
+    with pytest.raises(SettingsError, match=r"no common/settings/"):
         settings_docs.write(tmp_path)

@@ -1,0 +1,56 @@
+"""Every setting of Surgeline, with its unit, bounds and default: one file for each group.
+
+Set by environment variables, ``SURGELINE_`` + group + ``__`` + field, for example
+``SURGELINE_KAFKA__BOOTSTRAP_SERVERS``; a secret also by a file that its variable with ``_FILE`` at
+the end names. Composition roots call :func:`load_settings` once and hand the groups on; nothing
+else reads the environment. ``docs/settings.md`` and ``.env.example`` are written from here by
+``surgeline settings --write``, and a test fails when they are stale.
+
+May import: nothing heavy. Start at ``everything.py``; a new setting is one field of one group.
+"""
+
+from common.settings.api import ApiSettings
+from common.settings.broker import KafkaSettings
+from common.settings.detector import AlarmSettings, DetectorSettings, InputSettings
+from common.settings.everything import Settings
+from common.settings.fields import (
+    as_text,
+    field_paths,
+    secret_paths,
+    value_of,
+    variable_names,
+)
+from common.settings.load import load_settings
+from common.settings.log import LogSettings
+from common.settings.names import PREFIX, TEST_PREFIX, file_variable_name, variable_name
+from common.settings.retention import RetentionSettings
+from common.settings.states import RedisSettings
+from common.settings.stores import AlertHistorySettings, ScoreStoreSettings
+from common.settings.tls import TlsSettings
+from common.settings.tracking import TrackingSettings
+
+__all__ = [
+    "PREFIX",
+    "TEST_PREFIX",
+    "AlarmSettings",
+    "AlertHistorySettings",
+    "ApiSettings",
+    "DetectorSettings",
+    "InputSettings",
+    "KafkaSettings",
+    "LogSettings",
+    "RedisSettings",
+    "RetentionSettings",
+    "ScoreStoreSettings",
+    "Settings",
+    "TlsSettings",
+    "TrackingSettings",
+    "as_text",
+    "field_paths",
+    "file_variable_name",
+    "load_settings",
+    "secret_paths",
+    "value_of",
+    "variable_name",
+    "variable_names",
+]

@@ -57,8 +57,10 @@ def credentials(settings: KafkaSettings) -> dict[str, Any]:
 async def refusal(settings: KafkaSettings) -> BackendRefusedError | None:
     """Return why the broker will not let us in as we are set; none if that is not the trouble.
 
-    Connects to one address after the other until one lets us in or refuses.
+    Connects to one address after the other until one lets us in. One that refuses counts only if
+    none does: the others of a cluster serve meanwhile.
     """
+    refused: BackendRefusedError | None = None
     for host, port, _ in collect_hosts(settings.bootstrap_servers):
         try:
             looking = await create_conn(
@@ -70,11 +72,13 @@ async def refusal(settings: KafkaSettings) -> BackendRefusedError | None:
         except (KafkaError, OSError, TimeoutError, ValueError) as exc:
             why = _why(exc, settings)
             if why is not None:
-                return BackendRefusedError(f"No connection to the broker at {host}:{port}: {why}.")
+                refused = BackendRefusedError(
+                    f"No connection to the broker at {host}:{port}: {why}."
+                )
         else:
             await looking.close()
             return None
-    return None
+    return refused
 
 
 def _why(error: BaseException, settings: KafkaSettings) -> str | None:
@@ -93,6 +97,6 @@ def _why(error: BaseException, settings: KafkaSettings) -> str | None:
             )
         case IllegalSaslStateError() | IncompatibleBrokerVersion():
             return "it takes no password; set SURGELINE_KAFKA__SECURITY_PROTOCOL"
-        case ValueError():
+        case ValueError() if settings.uses_sasl and not isinstance(error, UnicodeError):
             return "it does not prove that it knows our password, as SCRAM asks of it"
     return None

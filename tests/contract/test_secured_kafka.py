@@ -6,8 +6,9 @@ has neither; the client's side is aiokafka's own.
 
 from __future__ import annotations
 
+import asyncio
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,10 @@ from common.topics import Topics
 from deploy.local.programs import free_port
 from detector.tools.topic import topic_exists
 from producer.ingest.app import why_no_topic
+from tests.support import kafka_door
 from tests.support.certificates import Authority
 from tests.support.kafka_door import MECHANISMS, Door, broker_behind_a_door
+from tests.support.sasl import START, Conversation, conversation
 
 USER, RIGHT, WRONG = "surgeline", "open=sesame,5b1f", "open=barley,77c2"
 
@@ -41,6 +44,20 @@ def authority(folder: Path) -> Authority:
 def broker_door(folder: Path, authority: Authority) -> Iterator[Door]:
     with broker_behind_a_door(folder, authority.vouch("broker")) as door:
         yield door
+
+
+@pytest.fixture(autouse=True)
+async def goodbyes() -> AsyncIterator[None]:
+    """Leave the loop to connections that close: over TLS they say goodbye first.
+
+    The driver does not wait for them, and what is still open when a loop ends makes a warning.
+    """
+    yield
+    selector: Any = asyncio.get_running_loop()._selector  # type: ignore[attr-defined]  # no other way
+    async with asyncio.timeout(30):
+        while len(selector.get_map()) > 1:  # noqa: ASYNC110 - one is the loop's own
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.01)
 
 
 @pytest.fixture
@@ -179,6 +196,40 @@ async def test_a_mechanism_that_is_not_offered_is_refused(door: Door, authority:
         await ensure_topics(settings(door, authority))
 
     assert_one_line(caught.value, door, "does not offer SCRAM-SHA-512")
+
+
+async def test_a_broker_that_cannot_prove_that_it_knows_the_password_is_refused(
+    door: Door, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def impostor(mechanism: str, user: str, password: str) -> Conversation:
+        talk = conversation(mechanism, user, password)
+        said = yield START
+        while True:
+            answer, is_last = talk.send(said)
+            said = yield (b"v=AAAA" if is_last else answer), is_last
+
+    def started_impostor(*login: str) -> Conversation:
+        talk = impostor(*login)
+        next(talk)
+        return talk
+
+    monkeypatch.setattr(kafka_door, "conversation", started_impostor)
+
+    with pytest.raises(BackendRefusedError) as caught:
+        await ensure_topics(settings(door, authority))
+
+    assert_one_line(caught.value, door, "does not prove that it knows our password")
+
+
+async def test_a_broker_of_several_that_refuses_does_not_count_while_another_serves(
+    door: Door, authority: Authority, folder: Path
+) -> None:
+    other = Authority(folder, "other")
+    with broker_behind_a_door(folder, other.vouch("stranger")) as stranger:
+        both = settings(door, authority, bootstrap_servers=f"{stranger.address},{door.address}")
+
+        assert await refusal(both) is None
+        assert await refusal(settings(stranger, authority)) is not None
 
 
 async def test_a_broker_that_speaks_no_tls_is_refused(door: Door, authority: Authority) -> None:

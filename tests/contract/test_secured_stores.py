@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from pydantic import SecretStr
 from api.adapters.sql_database import open_database
 from common.errors import BackendRefusedError, SettingsError
 from common.scorestore.factory import open_score_store
+from common.scorestore.influx.bucket import ensure_bucket
 from common.scorestore.port import ScoreQuery
 from common.settings import AlertHistorySettings, RedisSettings, ScoreStoreSettings
 from detector.adapters.redis_state_store import RedisStateStore
@@ -164,7 +166,11 @@ def trusting(settings: ScoreStoreSettings, ca: Path | None, url: str = "") -> Sc
     return ScoreStoreSettings.model_validate(settings.model_dump() | changed)
 
 
-@pytest.mark.parametrize("use", [write_scores, read_scores])
+async def make_bucket(settings: ScoreStoreSettings) -> None:
+    await asyncio.to_thread(ensure_bucket, settings, None)
+
+
+@pytest.mark.parametrize("use", [write_scores, read_scores, make_bucket])
 async def test_influxdb_over_tls_is_used_or_refused(
     influx: InfluxServer, papers: Papers, use: Use
 ) -> None:

@@ -123,6 +123,7 @@ def test_the_operators_tools_work_over_it_and_live_equals_batch(
     secured: Secured, done: dict[str, Any]
 ) -> None:
     code, said = secured.run("parity", "deploy.cli", "parity", "--run-id", RUN)
+    made = secured.run("provision", "deploy.cli", "provision")
     listed = secured.run("letters", "deploy.cli", "deadletter", "list")
     by_plain = secured.run(
         "plain",
@@ -137,6 +138,7 @@ def test_the_operators_tools_work_over_it_and_live_equals_batch(
 
     assert code == 0, said
     assert "live equals batch" in said
+    assert made[0] == 0, made
     assert listed[0] == 0, listed
     assert by_plain[0] == 0, by_plain
 

@@ -10,6 +10,7 @@ from influxdb_client import BucketRetentionRules, InfluxDBClient
 from influxdb_client.client.bucket_api import BucketsApi
 from influxdb_client.rest import ApiException
 
+from common.scorestore.influx.access import influx_tls
 from common.scorestore.influx.errors import (
     influx_errors,
     split_address,
@@ -49,7 +50,13 @@ def ensure_bucket(
     timeout_ms = int(settings.op_timeout_s * 1000)
     with (
         influx_errors(url),
-        InfluxDBClient(url, token, org=settings.influx_org, timeout=timeout_ms) as client,
+        InfluxDBClient(
+            url,
+            token,
+            org=settings.influx_org,
+            timeout=timeout_ms,
+            ssl_context=influx_tls(settings, url),
+        ) as client,
     ):
         try:
             return _by_api(client.buckets_api(), settings, retention_days, initial_days)
@@ -98,7 +105,11 @@ def _by_influxql(
     name = _quoted(settings.influx_bucket)
     headers = {"Authorization": f"Token {token}"} if token else {}
     with httpx.Client(
-        base_url=url, headers=headers, timeout=settings.op_timeout_s, trust_env=False
+        base_url=url,
+        headers=headers,
+        timeout=settings.op_timeout_s,
+        verify=influx_tls(settings, url) or True,
+        trust_env=False,
     ) as client:
         if retention_days is None and settings.influx_bucket not in _databases(client):
             retention_days = initial_days

@@ -25,6 +25,7 @@ from common.logs import get_logger
 from common.records.verdicts import ScoreRecord, Verdict
 from common.redaction import without_credentials
 from common.scorestore.batch import Batch, gather
+from common.scorestore.influx.access import influx_tls
 from common.scorestore.influx.errors import (
     influx_errors,
     is_too_old,
@@ -61,7 +62,6 @@ from common.scorestore.paging import (
 )
 from common.scorestore.port import Keeping, RunPage, RunSummary, ScorePage, ScoreQuery, Trimmed
 from common.settings import ScoreStoreSettings
-from common.tls import tls_context
 
 LINES_PER_REQUEST: Final = 5000
 """Lines InfluxDB recommends for one write; about 2.5 MB of ours."""
@@ -98,9 +98,7 @@ class InfluxScoreStore:
                 "has characters that no HTTP header takes; expected printable ASCII."
             )
         timeout_s = self._settings.op_timeout_s
-        context = None
-        if self._url.startswith("https://"):
-            context = tls_context(self._settings.tls, "scores")
+        context = influx_tls(self._settings, self._url)
         self._reading = httpx.AsyncClient(
             base_url=self._url,
             headers={"Authorization": f"Token {token}"} if token else {},

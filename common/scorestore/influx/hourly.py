@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 import httpx
 
 from common.errors import BackendRefusedError
+from common.scorestore.influx.access import influx_tls
 from common.scorestore.influx.errors import (
     influx_errors,
     split_address,
@@ -62,6 +63,7 @@ async def ensure_hourly(settings: ScoreStoreSettings, retention: RetentionSettin
         base_url=url,
         headers={"Authorization": f"Token {token}"} if token else {},
         timeout=settings.op_timeout_s,
+        verify=influx_tls(settings, url) or True,
         trust_env=False,
     ) as client:
         version = await server_version(client, url)

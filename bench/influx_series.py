@@ -27,6 +27,7 @@ from common.scorestore.factory import open_score_store
 from common.scorestore.influx.lines import verdict_lines
 from common.scorestore.port import ScoreQuery, ScoreStore
 from tests.support.influx import InfluxServer, influx_server
+from tests.support.own_server import OwnServer
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 CYCLES_APART = 12_960
@@ -122,6 +123,8 @@ def memory_mib(pid: int) -> float:
 def bench(assets: int, readings: int, tag_thousand: bool) -> None:
     """Fill one server and print what it costs."""
     with tempfile.TemporaryDirectory() as name, influx_server(Path(name)) as server:
+        engine = server.engine
+        assert isinstance(engine, OwnServer), "its memory is read, so it must be a process of ours"
         settings = server.new_bucket().model_copy(update={"op_timeout_s": 120.0})
         change = with_thousand if tag_thousand else str
         table = {"written at": write_all(server, settings.influx_bucket, assets, readings, change)}
@@ -129,7 +132,7 @@ def bench(assets: int, readings: int, tag_thousand: bool) -> None:
         (series,) = counted["series"][0]["values"][0]
         table |= {
             "series": f"{series:10,}",
-            "memory of influxd": f"{memory_mib(server.engine_pid):10,.0f} MiB",
+            "memory of influxd": f"{memory_mib(engine.pid):10,.0f} MiB",
         }
 
         last = START + timedelta(minutes=1 + (readings - 1) * CYCLES_APART)

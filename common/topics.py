@@ -16,6 +16,11 @@ COARSE_POLICY: Final = "coarse"
 
 COARSE_MEASUREMENT: Final = "score_hour"
 
+HASH_TAGS: Final = 64
+"""Slots of a Redis Cluster an installation's keys are gathered in: few enough for a batch to need
+few commands, many enough to be spread evenly over some ten nodes. Another number is another place
+for every key, and all states would be rebuilt from the topic."""
+
 
 @dataclass(frozen=True, slots=True)
 class Topics:
@@ -47,24 +52,49 @@ class Topics:
 class StateKeys:
     """Redis keys of one installation.
 
+    On a single server the braces mean nothing. In a Redis Cluster they are the hash tag: keys with
+    the same tag are in one slot, so that one command reads or writes them all.
+
     Attributes:
         prefix: First part of every key.
+        clustered: Whether keys are gathered in ``HASH_TAGS`` slots, as a cluster needs it.
     """
 
     prefix: str = "surgeline"
+    clustered: bool = False
 
-    def asset_state(self, asset_id: str, run_id: str) -> str:
+    def asset_state(self, asset_id: str, run_id: str, tag: int = 0) -> str:
         """Return the key of one asset's ring and alarm state.
 
         The asset id is length-prefixed, so that no choice of ids can make two assets share a key.
-        The braces are Redis Cluster's hash tag: all runs of an asset live in one slot.
-        """
-        return f"{self.prefix}:state:{{{len(asset_id)}:{asset_id}}}:{run_id}"
 
-    def intent(self, partition: int) -> str:
-        """Return the key of the alerts that are about to be published of a partition."""
+        Args:
+            asset_id: Whose.
+            run_id: Of which run.
+            tag: Which of the ``HASH_TAGS`` the asset has; of no account on a single server.
+        """
+        name = f"{len(asset_id)}:{asset_id}"
+        if self.clustered:
+            return f"{self.prefix}:state:{self._tag(tag)}:{name}:{run_id}"
+        return f"{self.prefix}:state:{{{name}}}:{run_id}"
+
+    def partition(self, partition: int) -> str:
+        """Return the key of what is known of a partition of the readings topic.
+
+        A hash: how far the partition has been applied, the alerts that are about to be published of
+        it, and how far the state of each asset reaches that is at home there.
+        """
+        if self.clustered:
+            return f"{self.prefix}:partition:{self._tag(partition % HASH_TAGS)}:{partition}"
+        return f"{self.prefix}:partition:{partition}"
+
+    def earlier_progress(self, partition: int) -> str:
+        """Return the key earlier versions used for how far a partition had been applied."""
+        return f"{self.prefix}:progress:{partition}"
+
+    def earlier_intent(self, partition: int) -> str:
+        """Return the key earlier versions used for the alerts that are about to be published."""
         return f"{self.prefix}:intent:{partition}"
 
-    def progress(self, partition: int) -> str:
-        """Return the key that says how far a partition of the readings topic has been applied."""
-        return f"{self.prefix}:progress:{partition}"
+    def _tag(self, number: int) -> str:
+        return f"{{{self.prefix}.{number}}}"

@@ -50,6 +50,7 @@ class DetectorMetrics:
         self.sink_down = names.SINK_DOWN.make(registry)
         self.stale_states = names.STALE_STATES.make(registry)
         self.rebuilds = names.REBUILDS.make(registry)
+        self.lost_states = names.LOST_STATES.make(registry)
         self.unreadable_states = names.UNREADABLE_STATES.make(registry)
         self.topics_made_anew = names.TOPICS_MADE_ANEW.make(registry)
         self.runs_opened = names.RUNS_OPENED.make(registry)

@@ -10,6 +10,7 @@ from typing import Protocol, Self
 from common.records.alerts import Alert
 from common.records.letters import DeadLetter
 from detector.core.intent import Intent, NextIntent
+from detector.core.ledger import Ledger
 from detector.core.pipeline import AssetRun, NextState
 from detector.core.progress import NextProgress, Progress
 from detector.core.source import SourceRecord
@@ -29,12 +30,15 @@ class Stored:
         intents: What a worker was about to publish of a partition; left out where nothing was.
         unreadable: Keys whose value was not written by this program, each with the fence that a
             write must expect to replace it.
+        ledgers: By partition, how far the states of the assets that were asked for should reach; an
+            asset of which nothing is said is left out. Nothing where there is no progress.
     """
 
     states: Mapping[AssetRun, AssetState]
     progress: Mapping[int, Progress]
     intents: Mapping[int, Intent] = field(default_factory=dict)
     unreadable: Mapping[AssetRun, Fence] = field(default_factory=dict)
+    ledgers: Mapping[int, Ledger] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +104,19 @@ class StateStore(Protocol):
     ) -> None:
         """Disconnect."""
 
-    async def read(self, keys: Sequence[AssetRun], partitions: Sequence[int]) -> Stored:
-        """Return what is stored of these assets and partitions, in one round trip."""
+    async def read(
+        self,
+        keys: Sequence[AssetRun],
+        partitions: Sequence[int],
+        speakers: Mapping[int, Sequence[AssetRun]] = ...,
+    ) -> Stored:
+        """Return what is stored of these assets and partitions, in one round trip.
+
+        Args:
+            keys: Whose states.
+            partitions: Whose progress and intents.
+            speakers: Of which assets each partition's ledger is asked.
+        """
 
     async def write(
         self, states: Mapping[AssetRun, NextState], progress: Mapping[int, NextProgress]
@@ -116,6 +131,10 @@ class StateStore(Protocol):
         expected, or over itself. A store that lost its data in between therefore keeps no progress,
         which is how the loss is noticed.
 
+        With a partition's progress, and only with it, its ledger is written: the fence of each of
+        the states that is at home there, whether it was stored or left alone, and what the step
+        says. An entry lives as long as a state does that was written with it.
+
         Returns:
             The keys of states that were left alone.
         """
@@ -127,6 +146,9 @@ class StateStore(Protocol):
             The partitions with which another worker has gone on: nothing was noted of them, and
             nothing may be published.
         """
+
+    async def ledger(self, partition: int) -> Ledger:
+        """Return the whole ledger of a partition; entries of expired states may be among it."""
 
     async def ping(self) -> None:
         """Return when the store answers and would take a write."""

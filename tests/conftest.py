@@ -15,6 +15,7 @@ from common.settings import KafkaSettings, RedisSettings
 from deploy.local.programs import broker_command, free_port, valkey_command
 from tests.support import containers
 from tests.support.backends import build, require, server
+from tests.support.cluster import Cluster, valkey_cluster
 from tests.support.detector import DetectorBench
 from tests.support.postgres import postgres_server
 
@@ -69,6 +70,19 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("valkey")
     with server(build(lambda: valkey_command(port, folder)), port, folder / "log"):
         yield f"redis://127.0.0.1:{port}/0"
+
+
+@pytest.fixture(scope="session")
+def valkey_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A real cluster of three masters, which no test disturbs."""
+    with valkey_cluster(tmp_path_factory.mktemp("cluster"), replicas=False) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def cluster_settings(valkey_nodes: Cluster) -> RedisSettings:
+    """Settings of that cluster with keys of this test's own."""
+    return valkey_nodes.settings(f"test:{uuid.uuid4().hex[:12]}")
 
 
 @pytest.fixture(scope="session")

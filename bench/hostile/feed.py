@@ -116,7 +116,7 @@ class Stranger:
         """Put a foreign value in the place of a healthy asset's state, or of a progress."""
         value = self._chance.choice([b"", b"foreign", b"\xff" * 300, b"-1", b"{}"])
         if self._chance.random() < 0.2:
-            name = keys.progress(self._chance.randrange(self._kafka.partitions))
+            name = keys.partition(self._chance.randrange(self._kafka.partitions))
             self.sent["foreign progress in Redis"] += 1
         else:
             name = keys.asset_state(self._chance.choice(self._victims), run_id)

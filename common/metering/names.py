@@ -140,6 +140,10 @@ STALE_STATES: Final = CounterSpec(
 REBUILDS: Final = CounterSpec(
     "surgeline_rebuilds", "Partitions whose lost states were rebuilt from the topic."
 )
+LOST_STATES: Final = CounterSpec(
+    "surgeline_lost_states",
+    "Single states that were missing, or older than they had been, rebuilt from the topic.",
+)
 UNREADABLE_STATES: Final = CounterSpec(
     "surgeline_unreadable_states",
     "States that were not written by this program, rebuilt from the topic.",
@@ -236,6 +240,7 @@ OF_DETECTOR: Final[tuple[MetricSpec, ...]] = (
     SINK_DOWN,
     STALE_STATES,
     REBUILDS,
+    LOST_STATES,
     UNREADABLE_STATES,
     TOPICS_MADE_ANEW,
     RUNS_OPENED,

@@ -24,6 +24,15 @@ class RedisSettings(Group):
         description="First part of every key. Change it whenever the readings topic is recreated: "
         "stored offsets belong to one life of the topic.",
     )
+    cluster: bool = Field(
+        False, description="Whether the URL is a node of a Redis Cluster (Valkey Cluster)."
+    )
+    cluster_nodes: str = Field(
+        "",
+        pattern=r"^([^\s,/@]+:\d{1,5}(,[^\s,/@]+:\d{1,5})*)?$",
+        description="More nodes of the cluster, `HOST:PORT,HOST:PORT`: asked for its layout when "
+        "the URL's does not answer.",
+    )
     op_timeout_s: float = Field(5.0, gt=0, le=600, description="Longest wait for one command, s.")
     state_ttl_s: int = Field(
         30 * 86_400,

@@ -244,6 +244,7 @@ PIPELINE: Final = Dashboard(
                     prometheus(f"sum(increase({metric.series}[15m]))", legend)
                     for metric, legend in (
                         (names.REBUILDS, "partitions rebuilt"),
+                        (names.LOST_STATES, "single states lost"),
                         (names.UNREADABLE_STATES, "foreign states replaced"),
                         (names.STALE_STATES, "writes refused: another worker went on"),
                         (names.TOPICS_MADE_ANEW, "partitions made anew"),

@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
-from types import TracebackType
-from typing import Self
+from types import MappingProxyType, TracebackType
+from typing import Final, Self
 
 from common.records.alerts import Alert
 from common.records.letters import DeadLetter
 from detector.adapters.stored_values import RawValues, packed_progress
 from detector.core.intent import NextIntent
+from detector.core.ledger import Ledger, entries, pack_entry, unpack_entry
 from detector.core.pipeline import AssetRun, NextState
 from detector.core.progress import Mark, NextProgress, Progress, mark_of
 from detector.core.source import SourceRecord
-from detector.core.state import FENCE
+from detector.core.state import FENCE, Fence
 from detector.ports import Stored, TopicLook
+
+NO_ASSETS: Final[Mapping[int, Sequence[AssetRun]]] = MappingProxyType({})
 
 
 class MemoryStateStore:
-    """States in a dict, packed as Redis holds them."""
+    """States in a dict, packed as Redis holds them.
+
+    A partition's ledger is lost with its progress, as in Redis, where both are under one key.
+    """
 
     def __init__(self) -> None:
         self.values: dict[AssetRun, bytes] = {}
         self.progress: dict[int, bytes] = {}
         self.intents: dict[int, bytes] = {}
+        self.ledgers: dict[int, dict[AssetRun, bytes]] = {}
 
     async def __aenter__(self) -> Self:
         """Connect."""
@@ -37,12 +44,22 @@ class MemoryStateStore:
     ) -> None:
         """Disconnect."""
 
-    async def read(self, keys: Sequence[AssetRun], partitions: Sequence[int]) -> Stored:
+    async def read(
+        self,
+        keys: Sequence[AssetRun],
+        partitions: Sequence[int],
+        speakers: Mapping[int, Sequence[AssetRun]] = NO_ASSETS,
+    ) -> Stored:
         """Return what is stored; progress that cannot be read is removed."""
         raw = RawValues(
             {key: self.values[key] for key in keys if key in self.values},
             {number: self.progress[number] for number in partitions if number in self.progress},
             {number: self.intents[number] for number in partitions if number in self.intents},
+            {
+                number: {key: found[key] for key in speakers.get(number, ()) if key in found}
+                for number in partitions
+                if (found := self.ledgers.get(number)) and number in self.progress
+            },
         )
         stored, foreign = raw.read()
         for partition in foreign.progress:
@@ -67,7 +84,23 @@ class MemoryStateStore:
             stored = self.progress.get(partition, b"")
             if stored in (packed_progress(item.expected), item.progress.pack()):
                 self.progress[partition] = item.progress.pack()
+                self._note(
+                    partition, entries(states, partition) | dict(item.ledger), anew=not stored
+                )
         return refused
+
+    def _note(
+        self, partition: int, changes: Mapping[AssetRun, Fence | None], *, anew: bool
+    ) -> None:
+        found = {} if anew else self.ledgers.get(partition, {})
+        told = {key: pack_entry(fence) for key, fence in changes.items() if fence is not None}
+        kept = {key: entry for key, entry in found.items() if key not in changes}
+        self.ledgers[partition] = kept | told
+
+    async def ledger(self, partition: int) -> Ledger:
+        """Return the whole ledger of a partition."""
+        found = self.ledgers.get(partition, {}) if partition in self.progress else {}
+        return {key: unpack_entry(value, partition) for key, value in found.items()}
 
     async def intend(self, intents: Mapping[int, NextIntent]) -> Collection[int]:
         """Note what is still to be done; return the partitions that have gone on."""

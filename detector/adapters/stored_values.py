@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
 from common.logs import get_logger
 from detector.core.intent import unpack_intent
+from detector.core.ledger import Ledger, entry_key, entry_name, pack_entry, unpack_entry
 from detector.core.pipeline import AssetRun
 from detector.core.progress import Progress, unpack_progress
 from detector.core.state import FENCE, Fence, unpack
@@ -34,6 +36,7 @@ class RawValues:
     states: Mapping[AssetRun, bytes]
     progress: Mapping[int, bytes]
     intents: Mapping[int, bytes]
+    ledgers: Mapping[int, Mapping[AssetRun, bytes]] = field(default_factory=dict)
 
     def read(self) -> tuple[Stored, Foreign]:
         """Return what it says, and the names of what says nothing to us."""
@@ -41,12 +44,44 @@ class RawValues:
         progress, no_progress = _sorted(self.progress, unpack_progress)
         intents, no_intents = _sorted(self.intents, unpack_intent)
         unreadable = {key: _fence_bytes(self.states[key]) for key in no_states}
-        return Stored(states, progress, intents, unreadable), Foreign(no_progress, no_intents)
+        ledgers = {
+            partition: {
+                key: unpack_entry(value, partition) for key, value in found.items() if value
+            }
+            for partition, found in self.ledgers.items()
+            if partition in progress
+        }
+        stored = Stored(states, progress, intents, unreadable, ledgers)
+        return stored, Foreign(no_progress, no_intents)
 
 
 def packed_progress(progress: Progress | None) -> bytes:
     """Return progress as a store compares it; nothing stored is empty."""
     return b"" if progress is None else progress.pack()
+
+
+def packed_entries(ledger: Mapping[AssetRun, Fence | None]) -> Iterator[str | bytes]:
+    """Yield name and value of each entry; the value is empty where nothing is to be said."""
+    for key, fence in ledger.items():
+        yield entry_name(key)
+        yield b"" if fence is None else pack_entry(fence)
+
+
+def read_ledger(fields: Mapping[bytes, bytes], partition: int) -> Ledger:
+    """Return the ledger of a partition's record; what is no entry of ours is left out."""
+    entries: list[tuple[AssetRun, bytes]] = []
+    for name, value in fields.items():
+        with suppress(ValueError):
+            entries.append((entry_key(name.decode()), value))
+    return _entries(entries, partition)
+
+
+def _entries(values: Iterable[tuple[AssetRun, bytes]], partition: int) -> dict[AssetRun, Fence]:
+    found: dict[AssetRun, Fence] = {}
+    for key, value in values:
+        with suppress(ValueError):
+            found[key] = unpack_entry(value, partition)
+    return found
 
 
 def _fence_bytes(value: bytes) -> Fence:

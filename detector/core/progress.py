@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from detector.core.source import SourceBatch, SourceRecord, Span
+from detector.core.state import Fence
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +110,13 @@ class NextProgress:
     Attributes:
         progress: What to write.
         expected: What must be stored now; none for nothing.
+        ledger: What the partition's ledger says from now on of some assets, by (asset, run)
+            (:mod:`detector.core.ledger`); none to say nothing of one.
     """
 
     progress: Progress
     expected: Progress | None
+    ledger: Mapping[tuple[str, str], Fence | None] = field(default_factory=dict)
 
 
 def next_progress(source: SourceBatch, progress: Mapping[int, Progress]) -> dict[int, NextProgress]:

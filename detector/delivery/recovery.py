@@ -1,10 +1,14 @@
-"""States that were lost come back from the topic.
+"""States that were lost come back from the topic: all of a partition's, or single ones.
 
 Beside the states, the store holds for each partition how far they reach. When a batch begins
 further on than that (Redis was restarted empty, or from an old snapshot, or a new key prefix was
 chosen), the records in between are read again and taken through the same core, without outputs:
 those were written before the offsets were committed. What retention has eaten is gone; such assets
 warm up again, and nobody gets a score from half a window.
+
+A single state that was lost, or has come back older than it was, is told by the partition's ledger
+(``detector/core/ledger.py``). Then the whole partition's progress is taken back to where the states
+still reach, and the rest is the same.
 """
 
 from __future__ import annotations
@@ -13,18 +17,19 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
-from typing import Final
+from typing import Final, TypeVar
 
 from common.logs import get_logger
-from detector.core.assembler import Readings
 from detector.core.fleet import Fleets
+from detector.core.ledger import losses, survivors
 from detector.core.past import Past, Restorer
 from detector.core.pipeline import AssetRun, NextState
 from detector.core.progress import NextProgress, Progress
 from detector.core.state import AssetState, Fence, fresh_state
 from detector.failpoints import Point, PointListener, ignore_points
-from detector.ports import StateStore, TopicHistory
+from detector.ports import StateStore, Stored, TopicHistory
 
+Each = TypeVar("Each")
 logger = get_logger(__name__)
 
 PART_BATCHES: Final = 16
@@ -88,6 +93,42 @@ class StateRebuilder:
                     self._at(Point.REBUILDING)
         log.warning("states are back", end=end)
 
+    async def take_back(self, partition: int, known: Progress) -> None:
+        """Take a partition's progress back to where the states still reach of all its assets.
+
+        Every entry of its ledger is looked at, so that assets that were lost together come back
+        together. What the ledger says of them is taken back too: a further loss shows again.
+
+        Args:
+            partition: Of which a state was found to be lost.
+            known: Its progress, as stored.
+
+        Raises:
+            BackendError: If the store cannot be read or written.
+        """
+        ledger = await self._states.ledger(partition)
+        lost: dict[AssetRun, int] = {}
+        for keys in _portions(ledger):
+            stored = await self._states.read(list(keys), [partition], {partition: list(keys)})
+            lost |= lost_on(stored, partition, known.life)
+        if not lost:
+            return
+        back = min(known.next_offset, max(0, min(lost.values())))
+        told = {
+            key: replace(ledger[key], next_offset=far) if far >= 0 else None
+            for key, far in lost.items()
+        }
+        logger.warning(
+            "states are lost, or older than they were: their partition is taken back",
+            partition=partition,
+            assets=len(lost),
+            some=[list(key) for key in list(lost)[:3]],
+            start=back,
+            end=known.next_offset,
+        )
+        earlier = replace(known, next_offset=back)
+        await self._states.write({}, {partition: NextProgress(earlier, known, told)})
+
     async def replace_unreadable(
         self, partition: int, progress: Progress, fences: Mapping[AssetRun, Fence]
     ) -> None:
@@ -140,22 +181,32 @@ class StateRebuilder:
         """Take the stored states through a part of the past; false if they are not as left."""
         partition = past.partition
         for readings in _portions(past.by_asset()):
-            stored = await self._states.read(list(readings), [partition])
+            keys = list(readings)
+            stored = await self._states.read(keys, [partition], {partition: keys})
             if stored.progress.get(partition) != reached:
+                return False
+            if lost_on(stored, partition, reached.life):
+                await self.take_back(partition, reached)
                 return False
             states = await asyncio.to_thread(
                 self._restorer.restore, partition, reached.life, readings, stored.states
             )
-            await self._states.write(states, {})
+            told = survivors(stored.states, states, partition)
+            await self._states.write(states, {partition: NextProgress(reached, reached, told)})
         next_progress = replace(reached, next_offset=next_offset)
         await self._states.write({}, {partition: NextProgress(next_progress, reached)})
         return True
 
 
-def _portions(
-    readings: Mapping[AssetRun, Mapping[str, Readings]],
-) -> Iterator[Mapping[AssetRun, Mapping[str, Readings]]]:
+def lost_on(stored: Stored, partition: int, life: int) -> dict[AssetRun, int]:
+    """Return whose state is lost, of those that were read with a partition's ledger."""
+    ledger = stored.ledgers.get(partition, {})
+    ours = {key: entry for key, entry in ledger.items() if key not in stored.unreadable}
+    return losses(ours, stored.states, life)
+
+
+def _portions(by_key: Mapping[AssetRun, Each]) -> Iterator[Mapping[AssetRun, Each]]:
     """Cut into portions of at most ``PORTION_KEYS``."""
-    items = list(readings.items())
+    items = list(by_key.items())
     for first in range(0, len(items), PORTION_KEYS):
         yield dict(items[first : first + PORTION_KEYS])

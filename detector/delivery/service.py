@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, TypeVar
 
@@ -27,6 +27,7 @@ from detector.core.claims import Moves
 from detector.core.conclusion import Outcome, conclude, nothing_yet
 from detector.core.fleet import Fleets, rules_digest
 from detector.core.intent import Intent, NextIntent, TakenOver, by_asset, to_adopt
+from detector.core.ledger import survivors
 from detector.core.letters import (
     dead_letter,
     failure,
@@ -228,7 +229,10 @@ class DetectorService:
                 outcome.add(conclude(plan, scores[name], self._fleets[name], told))
             refused = [*failed, *self._set_aside(plans.values(), shares.strangers, states)]
         self._at(Point.CONCLUDED)
-        progress = next_progress(source, footing.stored.progress)
+        progress = {
+            partition: replace(step, ledger=survivors(states, outcome.states, partition))
+            for partition, step in next_progress(source, footing.stored.progress).items()
+        }
         intents = self._intents(outcome, taken_over, progress)
         if await self._try("intend", lambda: self._ports.states.intend(intents)):
             return None

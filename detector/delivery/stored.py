@@ -2,7 +2,8 @@
 
 Before a batch is looked at, the store must speak of the same life of the topic, reach up to the
 batch, and hold a state of ours for each of its assets. What is missing is mended here, in this
-order: a topic that was made anew, foreign values, lost states, and the homes of new assets.
+order: a topic that was made anew, foreign values, single lost states, a partition's lost states,
+and the homes of new assets.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ from common.errors import BackendUnavailableError
 from common.logs import get_logger
 from detector.core.claims import Moves, claims, of_this_life
 from detector.core.fleet import Fleets
+from detector.core.ledger import speakers
 from detector.core.pipeline import AssetRun, DecodedBatch
 from detector.core.progress import NextProgress, Progress, behind
 from detector.core.source import SourceBatch, Span
 from detector.core.state import AssetState
-from detector.delivery.recovery import StateRebuilder
+from detector.delivery.recovery import StateRebuilder, lost_on
 from detector.failpoints import Point, PointListener
 from detector.metrics import DetectorMetrics
 from detector.ports import StateStore, Stored, TopicHistory, TopicLook
@@ -96,14 +98,16 @@ class StateKeeper:
         Raises:
             BackendRefusedError: If a backend refuses for good.
         """
-        keys = list(batch.by_asset)
+        keys, speaking = list(batch.by_asset), speakers(batch)
         while True:
             stored: Stored = await self._try(
-                "read_states", lambda: self._states.read(keys, list(source.spans))
+                "read_states", lambda: self._states.read(keys, list(source.spans), speaking)
             )
             if await self._notices_new_life(source, stored):
                 continue
             if await self._replaces_unreadable(batch, stored):
+                continue
+            if await self._takes_back(stored):
                 continue
             if not await self._reaches(source, stored):
                 continue
@@ -164,6 +168,17 @@ class StateKeeper:
                 partial(self._rebuilder.replace_unreadable, partition, known, fences),
             )
         return bool(by_partition)
+
+    async def _takes_back(self, stored: Stored) -> bool:
+        """Take partitions back of which a state is lost, so that they are rebuilt from there."""
+        any_lost = False
+        for partition, known in stored.progress.items():
+            if lost := lost_on(stored, partition, known.life):
+                any_lost = True
+                self._metrics.lost_states.inc(len(lost))
+                take_back = partial(self._rebuilder.take_back, partition, known)
+                await self._try("rebuild", take_back)
+        return any_lost
 
     async def _reaches(self, source: SourceBatch, stored: Stored) -> bool:
         """Bring states up to the batch where they do not reach it; false if any did not."""

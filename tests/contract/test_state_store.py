@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from pydantic import SecretStr
 from redis import Redis as SyncRedis
 from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
+from redis.crc import key_slot
 from structlog.testing import capture_logs
 
-from common.errors import BackendUnavailableError
+from common.errors import BackendRefusedError, BackendUnavailableError, SettingsError
 from common.settings import RedisSettings
-from common.topics import StateKeys
+from common.topics import HASH_TAGS, StateKeys
 from deploy.local.programs import free_port, valkey_command
+from detector.adapters import redis_state_store
 from detector.adapters.memory import MemoryStateStore
+from detector.adapters.redis_link import Command, run
+from detector.adapters.redis_scripts import INTENT_FIELD, PROGRESS_FIELD
 from detector.adapters.redis_state_store import RedisStateStore
 from detector.core.intent import Intent, NextIntent
 from detector.core.pipeline import NextState
@@ -25,46 +32,68 @@ from detector.core.state import AssetState, Fence, fresh_state
 from detector.ports import StateStore, Stored
 from tests.support.backends import build, server
 from tests.support.builders import MeanScorer, fleet_of
+from tests.support.cluster import Cluster
 
 SPEC = MeanScorer().spec
 WIDTH = SPEC.machine.row_width
 KEY = ("engine-1", "run-1")
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=["memory", "redis", "cluster"])
 async def store(request: pytest.FixtureRequest) -> AsyncIterator[StateStore]:
     if request.param == "memory":
         yield MemoryStateStore()
         return
-    async with RedisStateStore(request.getfixturevalue("redis_settings")) as real:
+    async with RedisStateStore(request.getfixturevalue(f"{request.param}_settings")) as real:
         yield real
 
 
-Plant = Callable[[str, bytes], Awaitable[None]]
+class Tamper:
+    """Puts values under names of ours, or takes them away, as somebody else would."""
 
+    def __init__(self, store: StateStore) -> None:
+        self._store = store
 
-@pytest.fixture
-def plant(store: StateStore, request: pytest.FixtureRequest) -> Plant:
-    """Put a value under a name of ours, as somebody else would."""
-
-    async def into(what: str, value: bytes) -> None:
+    async def plant(self, what: str, value: bytes) -> None:
+        """Put a value in the place of a state, of progress, of an intent."""
+        store = self._store
         if isinstance(store, MemoryStateStore):
             if what == "state":
                 store.values[KEY] = value
             else:
                 {"progress": store.progress, "intent": store.intents}[what][0] = value
             return
-        settings: RedisSettings = request.getfixturevalue("redis_settings")
-        keys = StateKeys(settings.key_prefix)
-        name = {
-            "state": keys.asset_state(*KEY),
-            "progress": keys.progress(0),
-            "intent": keys.intent(0),
-        }[what]
-        async with Redis.from_url(settings.url.get_secret_value()) as redis:
-            await redis.set(name, value)
+        assert isinstance(store, RedisStateStore)
+        if what == "state":
+            await store._redis.set(store._state(KEY), value)
+            return
+        name = {"progress": PROGRESS_FIELD, "intent": INTENT_FIELD}[what]
+        await store._redis.hset(store._keys.partition(0), name, value)
 
-    return into
+    async def take(self, *keys: tuple[str, str]) -> None:
+        """Take states away."""
+        store = self._store
+        if isinstance(store, MemoryStateStore):
+            for key in keys:
+                del store.values[key]
+            return
+        assert isinstance(store, RedisStateStore)
+        for key in keys:
+            assert await store._redis.delete(store._state(key)) == 1
+
+    async def take_partition(self) -> None:
+        """Take away what is known of partition 0."""
+        store = self._store
+        if isinstance(store, MemoryStateStore):
+            del store.progress[0]
+            return
+        assert isinstance(store, RedisStateStore)
+        assert await store._redis.delete(store._keys.partition(0)) == 1
+
+
+@pytest.fixture
+def tamper(store: StateStore) -> Tamper:
+    return Tamper(store)
 
 
 def _raising(error: Exception) -> Callable[..., Awaitable[None]]:
@@ -206,11 +235,11 @@ async def test_nothing_is_noted_for_nothing(store: StateStore) -> None:
     "value", [b"", b"x", b"foreign value that is long enough for a fence", state(10).pack() + b"!"]
 )
 async def test_a_foreign_value_is_told_apart_and_can_be_replaced(
-    store: StateStore, plant: Plant, value: bytes
+    store: StateStore, tamper: Tamper, value: bytes
 ) -> None:
     other = ("engine-2", "run-1")
     await store.write({other: NextState(state(5, 4), Fence())}, {0: NextProgress(PROGRESS, None)})
-    await plant("state", value)
+    await tamper.plant("state", value)
 
     stored = await store.read([KEY, other], [0])
 
@@ -224,9 +253,9 @@ async def test_a_foreign_value_is_told_apart_and_can_be_replaced(
 @pytest.mark.parametrize("value", [b"x", b"-5", b"7 0 - x", b"1 2 3:4 0", b"\xff"])
 @pytest.mark.parametrize("what", ["progress", "intent"])
 async def test_foreign_progress_is_as_good_as_none(
-    store: StateStore, plant: Plant, what: str, value: bytes
+    store: StateStore, tamper: Tamper, what: str, value: bytes
 ) -> None:
-    await plant(what, value)
+    await tamper.plant(what, value)
 
     assert await store.read([], [0]) == Stored({}, {})
 
@@ -242,7 +271,8 @@ async def test_a_value_of_another_type_is_replaced(redis_settings: RedisSettings
         Redis.from_url(redis_settings.url.get_secret_value()) as redis,
         RedisStateStore(redis_settings) as store,
     ):
-        for name in (keys.asset_state(*KEY), keys.progress(0), keys.intent(0)):
+        earlier = keys.earlier_progress(0), keys.earlier_intent(0)
+        for name in (keys.asset_state(*KEY), keys.partition(0), *earlier):
             await redis.rpush(name, "a", "list")
         assert await store.read([KEY], [0]) == Stored({}, {})
 
@@ -258,6 +288,86 @@ async def test_a_value_of_another_type_is_replaced(redis_settings: RedisSettings
         stored = await store.read([KEY], [0])
         assert stored.states[KEY].last_cycle == 7
         assert (stored.progress, stored.intents) == ({0: PROGRESS}, {0: intent})
+
+
+OTHER = ("engine-2", "run-1")
+
+
+async def ledger_of(store: StateStore, *keys: tuple[str, str]) -> dict[tuple[str, str], Fence]:
+    """What is said of these assets when they are read with partition 0."""
+    return dict((await store.read(list(keys), [0], {0: list(keys)})).ledgers.get(0, {}))
+
+
+async def test_with_progress_the_ledger_says_how_far_each_state_was_written(
+    store: StateStore, tamper: Tamper
+) -> None:
+    await store.write({KEY: NextState(state(10), Fence())}, {})
+    assert await ledger_of(store, KEY) == {}
+
+    elsewhere = NextState(state(7, partition=4), Fence())
+    await store.write(
+        {KEY: NextState(state(20), Fence(0, 10)), OTHER: elsewhere},
+        {0: NextProgress(Progress(20), None)},
+    )
+    await tamper.take(KEY)
+
+    assert await ledger_of(store, KEY, OTHER) == {KEY: Fence(0, 20)}
+    assert await store.ledger(0) == {KEY: Fence(0, 20)}
+    assert (await store.read([KEY, OTHER], [0])).ledgers.get(0, {}) == {}
+
+
+async def test_the_ledger_speaks_of_a_state_that_was_left_alone_too(store: StateStore) -> None:
+    await store.write({KEY: NextState(state(90), Fence())}, {})
+
+    refused = await store.write(
+        {KEY: NextState(state(20), Fence(0, 10))}, {0: NextProgress(Progress(20), None)}
+    )
+
+    assert refused == [KEY]
+    assert await store.ledger(0) == {KEY: Fence(0, 20)}
+
+
+async def test_the_ledger_is_written_with_progress_or_not_at_all(store: StateStore) -> None:
+    await store.write({}, {0: NextProgress(Progress(10), None)})
+
+    await store.write(
+        {KEY: NextState(state(20), Fence())}, {0: NextProgress(Progress(20), Progress(9))}
+    )
+
+    assert await store.ledger(0) == {}
+
+
+async def test_the_ledger_says_what_it_is_told_to(store: StateStore) -> None:
+    names = ("a", "b:c"), ("a:b", "c"), ("größer", "run")
+    states = {key: NextState(state(20), Fence()) for key in names}
+    await store.write(states, {0: NextProgress(Progress(20), None)})
+
+    told = {names[0]: None, names[1]: Fence(0, 5, 0)}
+    await store.write({}, {0: NextProgress(Progress(5), Progress(20), told)})
+
+    assert await store.ledger(0) == {names[1]: Fence(0, 5), names[2]: Fence(0, 20)}
+    assert await ledger_of(store, *names) == await store.ledger(0)
+
+
+async def test_the_ledger_is_lost_with_the_progress(store: StateStore, tamper: Tamper) -> None:
+    await store.write({KEY: NextState(state(20), Fence())}, {0: NextProgress(Progress(20), None)})
+    await tamper.take_partition()
+
+    assert await ledger_of(store, KEY) == {}
+    assert (await store.read([KEY], [0])).progress == {}
+    await store.write({}, {0: NextProgress(Progress(0), None)})
+    assert await store.ledger(0) == {}
+
+
+async def test_a_ledger_whose_progress_is_foreign_is_dropped(
+    store: StateStore, tamper: Tamper
+) -> None:
+    await store.write({KEY: NextState(state(20), Fence())}, {0: NextProgress(Progress(20), None)})
+    await tamper.plant("progress", b"somebody else's")
+
+    assert await ledger_of(store, KEY) == {}
+    await store.write({}, {0: NextProgress(Progress(0), None)})
+    assert await store.ledger(0) == {}
 
 
 async def test_it_answers_a_ping(store: StateStore) -> None:
@@ -278,7 +388,7 @@ async def test_an_error_of_the_network_itself_may_pass(
     redis_settings: RedisSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with RedisStateStore(redis_settings) as store:
-        monkeypatch.setattr(Redis, "execute_command", _raising(OSError("no route to host")))
+        monkeypatch.setattr(Pipeline, "execute", _raising(OSError("no route to host")))
         with pytest.raises(BackendUnavailableError, match="could not read states: no route"):
             await store.read([KEY], [])
 
@@ -318,7 +428,7 @@ async def test_keys_are_of_the_prefix_and_expire(redis_settings: RedisSettings) 
         found = {key async for key in redis.scan_iter(f"{redis_settings.key_prefix}:*")}
     assert found == {
         f"{redis_settings.key_prefix}:state:{{8:engine-1}}:run-1".encode(),
-        f"{redis_settings.key_prefix}:progress:3".encode(),
+        f"{redis_settings.key_prefix}:partition:3".encode(),
     }
 
 
@@ -333,9 +443,128 @@ async def test_progress_expires_long_before_the_states_it_speaks_of(
     keys = StateKeys(redis_settings.key_prefix)
     async with Redis.from_url(redis_settings.url.get_secret_value()) as redis:
         state_s = await redis.ttl(keys.asset_state(*KEY))
-        progress_s = await redis.ttl(keys.progress(0))
+        progress_s = await redis.ttl(keys.partition(0))
     assert state_s == pytest.approx(redis_settings.state_ttl_s, abs=60)
     assert progress_s == pytest.approx(redis_settings.state_ttl_s / 2, abs=60)
+
+
+async def test_what_earlier_versions_knew_of_a_partition_is_taken_over(
+    redis_settings: RedisSettings,
+) -> None:
+    keys, intent = StateKeys(redis_settings.key_prefix), Intent("rules", 2, 20, [], [])
+    earlier = keys.earlier_progress(0), keys.earlier_intent(0)
+    async with (
+        Redis.from_url(redis_settings.url.get_secret_value()) as redis,
+        RedisStateStore(redis_settings) as store,
+    ):
+        await redis.set(earlier[0], PROGRESS.pack())
+        await redis.set(earlier[1], intent.pack())
+
+        stored = await store.read([], [0])
+        assert (stored.progress, stored.intents) == ({0: PROGRESS}, {0: intent})
+        assert list(await store.intend({0: NextIntent(None, PROGRESS)})) == []
+        await store.write({}, {0: NextProgress(Progress(11), Progress(10))})  # not from there
+        assert await redis.exists(*earlier) == 2
+
+        await store.write({}, {0: NextProgress(Progress(50, 2), PROGRESS)})
+        stored = await store.read([], [0])
+        assert (stored.progress, stored.intents) == ({0: Progress(50, 2)}, {0: intent})
+        assert await redis.exists(*earlier) == 0
+
+
+async def test_an_entry_is_dropped_when_its_state_has_expired(
+    redis_settings: RedisSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_state_store, "ENTRY_LIFE", 1 / 60)  # of 60 s
+    settings = redis_settings.model_copy(update={"state_ttl_s": 60})
+    first, second = NextProgress(Progress(20), None), NextProgress(Progress(21), Progress(20))
+    async with RedisStateStore(settings) as store:
+        await store.write({KEY: NextState(state(20), Fence())}, {0: first})
+        assert await ledger_of(store, KEY) == {KEY: Fence(0, 20)}
+
+        async with asyncio.timeout(30):
+            while await ledger_of(store, KEY):  # noqa: ASYNC110 - the server's clock goes on
+                await asyncio.sleep(0.1)
+        assert await store.ledger(0) == {KEY: Fence(0, 20)}
+        await store.write({OTHER: NextState(state(21), Fence())}, {0: second})
+        assert await store.ledger(0) == {OTHER: Fence(0, 21)}
+
+
+async def test_a_batch_of_a_thousand_assets_needs_few_commands(
+    cluster_settings: RedisSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[int] = []
+
+    async def counted(client: object, commands: Sequence[Command]) -> list[object]:
+        sent.append(len(commands))
+        return await run(client, commands)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(redis_state_store, "run", counted)
+    keys = [(f"engine-{number}", "run-1") for number in range(1000)]
+    async with RedisStateStore(cluster_settings) as store:
+        await store.write({key: NextState(state(1), Fence()) for key in keys}, {})
+        assert len((await store.read(keys, [0, 1], {0: keys})).states) == 1000
+
+    assert sent == [HASH_TAGS, HASH_TAGS + 2]
+
+
+async def test_a_node_of_a_cluster_is_told_apart_in_one_line(
+    cluster_settings: RedisSettings,
+) -> None:
+    single = cluster_settings.model_copy(update={"cluster": False})
+
+    with pytest.raises(SettingsError, match="Set SURGELINE_REDIS__CLUSTER=true") as caught:
+        async with RedisStateStore(single):
+            raise AssertionError("entered")
+
+    assert "\n" not in str(caught.value)
+    keys = [(f"engine-{number}", "run-1") for number in range(9)]
+    late = RedisStateStore(single)  # the server was not there yet when it was asked
+    with pytest.raises(BackendRefusedError, match="Set SURGELINE_REDIS__CLUSTER=true"):
+        await late.read(keys, [0])
+    await late.__aexit__(None, None, None)
+
+
+async def test_a_single_server_is_no_cluster_in_one_line(redis_settings: RedisSettings) -> None:
+    clustered = redis_settings.model_copy(update={"cluster": True})
+
+    async with RedisStateStore(clustered) as store:
+        with pytest.raises(BackendRefusedError, match="Leave SURGELINE_REDIS__CLUSTER unset") as no:
+            await store.read([KEY], [0])
+
+    assert "\n" not in str(no.value)
+
+
+async def test_no_node_of_a_cluster_is_an_error_that_may_pass() -> None:
+    settings = RedisSettings.model_validate(
+        {
+            "url": f"redis://127.0.0.1:{free_port()}/0",
+            "cluster": True,
+            "cluster_nodes": f"127.0.0.1:{free_port()},127.0.0.1:{free_port()}",
+            "op_timeout_s": 0.5,
+        }
+    )
+
+    async with RedisStateStore(settings) as store:
+        for _ in range(3):
+            with pytest.raises(BackendUnavailableError, match="could not read states"):
+                await store.read([KEY], [0])
+
+
+async def test_any_node_will_do_to_find_a_cluster(valkey_nodes: Cluster) -> None:
+    settings = valkey_nodes.settings("test:found").model_copy(
+        update={"url": SecretStr(f"redis://127.0.0.1:{free_port()}/0")}
+    )
+
+    async with RedisStateStore(settings) as store:
+        await store.write({KEY: NextState(state(10, 7), Fence())}, {})
+        assert (await store.read([KEY], [])).states[KEY].last_cycle == 7
+
+
+@pytest.mark.parametrize("url", ["redis://127.0.0.1:6379/3", "unix:///tmp/redis.sock"])
+def test_a_cluster_has_one_database_and_no_socket(url: str) -> None:
+    with pytest.raises(SettingsError, match="database 0 alone"):
+        RedisStateStore(RedisSettings.model_validate({"url": url, "cluster": True}))
 
 
 @pytest.mark.parametrize(
@@ -354,3 +583,35 @@ async def test_a_server_that_may_evict_states_is_warned_of(
             pass
 
     assert [line["maxmemory_policy"] for line in logs] == ([policy] if warns else [])
+
+
+async def test_a_node_of_a_cluster_that_may_evict_states_is_warned_of(
+    valkey_nodes: Cluster, cluster_settings: RedisSettings
+) -> None:
+    node = valkey_nodes.masters[1]
+    node.ask("CONFIG", "SET", "maxmemory", "100mb", "maxmemory-policy", "allkeys-lru")
+    try:
+        with capture_logs() as logs:
+            async with RedisStateStore(cluster_settings):
+                pass
+    finally:
+        node.ask("CONFIG", "SET", "maxmemory", "0", "maxmemory-policy", "noeviction")
+
+    assert [line["maxmemory_policy"] for line in logs] == ["allkeys-lru"]
+
+
+async def test_slots_that_move_to_another_node_are_followed(
+    valkey_nodes: Cluster, cluster_settings: RedisSettings
+) -> None:
+    keys = [(f"engine-{number}", "run-1") for number in range(200)]
+    states = {key: NextState(state(10), Fence()) for key in keys}
+    async with RedisStateStore(cluster_settings) as store:
+        await store.write(states, {0: NextProgress(Progress(10), None)})
+        names = [store._state(key) for key in keys] + [store._keys.partition(0)]
+        valkey_nodes.move({key_slot(name.encode()) for name in names})
+
+        stored = await store.read(keys, [0], {0: keys})
+
+        assert stored.states.keys() == stored.ledgers[0].keys() == set(keys)
+        later = {key: NextState(state(20), Fence(0, 10)) for key in keys}
+        assert await store.write(later, {0: NextProgress(Progress(20), Progress(10))}) == []

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from redis import Redis
 from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from structlog.testing import capture_logs
 
 from api.adapters.sql_database import open_database
 from common.errors import BackendError, BackendRefusedError
@@ -22,12 +23,14 @@ from common.scorestore.port import ScoreQuery, ScoreStore
 from common.settings import AlertHistorySettings, RedisSettings, ScoreStoreSettings
 from deploy.local.programs import free_port, valkey_command
 from detector.adapters.redis_state_store import RedisStateStore
+from detector.core.intent import NextIntent
 from detector.core.pipeline import NextState
 from detector.core.progress import NextProgress, Progress
 from detector.core.state import Fence, fresh_state
 from tests.support.alerts import START
 from tests.support.backends import build, require, server
 from tests.support.builders import MeanScorer, fleet_of
+from tests.support.cluster import Cluster
 from tests.support.influx import InfluxServer, influx_server
 
 RIGHT, WRONG = "open-sesame-5b1f", "open-barley-77c2"  # passwords of servers of these tests alone
@@ -62,7 +65,15 @@ def locked_valkey(tmp_path: Path) -> Iterator[int]:
     with server(command, port, tmp_path / "log"):
         with Redis(port=port, password=RIGHT) as admin:
             admin.execute_command(
-                "ACL", "SETUSER", "reader", "on", f">{RIGHT}", "~*", "+@read", "+@connection"
+                "ACL",
+                "SETUSER",
+                "reader",
+                "on",
+                f">{RIGHT}",
+                "~*",
+                "+@read",
+                "+@connection",
+                "+eval",
             )
         yield port
 
@@ -109,6 +120,47 @@ async def test_redis_refuses_a_user_who_may_not_write(locked_valkey: int) -> Non
             await store.write({KEY: NEXT}, {})
 
     assert_refused(caught.value, "Redis: could not write states", "permissions")
+
+
+ENOUGH = (
+    *("+eval", "+mget", "+hgetall", "+info", "+client|setinfo"),  # what a worker asks
+    *("+type", "+get", "+getrange", "+set", "+del", "+expire", "+time"),  # what its scripts do
+    *("+hget", "+hset", "+hsetnx", "+hdel", "+hrandfield"),
+)
+"""What docs/operations.md lets a worker's Redis user do."""
+
+ENOUGH_IN_A_CLUSTER = (*ENOUGH, "+cluster|slots", "+cluster|info", "+command")
+
+
+async def _does_all(settings: RedisSettings) -> None:
+    keys = [(f"engine-{number}", "run-1") for number in range(50)]
+    with capture_logs() as logs:
+        async with RedisStateStore(settings) as store:
+            step = NextProgress(Progress(1), None)
+            assert await store.write(dict.fromkeys(keys, NEXT), {0: step}) == []
+            assert await store.intend({0: NextIntent(None, Progress(1))}) == []
+            assert len((await store.read(keys, [0], {0: keys})).states) == 50
+            await store.ledger(0)
+            await store.ping()
+    assert logs == []
+
+
+async def test_these_rights_are_enough_for_a_worker(locked_valkey: int) -> None:
+    with Redis(port=locked_valkey, password=RIGHT) as admin:
+        rules = ("on", f">{RIGHT}", "~surgeline:*", *ENOUGH)
+        admin.execute_command("ACL", "SETUSER", "worker", *rules)
+
+    await _does_all(redis_settings(locked_valkey, "worker", RIGHT))
+
+
+async def test_these_rights_are_enough_in_a_cluster(valkey_nodes: Cluster) -> None:
+    for node in valkey_nodes.nodes:
+        rules = ("on", f">{RIGHT}", "~acl:*", *ENOUGH_IN_A_CLUSTER)
+        node.ask("ACL", "SETUSER", "worker", *rules)
+    plain = valkey_nodes.settings("acl")
+    url = plain.url.get_secret_value().replace("redis://", f"redis://worker:{RIGHT}@")
+
+    await _does_all(RedisSettings.model_validate(plain.model_dump() | {"url": url}))
 
 
 @pytest.fixture(scope="module")

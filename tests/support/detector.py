@@ -74,6 +74,8 @@ class DetectorBench:
             "SURGELINE_KAFKA__PARTITIONS": str(self.kafka.partitions),
             "SURGELINE_REDIS__URL": self.redis.url.get_secret_value(),
             "SURGELINE_REDIS__KEY_PREFIX": self.redis.key_prefix,
+            "SURGELINE_REDIS__CLUSTER": str(self.redis.cluster),
+            "SURGELINE_REDIS__CLUSTER_NODES": self.redis.cluster_nodes,
             "SURGELINE_SCORES__BACKEND": self.scores.backend,
             "SURGELINE_SCORES__SQLITE_PATH": str(self.scores.sqlite_path),
             "SURGELINE_SCORES__INFLUX_URL": self.scores.influx_url,

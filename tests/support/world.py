@@ -81,7 +81,7 @@ class World:
         scorer = scorer or self.scorer
         states = MemoryStateStore()
         states.values, states.progress = self.states.values, self.states.progress
-        states.intents = self.states.intents
+        states.intents, states.ledgers = self.states.intents, self.states.ledgers
         metrics = DetectorMetrics()
         ports = DetectorPorts(states, self.scores, self.publisher, self.history, SystemClock())
         policy = DetectorPolicy(Backoff(0.001, 0.001), inputs.follow_after)

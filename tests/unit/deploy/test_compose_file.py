@@ -29,6 +29,8 @@ NOT_HERE = {
     "SURGELINE_RETENTION__LOGS_MIB",  # of the local stack
     "SURGELINE_RETENTION__LOGS_KEPT",
     "SURGELINE_DETECTOR__TEST_KILL_AT",  # of tests
+    "SURGELINE_REDIS__CLUSTER",  # the file's own Redis is a single server
+    "SURGELINE_REDIS__CLUSTER_NODES",
     "SURGELINE_TRACKING__ENABLED",  # of training, which no container does
     "SURGELINE_TRACKING__EXPERIMENT",
     "SURGELINE_TRACKING__REPORT",

@@ -49,8 +49,8 @@ async def test_of_two_workers_at_once_one_has_the_asset() -> None:
     slow = world.worker(overtaken)
     read = slow.service._keeper._states.read
 
-    async def read_then_lose(keys, partitions):  # type: ignore[no-untyped-def]
-        found = await read(keys, partitions)
+    async def read_then_lose(keys, partitions, *speakers):  # type: ignore[no-untyped-def]
+        found = await read(keys, partitions, *speakers)
         slow.service._keeper._states.read = read  # type: ignore[method-assign]
         await world.worker().service.process(world.everything([1]))
         return found

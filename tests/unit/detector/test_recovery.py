@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from detector.adapters.memory import MemoryHistory, MemoryStateStore
+from detector.adapters.memory import NO_ASSETS, MemoryHistory, MemoryStateStore
 from detector.core.pipeline import AssetRun, NextState
 from detector.core.progress import NextProgress, Progress, behind, unpack_progress
 from detector.core.source import Span
@@ -40,13 +40,18 @@ class Store(MemoryStateStore):
         self.reads = 0
         self.lose_at_read: int | None = None
 
-    async def read(self, keys: Sequence[AssetRun], partitions: Sequence[int]) -> Stored:
+    async def read(
+        self,
+        keys: Sequence[AssetRun],
+        partitions: Sequence[int],
+        speakers: Mapping[int, Sequence[AssetRun]] = NO_ASSETS,
+    ) -> Stored:
         self.reads += 1
         self.most_keys = max(self.most_keys, len(keys))
         if self.reads == self.lose_at_read:
             self.values.clear()
             self.progress.clear()
-        return await super().read(keys, partitions)
+        return await super().read(keys, partitions, speakers)
 
     async def write(
         self, states: Mapping[AssetRun, NextState], progress: Mapping[int, NextProgress]
@@ -118,9 +123,14 @@ class MortalStore(Store):
         self.calls = 0
         self._dies_at, self._arrives = dies_at, arrives
 
-    async def read(self, keys: Sequence[AssetRun], partitions: Sequence[int]) -> Stored:
+    async def read(
+        self,
+        keys: Sequence[AssetRun],
+        partitions: Sequence[int],
+        speakers: Mapping[int, Sequence[AssetRun]] = NO_ASSETS,
+    ) -> Stored:
         self._call(dies=True)
-        return await super().read(keys, partitions)
+        return await super().read(keys, partitions, speakers)
 
     async def write(
         self, states: Mapping[AssetRun, NextState], progress: Mapping[int, NextProgress]

@@ -13,7 +13,7 @@ from common.records.letters import DeadLetter
 from common.records.verdicts import ScoreRecord, Verdict
 from common.retry import Backoff
 from common.scorestore.memory import MemoryScoreStore
-from detector.adapters.memory import MemoryHistory, MemoryPublisher, MemoryStateStore
+from detector.adapters.memory import NO_ASSETS, MemoryHistory, MemoryPublisher, MemoryStateStore
 from detector.core.intent import NextIntent
 from detector.core.pipeline import AssetRun, NextState
 from detector.core.progress import NextProgress, unpack_progress
@@ -67,9 +67,14 @@ class FlakyStates(MemoryStateStore):
         super().__init__()
         self._script = script
 
-    async def read(self, keys: Sequence[AssetRun], partitions: Sequence[int]) -> Stored:
+    async def read(
+        self,
+        keys: Sequence[AssetRun],
+        partitions: Sequence[int],
+        speakers: Mapping[int, Sequence[AssetRun]] = NO_ASSETS,
+    ) -> Stored:
         self._script.enter("read_states")
-        return await super().read(keys, partitions)
+        return await super().read(keys, partitions, speakers)
 
     async def write(
         self, states: Mapping[AssetRun, NextState], progress: Mapping[int, NextProgress]
@@ -261,11 +266,15 @@ async def test_a_worker_that_lost_its_assets_says_so_and_leaves_them_alone() -> 
 
     real = stage.states.read
 
-    async def stale_once(keys: Sequence[AssetRun], partitions: Sequence[int]) -> Stored:
+    async def stale_once(
+        keys: Sequence[AssetRun],
+        partitions: Sequence[int],
+        speakers: Mapping[int, Sequence[AssetRun]] = NO_ASSETS,
+    ) -> Stored:
         stage.states.read = real  # type: ignore[method-assign]
         store = MemoryStateStore()
         store.values, store.progress = read, before
-        return await store.read(keys, partitions)
+        return await store.read(keys, partitions, speakers)
 
     stage.states.read = stale_once  # type: ignore[method-assign]
     await stage.service.process(dense(FLIGHT[3:5]))

@@ -5,145 +5,18 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.clock import SystemClock
 from common.errors import RejectReason
-from common.records.alerts import Alert
-from common.records.letters import DeadLetter
-from common.records.verdicts import ScoreRecord, SourcePosition, Verdict
-from common.retry import Backoff
-from common.scorestore.memory import MemoryScoreStore
-from detector.adapters.memory import MemoryHistory, MemoryPublisher, MemoryStateStore
-from detector.core.policy import InputPolicy
-from detector.core.source import dense
-from detector.delivery.service import DetectorPolicy, DetectorPorts, DetectorService
-from detector.metrics import DetectorMetrics
-from detector.worker.health import Health
+from common.records.verdicts import Verdict
 from models.alarm import AlarmPolicy
 from tests.support.alarm_rules import alarm_rules
-from tests.support.builders import fleets_of
-from tests.support.streams import (
-    MAX_BYTES,
-    STEPS,
-    Message,
-    Topic,
-    WeighingScorer,
-    on_topic,
-    spelled_out,
-    streams,
-)
-
-SCORER = WeighingScorer()
-ALARM = AlarmPolicy(on_delay_cycles=2, off_delay_cycles=2, deadband=0.0)
-MISHAPS = ("", "", "", "crash before states", "crash before offsets", "loss")
-NOWHERE = SourcePosition("", 0, 0)
-
-
-@dataclass
-class Seen:
-    """What anyone could have seen, by the message that caused it; repeats must be identical."""
-
-    topic: Topic
-    verdicts: dict[int, ScoreRecord] = field(default_factory=dict)
-    alerts: dict[str, Alert] = field(default_factory=dict)
-    dead_letters: dict[int, DeadLetter] = field(default_factory=dict)
-
-    def verdict(self, item: ScoreRecord) -> None:
-        number = self.topic.number_of[item.source.partition, item.source.offset]
-        item = replace(item, source=NOWHERE)
-        assert self.verdicts.setdefault(number, item) == item
-
-    def alert(self, item: Alert) -> None:
-        assert self.alerts.setdefault(item.alert_id, item) == item
-
-    def dead_letter(self, item: DeadLetter) -> None:
-        number = self.topic.number_of[item.partition, item.offset]
-        item = item.model_copy(update={"partition": 0, "offset": 0})
-        assert self.dead_letters.setdefault(number, item) == item
-
-    def everything(self) -> tuple[object, ...]:
-        return self.verdicts, self.alerts, self.dead_letters
-
-
-class WatchedStore(MemoryScoreStore):
-    def __init__(self, seen: Seen) -> None:
-        super().__init__()
-        self._seen = seen
-
-    async def write(self, records: Sequence[ScoreRecord]) -> None:
-        for item in records:
-            self._seen.verdict(item)
-        await super().write(records)
-
-
-class WatchedPublisher(MemoryPublisher):
-    def __init__(self, seen: Seen) -> None:
-        super().__init__()
-        self._seen = seen
-
-    async def publish(self, alerts: Sequence[Alert], dead_letters: Sequence[DeadLetter]) -> None:
-        for alert in alerts:
-            self._seen.alert(alert)
-        for letter in dead_letters:
-            self._seen.dead_letter(letter)
-
-
-class World:
-    """A detector on fakes, over a topic."""
-
-    def __init__(self, topic: Topic, bridge_cycles: int, alarm: AlarmPolicy = ALARM) -> None:
-        self.topic = topic
-        self.seen = Seen(topic)
-        self.states = MemoryStateStore()
-        everything = [record for records in topic.records.values() for record in records]
-        ports = DetectorPorts(
-            self.states,
-            WatchedStore(self.seen),
-            WatchedPublisher(self.seen),
-            MemoryHistory(everything, batch=7),
-            SystemClock(),
-        )
-        inputs = InputPolicy(MAX_BYTES, bridge_cycles=bridge_cycles)
-        policy = DetectorPolicy(Backoff(), inputs.follow_after)
-        fleets = fleets_of(SCORER, inputs, alarm)
-        self.service = DetectorService(fleets, ports, policy, DetectorMetrics(), Health())
-
-    async def take_whole(self) -> Seen:
-        """Take in every partition as one batch."""
-        await self.service.process(dense([r for part in self.topic.records.values() for r in part]))
-        return self.seen
-
-    async def take(self, chance: random.Random, largest: int) -> Seen:
-        """Take the topic in batches of any partitions; batches come again, states are lost."""
-        done = dict.fromkeys(self.topic.records, 0)
-        while left := [p for p, records in self.topic.records.items() if done[p] < len(records)]:
-            ends = {
-                partition: done[partition] + chance.randint(1, largest)
-                for partition in chance.sample(left, chance.randint(1, len(left)))
-            }
-            before = dict(self.states.values), dict(self.states.progress)
-            await self.service.process(
-                dense([r for p, end in ends.items() for r in self.topic.records[p][done[p] : end]])
-            )
-            match chance.choice(
-                ["", "", "", "crash before states", "crash before offsets", "loss"]
-            ):
-                case "crash before states":
-                    self.states.values, self.states.progress = before
-                    continue
-                case "crash before offsets":
-                    continue
-                case "loss":
-                    self.states.values, self.states.progress = {}, {}
-            done |= {p: min(end, len(self.topic.records[p])) for p, end in ends.items()}
-        return self.seen
+from tests.support.stream_world import ALARM, Seen, World
+from tests.support.streams import STEPS, Message, on_topic, spelled_out, streams
 
 
 @settings(max_examples=120, deadline=None)

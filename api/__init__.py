@@ -1,4 +1,4 @@
-"""The HTTP service: scores, alerts (also live), assets, machines, replays.
+"""The HTTP service: scores, alerts (also live), alarms, assets, machines, replays.
 
 May import: ``common``; one adapter and the composition root read artifacts with ``models``, which
 opens none of them. Start here: ``app.py``.

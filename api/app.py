@@ -11,15 +11,24 @@ from functools import partial
 import httpx
 from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
+from starlette.routing import BaseRoute, Mount, Route
 
+from api.access.door import Door
+from api.access.guard import Guard
+from api.access.ports import AccessStore
 from api.adapters.artifact_fleet_catalogue import ArtifactFleetCatalogue, FleetReader
 from api.adapters.http_detector_probe import HttpDetectorProbe
 from api.adapters.kafka_alert_feed import KafkaAlertFeed
 from api.adapters.kafka_group_probe import KafkaGroupProbe
 from api.adapters.process_replay_launcher import ProcessReplayLauncher
+from api.adapters.sql_access import SqlAccessStore
+from api.adapters.sql_alarms import SqlAlarmStore
 from api.adapters.sql_alert_history import SqlAlertHistory
 from api.adapters.sql_database import open_database
 from api.adapters.sql_replay_records import SqlReplayRecords
+from api.alarm_views import ActionView
+from api.alarms.desk import AlarmDesk
+from api.alarms.ports import AlarmStore
 from api.console.files import CONSOLE_PATH, console_files
 from api.http import problems
 from api.http.defects import Defects
@@ -28,9 +37,10 @@ from api.http.heads import HeadAsGet
 from api.http.openapi import DESCRIPTION, TAGS, describe_problems
 from api.http.problems import documented
 from api.http.queries import refuse_repeated
+from api.http.security_headers import SecurityHeaders
 from api.live.change_signal import ChangeSignal
 from api.live.keeping import keep_within, keeping
-from api.live.pages import StreamPages
+from api.live.pages import ActionPages, StreamPages
 from api.live.projection import Projection
 from api.metrics import ApiMetrics, TimedRequests
 from api.ports import (
@@ -44,8 +54,8 @@ from api.ports import (
 )
 from api.readiness import Check
 from api.replays import Replays
-from api.routes import alerts, assets, machines, scores, system
-from api.routes import replays as replay_routes
+from api.routes import system
+from api.routes.table import RESOURCES
 from api.services import Services
 from common.clock import Clock, SystemClock
 from common.scorestore.factory import open_score_store
@@ -60,6 +70,8 @@ class Adapters:
 
     scores: ScoreStore
     history: AlertHistory
+    alarms: AlarmStore
+    access: AccessStore
     feed: AlertFeed
     detector: DetectorProbe
     group: GroupProbe
@@ -93,6 +105,8 @@ async def open_adapters(settings: Settings, stack: AsyncExitStack) -> Adapters:
     return Adapters(
         scores=scores,
         history=SqlAlertHistory(engine),
+        alarms=SqlAlarmStore(engine),
+        access=SqlAccessStore(engine),
         feed=KafkaAlertFeed(settings.kafka, settings.retention),
         detector=HttpDetectorProbe(client, settings.api.detector_url),
         group=group,
@@ -119,22 +133,36 @@ def create_app(settings: Settings, open_them: OpenAdapters = open_adapters) -> F
         redoc_url=None,
         lifespan=partial(_lifespan, settings=settings, open_them=open_them, metrics=metrics),
     )
+    app.mount(CONSOLE_PATH, console_files())
     # the last one added is the first to see a request
+    app.add_middleware(Door, access=_access, routes=routes_of(app))
     app.add_middleware(Gate, is_ours=ours(settings.api))
     app.add_middleware(Defects)
     app.add_middleware(TimedRequests, metrics=metrics)
+    app.add_middleware(SecurityHeaders)
     app.add_middleware(HeadAsGet)
     problems.install(app)
-    app.mount(CONSOLE_PATH, console_files())
     app.include_router(system.router, responses=documented(421))
-    for resource in (assets, scores, alerts, machines, replay_routes):
+    for router in RESOURCES:
         app.include_router(
-            resource.router,
+            router,
             dependencies=[Depends(refuse_repeated)],
-            responses=documented(421, 422, 503),
+            responses=documented(401, 403, 421, 422, 429, 503),
         )
     describe_problems(app)
     return app
+
+
+def routes_of(app: FastAPI) -> list[BaseRoute]:
+    """Return every route, of routers too: versions of FastAPI keep them in different ways."""
+    own = [route for route in app.routes if isinstance(route, Route | Mount)]
+    routed = [route for router in (system.router, *RESOURCES) for route in router.routes]
+    return [*own, *routed]
+
+
+def _access(app: FastAPI) -> tuple[Guard, AccessStore, Clock]:
+    services: Services = app.state.services
+    return services.guard, services.access, services.clock
 
 
 @asynccontextmanager
@@ -157,10 +185,17 @@ async def _lifespan(
             settings=settings,
             scores=adapters.scores,
             history=adapters.history,
+            alarms=adapters.alarms,
+            access=adapters.access,
+            guard=Guard(settings.api, adapters.access, adapters.clock),
+            desk=AlarmDesk(adapters.alarms, adapters.clock, changed.notify),
             catalogue=adapters.catalogue,
             replays=replays,
             changed=changed,
             pages=StreamPages(adapters.history, changed),
+            action_pages=ActionPages(
+                adapters.alarms, changed, lambda event: ActionView.of(event).model_dump_json()
+            ),
             metrics=metrics,
             checks={
                 "broker": Check(adapters.feed.ping, needed=True),

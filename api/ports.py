@@ -167,7 +167,7 @@ class AlertHistory(Protocol):
 
         Args:
             batch: What was read.
-            noticed_at: When; needed for a gap only.
+            noticed_at: When; now, where it is not said.
 
         Returns:
             How many alerts were new.

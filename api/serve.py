@@ -12,7 +12,11 @@ import typer
 import uvicorn
 from fastapi import FastAPI
 
+from api.access.guard import check_keys, keys_are_on
+from api.adapters.sql_access import SqlAccessStore
+from api.adapters.sql_database import open_database
 from api.app import create_app
+from common.clock import SystemClock
 from common.errors import BackendMissingError
 from common.logs import configure_logging
 from common.settings import ApiSettings, Settings, load_settings
@@ -36,11 +40,19 @@ def serve() -> None:
     settings = load_settings()
     configure_logging(settings.log, "api")
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # we say it ourselves, once a try
+    asyncio.run(_check_keys(settings))
     listener = bound_socket(settings.api)
     # uvicorn stops at these signals and then raises them again; a clean stop is exit code 0.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
     asyncio.run(_serve(create_app(settings), settings, listener))
+
+
+async def _check_keys(settings: Settings) -> None:
+    """Refuse to listen where keys are needed and there is none, before anything is listened on."""
+    if keys_are_on(settings.api):
+        async with open_database(settings.alerts) as engine:
+            await check_keys(settings.api, SqlAccessStore(engine), SystemClock().now())
 
 
 async def _serve(served: FastAPI, settings: Settings, listener: socket.socket) -> None:
@@ -50,6 +62,7 @@ async def _serve(served: FastAPI, settings: Settings, listener: socket.socket) -
         log_config=None,
         log_level=settings.log.level.lower() if settings.log.level == "DEBUG" else "warning",
         access_log=False,
+        server_header=False,
         timeout_graceful_shutdown=STOP_GRACE_S,
     )
     async with served.router.lifespan_context(served):

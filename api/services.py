@@ -8,8 +8,12 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from api.access.guard import Guard
+from api.access.ports import AccessStore
+from api.alarms.desk import AlarmDesk
+from api.alarms.ports import AlarmStore
 from api.live.change_signal import ChangeSignal
-from api.live.pages import StreamPages
+from api.live.pages import ActionPages, StreamPages
 from api.metrics import ApiMetrics
 from api.ports import AlertHistory, FleetCatalogue
 from api.readiness import Check
@@ -27,10 +31,15 @@ class Services:
         settings: The settings of this process.
         scores: Where verdicts are read.
         history: Where alerts are read.
+        alarms: Where alarms, and what operators did about them, are read.
+        desk: Carries out what operators ask for.
+        access: Where keys and the audit log are.
+        guard: Knows whose a request is.
         catalogue: Which fleets there are, and what their machines report.
         replays: Replays of this api.
         changed: Told when the history has grown.
-        pages: What streams read.
+        pages: What streams read of alerts.
+        action_pages: What streams read of operators' actions.
         metrics: Counts.
         checks: What ``/ready`` asks.
         clock: What time it is.
@@ -39,10 +48,15 @@ class Services:
     settings: Settings
     scores: ScoreStore
     history: AlertHistory
+    alarms: AlarmStore
+    desk: AlarmDesk
+    access: AccessStore
+    guard: Guard
     catalogue: FleetCatalogue
     replays: Replays
     changed: ChangeSignal
     pages: StreamPages
+    action_pages: ActionPages
     metrics: ApiMetrics
     checks: Mapping[str, Check]
     clock: Clock

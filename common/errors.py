@@ -140,9 +140,13 @@ class RequestRefusedError(SurgelineError):
     Attributes:
         status: The HTTP status that says so.
         code: Stable name of the reason, such as ``replay_running``.
+        retry_after_s: When it may be asked again, s; none if that is not known.
     """
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(
+        self, status: int, code: str, message: str, retry_after_s: int | None = None
+    ) -> None:
         super().__init__(message)
+        self.retry_after_s = retry_after_s
         self.status = status
         self.code = code

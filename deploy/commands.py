@@ -27,6 +27,9 @@ COMMANDS: Final = (
     CommandEntry("alerts", "api.commands.cli:alerts", "List alerts, or follow them.", ASK, True),
     CommandEntry("scores", "api.commands.cli:scores", "List scores.", ASK, True),
     CommandEntry(
+        "keys", "api.commands.keys:app", "Make, list and revoke the api's keys.", KNOW, True
+    ),
+    CommandEntry(
         "machines",
         "api.commands.machines:machines",
         "Show what each fleet's machines report.",

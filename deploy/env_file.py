@@ -45,6 +45,9 @@ VARIABLES: Final = (
     StackVariable("STACK_INFLUXDB_TOKEN", "InfluxDB's token, with all rights."),
     StackVariable("STACK_GRAFANA_PASSWORD", "Of Grafana, user `admin`."),
     StackVariable("STACK_API_PORT", "The api, on 127.0.0.1.", "8080"),
+    StackVariable(
+        "STACK_API_KEYS", "Whether the api asks for keys: `on`, once there is one.", "off"
+    ),
     StackVariable("STACK_GRAFANA_PORT", "Grafana, on 127.0.0.1.", "3000"),
     StackVariable("STACK_PROMETHEUS_PORT", "Prometheus, on 127.0.0.1.", "9090"),
     StackVariable("STACK_INFLUXDB_PORT", "InfluxDB, on 127.0.0.1.", "8086"),

@@ -1,4 +1,7 @@
-"""Every port in memory: for unit tests, held to the real adapters' promises by contract tests."""
+"""The ports of ``api.ports`` in memory: for unit tests, held to the real adapters' promises.
+
+Those of alarms and of access are in ``memory_alarms.py`` and ``memory_access.py``.
+"""
 
 from __future__ import annotations
 
@@ -37,6 +40,7 @@ class MemoryAlertHistory:
 
     Attributes:
         failure: When set, every call raises it.
+        arrived: When the first alert of each alarm came.
     """
 
     def __init__(self) -> None:
@@ -45,6 +49,7 @@ class MemoryAlertHistory:
         self._by_id: dict[str, StoredAlert] = {}
         self._latest: dict[str, StoredAlert] = {}
         self._positions: dict[tuple[str, int], FeedPosition] = {}
+        self.arrived: dict[str, datetime] = {}
         self._gaps: dict[tuple[str, int, OffsetGap], datetime] = {}
         self._last = 0
         self._noted: dict[int, datetime] = {}
@@ -62,6 +67,7 @@ class MemoryAlertHistory:
             stored = StoredAlert(self._last, alert, item.body)
             self._alerts.append(stored)
             self._by_id[alert.alert_id] = stored
+            self.arrived.setdefault(alert.alarm_id, noticed_at or datetime.now(UTC))
             latest = self._latest.get(alert.alarm_id)
             if latest is None or alert.cycle >= latest.alert.cycle:
                 self._latest[alert.alarm_id] = stored

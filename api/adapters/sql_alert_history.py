@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Final
 
-from pydantic import ValidationError
 from sqlalchemy import (
     ColumnElement,
     Row,
@@ -28,9 +26,12 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.orm import aliased
 
+from api.adapters.sql_alarm_copies import write_alarms
 from api.adapters.sql_alert_retention import read_removed_until, trim_slice
+from api.adapters.sql_alerts import ALERTS, CHUNK, is_storable, readable
 from api.adapters.sql_database import lock_sequence, our_errors, upsert
-from api.adapters.sql_models import COUNTER, AlertRow, GapRow, PositionRow, SequenceRow
+from api.adapters.sql_models import COUNTER, AlertRow, GapRow, PositionRow
+from api.adapters.sql_sequences import put_sequence
 from api.ports import (
     AlertFilter,
     AlertGap,
@@ -41,15 +42,8 @@ from api.ports import (
     StoredAlert,
     WireAlert,
 )
-from common.logs import get_logger
-from common.records.alerts import Alert, Transition
+from common.records.alerts import Transition
 from common.records.verdicts import Level
-
-CHUNK: Final = 500
-"""Ids in one IN list; SQLite allows 32,766 parameters, PostgreSQL plans short lists better."""
-
-
-_log = get_logger(__name__)
 
 
 class SqlAlertHistory:
@@ -66,6 +60,8 @@ class SqlAlertHistory:
                 new = await _unknown(connection, batch.alerts)
                 if new:
                     await _insert(connection, new, last)
+                    alarms = {item.alert.alarm_id for item in new}
+                    await write_alarms(connection, alarms, noticed_at or datetime.now(UTC))
                 await _put_position(connection, batch)
                 if batch.gap is not None:
                     await _put_gap(connection, batch, batch.gap, noticed_at or datetime.now(UTC))
@@ -117,20 +113,22 @@ class SqlAlertHistory:
         that is not full still says that nothing follows.
         """
         found: list[StoredAlert] = []
-        if not all(map(_storable, (wanted.asset_id, wanted.run_id, wanted.alarm_id, wanted.fleet))):
+        if not all(
+            map(is_storable, (wanted.asset_id, wanted.run_id, wanted.alarm_id, wanted.fleet))
+        ):
             return found
         while True:
             rows = await self._rows(_in_order(wanted, limit - len(found), after, newest_first))
-            found.extend(_readable(rows))
+            found.extend(readable(rows))
             if len(found) >= limit or not rows:
                 return found
             after = rows[-1].sequence
 
     async def find(self, alert_id: str) -> StoredAlert | None:
         """Return the alert, or none."""
-        if not _storable(alert_id):
+        if not is_storable(alert_id):
             return None
-        return _first(_readable(await self._rows(_ALERTS.where(AlertRow.alert_id == alert_id))))
+        return _first(readable(await self._rows(ALERTS.where(AlertRow.alert_id == alert_id))))
 
     async def last(self) -> StoredAlert | None:
         """Return the alert with the highest sequence, or none."""
@@ -138,12 +136,12 @@ class SqlAlertHistory:
 
     async def open_alarms(self, asset_ids: Collection[str]) -> Sequence[StoredAlert]:
         """Return the latest alert of each alarm of these assets that was not cleared."""
-        names = sorted(filter(_storable, set(asset_ids)))
+        names = sorted(filter(is_storable, set(asset_ids)))
         found: list[StoredAlert] = []
         for start in range(0, len(names), CHUNK):
             chunk = names[start : start + CHUNK]
-            statement = _ALERTS.where(AlertRow.is_open, AlertRow.asset_id.in_(chunk))
-            found += _readable(await self._rows(statement))
+            statement = ALERTS.where(AlertRow.is_open, AlertRow.asset_id.in_(chunk))
+            found += readable(await self._rows(statement))
         return sorted(found, key=lambda item: item.sequence)
 
     async def trim(self, keep: AlertKeeping, now: datetime, most_rows: int) -> int:
@@ -170,34 +168,12 @@ class SqlAlertHistory:
                 return (await connection.execute(statement)).all()
 
 
-_ALERTS: Final = select(AlertRow.sequence, AlertRow.body)
-
-
-def _readable(rows: Sequence[Row[int, str]]) -> list[StoredAlert]:
-    """Return the alerts of these rows; one that cannot be read harms only itself."""
-    found = []
-    for row in rows:
-        try:
-            found.append(StoredAlert(row.sequence, Alert.model_validate_json(row.body), row.body))
-        except ValidationError as exc:
-            why = str(exc).splitlines()[0]
-            _log.warning("a stored alert cannot be read", sequence=row.sequence, why=why)
-    return found
-
-
-def _storable(text: str | None) -> bool:
-    """Return whether a database's text can be this; if not, no row has it and none is asked for."""
-    if text is None:
-        return True
-    return "\0" not in text and text == text.encode(errors="replace").decode()
-
-
 def _first(found: Sequence[StoredAlert]) -> StoredAlert | None:
     return found[0] if found else None
 
 
 def _filtered(wanted: AlertFilter) -> Select[int, str]:
-    statement = _ALERTS
+    statement = ALERTS
     for column, value in (
         (AlertRow.asset_id, wanted.asset_id),
         (AlertRow.run_id, wanted.run_id),
@@ -249,9 +225,7 @@ async def _unknown(connection: AsyncConnection, alerts: Sequence[WireAlert]) -> 
 async def _insert(connection: AsyncConnection, new: Sequence[WireAlert], last: int) -> None:
     rows = [_row(item, sequence) for sequence, item in enumerate(new, last + 1)]
     await connection.execute(insert(AlertRow), rows)
-    await connection.execute(
-        update(SequenceRow).where(SequenceRow.name == COUNTER).values(value=last + len(rows))
-    )
+    await put_sequence(connection, COUNTER, last + len(rows))
     alarms = sorted({item.alert.alarm_id for item in new})
     for start in range(0, len(alarms), CHUNK):
         chunk = alarms[start : start + CHUNK]

@@ -14,6 +14,7 @@ from sqlalchemy import delete, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
+from api.adapters.sql_alarm_copies import forget_alarms
 from api.adapters.sql_database import lock_sequence, upsert
 from api.adapters.sql_models import COUNTER, AlertRow, MarkRow, RemovalRow
 from api.ports import AlertKeeping
@@ -41,7 +42,7 @@ async def trim_slice(
     )
     rows = (
         await connection.execute(
-            select(AlertRow.sequence, AlertRow.ts)
+            select(AlertRow.sequence, AlertRow.ts, AlertRow.alarm_id)
             .where(AlertRow.sequence <= end, ~is_held)
             .order_by(AlertRow.sequence)
             .limit(most_rows)
@@ -50,6 +51,7 @@ async def trim_slice(
     if rows:
         gone = [row.sequence for row in rows]
         await connection.execute(delete(AlertRow).where(AlertRow.sequence.in_(gone)))
+        await forget_alarms(connection, {row.alarm_id for row in rows})
         await _remember(connection, max(row.ts for row in rows))
     return len(rows)
 

@@ -136,6 +136,128 @@ class RemovalRow(Base):
     until: Mapped[datetime] = mapped_column(UtcTime)
 
 
+class AlarmRow(Base):
+    """An alarm as its alerts and actions leave it: what lists are filtered and ordered by.
+
+    A copy of what ``api.alarms.lifecycle`` derives; written anew with each alert and each action,
+    and never what an answer shows.
+    """
+
+    __tablename__ = "alarms"
+
+    alarm_id: Mapped[str] = mapped_column(String, primary_key=True)
+    asset_id: Mapped[str] = mapped_column(String)
+    run_id: Mapped[str] = mapped_column(String)
+    fleet: Mapped[str] = mapped_column(String)
+    level: Mapped[str] = mapped_column(String)
+    level_rank: Mapped[int] = mapped_column(Integer)
+    state: Mapped[str] = mapped_column(String)
+    is_active: Mapped[bool] = mapped_column(Boolean)
+    standing: Mapped[bool] = mapped_column(Boolean)
+    acknowledged: Mapped[bool] = mapped_column(Boolean)
+    rank: Mapped[int] = mapped_column(Integer)
+    severity: Mapped[float] = mapped_column(Float)
+    sequence: Mapped[int] = mapped_column(BigInteger)
+    arrived_at: Mapped[datetime | None] = mapped_column(UtcTime)
+
+    __table_args__ = (
+        Index("alarms_by_urgency", "rank", "severity", "sequence"),
+        Index("alarms_by_arrival", "sequence"),
+        Index("alarms_by_asset", "asset_id", "rank"),
+    )
+
+
+class AlarmEventRow(Base):
+    """What an operator did. Rows are added, never changed: the database refuses it."""
+
+    __tablename__ = "alarm_events"
+
+    sequence: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    action: Mapped[str] = mapped_column(String)
+    alarm_id: Mapped[str | None] = mapped_column(String)
+    asset_id: Mapped[str | None] = mapped_column(String)
+    run_id: Mapped[str | None] = mapped_column(String)
+    fleet: Mapped[str | None] = mapped_column(String)
+    window_id: Mapped[str | None] = mapped_column(String)
+    request_id: Mapped[str | None] = mapped_column(String)
+    who: Mapped[str] = mapped_column(String)
+    at: Mapped[datetime] = mapped_column(UtcTime)
+    body: Mapped[str] = mapped_column(Text)
+
+    __table_args__ = (
+        Index("alarm_events_by_alarm", "alarm_id", "sequence"),
+        Index("alarm_events_by_asset", "asset_id", "sequence"),
+        Index("alarm_events_by_window", "window_id", "sequence"),
+        Index("alarm_events_by_request", "alarm_id", "request_id", unique=True),
+    )
+
+
+class ShelfRow(Base):
+    """The latest shelf of an asset, unless it was taken off or ended on recovery."""
+
+    __tablename__ = "alarm_shelves"
+
+    asset_id: Mapped[str] = mapped_column(String, primary_key=True)
+    alarm_id: Mapped[str] = mapped_column(String)
+    level_rank: Mapped[int] = mapped_column(Integer)
+    until: Mapped[datetime] = mapped_column(UtcTime)
+    ends_on_recovery: Mapped[bool] = mapped_column(Boolean)
+
+
+class WindowRow(Base):
+    """When a maintenance window begins and ends, as its events leave it."""
+
+    __tablename__ = "maintenance_windows"
+
+    window_id: Mapped[str] = mapped_column(String, primary_key=True)
+    sequence: Mapped[int] = mapped_column(BigInteger, unique=True)
+    starts_at: Mapped[datetime] = mapped_column(UtcTime)
+    ends_at: Mapped[datetime] = mapped_column(UtcTime)
+
+    __table_args__ = (Index("maintenance_windows_by_end", "ends_at"),)
+
+
+class KeyRow(Base):
+    """One API key; not the key itself."""
+
+    __tablename__ = "api_keys"
+
+    prefix: Mapped[str] = mapped_column(String, primary_key=True)
+    name: Mapped[str] = mapped_column(String, unique=True)
+    role: Mapped[str] = mapped_column(String)
+    digest: Mapped[str] = mapped_column(String)
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcTime)
+
+
+class SessionRow(Base):
+    """One browser that has logged in; not its cookie."""
+
+    __tablename__ = "api_sessions"
+
+    digest: Mapped[str] = mapped_column(String, primary_key=True)
+    prefix: Mapped[str] = mapped_column(String)
+    expires_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class AuditRow(Base):
+    """Who asked for what. Rows are added, never changed: the database refuses it."""
+
+    __tablename__ = "audit_log"
+
+    sequence: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
+    )
+    at: Mapped[datetime] = mapped_column(UtcTime)
+    who: Mapped[str] = mapped_column(String)
+    prefix: Mapped[str | None] = mapped_column(String)
+    address: Mapped[str] = mapped_column(String)
+    method: Mapped[str] = mapped_column(String)
+    path: Mapped[str] = mapped_column(String)
+    status: Mapped[int] = mapped_column(Integer)
+
+
 class ReplayRow(Base):
     """One replay: what was asked (JSON) and how far it came."""
 

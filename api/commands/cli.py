@@ -77,7 +77,7 @@ def alerts(
     - `surgeline alerts --follow --min-level critical` waits for critical ones
     """
     address = url or _own_url()
-    client = ApiClient(address)
+    client = ApiClient(address, key=_own_key())
     query = {"asset_id": asset, "run_id": run, "fleet": fleet, "min_level": min_level}
     if follow:
         _follow(client, query, address)
@@ -122,7 +122,7 @@ def scores(
     - `surgeline scores --asset FD001-test-031 --status scored --limit 100` leaves the warm-up out
     """
     address = url or _own_url()
-    client = ApiClient(address)
+    client = ApiClient(address, key=_own_key())
     query = {"asset_id": asset, "run_id": run, "status": status, "limit": limit}
     page = _as(ScorePage, client.get("/api/v1/scores", query), address)
     if not page["items"]:
@@ -257,6 +257,10 @@ def _own_url() -> str:
     settings = load_settings().api
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     return f"http://{host}:{settings.port}"
+
+
+def _own_key() -> str:
+    return load_settings().api.key.get_secret_value()
 
 
 def _as(page_type: type[BaseModel], answer: object, address: str) -> dict[str, Any]:

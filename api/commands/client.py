@@ -29,11 +29,15 @@ class ApiClient:
     Args:
         url: Its base URL.
         transport: For tests: what to send requests through.
+        key: An API key, where the api asks for one.
     """
 
-    def __init__(self, url: str, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(
+        self, url: str, transport: httpx.BaseTransport | None = None, key: str = ""
+    ) -> None:
         self._url = url.rstrip("/")
         self._transport = transport
+        self._headers = {"X-API-Key": key} if key else {}
 
     def get(self, path: str, query: Mapping[str, str | int | None]) -> Any:
         """Return the JSON body of a GET; parameters that are none are left out.
@@ -114,7 +118,11 @@ class ApiClient:
     def _client(self, timeout: httpx.Timeout) -> httpx.Client:
         # no proxies from the environment: the api is on this machine, or meant to be reached as is
         return httpx.Client(
-            base_url=self._url, timeout=timeout, transport=self._transport, trust_env=False
+            base_url=self._url,
+            timeout=timeout,
+            transport=self._transport,
+            trust_env=False,
+            headers=self._headers,
         )
 
 

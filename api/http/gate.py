@@ -1,13 +1,15 @@
 """What is refused before any route sees it: foreign hosts, foreign pages, bodies that are no JSON.
 
-The api has no accounts, and listens on the loopback address so that only this machine reaches it.
-A browser on this machine is led astray easily, though: a page may have its own name point to
-127.0.0.1 (DNS rebinding) and read the answers, or send a form here without reading them. So the
-``Host`` must be one of ours, and what changes something must come from no page or from our own.
+Unless told otherwise the api listens on the loopback address, so that only this machine reaches
+it, and asks for no key. A browser on this machine is led astray easily, though: a page may have its
+own name point to 127.0.0.1 (DNS rebinding) and read the answers, or send a form here without
+reading them. So the ``Host`` must be one of ours, and what changes something must come from no page
+or from our own.
 """
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
@@ -23,6 +25,9 @@ from common.settings import ApiSettings
 
 MAX_BODY_BYTES: Final = 64 * 1024
 """The longest sensible body, a replay's, has 2 KB."""
+
+BODY_TIMEOUT_S: Final = 20.0
+"""A body that takes longer is given up, s: no one holds a place by sending a byte a minute."""
 
 MAX_SHOWN_CHARS: Final = 100
 READING_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -45,9 +50,15 @@ class Gate:
             self._check_host(headers.getlist("host"))
             if scope["method"] not in READING_METHODS:
                 _check_origin(headers)
-                receive = await _checked_body(headers, receive)
+                async with asyncio.timeout(BODY_TIMEOUT_S):
+                    receive = await _checked_body(headers, receive)
         except RequestRefusedError as exc:
             refusal = problem_response(HTTPStatus(exc.status), exc.code, str(exc))
+            await refusal(scope, receive, send)
+            return
+        except TimeoutError:
+            late = f"The body did not arrive within {BODY_TIMEOUT_S:g} s."
+            refusal = problem_response(HTTPStatus.REQUEST_TIMEOUT, "body_too_slow", late)
             await refusal(scope, receive, send)
             return
         await self._app(scope, receive, send)
@@ -73,10 +84,10 @@ def ours(settings: ApiSettings) -> Callable[[str], bool]:
     """
     listed = {host_of(item.strip()) for item in settings.allowed_hosts.split(",") if item.strip()}
     names = {"localhost", host_of(settings.host), *listed}
-    listens_beyond = not _is_loopback(settings.host)
+    listens_beyond = not is_loopback(settings.host)
 
     def is_ours(host: str) -> bool:
-        if "*" in listed or host in names or _is_loopback(host):
+        if "*" in listed or host in names or is_loopback(host):
             return True
         return listens_beyond and _address(host) is not None
 
@@ -104,7 +115,8 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return None
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine reaches an address."""
     address = _address(host)
     return host == "localhost" or (address is not None and address.is_loopback)
 

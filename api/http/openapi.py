@@ -16,6 +16,7 @@ Scores, alerts and assets of a fleet of machines, and replays of recorded ones.
 * Whatever is not a success has one body, `Problem`, and names each field at fault.
 * Pages: give `next_cursor` as `cursor`, with all other parameters as they were.
 * What a channel's name stands for is at `/api/v1/machines`, and beside the name where one is given.
+* Where keys are in use: `Authorization: Bearer KEY` or `X-API-Key: KEY`; browsers log in.
 * What comes from the simulator is marked `simulated`.
 """
 
@@ -23,10 +24,21 @@ TAGS: Final[list[dict[str, Any]]] = [
     {"name": "assets", "description": "What is known, and how each one is now."},
     {"name": "scores", "description": "The verdict on every reading."},
     {"name": "alerts", "description": "Alarms raised, escalated, cleared; also live."},
+    {"name": "alarms", "description": "Alarms, and what operators do about them; also live."},
+    {"name": "maintenance", "description": "When assets and fleets are out of service."},
     {"name": "machines", "description": "Fleets, their models, and what their machines report."},
     {"name": "replays", "description": "Send a data set or the simulator through the system."},
+    {"name": "access", "description": "Logging in, keys, and the log of who asked for what."},
     {"name": "system", "description": "Alive, ready, what is running."},
 ]
+
+
+KEYS: Final[dict[str, Any]] = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "An API key."},
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    "session": {"type": "apiKey", "in": "cookie", "name": "surgeline_session"},
+}
+"""How a request says whose it is, where keys are in use."""
 
 
 def describe_problems(app: FastAPI) -> None:
@@ -42,6 +54,8 @@ def describe_problems(app: FastAPI) -> None:
             problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
             schemas.update(problem.pop("$defs"))
             schemas["Problem"] = problem
+            schema["components"]["securitySchemes"] = KEYS
+            schema["security"] = [{name: []} for name in KEYS] + [{}]
         return app.openapi_schema or generate()
 
     # FastAPI's documented way to extend the description

@@ -92,6 +92,29 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
+def illustrated(status: int, **details: str) -> dict[int | str, dict[str, Any]]:
+    """Return OpenAPI's ``responses`` for one problem status, with an example of each kind.
+
+    Args:
+        status: The status.
+        details: By kind, such as ``already_acknowledged``, what a detail of it says.
+    """
+    found = documented(status)
+    found[status]["content"][MEDIA_TYPE]["examples"] = {
+        code: {
+            "value": {
+                "type": f"urn:surgeline:problem:{code}",
+                "title": HTTPStatus(status).phrase,
+                "status": status,
+                "detail": detail,
+                "errors": [],
+            }
+        }
+        for code, detail in details.items()
+    }
+    return found
+
+
 def install(app: FastAPI) -> None:
     """Give every failure of ``app`` the one body."""
 
@@ -114,24 +137,36 @@ def install(app: FastAPI) -> None:
 
     async def on_refused(_request: Request, exc: Exception) -> JSONResponse:
         assert isinstance(exc, RequestRefusedError)  # noqa: S101 - registered for it
-        return problem_response(HTTPStatus(exc.status), exc.code, str(exc))
+        return problem_response(
+            HTTPStatus(exc.status), exc.code, str(exc), headers=retry_after(exc)
+        )
 
     async def on_backend(request: Request, exc: Exception) -> JSONResponse:
         assert isinstance(exc, BackendError)  # noqa: S101 - registered for it
-        _log.warning("a backend failed", path=request.url.path, why=str(exc))
-        if exc.retriable:
-            return problem_response(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                "backend_unavailable",
-                str(exc),
-                headers={"Retry-After": str(RETRY_AFTER_S)},
-            )
-        return problem_response(HTTPStatus.BAD_GATEWAY, "backend_refused", str(exc))
+        return backend_problem(exc, request.url.path)
 
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(RequestRefusedError, on_refused)
     app.add_exception_handler(BackendError, on_backend)
+
+
+def retry_after(exc: RequestRefusedError) -> dict[str, str]:
+    """Return the header that says when to ask again, where that is known."""
+    return {} if exc.retry_after_s is None else {"Retry-After": str(exc.retry_after_s)}
+
+
+def backend_problem(exc: BackendError, path: str) -> JSONResponse:
+    """Return the answer where a backend failed, and log why."""
+    _log.warning("a backend failed", path=path, why=str(exc))
+    if exc.retriable:
+        return problem_response(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "backend_unavailable",
+            str(exc),
+            headers={"Retry-After": str(RETRY_AFTER_S)},
+        )
+    return problem_response(HTTPStatus.BAD_GATEWAY, "backend_refused", str(exc))
 
 
 def problem_response(

@@ -1,4 +1,4 @@
-"""Pages of the history as streams read them: few alerts, no more of each than is sent, shared.
+"""Pages of a history as streams read them: few items, no more of each than is sent, shared.
 
 Streams that stand at the same place and want the same read one page together: a new alert costs one
 read of the history, however many clients wait for it, and no client has a copy of its own.
@@ -7,16 +7,19 @@ read of the history, however many clients wait for it, and no client has a copy 
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from api.alarms.events import ActionEvent
+from api.alarms.ports import AlarmStore
 from api.live.change_signal import ChangeSignal
 from api.ports import AlertFilter, AlertHistory
 
 PAGE: Final = 50
-"""Alerts read at a time: about 0.1 MB, all that a client that does not read can hold."""
+"""Items read at a time: about 0.1 MB, all that a client that does not read can hold."""
 
 KEPT: Final = 32
 """Full pages kept for others that come by, for example after a restart: about 3 MB."""
@@ -24,18 +27,18 @@ KEPT: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class StreamItem:
-    """What a stream sends of one alert.
+    """What a stream sends of one alert, or of one action.
 
     Attributes:
         sequence: Its place in the order of arrival.
-        alert_id: Its id.
-        state: The transition.
-        body: The message as it stood on the topic.
+        event_id: Its id; an alert's is its ``alert_id``.
+        event: What happened: an alert's transition, or an operator's action.
+        body: What is sent; an alert's message as it stood on the topic.
     """
 
     sequence: int
-    alert_id: str
-    state: str
+    event_id: str
+    event: str
     body: str
 
 
@@ -44,7 +47,7 @@ class StreamPage:
     """What one read brought.
 
     Attributes:
-        items: The wanted alerts beyond the place, in order.
+        items: The wanted ones beyond the place, in order.
         head: The last sequence of all, read before the items: what is at or below it is among them
             or unwanted, unless the page is full.
     """
@@ -61,16 +64,15 @@ class StreamPage:
 Place: TypeAlias = tuple[AlertFilter, int]
 
 
-class StreamPages:
+class SharedPages(ABC):
     """Reads pages for all streams of one app.
 
     Attributes:
         changed: Told when the history has grown.
     """
 
-    def __init__(self, history: AlertHistory, changed: ChangeSignal) -> None:
+    def __init__(self, changed: ChangeSignal) -> None:
         self.changed = changed
-        self._history = history
         self._reading: dict[tuple[Place, int], asyncio.Task[StreamPage]] = {}
         self._full: OrderedDict[Place, StreamPage] = OrderedDict()
 
@@ -78,7 +80,7 @@ class StreamPages:
         """Return the page beyond sequence ``after``.
 
         Args:
-            wanted: Which alerts.
+            wanted: Which ones.
             after: The last sequence seen.
             count: How often the history had changed when the caller last looked. Only a read that
                 began since is joined: what such a read may have missed is told to the caller, too.
@@ -97,6 +99,27 @@ class StreamPages:
             task.add_done_callback(lambda done: self._note(key, done))
         return await asyncio.shield(task)  # a client that goes takes nothing from the others
 
+    @abstractmethod
+    async def _read(self, place: Place) -> StreamPage:
+        """Read the page; the last sequence of all first."""
+
+    def _note(self, key: tuple[Place, int], done: asyncio.Task[StreamPage]) -> None:
+        """Keep a full page, which never changes; forget all else, so that the next look is new."""
+        del self._reading[key]
+        if done.cancelled() or done.exception() is not None or not done.result().is_full:
+            return
+        self._full[key[0]] = done.result()
+        while len(self._full) > KEPT:
+            self._full.popitem(last=False)
+
+
+class StreamPages(SharedPages):
+    """Pages of the alert history."""
+
+    def __init__(self, history: AlertHistory, changed: ChangeSignal) -> None:
+        super().__init__(changed)
+        self._history = history
+
     async def _read(self, place: Place) -> StreamPage:
         wanted, after = place
         last = await self._history.last()
@@ -107,11 +130,29 @@ class StreamPages:
         )
         return StreamPage(items, last.sequence if last else 0)
 
-    def _note(self, key: tuple[Place, int], done: asyncio.Task[StreamPage]) -> None:
-        """Keep a full page, which never changes; forget all else, so that the next look is new."""
-        del self._reading[key]
-        if done.cancelled() or done.exception() is not None or not done.result().is_full:
-            return
-        self._full[key[0]] = done.result()
-        while len(self._full) > KEPT:
-            self._full.popitem(last=False)
+
+class ActionPages(SharedPages):
+    """Pages of the log of what operators did.
+
+    Args:
+        store: Where the log is.
+        changed: Told when it has grown.
+        body: Makes what is sent of an event.
+    """
+
+    def __init__(
+        self, store: AlarmStore, changed: ChangeSignal, body: Callable[[ActionEvent], str]
+    ) -> None:
+        super().__init__(changed)
+        self._store = store
+        self._body = body
+
+    async def _read(self, place: Place) -> StreamPage:
+        wanted, after = place
+        head = await self._store.log_end()
+        found = await self._store.log(wanted, PAGE, after=after)
+        items = tuple(
+            StreamItem(one.sequence, str(one.sequence), one.done.action.value, self._body(one))
+            for one in found
+        )
+        return StreamPage(items, head)

@@ -50,14 +50,18 @@ async def starting_point(
         return (last.sequence, last.alert.alert_id) if last else (0, BEGINNING)
     seen = await history.find(last_event_id)
     if seen is None:
-        since = removed_words(await history.removed_until())
-        raise RequestRefusedError(
-            404,
-            "unknown_event_id",
-            f"No alert has the id {last_event_id!r}{since}, so it is not known where to go on. "
-            "Leave Last-Event-ID out for new alerts only, or ask for ?replay=all.",
-        )
+        raise unknown_event_id(last_event_id, await history.removed_until())
     return seen.sequence, last_event_id
+
+
+def unknown_event_id(given: str, removed_until: datetime | None = None) -> RequestRefusedError:
+    """Return the refusal of an id from which nobody could say what was missed."""
+    return RequestRefusedError(
+        404,
+        "unknown_event_id",
+        f"No alert has the id {given!r}{removed_words(removed_until)}, so it is not known where to "
+        "go on. Leave Last-Event-ID out for new alerts only, or ask for ?replay=all.",
+    )
 
 
 def removed_words(removed_until: datetime | None) -> str:
@@ -96,7 +100,7 @@ async def events(
     try:
         yield ServerSentEvent(id=start_id)
         async for item in alerts:
-            yield ServerSentEvent(id=item.alert_id, event=item.state, data=item.body)
+            yield ServerSentEvent(id=item.event_id, event=item.event, data=item.body)
             metrics.sse_events.inc()
             # A write that does not have to wait lets nobody else run, not even who would tell that
             # the reader has gone: each further write to it would be a warning in the log.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Response
@@ -11,11 +12,12 @@ from api.http import cursors
 from api.http.answers import json_answer
 from api.http.problems import documented, invalid
 from api.http.queries import AlertsQuery, StreamQuery, no_query
+from api.live.pages import StreamItem
 from api.live.stream import events, follow, removed_words, starting_point
 from api.ports import AlertFilter
 from api.routes import API_PREFIX
 from api.schemas import AlertPage, AlertView, GapList, GapView
-from api.services import ServicesDep
+from api.services import Services, ServicesDep
 from common.errors import RequestRefusedError
 
 router = APIRouter(prefix=f"{API_PREFIX}/alerts", tags=["alerts"])
@@ -57,7 +59,7 @@ async def list_alerts(services: ServicesDep, query: Annotated[AlertsQuery, Query
     found = await services.history.page(
         wanted,
         query.limit + 1,
-        after=None if query.cursor is None else _position(mark, query.cursor),
+        after=None if query.cursor is None else sequence_position(mark, query.cursor),
         newest_first=query.order == "newest",
     )
     shown = found[: query.limit]
@@ -112,9 +114,15 @@ async def stream_alerts(
         fleet=query.fleet,
         min_level=query.min_level,
     )
-    alerts = follow(services.pages, start, wanted)
+    return event_source(services, follow(services.pages, start, wanted), start_id)
+
+
+def event_source(
+    services: Services, items: AsyncGenerator[StreamItem, None], start_id: str
+) -> EventSourceResponse:
+    """Return the answer that sends these items, with heartbeats, until the api stops."""
     return EventSourceResponse(
-        events(alerts, start_id, services.metrics),
+        events(items, start_id, services.metrics),
         ping=services.settings.api.sse_heartbeat_s,
         ping_message_factory=lambda: ServerSentEvent(comment="heartbeat"),
         shutdown_grace_period=STOP_GRACE_S,
@@ -153,7 +161,12 @@ async def get_alert(
     )
 
 
-def _position(mark: str, cursor: str) -> int:
+def sequence_position(mark: str, cursor: str) -> int:
+    """Return the sequence that a cursor stands for.
+
+    Raises:
+        RequestValidationError: If it is none of this query's.
+    """
     try:
         position = cursors.decode(mark, cursor)
         if not isinstance(position, int) or not 0 <= position <= MAX_SEQUENCE:

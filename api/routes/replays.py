@@ -34,7 +34,7 @@ ReplayId = Annotated[str, Path(pattern=ID_PATTERN, description="The run id.", ex
     summary="Start a replay, or go on with one",
     responses={
         202: {"headers": {"Location": {"schema": {"type": "string"}}}},
-        **documented(400, 403, 409, 413, 415, 429),
+        **documented(400, 403, 408, 409, 413, 415, 429),
     },
 )
 async def start_replay(

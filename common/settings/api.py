@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Literal
+
+from pydantic import Field, SecretStr
 
 from common.settings.group import Group
 
@@ -17,6 +19,28 @@ class ApiSettings(Group):
         max_length=4000,
         description="Further names that requests may give as their `Host`, separated by commas; "
         "`*` for any. `localhost`, loopback addresses and the host above are always accepted.",
+    )
+    keys: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="Whether requests need an API key (`surgeline keys`). `auto`: not where only "
+        "this machine can ask (a loopback address), else yes; without any key the api then "
+        "refuses to start. `off` lets anybody who reaches it do anything.",
+    )
+    key: SecretStr = Field(
+        SecretStr(""), description="The API key that commands such as `surgeline alerts` send."
+    )
+    session_hours: float = Field(
+        12.0, gt=0, le=24 * 31, description="How long a browser stays logged in, h."
+    )
+    failed_logins_per_minute: int = Field(
+        10, ge=1, le=10_000, description="Wrong keys and ended sessions from one address, a minute."
+    )
+    changes_per_minute: int = Field(
+        600,
+        ge=1,
+        le=1_000_000,
+        description="Requests that change something, by one key (or address, without keys), a "
+        "minute.",
     )
     sse_heartbeat_s: float = Field(
         15.0, gt=0, le=300, description="Silence after which a stream sends a heartbeat, s."

@@ -342,7 +342,7 @@ async def test_processes_that_start_together_migrate_once(database: AlertHistory
 
     async with open_database(database) as engine, engine.connect() as connection:
         rows = (await connection.execute(text("SELECT value FROM alert_sequence"))).all()
-    assert [tuple(row) for row in rows] == [(0,)]
+    assert [tuple(row) for row in rows] == [(0,), (0,)]  # of alerts, and of actions
 
 
 async def test_the_migrations_make_the_schema_of_the_models(database: AlertHistorySettings) -> None:

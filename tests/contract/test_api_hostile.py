@@ -20,6 +20,10 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from api.adapters.memory import MemoryAlertHistory, MemoryReplayRecords
+from api.adapters.memory_access import MemoryAccessStore
+from api.adapters.memory_alarms import MemoryAlarmStore
+from api.adapters.sql_access import SqlAccessStore
+from api.adapters.sql_alarms import SqlAlarmStore
 from api.adapters.sql_alert_history import SqlAlertHistory
 from api.adapters.sql_database import open_database
 from api.adapters.sql_replay_records import SqlReplayRecords
@@ -51,11 +55,18 @@ SPECIALS = [
 ]  # fmt: skip
 PARAMETERS = [
     "asset_id", "run_id", "alarm_id", "since", "until", "status", "min_level", "level", "state",
+    "standing", "shelved", "acknowledged", "current", "sensor_id", "severity",
     "limit", "cursor", "order", "last_event_id", "replay", "", "nobody", "LIMIT", "\0",
 ]  # fmt: skip
 PATHS = [
     "/", "/health", "/ready", "/info", "/metrics", "/docs", "/openapi.json", "/api/v1/assets",
     "/api/v1/scores", "/api/v1/alerts", "/api/v1/alerts/stream", "/api/v1/alerts/{}",
+    "/api/v1/alarms", "/api/v1/alarms/stream",
+    "/api/v1/alarms/{}", "/api/v1/alarms/{}/acknowledge", "/api/v1/alarms/{}/shelve",
+    "/api/v1/alarms/{}/verdict", "/api/v1/alarms/acknowledge", "/api/v1/maintenance",
+    "/api/v1/maintenance/{}", "/api/v1/maintenance/{}/end", "/api/v1/anomaly_events",
+    "/api/v1/login", "/api/v1/logout", "/api/v1/session", "/api/v1/keys", "/api/v1/keys/{}",
+    "/api/v1/audit",
     "/api/v1/replays", "/api/v1/replays/{}", "/api/v1/machines", "/api/v1/machines/{}",
     "/api/v1/{}", "/{}",
 ]  # fmt: skip
@@ -179,11 +190,14 @@ async def api(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[R
             scores = MemoryScoreStore()
         await stack.enter_async_context(scores)
         history: Any = MemoryAlertHistory()
+        alarms: Any = MemoryAlarmStore(history)
+        access: Any = MemoryAccessStore()
         records: Any = MemoryReplayRecords()
         if request.param in ("sqlite", "postgres"):
             database = await stack.enter_async_context(sql_settings(request, tmp_path))
             engine = await stack.enter_async_context(open_database(database))
             history, records = SqlAlertHistory(engine), SqlReplayRecords(engine)
+            alarms, access = SqlAlarmStore(engine), SqlAccessStore(engine)
         await scores.write([score(cycle, level=Level.CRITICAL) for cycle in range(1, 4)])
         await scores.write([score(4, status=Verdict.WARMING_UP, asset_id="b")])
         await history.store(batch([make_alert(1), make_alert(2, asset_id="a")]))
@@ -191,8 +205,8 @@ async def api(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[R
         async def opened(given: Settings, inner: AsyncExitStack) -> Adapters:
             adapters = await fakes.opened(given, inner)
             return Adapters(
-                scores, history, adapters.feed, adapters.detector, adapters.group, records,
-                adapters.launcher, adapters.catalogue, adapters.clock,
+                scores, history, alarms, access, adapters.feed, adapters.detector, adapters.group,
+                records, adapters.launcher, adapters.catalogue, adapters.clock,
             )  # fmt: skip
 
         app = create_app(Settings(), opened)

@@ -20,10 +20,14 @@ from api.adapters.memory import (
     MemoryReplayLauncher,
     MemoryReplayRecords,
 )
+from api.adapters.memory_access import MemoryAccessStore
+from api.adapters.memory_alarms import MemoryAlarmStore
+from api.alarms.ports import AlarmStore
 from api.app import Adapters, create_app
-from api.routes import alerts, assets, machines, replays, scores, system
+from api.routes import system
+from api.routes.table import RESOURCES
 from api.services import Services
-from common.clock import SystemClock
+from common.clock import Clock, SystemClock
 from common.records.verdicts import Level, ScoreRecord, Verdict
 from common.scorestore.memory import MemoryScoreStore
 from common.settings import ApiSettings, Settings
@@ -43,6 +47,13 @@ class Fakes:
     launcher: MemoryReplayLauncher = field(default_factory=MemoryReplayLauncher)
 
     catalogue: MemoryFleetCatalogue = field(default_factory=MemoryFleetCatalogue)
+    alarms: AlarmStore = field(init=False)
+    access: MemoryAccessStore = field(default_factory=MemoryAccessStore)
+    clock: Clock = field(default_factory=SystemClock)
+
+    def __post_init__(self) -> None:
+        """Put the alarms beside the alerts."""
+        self.alarms = MemoryAlarmStore(self.history)
 
     async def opened(self, _settings: Settings, stack: AsyncExitStack) -> Adapters:
         """Hand the fakes to the app."""
@@ -50,13 +61,15 @@ class Fakes:
         return Adapters(
             scores=self.scores,
             history=self.history,
+            alarms=self.alarms,
+            access=self.access,
             feed=self.feed,
             detector=self.detector,
             group=self.group,
             records=self.records,
             launcher=self.launcher,
             catalogue=self.catalogue,
-            clock=SystemClock(),
+            clock=self.clock,
         )
 
 
@@ -93,7 +106,7 @@ async def running(
 
 def api_routes() -> list[APIRoute]:
     """Return every route of ours."""
-    routers = [module.router for module in (system, assets, scores, alerts, machines, replays)]
+    routers = [system.router, *RESOURCES]
     return [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
 
 

@@ -28,7 +28,9 @@ class ApiProcess:
     def __init__(self, kafka: KafkaSettings, folder: Path, **settings: str) -> None:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
         given = {
-            variable_name(("kafka", name)): str(value) for name, value in kafka.model_dump().items()
+            variable_name(("kafka", name)): str(value)
+            for name, value in kafka.model_dump().items()
+            if not isinstance(value, dict)  # a group of its own, and as it is by default here
         }
         self._environment = (
             kept

@@ -31,3 +31,12 @@ class FakeClock:
         self.slept_s.append(seconds)
         self.elapsed_s += max(0.0, seconds)
         await asyncio.sleep(0)
+
+
+class StillClock(FakeClock):
+    """A clock that goes on only when a test turns it: whoever waits for a while, waits for ever."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for ever."""
+        self.slept_s.append(seconds)
+        await asyncio.Event().wait()

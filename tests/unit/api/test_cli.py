@@ -36,8 +36,8 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """Runs a command against an api that answers with a function."""
 
     def invoke(command: Callable[..., None], answer: Answer, *arguments: str) -> Any:
-        def client(url: str) -> ApiClient:
-            return ApiClient(url, httpx.MockTransport(answer))
+        def client(url: str, key: str = "") -> ApiClient:
+            return ApiClient(url, httpx.MockTransport(answer), key)
 
         monkeypatch.setattr(cli, "ApiClient", client)
         monkeypatch.setenv("COLUMNS", "160")
@@ -284,3 +284,19 @@ def test_followed_alerts_are_printed_as_lines(run: Callable[..., Any]) -> None:
     assert "cycle 40" in line
     assert "T50 high 75%, Ps30 low 25%" in line
     assert json.loads(alert.to_json())["state"] in line
+
+
+def test_commands_send_the_key_that_is_set(
+    run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SURGELINE_API__KEY", "surgeline_0a1b2c3d_secret")
+    asked: list[str | None] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.headers.get("X-API-Key"))
+        return httpx.Response(401, json={"detail": "This API key opens nothing."})
+
+    result = run(cli.alerts, answer)
+
+    assert asked == ["surgeline_0a1b2c3d_secret"]
+    assert result.exit_code == 2

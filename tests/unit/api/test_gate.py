@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 
@@ -151,3 +152,18 @@ async def test_made_up_methods_are_one_label(api: Running) -> None:
 
 def test_an_empty_list_of_hosts_allows_no_empty_host() -> None:
     assert not ours(ApiSettings(allowed_hosts=",, ,"))("")
+
+
+async def test_a_body_that_does_not_arrive_is_given_up(
+    api: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.http.gate.BODY_TIMEOUT_S", 0.01)
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.Event().wait()
+
+    answer = await api.client.post(REPLAYS, content=body(), headers=JSON)
+
+    assert answer.status_code == 408
+    assert api.fakes.launcher.launched == []

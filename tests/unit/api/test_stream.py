@@ -274,7 +274,7 @@ async def test_an_alert_that_arrives_while_a_filtered_page_is_read_is_not_skippe
     history, changed = Racing(), ChangeSignal()
     stream = follow(StreamPages(history, changed), 0, AlertFilter(asset_id="a"))
     async with aclosing(stream), asyncio.timeout(5):
-        assert (await anext(stream)).alert_id == wanted.alert_id
+        assert (await anext(stream)).event_id == wanted.alert_id
 
 
 @settings(max_examples=150, deadline=None)
@@ -302,7 +302,7 @@ def test_whatever_the_timing_a_resuming_reader_sees_each_alert_once(
         async def read(most: int) -> None:
             nonlocal last_id
             for _ in range(min(most, arrived - len(seen))):
-                last_id = (await anext(stream)).alert_id
+                last_id = (await anext(stream)).event_id
                 seen.append(last_id)
 
         async with asyncio.timeout(10):
@@ -392,7 +392,7 @@ async def test_a_read_from_before_a_ring_is_not_joined_after_it() -> None:
     history.may_answer.set()
 
     assert (await early).items == ()
-    assert [item.alert_id for item in (await late).items] == IDS[:1]
+    assert [item.event_id for item in (await late).items] == IDS[:1]
 
 
 async def test_a_client_that_goes_takes_the_page_from_nobody() -> None:

@@ -181,7 +181,7 @@ async def test_the_root_shows_the_way() -> None:
     async with running() as api:
         body = (await api.client.get("/")).json()
         for path in body["links"].values():
-            if path != "/api/v1/alerts/stream":
+            if not path.endswith("/stream"):
                 assert (await api.client.get(path)).status_code == 200, path
 
 

@@ -23,6 +23,7 @@ INTERPOLATED = re.compile(r"\$\{(?P<name>[A-Z_0-9]+)(?P<rest>[^}]*)\}")
 SECRET_WORDS = ("PASSWORD", "TOKEN", "SECRET")
 NOT_HERE = {
     "SURGELINE_VAR_DIR",  # of the local stack
+    "SURGELINE_API__KEY",  # of commands outside
     "SURGELINE_KAFKA__REPLICATION_FACTOR",  # there is one broker
     "SURGELINE_SCORES__SQLITE_PATH",  # scores go to InfluxDB
     "SURGELINE_RETENTION__SCORES_MAX_MIB",

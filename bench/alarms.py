@@ -26,7 +26,7 @@ from common.records.verdicts import Level
 from common.settings import AlertHistorySettings, Settings
 from tests.support.alerts import batch, make_alert
 from tests.support.api import Fakes
-from tests.support.postgres import postgres_server
+from tests.support.servers.postgres import postgres_server
 
 ALARMS = 10_000
 ASSETS = 2_500

@@ -26,8 +26,8 @@ from common.records.verdicts import Level, ScoreRecord, Verdict
 from common.scorestore.factory import open_score_store
 from common.scorestore.influx.lines import verdict_lines
 from common.scorestore.port import ScoreQuery, ScoreStore
-from tests.support.influx import InfluxServer, influx_server
-from tests.support.own_server import OwnServer
+from tests.support.servers.influx import InfluxServer, influx_server
+from tests.support.servers.own_server import OwnServer
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 CYCLES_APART = 12_960

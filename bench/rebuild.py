@@ -26,11 +26,11 @@ from common.records.ids import DEFAULT_FLEET
 from common.settings import DetectorSettings, LogSettings
 from detector.adapters.kafka_history import KafkaHistory
 from detector.adapters.redis_state_store import RedisStateStore
-from detector.core.conclusion import conclude
+from detector.core.conclusion.conclude import conclude
 from detector.core.fleet import one_fleet
 from detector.core.pipeline import AssetRun, decode_batch, prepare
 from detector.core.policy import InputPolicy
-from detector.core.state import AssetState
+from detector.core.state.asset import AssetState
 from detector.delivery.recovery import StateRebuilder
 from models.alarm import AlarmPolicy
 from models.artifact.opening import open_scorer

@@ -27,7 +27,7 @@ from common.scorestore.factory import open_score_store
 from common.scorestore.influx.lines import verdict_lines
 from common.scorestore.port import ScoreQuery, ScoreStore
 from common.settings import ScoreStoreSettings
-from tests.support.influx import influx_server
+from tests.support.servers.influx import influx_server
 
 CHANNELS = SENSOR_NAMES[:14]
 ENGINES = 100

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from common.settings import KafkaSettings, RedisSettings
 from deploy.local.programs import broker_command, free_port, valkey_command
-from tests.support.backends import server
 from tests.support.detector import DetectorBench
+from tests.support.servers.backends import server
 
 
 @contextmanager

@@ -27,11 +27,11 @@ from deploy.local.programs import free_port, valkey_command
 from detector.adapters.redis_state_store import RedisStateStore
 from detector.core.intent import NextIntent
 from detector.core.pipeline import AssetRun, NextState
-from detector.core.progress import NextProgress, Progress
-from detector.core.state import AssetState, Fence, fresh_state
-from tests.support.backends import server
+from detector.core.state.asset import AssetState, Fence, fresh_state
+from detector.core.state.progress import NextProgress, Progress
 from tests.support.builders import MeanScorer, fleet_of
-from tests.support.cluster import valkey_cluster
+from tests.support.servers.backends import server
+from tests.support.servers.cluster import valkey_cluster
 
 SIZES: Final = (10, 100, 1000)
 ROWS: Final = 30

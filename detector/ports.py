@@ -12,9 +12,9 @@ from common.records.letters import DeadLetter
 from detector.core.intent import Intent, NextIntent
 from detector.core.ledger import Ledger
 from detector.core.pipeline import AssetRun, NextState
-from detector.core.progress import NextProgress, Progress
 from detector.core.source import SourceRecord
-from detector.core.state import AssetState, Fence
+from detector.core.state.asset import AssetState, Fence
+from detector.core.state.progress import NextProgress, Progress
 
 
 @dataclass(frozen=True, slots=True)

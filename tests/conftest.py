@@ -13,11 +13,11 @@ from hypothesis import settings
 
 from common.settings import KafkaSettings, RedisSettings
 from deploy.local.programs import broker_command, free_port, valkey_command
-from tests.support import containers
-from tests.support.backends import build, require, server
-from tests.support.cluster import Cluster, valkey_cluster
 from tests.support.detector import DetectorBench
-from tests.support.postgres import postgres_server
+from tests.support.servers import containers
+from tests.support.servers.backends import build, require, server
+from tests.support.servers.cluster import Cluster, valkey_cluster
+from tests.support.servers.postgres import postgres_server
 
 # where no composition root has set up logs, structlog would draw tracebacks with all variables,
 # which takes seconds

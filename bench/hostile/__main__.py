@@ -42,9 +42,9 @@ from common.topics import StateKeys
 from deploy.local.programs import broker_command, free_port, valkey_command
 from detector.tools.parity.report import parity_report
 from producer.simulator.simulate import simulate
-from tests.support.backends import server, wait_until
 from tests.support.detector import DetectorBench
 from tests.support.fleet_messages import asset_name, fleet_messages
+from tests.support.servers.backends import server, wait_until
 from tests.support.topics import make_anew
 
 ASSETS: Final = 200

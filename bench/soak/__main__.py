@@ -37,10 +37,10 @@ from common.settings import KafkaSettings, RedisSettings, load_settings
 from deploy.local.programs import broker_command, free_port
 from detector.tools.parity.report import parity_report
 from producer.simulator.simulate import simulate
-from tests.support.backends import server, wait_until
 from tests.support.detector import DetectorBench
 from tests.support.fleet_messages import fleet_messages
-from tests.support.tcp_proxy import TcpProxy
+from tests.support.servers.backends import server, wait_until
+from tests.support.servers.tcp_proxy import TcpProxy
 
 ENGINES = 600
 MEMORY_AT_MIN = (1, 5, 15, 30)

@@ -15,9 +15,9 @@ from typing import Final
 from redis.asyncio import Redis
 
 from deploy.local.programs import answers, free_port, valkey_command
-from tests.support.backends import wait_until
 from tests.support.detector import DetectorBench
-from tests.support.tcp_proxy import TcpProxy
+from tests.support.servers.backends import wait_until
+from tests.support.servers.tcp_proxy import TcpProxy
 
 LASTS_S: Final = 4.0
 """Longer than the workers' session of 2 s and any timeout of theirs below."""

@@ -79,6 +79,11 @@ class ModelRef(WireRecord):
     version: str
     sha256: str
 
+    @property
+    def label(self) -> str:
+        """How score records and derived ids name it: ``name@version``."""
+        return f"{self.name}@{self.version}"
+
 
 class Alert(WireRecord):
     """An alarm changed state.

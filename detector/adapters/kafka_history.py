@@ -17,8 +17,8 @@ from common.settings import KafkaSettings
 from common.topics import Topics
 from detector.adapters.kafka_topic_life import look_back
 from detector.adapters.source_records import source_records
-from detector.core.progress import Progress
 from detector.core.source import SourceRecord
+from detector.core.state.progress import Progress
 from detector.ports import TopicLook
 
 FETCH_WAIT_MS: Final = 500

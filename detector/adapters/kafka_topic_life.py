@@ -17,7 +17,7 @@ from common.errors import BackendMissingError, BackendUnavailableError
 from common.kafka import make_consumer, started
 from common.settings import KafkaSettings
 from detector.adapters.source_records import source_records
-from detector.core.progress import Progress, mark_of
+from detector.core.state.progress import Progress, mark_of
 from detector.ports import TopicLook
 
 FETCH_WAIT_MS: Final = 500

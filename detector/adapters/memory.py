@@ -12,9 +12,9 @@ from detector.adapters.stored_values import RawValues, packed_progress
 from detector.core.intent import NextIntent
 from detector.core.ledger import Ledger, entries, pack_entry, unpack_entry
 from detector.core.pipeline import AssetRun, NextState
-from detector.core.progress import Mark, NextProgress, Progress, mark_of
 from detector.core.source import SourceRecord
-from detector.core.state import FENCE, Fence
+from detector.core.state.asset import FENCE, Fence
+from detector.core.state.progress import Mark, NextProgress, Progress, mark_of
 from detector.ports import Stored, TopicLook
 
 NO_ASSETS: Final[Mapping[int, Sequence[AssetRun]]] = MappingProxyType({})

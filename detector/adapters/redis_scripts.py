@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import Final
 
 from detector.core.ledger import ENTRY
-from detector.core.state import FENCE
+from detector.core.state.asset import FENCE
 
 PROGRESS_FIELD: Final = "#progress"
 INTENT_FIELD: Final = "#intent"

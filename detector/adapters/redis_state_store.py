@@ -46,7 +46,7 @@ from detector.adapters.stored_values import (
 from detector.core.intent import NextIntent
 from detector.core.ledger import Ledger, entries, entry_name
 from detector.core.pipeline import AssetRun, NextState
-from detector.core.progress import NextProgress
+from detector.core.state.progress import NextProgress
 from detector.ports import Stored
 
 T = TypeVar("T")

@@ -11,8 +11,8 @@ from common.logs import get_logger
 from detector.core.intent import unpack_intent
 from detector.core.ledger import Ledger, entry_key, entry_name, pack_entry, unpack_entry
 from detector.core.pipeline import AssetRun
-from detector.core.progress import Progress, unpack_progress
-from detector.core.state import FENCE, Fence, unpack
+from detector.core.state.asset import FENCE, Fence, unpack
+from detector.core.state.progress import Progress, unpack_progress
 from detector.ports import Stored
 
 Name = TypeVar("Name")

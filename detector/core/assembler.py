@@ -25,7 +25,7 @@ from common.machines.machine import MachineType
 from common.records.verdicts import Verdict
 from detector.core.holding import Held, Holder
 from detector.core.policy import InputPolicy
-from detector.core.state import AssetState, Place, Rival
+from detector.core.state.asset import AssetState, Place, Rival
 from models.scoring.history import NO_HISTORY, LifeHistory, Trail, follow
 from models.scoring.scorer import NormalisedRows
 from models.scoring.windows import sliding_windows

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from detector.core.fleet import Fleets
 from detector.core.pipeline import AssetRun, Decoded, DecodedBatch, NextState, Plan, home_of
-from detector.core.state import MAX_FORMER_HOMES, AssetState, Fence, fresh_state
+from detector.core.state.asset import MAX_FORMER_HOMES, AssetState, Fence, fresh_state
 
 
 def of_this_life(

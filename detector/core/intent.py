@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from common.records.alerts import Alert
-from detector.core.conclusion import Told
+from detector.core.conclusion.conclude import Told
 from detector.core.pipeline import AssetRun
-from detector.core.progress import Progress
+from detector.core.state.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)

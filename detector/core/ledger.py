@@ -20,7 +20,7 @@ from collections.abc import Collection, Mapping
 from typing import Final
 
 from detector.core.pipeline import AssetRun, DecodedBatch, NextState
-from detector.core.state import MAX_FORMER_HOMES, AssetState, Fence
+from detector.core.state.asset import MAX_FORMER_HOMES, AssetState, Fence
 
 Ledger = Mapping[AssetRun, Fence]
 """Of one partition, by asset and run."""

@@ -17,7 +17,6 @@ from common.records.letters import (
     DeadLetter,
 )
 from common.records.verdicts import ScoreRecord, Verdict
-from detector.core.alerts import model_label
 from detector.core.decoding import identify
 from detector.core.fleet import Fleets
 from detector.core.source import FailedRecord, SourceRecord, UnreadableBatch
@@ -82,7 +81,7 @@ def rejected_verdict(
             cycle=identity.cycle,
             ts=identity.ts,
             status=Verdict.REJECTED,
-            model=NO_MODEL if fleet is None else model_label(fleet.spec.ref),
+            model=NO_MODEL if fleet is None else fleet.spec.ref.label,
             fleet=name,
             detail=_clean(f"{error.reason.value}: {error}")[:MAX_DETAIL_CHARS],
             source=record.position,

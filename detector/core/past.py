@@ -22,9 +22,9 @@ from common.machines.machine import MachineType
 from common.records.alerts import derive_alarm_id
 from common.records.ids import renewed_run_id
 from common.records.verdicts import Level, Verdict
-from detector.core.alerts import model_label
 from detector.core.assembler import Assembled, Readings
 from detector.core.claims import of_this_life
+from detector.core.conclusion.weighing import unmoved_of
 from detector.core.fleet import Fleet, Fleets
 from detector.core.pipeline import (
     AssetRun,
@@ -35,8 +35,7 @@ from detector.core.pipeline import (
     decode_batch,
 )
 from detector.core.source import SourceRecord
-from detector.core.state import AssetState, Fence, fresh_state
-from detector.core.weighing import unmoved_of
+from detector.core.state.asset import AssetState, Fence, fresh_state
 from models.alarm import AlarmPolicy, AlarmState, interrupt, is_quiet, step
 from models.scoring.evidence import judge
 
@@ -231,7 +230,7 @@ class _FleetRestorer:
             for key, part in group.items()
         }
         self._find_alarms(list(runs.values()))
-        model = model_label(self._fleet.spec.ref)
+        model = self._fleet.spec.ref.label
         return {
             key: run.state(
                 key,

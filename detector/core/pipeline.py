@@ -29,7 +29,7 @@ from detector.core.decoding import decode
 from detector.core.fleet import Fleet, Fleets
 from detector.core.letters import dead_letter, rejected_verdict
 from detector.core.source import Reading, SourceRecord
-from detector.core.state import AssetState, Fence, fresh_state
+from detector.core.state.asset import AssetState, Fence, fresh_state
 from models.scoring.history import Trail, no_trail
 from models.scoring.scorer import ScorerSpec
 

@@ -24,8 +24,8 @@ from detector.core.fleet import Fleets
 from detector.core.ledger import losses, survivors
 from detector.core.past import Past, Restorer
 from detector.core.pipeline import AssetRun, NextState
-from detector.core.progress import NextProgress, Progress
-from detector.core.state import AssetState, Fence, fresh_state
+from detector.core.state.asset import AssetState, Fence, fresh_state
+from detector.core.state.progress import NextProgress, Progress
 from detector.failpoints import Point, PointListener, ignore_points
 from detector.ports import StateStore, Stored, TopicHistory
 

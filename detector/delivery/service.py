@@ -24,7 +24,7 @@ from common.records.verdicts import ScoreRecord
 from common.retry import Backoff, retrying
 from common.scorestore.port import ScoreStore
 from detector.core.claims import Moves
-from detector.core.conclusion import Outcome, conclude, nothing_yet
+from detector.core.conclusion.conclude import Outcome, conclude, nothing_yet
 from detector.core.fleet import Fleets, rules_digest
 from detector.core.intent import Intent, NextIntent, TakenOver, by_asset, to_adopt
 from detector.core.ledger import survivors
@@ -45,9 +45,9 @@ from detector.core.pipeline import (
     decode_batch,
     prepare,
 )
-from detector.core.progress import NextProgress, next_progress
 from detector.core.source import SourceBatch, SourceRecord
-from detector.core.state import AssetState
+from detector.core.state.asset import AssetState
+from detector.core.state.progress import NextProgress, next_progress
 from detector.delivery.quarantine import Quarantine
 from detector.delivery.recovery import StateRebuilder
 from detector.delivery.slices import slices

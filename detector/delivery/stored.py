@@ -20,9 +20,9 @@ from detector.core.claims import Moves, claims, of_this_life
 from detector.core.fleet import Fleets
 from detector.core.ledger import speakers
 from detector.core.pipeline import AssetRun, DecodedBatch
-from detector.core.progress import NextProgress, Progress, behind
 from detector.core.source import SourceBatch, Span
-from detector.core.state import AssetState
+from detector.core.state.asset import AssetState
+from detector.core.state.progress import NextProgress, Progress, behind
 from detector.delivery.recovery import StateRebuilder, lost_on
 from detector.failpoints import Point, PointListener
 from detector.metrics import DetectorMetrics

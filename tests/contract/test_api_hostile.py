@@ -39,7 +39,7 @@ from common.settings import ScoreStoreSettings, Settings
 from tests.contract.test_alert_history import sql_settings
 from tests.support.alerts import batch, make_alert
 from tests.support.api import Fakes, Running, api_routes, score
-from tests.support.influx import influx_server
+from tests.support.servers.influx import influx_server
 
 NESTED = base64.urlsafe_b64encode(b"[" * 1400 + b"]" * 1400).decode().rstrip("=")
 SPECIALS = [

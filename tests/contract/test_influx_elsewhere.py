@@ -28,7 +28,7 @@ from common.scorestore.influx.store import InfluxScoreStore
 from common.scorestore.port import ScoreQuery
 from common.settings import RetentionSettings, ScoreStoreSettings
 from deploy.local.programs import free_port
-from tests.support.backends import require, server
+from tests.support.servers.backends import require, server
 
 URL, TOKEN, ORG = (f"SURGELINE_TEST_INFLUX2_{name}" for name in ("URL", "TOKEN", "ORG"))
 CHANNELS = ("T24", "odd name, with = signs")

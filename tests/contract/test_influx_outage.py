@@ -16,7 +16,7 @@ from detector.metrics import DetectorMetrics
 from detector.worker.health import Health
 from tests.support.builders import INPUTS, fleets_of, reading
 from tests.support.clock import FakeClock
-from tests.support.influx import InfluxServer, influx_server
+from tests.support.servers.influx import InfluxServer, influx_server
 from tests.support.world import ALARM, World
 
 HOUR_S = 3600.0

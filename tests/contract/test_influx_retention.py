@@ -25,8 +25,8 @@ from common.scorestore.influx.hourly import (
 from common.scorestore.influx.store import InfluxScoreStore
 from common.scorestore.port import ScoreQuery
 from common.settings import RetentionSettings, ScoreStoreSettings
-from tests.support.backends import wait_until
-from tests.support.influx import InfluxServer, influx_server
+from tests.support.servers.backends import wait_until
+from tests.support.servers.influx import InfluxServer, influx_server
 
 DAY = timedelta(days=1)
 

@@ -15,8 +15,8 @@ from common.settings import KafkaSettings
 from deploy.local.programs import broker_command, free_port
 from detector.adapters.kafka_publisher import KafkaPublisher
 from tests.support.alerts import make_alert
-from tests.support.backends import build
-from tests.support.own_server import OwnServer
+from tests.support.servers.backends import build
+from tests.support.servers.own_server import OwnServer
 
 ALERTS = [make_alert(cycle, asset_id=asset) for cycle in (1, 2, 3) for asset in ("a", "b")]
 

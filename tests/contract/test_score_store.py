@@ -1,7 +1,7 @@
 """What every score store promises: the fake that unit tests trust, and the two real ones.
 
 The InfluxDB engine is Debian's 1.6.7 behind a small front that gives it the 2.x write address (see
-``tests/support/influx.py``): the engine's behaviour is real, 2.x itself is not tested here.
+``tests/support/servers/influx.py``): the engine's behaviour is real, 2.x itself is not tested here.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from common.scorestore.port import Keeping, RunPage, RunSummary, ScoreQuery, Sco
 from common.settings import ScoreStoreSettings
 from common.topics import REPEAT_MEASUREMENT, SCORE_MEASUREMENT
 from deploy.local.programs import free_port
-from tests.support.influx import InfluxServer, influx_server
+from tests.support.servers.influx import InfluxServer, influx_server
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 CHANNELS = ("T24", "T30", "W31")

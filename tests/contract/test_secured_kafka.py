@@ -1,7 +1,7 @@
 """A broker over TLS that asks for a password: used by whom it knows, and what others are told.
 
-TLS and SASL are those of a door before the local broker (``tests/support/kafka_door.py``), which
-has neither; the client's side is aiokafka's own.
+TLS and SASL are those of a door before the local broker (``kafka_door.py``), which has neither; the
+client's side is aiokafka's own.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from common.topics import Topics
 from deploy.local.programs import free_port
 from detector.tools.topic import topic_exists
 from producer.ingest.app import why_no_topic
-from tests.support import kafka_door
-from tests.support.certificates import Authority
-from tests.support.kafka_door import MECHANISMS, Door, broker_behind_a_door
-from tests.support.sasl import START, Conversation, conversation
+from tests.support.secure import kafka_door
+from tests.support.secure.certificates import Authority
+from tests.support.secure.kafka_door import MECHANISMS, Door, broker_behind_a_door
+from tests.support.secure.sasl import START, Conversation, conversation
 
 USER, RIGHT, WRONG = "surgeline", "open=sesame,5b1f", "open=barley,77c2"
 

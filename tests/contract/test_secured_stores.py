@@ -19,10 +19,10 @@ from common.scorestore.port import ScoreQuery
 from common.settings import AlertHistorySettings, RedisSettings, ScoreStoreSettings
 from detector.adapters.redis_state_store import RedisStateStore
 from tests.contract.test_wrong_credentials import NEXT, VERDICT
-from tests.support.certificates import Authority, Pair
-from tests.support.influx import InfluxServer, influx_engine_over_tls, influx_server
-from tests.support.postgres import SUPERUSER_PASSWORD, postgres_server
-from tests.support.redis_tls import redis_over_tls
+from tests.support.secure.certificates import Authority, Pair
+from tests.support.servers.influx import InfluxServer, influx_engine_over_tls, influx_server
+from tests.support.servers.postgres import SUPERUSER_PASSWORD, postgres_server
+from tests.support.servers.redis_tls import redis_over_tls
 
 USER, RIGHT, WRONG = "surgeline", "open-sesame-5b1f", "open-barley-77c2"
 

@@ -27,12 +27,12 @@ from detector.adapters.redis_scripts import INTENT_FIELD, PROGRESS_FIELD
 from detector.adapters.redis_state_store import RedisStateStore
 from detector.core.intent import Intent, NextIntent
 from detector.core.pipeline import NextState
-from detector.core.progress import Mark, NextProgress, Progress
-from detector.core.state import AssetState, Fence, fresh_state
+from detector.core.state.asset import AssetState, Fence, fresh_state
+from detector.core.state.progress import Mark, NextProgress, Progress
 from detector.ports import StateStore, Stored
-from tests.support.backends import build, server
 from tests.support.builders import MeanScorer, fleet_of
-from tests.support.cluster import Cluster
+from tests.support.servers.backends import build, server
+from tests.support.servers.cluster import Cluster
 
 SPEC = MeanScorer().spec
 WIDTH = SPEC.machine.row_width

@@ -18,8 +18,8 @@ from detector.adapters.kafka_history import KafkaHistory
 from detector.adapters.memory import MemoryHistory
 from detector.core.source import SourceRecord
 from detector.ports import TopicHistory
-from tests.support.backends import build
-from tests.support.own_server import OwnServer
+from tests.support.servers.backends import build
+from tests.support.servers.own_server import OwnServer
 
 TOPIC = "readings"
 FIRST_MS = 1_767_225_600_000

@@ -25,13 +25,13 @@ from deploy.local.programs import free_port, valkey_command
 from detector.adapters.redis_state_store import RedisStateStore
 from detector.core.intent import NextIntent
 from detector.core.pipeline import NextState
-from detector.core.progress import NextProgress, Progress
-from detector.core.state import Fence, fresh_state
+from detector.core.state.asset import Fence, fresh_state
+from detector.core.state.progress import NextProgress, Progress
 from tests.support.alerts import START
-from tests.support.backends import build, require, server
 from tests.support.builders import MeanScorer, fleet_of
-from tests.support.cluster import Cluster
-from tests.support.influx import InfluxServer, influx_server
+from tests.support.servers.backends import build, require, server
+from tests.support.servers.cluster import Cluster
+from tests.support.servers.influx import InfluxServer, influx_server
 
 RIGHT, WRONG = "open-sesame-5b1f", "open-barley-77c2"  # passwords of servers of these tests alone
 KEY = ("engine-1", "run-1")

@@ -12,7 +12,7 @@ import pytest
 
 from deploy.local.programs import broker_command, valkey_command
 from tests.e2e.test_up import environment
-from tests.support.backends import build
+from tests.support.servers.backends import build
 
 KEYS = {
     *("dataset", "run_id", "simulated", "readings_sent", "verdicts", "scores_stored"),

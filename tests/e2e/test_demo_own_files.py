@@ -12,8 +12,8 @@ import pytest
 
 from deploy.local.programs import broker_command, valkey_command
 from tests.e2e.test_up import environment
-from tests.support.backends import build
 from tests.support.pumps import write_pumps
+from tests.support.servers.backends import build
 
 DAYS = 15
 

@@ -11,7 +11,7 @@ from typing import Any
 from common.settings import KafkaSettings, RedisSettings
 from deploy.local.programs import answers, free_port
 from tests.e2e.test_up import environment
-from tests.support.backends import server
+from tests.support.servers.backends import server
 
 
 def demo(variables: dict[str, str], tmp_path: Path, engines: str) -> dict[str, Any]:

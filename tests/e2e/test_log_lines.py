@@ -16,7 +16,7 @@ import pytest
 from deploy.local.programs import free_port
 from producer.simulator.simulate import simulate
 from tests.e2e.test_up import Up, surgeline_up
-from tests.support.backends import wait_until
+from tests.support.servers.backends import wait_until
 
 IMPATIENT = {"STREAM_PROCESSING_TIMEOUT": "1"}
 """Faust's own variable: how long a stream may have been idle when readings come again before Faust

@@ -17,7 +17,7 @@ from common.settings import KafkaSettings
 from common.topics import Topics
 from deploy.local.programs import free_port
 from tests.e2e.test_up import Up, environment, surgeline_up
-from tests.support.backends import wait_until
+from tests.support.servers.backends import wait_until
 
 REPOSITORY = Path(__file__).parents[2]
 SURGELINE = f"{shlex.quote(sys.executable)} -m deploy.cli"

@@ -2,7 +2,7 @@
 
 Replay, detector, alerts, api and the operators' tools run at debug level, with all secrets in
 files. Redis, InfluxDB's front and PostgreSQL speak TLS themselves, the broker behind a door
-(``tests/support/kafka_door.py``).
+(``tests/support/secure/kafka_door.py``).
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ import pytest
 from common.settings import load_settings
 from deploy.local.programs import free_port
 from detector.tools.parity.report import parity_report
-from tests.support.backends import wait_until
-from tests.support.secured import WRONG, Secured, secured_installation
+from tests.support.secure.secured import WRONG, Secured, secured_installation
+from tests.support.servers.backends import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

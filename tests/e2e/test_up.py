@@ -21,7 +21,6 @@ from common.settings import load_settings
 from deploy.local.programs import answers, broker_command, free_port, valkey_command
 from deploy.local.statefile import StackState, running_stack
 from producer.simulator.simulate import simulate
-from tests.support.backends import build, require, wait_until
 from tests.support.processes import (
     command_line,
     descendants,
@@ -29,6 +28,7 @@ from tests.support.processes import (
     listening_addresses,
     require_proc,
 )
+from tests.support.servers.backends import build, require, wait_until
 
 READY = "everything is ready"
 START_S = 90.0

@@ -14,9 +14,9 @@ import pytest
 from deploy.local.programs import free_port
 from deploy.local.statefile import LOCK_FILE, STATE_FILE, running_stack
 from tests.e2e.test_up import READY, START_S, environment, surgeline_up
-from tests.support.backends import wait_until
 from tests.support.processes import descendants, is_alive
-from tests.support.tiny_disk import tiny_disk
+from tests.support.servers.backends import wait_until
+from tests.support.servers.tiny_disk import tiny_disk
 
 
 @pytest.mark.timeout(180)

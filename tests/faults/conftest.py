@@ -13,9 +13,9 @@ from common.settings import KafkaSettings, RedisSettings
 from producer.simulator.simulate import simulate
 from tests.support.detector import DetectorBench
 from tests.support.fleet_messages import fleet_messages, untidy
-from tests.support.influx import InfluxServer, influx_server
-from tests.support.outages import Replay
 from tests.support.outcomes import ReplayOutcome, outcome_of
+from tests.support.servers.influx import InfluxServer, influx_server
+from tests.support.servers.outages import Replay
 
 Messages = list[tuple[bytes, bytes]]
 NewBench = Callable[[], DetectorBench]

@@ -24,10 +24,10 @@ from common.kafka import started
 from common.settings import RedisSettings, ScoreStoreSettings
 from deploy.local.programs import free_port, valkey_command
 from tests.support.api_process import ApiProcess
-from tests.support.backends import build, wait_until
 from tests.support.detector import DetectorBench
 from tests.support.outcomes import ReplayOutcome, assert_same_outcome, outcome_of
-from tests.support.own_server import OwnServer
+from tests.support.servers.backends import build, wait_until
+from tests.support.servers.own_server import OwnServer
 
 Messages = list[tuple[bytes, bytes]]
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from deploy.local.programs import broker_command, free_port
-from tests.support.backends import build, server, wait_until
 from tests.support.detector import DetectorBench
-from tests.support.outages import IMPATIENT, Replay
 from tests.support.outcomes import assert_same_outcome, outcome_of
-from tests.support.own_server import OwnServer
-from tests.support.tcp_proxy import TcpProxy
+from tests.support.servers.backends import build, server, wait_until
+from tests.support.servers.outages import IMPATIENT, Replay
+from tests.support.servers.own_server import OwnServer
+from tests.support.servers.tcp_proxy import TcpProxy
 
 
 @pytest.mark.timeout(180)

@@ -21,11 +21,11 @@ from common.records.times import utc_text
 from common.records.verdicts import ScoreRecord, Verdict
 from common.scorestore.factory import open_score_store
 from common.scorestore.paging import position_of
-from tests.support.backends import wait_until
 from tests.support.detector import DetectorBench
 from tests.support.fleet_messages import START
-from tests.support.outages import IMPATIENT, Replay
 from tests.support.outcomes import ReplayOutcome, assert_same_outcome, outcome_of
+from tests.support.servers.backends import wait_until
+from tests.support.servers.outages import IMPATIENT, Replay
 from tests.support.wall_clock import WallClock
 
 HOUR_S = 3600

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.backends import wait_until
 from tests.support.detector import DetectorBench
 from tests.support.outcomes import ReplayOutcome, assert_same_outcome, outcome_of
+from tests.support.servers.backends import wait_until
 from tests.support.workers import Worker, workers_of
 
 pytestmark = pytest.mark.timeout(240)

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.backends import wait_until
 from tests.support.detector import DetectorBench
 from tests.support.outcomes import ReplayOutcome, assert_same_outcome, outcome_of
+from tests.support.servers.backends import wait_until
 
 SMALL_BATCHES = {"SURGELINE_DETECTOR__MAX_BATCH_ROWS": "50"}
 

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from common.records.alerts import Alert, Transition
 from common.topics import StateKeys
 from detector.adapters.redis_scripts import PROGRESS_FIELD
-from detector.core.state import FENCE, LAYOUT_VERSION, unpack
+from detector.core.state.asset import FENCE, LAYOUT_VERSION, unpack
 from tests.support.detector import DetectorBench
 from tests.support.earlier_layouts import as_layout_3
 from tests.support.outcomes import ReplayOutcome, assert_same_outcome, outcome_of

@@ -11,9 +11,9 @@ import pytest
 
 from common.settings import ScoreStoreSettings
 from tests.support.detector import DetectorBench
-from tests.support.influx import InfluxServer, Manner
-from tests.support.outages import A_WHILE_S, Outage, Replay
-from tests.support.tiny_disk import TinyDisk, tiny_disk
+from tests.support.servers.influx import InfluxServer, Manner
+from tests.support.servers.outages import A_WHILE_S, Outage, Replay
+from tests.support.servers.tiny_disk import TinyDisk, tiny_disk
 
 WRITING = ("write_scores",)
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from detector.adapters.redis_link import IS_CLUSTER
-from tests.support.backends import wait_until
-from tests.support.cluster import Cluster, valkey_cluster
 from tests.support.detector import DetectorBench
 from tests.support.kills import QUICK, SMALL_BATCHES, die_at_each
-from tests.support.outages import IMPATIENT, Outage, Replay
 from tests.support.outcomes import ReplayOutcome, assert_same_outcome, outcome_of
+from tests.support.servers.backends import wait_until
+from tests.support.servers.cluster import Cluster, valkey_cluster
+from tests.support.servers.outages import IMPATIENT, Outage, Replay
 
 Messages = list[tuple[bytes, bytes]]
 

@@ -11,11 +11,11 @@ from redis import Redis
 
 from common.settings import RedisSettings
 from deploy.local.programs import free_port, valkey_command
-from tests.support.backends import build, wait_until
 from tests.support.detector import DetectorBench
-from tests.support.outages import A_WHILE_S, IMPATIENT, Outage, Replay
 from tests.support.outcomes import assert_same_outcome, outcome_of
-from tests.support.own_server import OwnServer
+from tests.support.servers.backends import build, wait_until
+from tests.support.servers.outages import A_WHILE_S, IMPATIENT, Outage, Replay
+from tests.support.servers.own_server import OwnServer
 
 WRITES = ("claim", "intend", "write_states")
 STATES = ("read_states", *WRITES)

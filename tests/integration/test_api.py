@@ -28,7 +28,7 @@ from common.topics import Topics
 from deploy.local.programs import broker_command, free_port
 from tests.support.alerts import make_alert
 from tests.support.api_process import ApiProcess
-from tests.support.backends import build, server
+from tests.support.servers.backends import build, server
 
 STREAM = "/api/v1/alerts/stream"
 KILLS = 5

@@ -17,7 +17,7 @@ from common.kafka import ensure_topics, read_to_end
 from common.settings import KafkaSettings
 from common.topics import Topics
 from tests.support.api_process import ApiProcess
-from tests.support.backends import wait_until
+from tests.support.servers.backends import wait_until
 
 REPLAYS = "/api/v1/replays"
 BODY = {"dataset": "SIM", "engines": "1-3", "seed": 5, "start": "2026-01-01T00:00:00Z"}

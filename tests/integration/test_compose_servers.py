@@ -15,9 +15,9 @@ import yaml
 from sqlalchemy import make_url
 
 from deploy.local.programs import free_port, valkey_command
-from tests.support.backends import build, server
-from tests.support.postgres import programs
 from tests.support.programs import REPOSITORY
+from tests.support.servers.backends import build, server
+from tests.support.servers.postgres import programs
 
 COMPOSE = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text(encoding="utf-8"))
 PASSWORD = "0f1e2d3c"  # noqa: S105 - of servers that live as long as the test

@@ -28,10 +28,10 @@ from deploy.local.programs import broker_command, free_port
 from detector.core.decoding import decode
 from detector.core.source import SourceRecord
 from producer.adapters import kafka_source
-from tests.support.backends import build, server
 from tests.support.builders import MeanScorer, fleets_of
 from tests.support.own_pumps import PUMP, PUMP_TOML, START_S
 from tests.support.replays import environment
+from tests.support.servers.backends import build, server
 from tests.support.topics import make
 
 MAP = """

@@ -24,10 +24,10 @@ from models.artifact.opening import open_scorer
 from models.artifact.store import load_artifact
 from models.tracking.resolve import registry_folder
 from producer.simulator.simulate import simulate
-from tests.support.backends import require, wait_until
 from tests.support.detector import DetectorBench
 from tests.support.fleet_messages import fleet_messages
 from tests.support.fleets import write_fleet
+from tests.support.servers.backends import require, wait_until
 
 RUN = CliRunner()
 SERVER_MODULES = ("mlflow", "flask", "flask_cors", "pandas", "sqlalchemy", "alembic")

@@ -17,7 +17,7 @@ from deploy.dashboards.model import Query, Variable
 from deploy.dashboards.writing import DASHBOARDS
 from tests.support.grafana import Look, filled
 from tests.support.observed import OTHER_FLEET, RUN, Observed, observed
-from tests.support.prometheus import FOLDER
+from tests.support.servers.prometheus import FOLDER
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.slow]
 

@@ -13,7 +13,7 @@ from common.settings import AlertHistorySettings, KafkaSettings, ScoreStoreSetti
 from common.topics import Topics
 from deploy.provision import provide
 from tests.support.clock import FakeClock
-from tests.support.influx import TOKEN, InfluxServer, influx_server
+from tests.support.servers.influx import TOKEN, InfluxServer, influx_server
 
 
 @pytest.fixture(scope="module")

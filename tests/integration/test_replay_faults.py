@@ -18,9 +18,9 @@ from producer.app import ReplayPlan, run_replay
 from producer.fleet import Fleet
 from producer.pacing import Pace
 from producer.simulator.simulate import simulate
-from tests.support.backends import build, server
 from tests.support.engines import START
 from tests.support.replays import on_topic, reports, running, wait_for_rows
+from tests.support.servers.backends import build, server
 
 
 class BreakingProxy:

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from common.settings import KafkaSettings, RedisSettings
-from tests.support.backends import wait_until
-from tests.support.certificates import Authority
 from tests.support.detector import DetectorBench
-from tests.support.kafka_door import Door, broker_behind_a_door
+from tests.support.secure.certificates import Authority
+from tests.support.secure.kafka_door import Door, broker_behind_a_door
+from tests.support.servers.backends import wait_until
 from tests.support.workers import Worker, workers_of
 
 USER, PASSWORD = "surgeline", "open-sesame-5b1f"

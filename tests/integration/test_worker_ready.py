@@ -10,9 +10,9 @@ import pytest
 from common.kafka import ensure_topics
 from common.settings import KafkaSettings
 from producer.simulator.simulate import simulate
-from tests.support.backends import wait_until
 from tests.support.detector import DetectorBench
 from tests.support.fleet_messages import fleet_messages
+from tests.support.servers.backends import wait_until
 from tests.support.workers import Worker, workers_of
 
 pytestmark = pytest.mark.timeout(180)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from common.settings import PREFIX, KafkaSettings, variable_name
-from tests.support.backends import wait_until
+from tests.support.servers.backends import wait_until
 
 LISTENING: Final = re.compile(r"listening on (http://\S+)")
 

@@ -17,7 +17,7 @@ from aiokafka.record.util import calc_crc32c
 
 from common.intake.batches import AFTER_CHECKSUM, HEADER, Header
 from common.intake.response import Body, PartitionRecords
-from tests.support.containers import are_chosen
+from tests.support.servers.containers import are_chosen
 
 WHERE = TopicPartition("readings", 0)
 STAMP = 1_700_000_000_000

@@ -30,7 +30,7 @@ from common.scorestore.port import ScoreQuery
 from common.settings import KafkaSettings, RedisSettings, ScoreStoreSettings
 from common.topics import Topics
 from deploy.local.programs import free_port
-from tests.support.backends import wait_until
+from tests.support.servers.backends import wait_until
 
 
 @dataclass

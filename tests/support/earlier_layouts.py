@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from detector.core.alarm_codec import pack_more
-from detector.core.history_codec import pack_history
-from detector.core.state import (
+from detector.core.state.alarm_codec import pack_more
+from detector.core.state.asset import (
     FENCE,
     FORMER,
     HEADER,
@@ -13,6 +12,7 @@ from detector.core.state import (
     WITHOUT_MORE,
     AssetState,
 )
+from detector.core.state.history_codec import pack_history
 
 
 def as_layout_4(state: AssetState) -> bytes:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from common.settings import KafkaSettings
-from tests.support.backends import wait_until
+from tests.support.servers.backends import wait_until
 
 Sent = tuple[bytes | str | None, bytes | None]
 

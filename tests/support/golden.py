@@ -36,7 +36,7 @@ from common.records.verdicts import Evidence, Level, LifeLeft, ScoreRecord, Sour
 from common.records.wire import WireRecord
 from common.scorestore.influx.lines import repeat_lines, verdict_lines
 from common.scorestore.sqlite.store import SqliteScoreStore
-from detector.core.conclusion import Outcome, conclude
+from detector.core.conclusion.conclude import Outcome, conclude
 from detector.core.letters import (
     dead_letter,
     failure,

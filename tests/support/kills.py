@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from detector.failpoints import Point
-from tests.support.backends import wait_until
 from tests.support.detector import DetectorBench
 from tests.support.lost_states import forget_everything
+from tests.support.servers.backends import wait_until
 
 SMALL_BATCHES: Final = {"SURGELINE_DETECTOR__MAX_BATCH_ROWS": "30"}
 """Many batches, hence many moments to die at."""

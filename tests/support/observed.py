@@ -30,13 +30,13 @@ from deploy.dashboards.sources import API_JOB, DETECTOR_JOB
 from detector.adapters.kafka_publisher import KafkaPublisher
 from producer.simulator.simulate import simulate
 from tests.support.api_process import ApiProcess
-from tests.support.backends import wait_until
 from tests.support.builders import reading
 from tests.support.detector import DetectorBench
 from tests.support.fleet_messages import fleet_messages, untidy
 from tests.support.grafana import ALL, Look
-from tests.support.influx import InfluxServer, influx_server
-from tests.support.prometheus import Prometheus, prometheus_server
+from tests.support.servers.backends import wait_until
+from tests.support.servers.influx import InfluxServer, influx_server
+from tests.support.servers.prometheus import Prometheus, prometheus_server
 from tests.support.world import World
 
 Message = tuple[bytes | None, bytes | None]

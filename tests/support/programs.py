@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tests.support.backends import require
+from tests.support.servers.backends import require
 
 REPOSITORY = Path(__file__).parents[2]
 FETCHED = REPOSITORY / ".cache" / "tools"

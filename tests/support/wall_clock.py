@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.support.backends import require
+from tests.support.servers.backends import require
 
 
 class WallClock:

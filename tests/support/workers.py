@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from deploy.local.programs import free_port
-from tests.support.backends import wait_until
 from tests.support.detector import DetectorBench
+from tests.support.servers.backends import wait_until
 
 ENDS_WITHIN_S = 40.0
 """Far more than any deadline of a worker: these tests ask whether it ends, not how fast."""

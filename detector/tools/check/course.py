@@ -16,9 +16,9 @@ from common.machines.rows import as_rows, split_rows
 from common.recording import AssetRecord
 from common.records.verdicts import Verdict
 from detector.core.assembler import NO_ROW, Readings, assemble, lay_out
+from detector.core.conclusion.weighing import unmoved_of
 from detector.core.policy import InputPolicy
-from detector.core.state import AssetState, Fence
-from detector.core.weighing import unmoved_of
+from detector.core.state.asset import AssetState, Fence
 from detector.tools.check.refusals import Refusals, find_refusals
 from detector.tools.check.report import Outcome
 from models.scoring.history import Trail

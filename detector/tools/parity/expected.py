@@ -17,7 +17,7 @@ import numpy as np
 from common.machines.rows import as_rows
 from common.records.alerts import Alert
 from common.records.verdicts import LifeLeft, ScoreRecord, Verdict
-from detector.core.conclusion import conclude
+from detector.core.conclusion.conclude import conclude
 from detector.core.fleet import Fleet, Fleets
 from detector.core.pipeline import AssetRun, DecodedBatch, Plan, by_fleet, prepare
 from detector.core.source import Reading

@@ -21,7 +21,6 @@ from common.errors import UserError
 from common.records.alerts import Alert
 from common.records.verdicts import Verdict
 from common.settings import Settings
-from detector.core.alerts import model_label
 from detector.core.fleet import Fleets
 from detector.tools.fleets import tool_fleets
 from detector.tools.parity.differences import (
@@ -214,7 +213,7 @@ def _compare(
     for asset_id in sorted(unseen):
         comparison.add_asset(asset_id, live.assets[asset_id], {}, {})
     models = sorted(
-        {model_label(fleets[name].spec.ref) for name in recording.fleets_seen() if name in fleets}
+        {fleets[name].spec.ref.label for name in recording.fleets_seen() if name in fleets}
     )
     kinds = [status for status in Verdict if live.repeats.get(status) or repeats[status]]
     return ParityReport(

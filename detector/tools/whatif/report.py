@@ -13,7 +13,7 @@ from statistics import median
 from typing import Final
 
 from common.records.alerts import Alert, Transition
-from detector.core.conclusion import conclude
+from detector.core.conclusion.conclude import conclude
 from detector.core.fleet import Fleet
 from detector.core.pipeline import DecodedBatch, prepare
 from detector.tools.recording import Recording

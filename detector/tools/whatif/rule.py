@@ -11,7 +11,6 @@ from pydantic import ValidationError
 
 from common.errors import UserError
 from common.settings import AlarmSettings
-from detector.core.alerts import model_label
 from detector.core.fleet import Fleet
 from models.alarm import AlarmPolicy
 from models.scoring.scorer import Thresholds
@@ -33,7 +32,7 @@ def in_words(fleet: Fleet) -> str:
     spec, alarm, bridge = fleet.spec, fleet.alarm, fleet.inputs.bridge_cycles
     gaps = f"gaps of up to {bridge} bridged" if bridge else "gaps refused"
     thresholds, word = spec.thresholds, spec.machine.step.word
-    parts = [model_label(spec.ref), f"warning from {thresholds.warning:.4g}"]
+    parts = [spec.ref.label, f"warning from {thresholds.warning:.4g}"]
     if thresholds.channel is not None:
         parts.append(f"of single channels from {thresholds.channel:.4g}")
     if thresholds.life is None:

@@ -8,7 +8,7 @@ import pytest
 
 from common.errors import UserError
 from common.files.atomic import PRIVATE, replace_file, write_report, write_text
-from tests.support.tiny_disk import tiny_disk
+from tests.support.servers.tiny_disk import tiny_disk
 
 
 def test_a_report_is_its_owners_alone_and_its_folders_are_made(tmp_path: Path) -> None:

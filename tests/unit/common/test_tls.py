@@ -15,7 +15,7 @@ from common.kafka_access import credentials
 from common.logs import without_proofs
 from common.settings import KafkaSettings, TlsSettings
 from common.tls import tls_context, tls_refusal
-from tests.support.certificates import Authority, Pair
+from tests.support.secure.certificates import Authority, Pair
 
 
 def handshake(server: Callable[[socket.socket], None], client: ssl.SSLContext) -> Exception | None:

@@ -12,7 +12,7 @@ import yaml
 
 from common.metering.names import OF_API, OF_DETECTOR
 from deploy.dashboards.sources import API_JOB, DETECTOR_JOB, INGEST_JOB
-from tests.support.prometheus import FOLDER, program
+from tests.support.servers.prometheus import FOLDER, program
 
 REPOSITORY = Path(__file__).parents[3]
 RULES = FOLDER / "rules" / "surgeline.yml"

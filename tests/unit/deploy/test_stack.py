@@ -10,7 +10,7 @@ import pytest
 from common.errors import UserError
 from common.settings import load_settings
 from deploy.local.stack import Addresses, StackPlan, choose_addresses, forget
-from tests.support.tiny_disk import tiny_disk
+from tests.support.servers.tiny_disk import tiny_disk
 
 ADDRESSES = Addresses(broker=9101, valkey=9102, detectors=(9103, 9104), api=9105)
 

@@ -21,8 +21,8 @@ from deploy.local.statefile import (
     running_stack,
 )
 from deploy.local.statekeeper import StateKeeper
-from tests.support.backends import wait_until
-from tests.support.tiny_disk import tiny_disk
+from tests.support.servers.backends import wait_until
+from tests.support.servers.tiny_disk import tiny_disk
 
 STATE = StackState(
     pid=4711,

@@ -24,8 +24,8 @@ from deploy.local.programs import answers, free_port
 from deploy.local.restarts import RestartPolicy
 from deploy.local.supervisor import Supervisor
 from tests.support import standin
-from tests.support.backends import wait_until
 from tests.support.processes import is_alive, require_proc
+from tests.support.servers.backends import wait_until
 
 IMPATIENT = RestartPolicy(initial_s=0.05, max_s=0.1, give_up_after=3, grace_s=0.5, poll_s=0.02)
 

@@ -9,7 +9,7 @@ import pytest
 
 from common.records.alerts import ChannelShare, RemainingLife, Transition
 from common.records.verdicts import Evidence, Level
-from detector.core.alerts import Cause, contributions, make_alert, model_label
+from detector.core.conclusion.alerts import Cause, contributions, make_alert
 from detector.core.decoding import decode
 from detector.core.source import Reading
 from models.alarm import AlarmChange
@@ -149,4 +149,4 @@ def test_the_level_is_that_of_the_change(level: Level) -> None:
 
 
 def test_a_model_is_named_with_its_version() -> None:
-    assert model_label(SPEC.ref) == "mean@7"
+    assert SPEC.ref.label == "mean@7"

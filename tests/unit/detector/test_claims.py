@@ -9,7 +9,7 @@ import pytest
 
 from detector.core.claims import Moves, claims, of_this_life
 from detector.core.pipeline import AssetRun, DecodedBatch, NextState, decode_batch, prepare
-from detector.core.state import MAX_FORMER_HOMES, AssetState, Fence, fresh_state
+from detector.core.state.asset import MAX_FORMER_HOMES, AssetState, Fence, fresh_state
 from tests.support.builders import MeanScorer, fleet_of, reading, record
 
 FLEET = fleet_of(MeanScorer())

@@ -13,7 +13,7 @@ from common.records.alerts import Alert
 from common.records.readings import SensorReading
 from detector.core.fleet import rules_digest
 from detector.core.intent import Intent, TakenOver, by_asset, to_adopt, unpack_intent
-from detector.core.progress import Progress, unpack_progress
+from detector.core.state.progress import Progress, unpack_progress
 from detector.failpoints import Point
 from models.alarm import AlarmPolicy
 from models.scoring.scorer import Thresholds

@@ -15,7 +15,7 @@ from common.settings import KafkaSettings
 from detector.adapters import kafka_topic_life as module
 from detector.adapters.kafka_topic_life import look_back
 from detector.adapters.source_records import source_records
-from detector.core.progress import Progress, mark_of
+from detector.core.state.progress import Progress, mark_of
 from detector.ports import TopicLook
 
 TOPIC = "plant.readings"

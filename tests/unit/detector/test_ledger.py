@@ -19,8 +19,8 @@ from detector.core.ledger import (
     unpack_entry,
 )
 from detector.core.pipeline import NextState
-from detector.core.progress import unpack_progress
-from detector.core.state import MAX_FORMER_HOMES, AssetState, Fence, fresh_state
+from detector.core.state.asset import MAX_FORMER_HOMES, AssetState, Fence, fresh_state
+from detector.core.state.progress import unpack_progress
 from tests.support.builders import MeanScorer, fleet_of, reading
 from tests.support.world import World
 

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from common.records.verdicts import Level
 from detector.core import past as module
-from detector.core.conclusion import conclude
+from detector.core.conclusion.conclude import conclude
 from detector.core.past import Past, Restorer
 from detector.core.pipeline import AssetRun, decode_batch, prepare
 from detector.core.policy import InputPolicy
 from detector.core.source import SourceRecord
-from detector.core.state import AssetState
+from detector.core.state.asset import AssetState
 from models.alarm import AlarmPolicy
 from models.scoring.history import Trail
 from models.scoring.scorer import WindowScores

@@ -13,7 +13,7 @@ import pytest
 from common.records.alerts import Alert, Transition
 from common.records.verdicts import ScoreRecord, Verdict
 from detector.adapters.memory import MemoryStateStore
-from detector.core.conclusion import conclude
+from detector.core.conclusion.conclude import conclude
 from detector.core.pipeline import (
     Decoded,
     DecodedBatch,
@@ -24,7 +24,7 @@ from detector.core.pipeline import (
 )
 from detector.core.policy import InputPolicy
 from detector.core.source import Reading, SourceRecord
-from detector.core.state import fresh_state, unpack
+from detector.core.state.asset import fresh_state, unpack
 from models.alarm import AlarmPolicy
 from tests.support.builders import (
     INPUTS,

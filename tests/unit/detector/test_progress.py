@@ -9,7 +9,8 @@ import pytest
 
 from common.errors import RejectReason
 from common.records.verdicts import SourcePosition
-from detector.core.progress import (
+from detector.core.source import FailedRecord, SourceBatch, Span, UnreadableBatch
+from detector.core.state.progress import (
     Mark,
     NextProgress,
     Progress,
@@ -18,7 +19,6 @@ from detector.core.progress import (
     next_progress,
     unpack_progress,
 )
-from detector.core.source import FailedRecord, SourceBatch, Span, UnreadableBatch
 from tests.support.builders import TOPIC, record
 
 MARK = Mark(6, 1_767_225_600_000, 255)

@@ -16,9 +16,9 @@ from common.scorestore.memory import MemoryScoreStore
 from detector.adapters.memory import NO_ASSETS, MemoryHistory, MemoryPublisher, MemoryStateStore
 from detector.core.intent import NextIntent
 from detector.core.pipeline import AssetRun, NextState
-from detector.core.progress import NextProgress, unpack_progress
 from detector.core.source import dense
-from detector.core.state import Fence, model_digest
+from detector.core.state.asset import Fence, model_digest
+from detector.core.state.progress import NextProgress, unpack_progress
 from detector.delivery.service import DetectorPolicy, DetectorPorts, DetectorService
 from detector.failpoints import Point
 from detector.metrics import DetectorMetrics

@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as hnp
 
 from common.records.ids import FLEET_PATTERN
 from common.records.verdicts import Level
-from detector.core.state import (
+from detector.core.state.asset import (
     RIVAL_LIMIT,
     AssetState,
     Fence,

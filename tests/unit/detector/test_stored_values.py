@@ -6,8 +6,8 @@ from structlog.testing import capture_logs
 
 from detector.adapters.stored_values import Foreign, RawValues, packed_progress
 from detector.core.intent import Intent
-from detector.core.progress import Progress
-from detector.core.state import FENCE, Fence, fresh_state
+from detector.core.state.asset import FENCE, Fence, fresh_state
+from detector.core.state.progress import Progress
 from detector.ports import Stored
 from tests.support.builders import MeanScorer, fleet_of
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from common.records.alerts import Alert, Transition
 from common.records.readings import SensorReading
 from common.records.verdicts import Evidence, Level, ScoreRecord, Verdict
-from detector.core.conclusion import conclude
+from detector.core.conclusion.conclude import conclude
 from detector.core.pipeline import DecodedBatch, by_fleet, decode_batch, prepare
 from models.alarm import AlarmPolicy
 from tests.support.builders import EvidenceScorer, fleet_of, fleets_of, reading, records

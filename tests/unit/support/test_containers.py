@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from deploy.local.programs import free_port
-from tests.support import containers
-from tests.support.container_engine import Engine, pretended_engine
+from tests.support.servers import containers
+from tests.support.servers.container_engine import Engine, pretended_engine
 
 ROOT = Path(__file__).parents[3]
 COMPOSE = ROOT / "docker-compose.yml"

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from deploy.local.programs import LOOPBACK, answers, free_port
-from tests.support.backends import require, wait_until
-from tests.support.certificates import Pair
+from tests.support.secure.certificates import Pair
+from tests.support.servers.backends import require, wait_until
 
 SUPERUSER = "postgres"
 SUPERUSER_PASSWORD = "open-postgres-3c8e"  # noqa: S105 - of a server that lives as long as the test

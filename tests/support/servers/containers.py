@@ -20,12 +20,12 @@ from typing import Any, Final
 import pytest
 
 from deploy.local.programs import LOOPBACK, free_port
-from tests.support.backends import wait_until
+from tests.support.servers.backends import wait_until
 
 VARIABLE: Final = "SURGELINE_TEST_BACKENDS"
 CHOICES: Final = ("local", "containers")
 IMAGES: Final[Mapping[str, str]] = tomllib.loads(
-    (Path(__file__).parents[2] / "deploy/docker/images.toml").read_text()
+    (Path(__file__).parents[3] / "deploy/docker/images.toml").read_text()
 )
 STARTS_WITHIN_S: Final = 120.0
 INFLUX_TOKEN: Final = "test-token"  # noqa: S105 - of a server that lives as long as the test

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.support.backends import require
+from tests.support.servers.backends import require
 
 PAGE_BYTES = 4096
 """A file in memory takes whole pages."""

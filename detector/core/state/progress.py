@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from detector.core.source import SourceBatch, SourceRecord, Span
-from detector.core.state import Fence
+from detector.core.state.asset import Fence
 
 
 @dataclass(frozen=True, slots=True)

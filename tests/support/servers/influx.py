@@ -28,9 +28,9 @@ import httpx
 
 from common.settings import ScoreStoreSettings
 from deploy.local.programs import free_port
-from tests.support.backends import require
-from tests.support.certificates import Authority, Pair
-from tests.support.containers import (
+from tests.support.secure.certificates import Authority, Pair
+from tests.support.servers.backends import require
+from tests.support.servers.containers import (
     INFLUX_ORG,
     INFLUX_TOKEN,
     ContainerServer,
@@ -38,7 +38,7 @@ from tests.support.containers import (
     influxdb,
     running,
 )
-from tests.support.own_server import OwnServer
+from tests.support.servers.own_server import OwnServer
 
 TOKEN: Final = INFLUX_TOKEN
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from deploy.local.programs import answers
-from tests.support.backends import wait_until
+from tests.support.servers.backends import wait_until
 
 
 class OwnServer:

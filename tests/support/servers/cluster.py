@@ -14,8 +14,8 @@ from redis.exceptions import RedisError
 
 from common.settings import RedisSettings
 from deploy.local.programs import LOOPBACK, free_port, valkey_command
-from tests.support.backends import build, wait_until
-from tests.support.own_server import OwnServer
+from tests.support.servers.backends import build, wait_until
+from tests.support.servers.own_server import OwnServer
 
 SLOTS: Final = 16384
 NODE_TIMEOUT_MS: Final = 1000

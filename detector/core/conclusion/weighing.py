@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from common.machines.machine import MachineType
 from common.records.alerts import ChannelShare, RemainingLife, Transition
 from common.records.verdicts import Evidence, Level, LifeLeft, ScoreRecord
-from detector.core.alerts import Cause, contributions
 from detector.core.assembler import Assembled
+from detector.core.conclusion.alerts import Cause, contributions
 from detector.core.stuck import stuck_channels, stuck_sentence
 from models.alarm import AlarmChange, AlarmPolicy
 from models.scoring.evidence import WARNERS, Judged, decided_by_life, judge

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from common.records.ids import DEFAULT_FLEET
 from common.records.verdicts import Level
-from detector.core.alarm_codec import pack_more, unpack_more
 from detector.core.fleet import Fleet
-from detector.core.history_codec import pack_history, unpack_history
+from detector.core.state.alarm_codec import pack_more, unpack_more
+from detector.core.state.history_codec import pack_history, unpack_history
 from models.alarm import AlarmState
 from models.scoring.history import NO_HISTORY, LifeHistory
 from models.scoring.scorer import ScorerSpec
@@ -58,7 +58,7 @@ class Fence:
     Attributes:
         partition: The partition they come from; -1 before the first.
         next_offset: The offset after the last applied record.
-        life: The topic's life in which these offsets count (``detector.core.progress``).
+        life: The topic's life in which these offsets count (``detector.core.state.progress``).
     """
 
     partition: int = -1

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from common.records.alerts import (
     Alert,
     ChannelShare,
-    ModelRef,
     RemainingLife,
     Transition,
     derive_alert_id,
@@ -47,11 +46,6 @@ class Cause:
     threshold: float
     channels: tuple[ChannelShare, ...]
     life: RemainingLife | None
-
-
-def model_label(model: ModelRef) -> str:
-    """Return how score records and derived ids name a model: ``name@version``."""
-    return f"{model.name}@{model.version}"
 
 
 def contributions(

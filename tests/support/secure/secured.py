@@ -14,11 +14,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 from common.settings import PREFIX
-from tests.support.certificates import Authority, Pair
-from tests.support.influx import TOKEN, InfluxServer, influx_server
-from tests.support.kafka_door import Door, broker_behind_a_door
-from tests.support.postgres import SUPERUSER_PASSWORD, postgres_server
-from tests.support.redis_tls import redis_over_tls
+from tests.support.secure.certificates import Authority, Pair
+from tests.support.secure.kafka_door import Door, broker_behind_a_door
+from tests.support.servers.influx import TOKEN, InfluxServer, influx_server
+from tests.support.servers.postgres import SUPERUSER_PASSWORD, postgres_server
+from tests.support.servers.redis_tls import redis_over_tls
 
 USER = "surgeline"
 KAFKA_PASSWORD = "open,kafka=5b1f"  # noqa: S105 - of servers that live as long as the test

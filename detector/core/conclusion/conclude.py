@@ -10,11 +10,11 @@ from typing import Final
 from common.records.alerts import Alert, Transition, derive_alarm_id
 from common.records.ids import renewed_run_id
 from common.records.verdicts import Level, ScoreRecord, Verdict
-from detector.core.alerts import make_alert, model_label
+from detector.core.conclusion.alerts import make_alert
+from detector.core.conclusion.weighing import Weighed, weigh
 from detector.core.fleet import Fleet
 from detector.core.pipeline import AssetPlan, AssetRun, Decoded, NextState, Plan
-from detector.core.state import AssetState, Fence, Place
-from detector.core.weighing import Weighed, weigh
+from detector.core.state.asset import AssetState, Fence, Place
 from models.alarm import AlarmChange, AlarmState, interrupt, step
 from models.scoring.scorer import ScorerSpec, WindowScores
 
@@ -189,7 +189,7 @@ def _alert(
     ref = fleet.spec.ref
     if change.state is Transition.RAISED or not watch.alarm_id:
         watch.alarm_id = derive_alarm_id(
-            item.reading.asset_id, watch.run_id, change.onset_cycle, model_label(ref)
+            item.reading.asset_id, watch.run_id, change.onset_cycle, ref.label
         )
     alarm_id = watch.alarm_id
     if change.state is Transition.CLEARED:
@@ -208,7 +208,7 @@ def _verdict(
         cycle=reading.cycle,
         ts=reading.ts,
         status=verdict,
-        model=model_label(spec.ref),
+        model=spec.ref.label,
         detail=detail,
         source=item.record.position,
         published_ts_ms=item.record.published_ts_ms,

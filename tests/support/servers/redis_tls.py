@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from deploy.local.programs import free_port
-from tests.support.backends import require, server
-from tests.support.certificates import Authority, Pair
+from tests.support.secure.certificates import Authority, Pair
+from tests.support.servers.backends import require, server
 
 CONFIG = """
 bind 127.0.0.1

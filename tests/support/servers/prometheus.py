@@ -14,10 +14,10 @@ import httpx
 import yaml
 
 from deploy.local.programs import free_port
-from tests.support.backends import require
-from tests.support.own_server import OwnServer
+from tests.support.servers.backends import require
+from tests.support.servers.own_server import OwnServer
 
-FOLDER = Path(__file__).parents[2] / "deploy" / "prometheus"
+FOLDER = Path(__file__).parents[3] / "deploy" / "prometheus"
 NEEDED = "{} is needed: apt-get install prometheus"
 
 

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from deploy.local.programs import broker_command, free_port
-from tests.support.backends import build, server
-from tests.support.certificates import Pair
-from tests.support.sasl import Conversation, WrongPasswordError, conversation
+from tests.support.secure.certificates import Pair
+from tests.support.secure.sasl import Conversation, WrongPasswordError, conversation
+from tests.support.servers.backends import build, server
 
 API_VERSIONS: Final = 18
 HANDSHAKE: Final = 17

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from common.metering import names
-from tests.support.backends import wait_until
 from tests.support.detector import DetectorBench
 from tests.support.outcomes import ReplayOutcome, assert_same_outcome, outcome_of
+from tests.support.servers.backends import wait_until
 
 Messages = Sequence[tuple[bytes, bytes]]
 

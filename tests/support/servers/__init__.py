@@ -1,0 +1,1 @@
+"""Real servers for tests, of processes or containers, and what may befall them."""

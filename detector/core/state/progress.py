@@ -10,6 +10,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from detector.core.source import SourceBatch, SourceRecord, Span
 from detector.core.state.asset import Fence
@@ -28,6 +29,10 @@ class Mark:
     offset: int
     published_ts_ms: int
     checksum: int
+
+
+PARTS: Final = 5
+"""Of packed progress: how far, life, mark, unread before, id of the topic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,10 @@ def unpack_progress(value: bytes) -> Progress:
         Progress(next_offset=7, life=1, mark=Mark(offset=6, published_ts_ms=1767225600000, \
 checksum=255), unread_before=40, topic_id='id-1')
     """
-    reached, life, told, unread_before, topic_id = value.decode("ascii").split(" ")
+    parts = value.decode("ascii").split(" ")
+    if len(parts) != PARTS:
+        raise ValueError(f"{PARTS} parts are expected, {len(parts)} came")
+    reached, life, told, unread_before, topic_id = parts
     if not topic_id:
         raise ValueError("a topic's id is expected")
     mark = None

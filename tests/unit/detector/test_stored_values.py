@@ -65,7 +65,7 @@ def test_the_log_says_which_value_is_foreign_why_and_how_it_begins() -> None:
     (line,) = logs
     assert (line["log_level"], line["name"]) == ("error", "5")
     assert line["begins_with"] == repr(b"0123456789" * 4)
-    assert "a natural number is expected" in line["why"]
+    assert "5 parts are expected, 1 came" in line["why"]
 
 
 def test_progress_is_compared_as_it_is_stored_and_nothing_is_empty() -> None:

@@ -258,7 +258,7 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]
 class SecuredProducer(driver.Producer):  # type: ignore[misc]
     """Faust's producer, let in as all our clients are."""
 
-    logger = driver.logger  # else Faust would narrate in our name
+    logger = faust_logger  # else Faust would narrate in our name
 
     def _settings_auth(self) -> dict[str, Any]:
         credentials: dict[str, Any] = self.transport.credentials

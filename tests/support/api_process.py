@@ -10,8 +10,9 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from common.settings import PREFIX, KafkaSettings, variable_name
+from common.settings import PREFIX, KafkaSettings
 from tests.support.servers.backends import wait_until
+from tests.support.variables import kafka_variables
 
 LISTENING: Final = re.compile(r"listening on (http://\S+)")
 
@@ -27,14 +28,9 @@ class ApiProcess:
 
     def __init__(self, kafka: KafkaSettings, folder: Path, **settings: str) -> None:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-        given = {
-            variable_name(("kafka", name)): str(value)
-            for name, value in kafka.model_dump().items()
-            if not isinstance(value, dict)  # a group of its own, and as it is by default here
-        }
         self._environment = (
             kept
-            | given
+            | kafka_variables(kafka)
             | {
                 "SURGELINE_ALERTS__URL": f"sqlite+aiosqlite:///{folder}/alerts.db",
                 "SURGELINE_SCORES__SQLITE_PATH": f"{folder}/scores.db",

@@ -16,6 +16,7 @@ from common.kafka import read_to_end
 from common.records.readings import SensorReading
 from common.settings import KafkaSettings
 from common.topics import Topics
+from tests.support.variables import kafka_variables
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +54,7 @@ def command(*arguments: str) -> list[str]:
 
 def environment(settings: KafkaSettings) -> dict[str, str]:
     """This process's environment, with the broker of a test."""
-    kafka = {
-        f"SURGELINE_KAFKA__{name.upper()}": str(value)
-        for name, value in settings.model_dump(mode="json").items()
-    }
-    return {**os.environ, **kafka}
+    return {**os.environ, **kafka_variables(settings)}
 
 
 def run(settings: KafkaSettings, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -88,7 +88,7 @@ def _judge(scorer: WindowScorer, spec: ScorerSpec) -> Judge:
 
 
 def _printed(title: str, found: FaultTable) -> Table:
-    table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0))
     table.add_column("fault", no_wrap=True)
     for heading in ("cases", "alarmed", "after", "sensor", "way"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -114,4 +114,6 @@ def _quiet(found: FaultTable) -> str:
 
 
 def _percent(part: float | None) -> str:
-    return "-" if part is None else f"{100 * part:.1f} %"
+    if part is None:
+        return "-"
+    return "100 %" if part == 1 else f"{100 * part:.1f} %"

@@ -24,8 +24,21 @@ COMMANDS: Final = (
     CommandEntry(
         "replay", "producer.cli:replay", "Send recorded engines as a live fleet.", TRY, True
     ),
-    CommandEntry("alerts", "api.commands.cli:alerts", "List alerts, or follow them.", ASK, True),
-    CommandEntry("scores", "api.commands.cli:scores", "List scores.", ASK, True),
+    CommandEntry(
+        "assets", "api.commands.assets:assets", "List the machines, worst first.", ASK, True
+    ),
+    CommandEntry("asset", "api.commands.asset:asset", "Show all about one machine.", ASK, True),
+    CommandEntry("ack", "api.commands.acting:ack", "Acknowledge alarms: seen.", ASK, True),
+    CommandEntry(
+        "shelve", "api.commands.acting:shelve", "Set alarms aside for a while.", ASK, True
+    ),
+    CommandEntry(
+        "status", "api.commands.status:status", "Say whether the stack is well.", ASK, True
+    ),
+    CommandEntry("alerts", "api.commands.alerts:alerts", "List alerts, or follow them.", ASK, True),
+    CommandEntry(
+        "scores", "api.commands.scores:scores", "List or draw one asset's scores.", ASK, True
+    ),
     CommandEntry(
         "keys", "api.commands.keys:app", "Make, list and revoke the api's keys.", KNOW, True
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -23,6 +23,10 @@ FIRST_WAIT_S: Final = 0.5
 LONGEST_WAIT_S: Final = 10.0
 
 
+Query = Mapping[str, str | int | None]
+"""Parameters; those that are none are left out."""
+
+
 class ApiClient:
     """Asks one api.
 
@@ -39,8 +43,18 @@ class ApiClient:
         self._transport = transport
         self._headers = {"X-API-Key": key} if key else {}
 
-    def get(self, path: str, query: Mapping[str, str | int | None]) -> Any:
+    @property
+    def url(self) -> str:
+        """Which api is asked."""
+        return self._url
+
+    def get(self, path: str, query: Query, *, also: Sequence[int] = ()) -> Any:
         """Return the JSON body of a GET; parameters that are none are left out.
+
+        Args:
+            path: What is asked for.
+            query: Its parameters.
+            also: Statuses that are no success, but answers all the same.
 
         Raises:
             UserError: If the api refuses the question, or what answers is none.
@@ -49,11 +63,47 @@ class ApiClient:
         """
         with _clear_errors(self._url), self._client(TIMEOUT) as client:
             answer = client.get(path, params=_given(query))
+            if answer.status_code not in also:
+                _check(answer)
+            return self._body(answer)
+
+    def items(self, path: str, query: Query, most: int | None = None) -> Iterator[Any]:
+        """Yield the items of all pages, one after the other.
+
+        Args:
+            path: What is listed.
+            query: Its parameters; ``limit`` is the size of a page.
+            most: After how many to stop; never if none.
+
+        Raises:
+            UserError, BackendMissingError, BackendUnavailableError: As :meth:`get`.
+        """
+        cursor: str | None = None
+        count = 0
+        while True:
+            page = self.get(path, {**query, "cursor": cursor})
+            if not isinstance(page, dict) or not isinstance(page.get("items"), list):
+                raise stranger(self._url)
+            for item in page["items"]:
+                yield item
+                count += 1
+                if count == most:
+                    return
+            cursor = page.get("next_cursor")
+            if cursor is None:
+                return
+
+    def post(self, path: str, body: Mapping[str, object]) -> Any:
+        """Return the JSON body of a POST; fields that are none are left out.
+
+        Raises:
+            UserError, BackendMissingError, BackendUnavailableError: As :meth:`get`.
+        """
+        given = {name: value for name, value in body.items() if value is not None}
+        with _clear_errors(self._url), self._client(TIMEOUT) as client:
+            answer = client.post(path, json=given)
             _check(answer)
-            try:
-                return answer.json()
-            except ValueError as exc:
-                raise stranger(self._url) from exc
+            return self._body(answer)
 
     def fleet(self, name: str) -> FleetView | None:
         """Return what a fleet's machines report; none if the api does not say.
@@ -69,7 +119,7 @@ class ApiClient:
     def follow(
         self,
         path: str,
-        query: Mapping[str, str | int | None],
+        query: Query,
         on_cut: Callable[[str, float], None],
         pause: Callable[[float], None] = time.sleep,
     ) -> Iterator[str]:
@@ -115,6 +165,12 @@ class ApiClient:
             pause(wait_s)
             wait_s = min(wait_s * 2, LONGEST_WAIT_S)
 
+    def _body(self, answer: httpx.Response) -> Any:
+        try:
+            return answer.json()
+        except ValueError as exc:
+            raise stranger(self._url) from exc
+
     def _client(self, timeout: httpx.Timeout) -> httpx.Client:
         # no proxies from the environment: the api is on this machine, or meant to be reached as is
         return httpx.Client(
@@ -134,7 +190,7 @@ def stranger(url: str) -> UserError:
     )
 
 
-def _given(query: Mapping[str, str | int | None]) -> dict[str, str | int]:
+def _given(query: Query) -> dict[str, str | int]:
     return {name: value for name, value in query.items() if value is not None}
 
 

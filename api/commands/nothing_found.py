@@ -1,6 +1,6 @@
 """What a command says when a question has no answer: nothing is stored, or nothing matches.
 
-Only asks and words; ``cli.py`` prints it.
+Only asks and words; the commands print it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""How the commands name channels and steps: in words where the machine type is known.
+"""How the commands name levels, channels and steps: in words where the machine type is known.
 
-Only words and tables; ``cli.py`` asks and prints.
+Only words and tables; the commands ask and print.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from rich.table import Table
+from rich.text import Text
 
 from api.machine_views import FleetView
 from common.terminal.printable import one_line
@@ -18,6 +19,19 @@ TOP_CHANNELS: Final = 3
 """How many channels of an alert or a score are named; the api's answer has all."""
 
 PLAIN_STEP: Final = "cycle"
+
+STYLES: Final = {"critical": "bold red", "warning": "yellow", "none": ""}
+TIMES: Final = "\u00d7"
+"""Behind a severity: so many times its warning threshold."""
+
+ARROWS: Final = {"high": "↑", "low": "↓"}
+
+EVIDENCE: Final = {
+    "degradation": "many channels, a little each",
+    "channel": "one channel, much",
+    "frozen": "a channel does not move",
+    "life": "little life is left",
+}
 
 Entry = tuple[str, str, str, str]
 """Fleet, name, meaning and unit of a channel."""
@@ -87,6 +101,38 @@ def top(channels: Iterable[Mapping[str, Any]], *, words: bool = False) -> str:
         )
         for each in itertools.islice(channels, TOP_CHANNELS)
     )
+
+
+def arrows(channels: Iterable[Mapping[str, Any]]) -> str:
+    """Return the first channels, each with whether it reads high or low, and its part in percent.
+
+    Example:
+        >>> arrows([{"name": "T50", "share": 0.75, "direction": "high"}])
+        'T50↑75'
+    """
+    return ", ".join(
+        f"{one_line(each['name'])}{ARROWS.get(each.get('direction', ''), ' ')}"
+        f"{each['share'] * 100:.0f}"
+        for each in itertools.islice(channels, TOP_CHANNELS)
+    )
+
+
+def level_cell(level: str, mark: str = "") -> Text:
+    """Return a level in its colour, with a mark behind it."""
+    return Text(f"{level}{mark}", STYLES.get(level, ""))
+
+
+def times(severity: float | None, sign: str = TIMES) -> str:
+    """Return a severity as a multiple of the warning threshold; empty if there is none.
+
+    Example:
+        >>> times(1.4142, "x"), times(81.15, "x"), times(None)
+        ('1.41x', '81.2x', '')
+    """
+    if severity is None:
+        return ""
+    digits = 2 if severity < 10 else 1 if severity < 100 else 0
+    return f"{severity:.{digits}f}{sign}"
 
 
 def told_of_alert(alert: Mapping[str, Any], fleet: FleetView | None) -> dict[str, Any]:

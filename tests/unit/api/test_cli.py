@@ -13,8 +13,14 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from api.commands import cli
+from api.commands import asking
+from api.commands.acting import ack, shelve
+from api.commands.alerts import alerts
+from api.commands.asset import asset
+from api.commands.assets import assets
 from api.commands.client import ApiClient
+from api.commands.scores import scores
+from api.commands.status import status
 from api.known_fleets import KnownFleet, KnownModel
 from api.machine_views import FleetView, Legend
 from api.ports import StoredAlert
@@ -39,7 +45,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
         def client(url: str, key: str = "") -> ApiClient:
             return ApiClient(url, httpx.MockTransport(answer), key)
 
-        monkeypatch.setattr(cli, "ApiClient", client)
+        monkeypatch.setattr(asking, "ApiClient", client)
         monkeypatch.setenv("COLUMNS", "160")
         app = typer.Typer(pretty_exceptions_enable=False)
         app.command()(command)
@@ -65,23 +71,23 @@ def test_alerts_are_a_table_with_the_latest_at_the_end(run: Callable[..., Any]) 
         asked.append(request.url)
         return page(newest, oldest)(request)
 
-    result = run(cli.alerts, answer, "--asset", "FD001-test-001", "--limit", "2")
+    result = run(alerts, answer, "--asset", "FD001-test-001", "--limit", "2")
 
     assert result.exit_code == 0
     assert dict(asked[0].params) == {"asset_id": "FD001-test-001", "limit": "2"}
     lines = [line for line in result.stdout.splitlines() if "FD001-test-001" in line]
     assert ["40" in lines[0], "50" in lines[1], "critical" in lines[1]] == [True] * 3
-    assert "T50 high 75%, Ps30 low 25%" in lines[0]
+    assert "T50↑75, Ps30↓25" in lines[0]
 
 
 def test_channels_of_alerts_are_told_below_the_table(run: Callable[..., Any]) -> None:
     engines = as_json(AlertView.of(StoredAlert(1, make_alert(40, fleet="FD001"), ""), TURBOFAN))
     unknown = as_json(AlertView.of(StoredAlert(2, make_alert(41, fleet="gone"), "")))
 
-    result = run(cli.alerts, page(unknown, engines))
+    result = run(alerts, page(unknown, engines))
 
     lines = result.stdout.splitlines()
-    assert lines[0].split()[:3] == ["time", "asset", "cycle"]
+    assert lines[0].split()[:4] == ["time", "(UTC)", "asset", "cycle"]
     assert [line.split("  ")[0] for line in lines[-3:]] == ["channel", "T50", "Ps30"]
     assert "total temperature at LPT outlet  °R" in lines[-2]
 
@@ -92,13 +98,13 @@ def test_a_column_of_cycles_is_headed_by_the_machines_own_word(run: Callable[...
     reading = as_json(Score.of(replace(score(31), fleet="pumps", shares={"Pressure": 1.0})))
     legend = {"pumps": Legend.of(PUMP).model_dump(mode="json")}
 
-    def scores(_: httpx.Request) -> httpx.Response:
+    def verdicts(_: httpx.Request) -> httpx.Response:
         page = {"items": [reading], "legend": legend, "next_cursor": None}
         return httpx.Response(200, json=page)
 
-    alone = run(cli.alerts, page(pump)).stdout.splitlines()
-    mixed = run(cli.alerts, page(pump, engine)).stdout.splitlines()
-    scored = run(cli.scores, scores, "--asset", "a").stdout.splitlines()
+    alone = run(alerts, page(pump)).stdout.splitlines()
+    mixed = run(alerts, page(pump, engine)).stdout.splitlines()
+    scored = run(scores, verdicts, "--asset", "a").stdout.splitlines()
 
     assert ["second" in alone[0], "second" in mixed[0], "cycle" in mixed[0]] == [True, False, True]
     assert "second" in scored[0]
@@ -112,7 +118,7 @@ def test_one_name_in_two_fleets_is_told_apart(run: Callable[..., Any]) -> None:
         as_json(AlertView.of(StoredAlert(2, make_alert(40, fleet="pumps"), ""), other)),
     ]
 
-    lines = run(cli.alerts, page(*rows)).stdout.splitlines()
+    lines = run(alerts, page(*rows)).stdout.splitlines()
 
     told = [line.split() for line in lines[-3:]]
     assert [each[:2] for each in told] == [["pumps", "T50"], ["FD001", "T50"], ["FD001", "Ps30"]]
@@ -124,7 +130,7 @@ def test_scores_are_a_table_of_verdicts(run: Callable[..., Any]) -> None:
         as_json(Score.of(score(30, status=Verdict.WARMING_UP))),
     ]
 
-    result = run(cli.scores, page(*rows), "--asset", "a")
+    result = run(scores, page(*rows), "--asset", "a")
 
     assert result.exit_code == 0
     first, second = (line for line in result.stdout.splitlines() if "01-01" in line)
@@ -134,15 +140,15 @@ def test_scores_are_a_table_of_verdicts(run: Callable[..., Any]) -> None:
 
 
 def test_nothing_found_says_what_to_do(run: Callable[..., Any]) -> None:
-    assert "surgeline replay" in run(cli.alerts, page()).stdout
-    assert "surgeline replay" in run(cli.scores, page(), "--asset", "a").stdout
+    assert "surgeline replay" in run(alerts, page()).stdout
+    assert "surgeline replay" in run(scores, page(), "--asset", "a").stdout
 
 
 def test_a_refusal_is_one_line_with_the_reason(run: Callable[..., Any]) -> None:
     def refuse(_: httpx.Request) -> httpx.Response:
         return httpx.Response(422, json={"detail": "query asset_id: wrong"})
 
-    result = run(cli.scores, refuse, "--asset", "..")
+    result = run(scores, refuse, "--asset", "..")
 
     assert result.exit_code == 2
     assert "query asset_id: wrong" in result.stderr
@@ -153,18 +159,31 @@ def test_no_api_is_one_line_that_says_how_to_start_one(run: Callable[..., Any]) 
     def nobody(_: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("refused")
 
-    result = run(cli.alerts, nobody)
+    result = run(alerts, nobody)
 
     assert result.exit_code == 2
     assert "surgeline up" in result.stderr
 
 
-@pytest.mark.parametrize("command", [cli.alerts, cli.scores])
-def test_help_teaches_by_example(run: Callable[..., Any], command: Callable[..., None]) -> None:
+@pytest.mark.parametrize(
+    ("command", "example"),
+    [
+        (alerts, "surgeline alerts --asset"),
+        (scores, "surgeline scores FD001"),
+        (assets, "surgeline assets --fleet"),
+        (asset, "surgeline asset FD001"),
+        (ack, "surgeline ack FD001"),
+        (shelve, "surgeline shelve FD001"),
+        (status, "until surgeline status"),
+    ],
+)
+def test_help_teaches_by_example(
+    run: Callable[..., Any], command: Callable[..., None], example: str
+) -> None:
     result = run(command, page(), "--help")
 
     assert result.exit_code == 0
-    assert f"surgeline {command.__name__} --asset" in result.stdout
+    assert example in result.stdout
 
 
 def events(*alerts: int) -> bytes:
@@ -214,9 +233,9 @@ def test_following_goes_on_after_the_last_whole_event() -> None:
 
 def test_followed_alerts_say_what_their_channels_measure(run: Callable[..., Any]) -> None:
     """The stream is the topic's own message; what it names is asked for once per fleet."""
-    alerts = [make_alert(cycle, fleet="FD001") for cycle in (40, 41)]
-    body = "".join(f"id: 1\r\ndata: {each.to_json().decode()}\r\n\r\n" for each in alerts)
-    model = KnownModel(alerts[0].model, TURBOFAN, 1.0, 2.0)
+    sent = [make_alert(cycle, fleet="FD001") for cycle in (40, 41)]
+    body = "".join(f"id: 1\r\ndata: {each.to_json().decode()}\r\n\r\n" for each in sent)
+    model = KnownModel(sent[0].model, TURBOFAN, 1.0, 2.0)
     fleet = FleetView.of(KnownFleet("FD001", "fd001", model)).model_dump(mode="json")
     asked: list[str] = []
 
@@ -229,7 +248,7 @@ def test_followed_alerts_say_what_their_channels_measure(run: Callable[..., Any]
         kind = {"Content-Type": "text/event-stream"}
         return httpx.Response(200, headers=kind, content=body.encode())
 
-    result = run(cli.alerts, answer, "--follow")
+    result = run(alerts, answer, "--follow")
 
     lines = [line for line in result.stdout.splitlines() if "FD001-test-001" in line]
     assert len(lines) == 2
@@ -277,7 +296,7 @@ def test_followed_alerts_are_printed_as_lines(run: Callable[..., Any]) -> None:
             raise KeyboardInterrupt
         return httpx.Response(200, headers={"Content-Type": "text/event-stream"}, content=body)
 
-    result = run(cli.alerts, answer, "--follow")
+    result = run(alerts, answer, "--follow")
 
     assert result.exit_code == 130
     (line,) = (line for line in result.stdout.splitlines() if "FD001-test-001" in line)
@@ -296,7 +315,7 @@ def test_commands_send_the_key_that_is_set(
         asked.append(request.headers.get("X-API-Key"))
         return httpx.Response(401, json={"detail": "This API key opens nothing."})
 
-    result = run(cli.alerts, answer)
+    result = run(alerts, answer)
 
     assert asked == ["surgeline_0a1b2c3d_secret"]
     assert result.exit_code == 2

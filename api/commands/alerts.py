@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 from pydantic import ValidationError
@@ -26,6 +26,7 @@ from api.commands.wording import (
     PLAIN_STEP,
     TIMES,
     arrows,
+    arrows_legend,
     left,
     legend_of_alerts,
     legend_table,
@@ -41,10 +42,6 @@ from common.records.alerts import Alert
 from common.redaction import without_credentials
 from common.terminal.cli import error_console, friendly_errors, output_console
 from common.terminal.printable import one_line
-
-LEGEND: Final = (
-    f"severity: 1{TIMES} is a warning; channels: ↑ reads high, ↓ low, and its part of the score, %"
-)
 
 
 @friendly_errors
@@ -120,7 +117,7 @@ def alert_lines(rows: list[dict[str, Any]], width: int, *, reason: bool) -> list
         Column("step", step, right=True, lesser=3),
         Column("state"),
         Column("level"),
-        Column("severity", right=True, lesser=1),
+        Column("severity", TIMES, right=True, lesser=1),
         Column("left", lesser=2),
         Column("channels"),
     )
@@ -133,17 +130,19 @@ def alert_lines(rows: list[dict[str, Any]], width: int, *, reason: bool) -> list
                 "step": str(row["cycle"]),
                 "state": row["state"],
                 "level": level_cell(row["level"]),
-                "severity": times(row["severity"]),
+                "severity": times(row["severity"], ""),
                 "left": left(row["life"]),
-                "channels": arrows(row["channels"]),
+                "channels": arrows(row["channels"], width),
             },
             below=one_line(row["reason"]) if reason else "",
         )
         for row in rows
     ]
     lines = lay_out(columns, shown, width)
-    said = LEGEND if len(runs) > 1 else f"run {one_line(rows[0]['run_id'])}; {LEGEND}"
-    return [*lines, Text(said, "dim")]
+    said = [f"{TIMES}: severity, 1 is a warning; channels: {arrows_legend(width)}"]
+    if len(runs) == 1:
+        said.append(f"run {one_line(rows[0]['run_id'])}")
+    return [*lines, *(Text(each, "dim") for each in said)]
 
 
 def _follow(client: ApiClient, query: dict[str, str | None], *, reason: bool) -> None:

@@ -31,6 +31,9 @@ from common.terminal.cli import friendly_errors, output_console
 from common.terminal.printable import one_line
 
 MOST_SENSORS: Final = 10
+UNCUT: Final = 100_000
+"""Cells of a line that the terminal may break."""
+
 WHERE: Final = {"high": "↑ high", "low": "↓ low"}
 DONE: Final = {
     "acknowledged": "acknowledged it",
@@ -107,7 +110,7 @@ def show_asset(
         console.print(Text.assemble((f"{each:<{wide}}", "dim"), "  ", value), soft_wrap=True)
     _print(_sensors(row, alarm, page, console.width), console)
     if detail is not None and alarm is not None:
-        _print(_story(alarm, console.width), console)
+        _print(_story(alarm), console)
     for line in _next(row, alarms):
         console.print(Text(line, "dim"), soft_wrap=True)
 
@@ -132,7 +135,7 @@ def _figures(
         if asset.last_cycle is not None
         else "",
         "readings": verdicts,
-        "severity": f"{times(asset.last_severity)} of a warning; peak {times(asset.peak_severity)}"
+        "severity": f"{times(asset.last_severity)}, peak {times(asset.peak_severity)}; 1 is a warning"
         if asset.last_severity is not None
         else "",
     }
@@ -145,7 +148,7 @@ def _figures(
             "alarm": f"{one_line(alarm['alarm_id'])}",
             "since": f"{step} {alarm['onset_cycle']}, raised {whole(alarm['raised_ts'])}",
             "because of": EVIDENCE.get(alarm["evidence"], alarm["evidence"]),
-            "left": _left(alarm["life"], step) or facts.get("left", ""),
+            "left": facts.get("left") or _left(alarm["life"], step),
             "seen": _done(alarm["acknowledgement"]) or "by nobody so far",
             "shelved": _until(alarm["shelved"], "why"),
             "maintenance": _until(alarm["out_of_service"], "reason"),
@@ -195,8 +198,8 @@ def _sensors(
     return lay_out(columns, rows, width)
 
 
-def _story(alarm: Mapping[str, Any], width: int) -> list[Text]:
-    """Return alerts and actions in the order of their times."""
+def _story(alarm: Mapping[str, Any]) -> list[Text]:
+    """Return alerts and actions in the order of their times; notes are not cut."""
     told = [
         (
             each["ts"],
@@ -211,10 +214,10 @@ def _story(alarm: Mapping[str, Any], width: int) -> list[Text]:
     stamps = Stamps((each[0] for each in told), "time")
     columns = (Column("time", stamps.heading), Column("who"), Column("what"))
     rows = [
-        Row({"time": stamps.of(ts), "who": shortened(who, 16)}, what, "who")
+        Row({"time": stamps.of(ts), "who": shortened(who, 16), "what": what})
         for ts, who, what in told
     ]
-    lines = lay_out((columns[0], columns[1]), rows, width)
+    lines = lay_out(columns, rows, UNCUT)
     return [*lines, Text("alerts have the time of their readings", "dim")] if lines else []
 
 

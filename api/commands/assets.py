@@ -16,7 +16,7 @@ from api.commands.client import ApiClient
 from api.commands.lines import Column, Row, lay_out, shortened
 from api.commands.stamps import Stamps
 from api.commands.urgency import Standing, by_urgency
-from api.commands.wording import TIMES, arrows, left, level_cell, times
+from api.commands.wording import TIMES, arrows, arrows_legend, left, level_cell, times
 from api.schemas import Asset
 from common.files.atomic import write_report
 from common.terminal.cli import friendly_errors, output_console
@@ -24,10 +24,8 @@ from common.terminal.nearest import suggestion
 
 ASSETS_PAGE: Final = 1000
 ALARMS_PAGE: Final = 500
-LEGEND: Final = (
-    f"! nobody has acknowledged it   ~ shelved   # out of service   {TIMES}: 1 is a warning",
-    "sensors: ↑ reads high, ↓ low, and its part of the score, %   left: in 9 of 10 cases",
-)
+MARKS: Final = "! nobody has acknowledged it, ~ shelved, # out of service"
+ALERT: Final = "since: when it was raised; left (in 9 of 10 cases), sensors: as its alert says"
 
 JsonOption = Annotated[
     Path | None,
@@ -93,8 +91,9 @@ def asset_lines(rows: Sequence[Standing], width: int) -> list[Text]:
         Column("left", lesser=1),
         Column("sensors"),
     )
-    lines = lay_out(columns, [_row(row, stamps) for row in rows], width)
-    return [*lines, *(Text(line, "dim") for line in LEGEND)]
+    lines = lay_out(columns, [_row(row, stamps, width) for row in rows], width)
+    said = f"{TIMES}: severity now, 1 is a warning; {arrows_legend(width)}"
+    return [*lines, *(Text(each, "dim") for each in (MARKS, said, ALERT))]
 
 
 def mark(alarm: AlarmView | None) -> str:
@@ -125,7 +124,7 @@ def as_json(row: Standing) -> dict[str, Any]:
     }
 
 
-def _row(row: Standing, stamps: Stamps) -> Row:
+def _row(row: Standing, stamps: Stamps, width: int) -> Row:
     alarm = row.alarm
     style = str(alarm.level) if alarm is not None and row.is_active else ""
     level = level_cell(row.level, mark(alarm))
@@ -138,7 +137,7 @@ def _row(row: Standing, stamps: Stamps) -> Row:
         dumped = alarm.model_dump(mode="json")
         cells["since"] = stamps.of(_text(alarm))
         cells["left"] = left(dumped["life"])
-        cells["sensors"] = arrows(dumped["channels"])
+        cells["sensors"] = arrows(dumped["channels"], width)
     return Row(cells)
 
 

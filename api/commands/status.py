@@ -125,10 +125,7 @@ def _of_alarms(alarms: list[AlarmView] | str) -> str:
     counts = ", ".join(f"{levels[level]:,} {level}" for level in ("critical", "warning"))
     asking = sum(not alarm.acknowledged for alarm in alarms)
     shelved = sum(alarm.shelved is not None for alarm in alarms)
-    return (
-        f"{len(alarms):,} stand: {counts}; {asking:,} not acknowledged, {shelved:,} shelved. "
-        "`surgeline assets` lists the worst first"
-    )
+    return f"{len(alarms):,} stand: {counts}; {asking:,} not acknowledged, {shelved:,} shelved"
 
 
 def _readings(client: ApiClient) -> tuple[int, Counter[str]]:

@@ -17,8 +17,8 @@ from common.records.verdicts import Level, Verdict
 NOT_SCORED: Final[Mapping[Verdict, str]] = {
     Verdict.WARMING_UP: "it is warming up: {} so far",
     Verdict.GAP: "too many are missing before each of its readings ({})",
-    Verdict.LATE: "they came after later ones ({})",
-    Verdict.DUPLICATE: "they had come before ({})",
+    Verdict.LATE: "its readings came after later ones ({})",
+    Verdict.DUPLICATE: "its readings had come before ({})",
     Verdict.UNKNOWN_REGIME: "no model knows its operating conditions ({})",
     Verdict.REJECTED: "its readings are refused ({}): `surgeline deadletter list`",
 }

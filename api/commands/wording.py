@@ -24,6 +24,9 @@ STYLES: Final = {"critical": "bold red", "warning": "yellow", "none": ""}
 TIMES: Final = "\u00d7"
 """Behind a severity: so many times its warning threshold."""
 
+WIDE: Final = 100
+"""Cells from which on a terminal has room for shares."""
+
 ARROWS: Final = {"high": "↑", "low": "↓"}
 
 EVIDENCE: Final = {
@@ -103,18 +106,28 @@ def top(channels: Iterable[Mapping[str, Any]], *, words: bool = False) -> str:
     )
 
 
-def arrows(channels: Iterable[Mapping[str, Any]]) -> str:
-    """Return the first channels, each with whether it reads high or low, and its part in percent.
+def arrows(channels: Iterable[Mapping[str, Any]], width: int) -> str:
+    """Return the first channels, each with whether it reads high or low.
+
+    Args:
+        channels: As in an alert, the largest share first.
+        width: Of the terminal: from 100 cells on each has its part of the score in percent, too.
 
     Example:
-        >>> arrows([{"name": "T50", "share": 0.75, "direction": "high"}])
-        'T50↑75'
+        >>> t50 = {"name": "T50", "share": 0.75, "direction": "high"}
+        >>> arrows([t50], 80), arrows([t50], 120)
+        ('T50↑', 'T50↑75')
     """
     return ", ".join(
         f"{one_line(each['name'])}{ARROWS.get(each.get('direction', ''), ' ')}"
-        f"{each['share'] * 100:.0f}"
+        + (f"{each['share'] * 100:.0f}" if width >= WIDE else "")
         for each in itertools.islice(channels, TOP_CHANNELS)
     )
+
+
+def arrows_legend(width: int) -> str:
+    """Return what :func:`arrows` means."""
+    return "↑ reads high, ↓ low" + (", and its part of the score in %" if width >= WIDE else "")
 
 
 def level_cell(level: str, mark: str = "") -> Text:

@@ -25,7 +25,7 @@ from api.commands.wording import (
     level_cell,
     times,
 )
-from api.schemas import ScorePage
+from api.schemas import Asset, ScorePage
 from common.files.atomic import write_report
 from common.terminal.cli import friendly_errors, output_console
 from common.terminal.printable import one_line
@@ -135,9 +135,7 @@ def _figures(
         if asset.last_cycle is not None
         else "",
         "readings": verdicts,
-        "severity": f"{times(asset.last_severity)}, peak {times(asset.peak_severity)}; 1 is a warning"
-        if asset.last_severity is not None
-        else "",
+        "severity": _severities(asset) if asset.last_severity is not None else "",
     }
     if score is not None and score["score"] is not None:
         facts["score"] = f"{score['score']:.3f}, a warning at {score['warning_threshold']:.3f}"
@@ -154,6 +152,11 @@ def _figures(
             "maintenance": _until(alarm["out_of_service"], "reason"),
         }
     return {name: value for name, value in facts.items() if value}
+
+
+def _severities(asset: Asset) -> str:
+    now, peak = times(asset.last_severity), times(asset.peak_severity)
+    return f"{now}, peak {peak}; 1 is a warning"
 
 
 def _sensors(

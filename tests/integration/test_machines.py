@@ -132,7 +132,7 @@ async def test_an_alert_of_a_pump_says_its_units_and_the_message_stays_as_it_was
     ]
     lines = shown.splitlines()
     assert "second" in lines[0]
-    assert "Motor Temperature high 75%, Flow Rate low 25%" in lines[1]
+    assert "Motor Temperature↑75, Flow Rate↓25" in lines[1]
     assert [line.split()[-1] for line in lines[-2:]] == ["°C", "l/min"]
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from common.kafka import read_to_end
 from common.records.alerts import Alert, ChannelShare, RemainingLife, Transition
-from common.records.verdicts import Verdict
+from common.records.verdicts import Level, Verdict
 from common.scorestore.port import RunSummary, ScoreQuery, ScoreStore
 from common.settings import KafkaSettings
 from common.topics import Topics
@@ -28,6 +28,7 @@ class EngineFinding:
         peak_severity: Highest severity, 1 is a warning; none if none was scored.
         alerts: Number of alerts.
         raised: Number of alarms raised.
+        level: The worst level of its alerts; none if it has none.
         first_alert_cycle: Cycle of the first alert raised; none if none was.
         first_alert_ts: Its time, UTC.
         life_at_first_alert: How long is left, as it says; none if no alert or the model does not
@@ -42,6 +43,7 @@ class EngineFinding:
     peak_severity: float | None
     alerts: int
     raised: int
+    level: Level
     first_alert_cycle: int | None
     first_alert_ts: datetime | None
     life_at_first_alert: RemainingLife | None
@@ -70,6 +72,7 @@ def engine_finding(
         peak_severity=run.peak_severity,
         alerts=len(own),
         raised=len(raised),
+        level=max((alert.level for alert in own), key=lambda each: each.rank, default=Level.NONE),
         first_alert_cycle=first.cycle if first else None,
         first_alert_ts=first.ts if first else None,
         life_at_first_alert=first.life if first else None,

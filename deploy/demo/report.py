@@ -14,7 +14,7 @@ from rich.text import Text
 from common.files.atomic import write_report
 from common.records.alerts import ChannelShare, RemainingLife
 from common.records.times import utc_text
-from common.records.verdicts import Verdict
+from common.records.verdicts import Level, Verdict
 from common.terminal.printable import one_line
 from deploy.demo.findings import EngineFinding
 from detector.tools.parity.report import ParityReport
@@ -32,6 +32,8 @@ REASONS: Final[dict[str, str]] = {
 NAMED_CHANNELS: Final = 2
 """Names of one's own are long: each has a line of its own."""
 
+ORDER_NOTE: Final = "worst first; alert: the first, ! if it became critical; left: in 9 of 10 cases"
+ARROWS_NOTE: Final = "↑ reads high, ↓ low"
 PEAK_NOTE: Final = "peak: highest severity, 1 is a warning"
 
 SIMULATED_NOTE = "SIMULATED engines: the figures below say nothing about C-MAPSS."
@@ -131,19 +133,34 @@ def show(report: DemoReport, console: Console) -> None:
     console.print(Text(report.parity.line(), style=style), soft_wrap=True)
 
 
+def by_urgency(engines: Sequence[EngineFinding]) -> list[EngineFinding]:
+    """Return the engines, the worst first: by level, then by peak severity, then by name."""
+    return sorted(
+        engines,
+        key=lambda each: (
+            -each.level.rank,
+            -(-1.0 if each.peak_severity is None else each.peak_severity),
+            each.asset_id,
+        ),
+    )
+
+
 def _engine_table(report: DemoReport) -> Table:
     label = "simulated fleet" if report.simulated else f"{report.dataset} {report.split} engines"
     # fits 80 columns, so that a pipe or a narrow terminal breaks no row
-    table = _table(f"{label}, run {report.run_id}", f"{PEAK_NOTE}; left: in 9 of 10 cases")
+    table = _table(
+        f"{label}, run {report.run_id}",
+        f"{ORDER_NOTE}\n{PEAK_NOTE}; {ARROWS_NOTE}",
+    )
     table.add_column("engine", no_wrap=True)
     for heading in ("cycles", "alert", "left", "truly", "peak"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("top sensors then, %", no_wrap=True)
-    for engine in report.engines:
+    for engine in by_urgency(report.engines):
         table.add_row(
             engine.asset_id,
             str(engine.cycles),
-            _or_dash(engine.first_alert_cycle),
+            _or_dash(engine.first_alert_cycle) + _mark(engine),
             _left(engine.life_at_first_alert),
             _or_dash(engine.rul_at_first_alert),
             "-" if engine.peak_severity is None else f"{engine.peak_severity:.2f}",
@@ -153,12 +170,14 @@ def _engine_table(report: DemoReport) -> Table:
 
 
 def _own_table(report: DemoReport) -> Table:
-    table = _table(f"{report.dataset}, run {report.run_id}", PEAK_NOTE)
+    table = _table(
+        f"{report.dataset}, run {report.run_id}", f"worst first; {PEAK_NOTE}; {ARROWS_NOTE}"
+    )
     table.add_column("asset", no_wrap=True)
     for heading in ("readings", "alarms", "first alarm (UTC)", "peak"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("top channels then, %", overflow="fold")
-    for asset in report.engines:
+    for asset in by_urgency(report.engines):
         at = asset.first_alert_ts
         table.add_row(
             Text(asset.asset_id),
@@ -216,6 +235,10 @@ def _sensors(shares: Sequence[ChannelShare], between: str = " ", before: str = "
         for one in shares
     )
     return between.join(words) or "-"
+
+
+def _mark(engine: EngineFinding) -> str:
+    return "!" if engine.level is Level.CRITICAL else " "
 
 
 def _or_dash(number: int | None) -> str:

@@ -302,6 +302,31 @@ def test_the_table_fits_a_terminal_of_80_columns() -> None:
     assert "…" not in lines
 
 
+def test_the_worst_comes_first_and_a_legend_says_what_is_what() -> None:
+    quiet, warned = finding([]), finding([alert("e1", 31)])
+    worst = replace(warned, asset_id="crit", level=Level.CRITICAL, peak_severity=1.2)
+    engines = (
+        replace(quiet, asset_id="quiet", peak_severity=0.9),
+        replace(warned, asset_id="low", peak_severity=1.1),
+        replace(quiet, asset_id="unscored", peak_severity=None),
+        worst,
+        replace(warned, asset_id="high", peak_severity=3.0),
+    )
+
+    ids = {each.asset_id for each in engines}
+    report = replace(REPORT, engines=engines)
+
+    for own in (False, True):
+        lines = shown(replace(report, own=own)).splitlines()
+        names = [name for line in lines for name in line.split()[:1] if name in ids]
+        assert names == ["crit", "high", "low", "quiet", "unscored"]
+        assert max(len(line) for line in lines if not line.startswith("live ")) <= 80
+        assert "↑ reads high, ↓ low" in "".join(lines)
+    assert finding([alert("e1", 31)]).level is Level.WARNING
+    assert quiet.level is Level.NONE
+    assert "31!" in shown(replace(REPORT, engines=engines))
+
+
 def test_a_simulated_report_says_so() -> None:
     assert SIMULATED_NOTE in shown(replace(REPORT, simulated=True))
     assert "SIMULATED" not in shown(REPORT)

@@ -28,7 +28,7 @@ NOT_READY_EXIT: Final = 1
 
 WHAT_TO_DO: Final = {
     "broker": "see that it runs (`surgeline up`), and SURGELINE_KAFKA__BOOTSTRAP_SERVERS",
-    "score_store": "see its server or file, and SURGELINE_SCORES__*",
+    "score_store": "see its server or file; `surgeline settings` shows which",
     "alert_history": "see its server or file, and SURGELINE_ALERTS__URL",
     "detector": "see that a worker runs, and SURGELINE_API__DETECTOR_URL",
     "detector_group": "see the workers' logs (docs/runbooks.md)",

@@ -139,6 +139,46 @@ def test_scores_are_a_table_of_verdicts(run: Callable[..., Any]) -> None:
     assert "run run-1" in result.stdout
 
 
+def test_a_score_is_asked_for_by_argument_or_option_and_never_by_neither(
+    run: Callable[..., Any],
+) -> None:
+    rows = [as_json(Score.of(score(31)))]
+    asked: list[str | None] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.params.get("asset_id"))
+        return page(*rows)(request)
+
+    for arguments in (["a"], ["--asset", "a"], ["a", "--asset", "a"]):
+        assert run(scores, answer, *arguments).exit_code == 0
+    assert asked == ["a"] * 3
+    for arguments in ([], ["a", "--asset", "b"]):
+        result = run(scores, answer, *arguments)
+        assert result.exit_code == 2
+        assert "expected one" in result.stderr
+    assert asked == ["a"] * 3
+
+
+def test_a_plot_asks_for_scored_readings_only(run: Callable[..., Any]) -> None:
+    rows = [
+        as_json(Score.of(replace(score(cycle), severity=severity)))
+        for cycle, severity in ((32, 2.0), (31, 0.5))
+    ]
+    asked: list[dict[str, str]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(dict(request.url.params))
+        return page(*rows)(request)
+
+    result = run(scores, answer, "a", "--plot")
+
+    assert result.exit_code == 0
+    assert asked == [{"asset_id": "a", "status": "scored", "limit": "1000"}]
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith("a, run run-1: severity now 2.00")
+    assert any(line.startswith("  1 ┤___") or line.startswith("1 ┤___") for line in lines)
+
+
 def test_nothing_found_says_what_to_do(run: Callable[..., Any]) -> None:
     assert "surgeline replay" in run(alerts, page()).stdout
     assert "surgeline replay" in run(scores, page(), "--asset", "a").stdout

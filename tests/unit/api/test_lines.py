@@ -131,6 +131,14 @@ def test_worse_is_never_drawn_lower(peak: float, height: int, one: float, other:
     assert 0 <= scale.dots(low) <= scale.dots(high) < 4 * height
 
 
+@pytest.mark.parametrize("severity", [0.99, 1.0, 1.05, 1.3])
+@pytest.mark.parametrize("peak", [0.0, 5.0, 500.0])
+def test_a_warning_begins_at_exactly_1(severity: float, peak: float) -> None:
+    scale = Scale.of(max(peak, severity), 12)
+
+    assert (scale.dots(severity) >= 4 * scale.below) == (severity >= 1)
+
+
 def test_a_lone_peak_is_not_lost_among_many() -> None:
     values = [0.1] * 5000
     values[3333] = 5.0

@@ -101,13 +101,15 @@ def shortened(name: str, width: int = LONGEST) -> str:
     shown = one_line(name)
     if cell_len(shown) <= width:
         return shown
-    tail = (width - 1) // 2
-    head = width - 1 - tail
-    while cell_len(shown[:head]) > width - 1 - tail:
-        head -= 1
-    while cell_len(shown[-tail:]) > (width - 1) // 2 and tail > 1:
-        tail -= 1
-    return f"{shown[:head]}…{shown[-tail:]}"
+    after = (width - 1) // 2
+    before = width - 1 - after
+    head = shown[:before]
+    while cell_len(head) > before:
+        head = head[:-1]
+    tail = shown[len(shown) - after :]
+    while cell_len(tail) > after:
+        tail = tail[1:]
+    return f"{head}…{tail}"
 
 
 def _text(row: Row, column: Column) -> Text:

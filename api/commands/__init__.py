@@ -1,1 +1,6 @@
-"""``surgeline alerts``, ``scores`` and ``machines``: what the api and its files know, as tables."""
+"""The commands that ask the api over HTTP, one module each, and ``machines`` and ``keys``.
+
+``client.py`` asks, ``asking.py`` is what all commands share, ``targets.py`` finds what a name means.
+Pure: ``urgency.py`` (worst first), ``lines.py`` (one line a row), ``plot.py``, ``wording.py``,
+``stamps.py``. Start here: ``assets.py``. For users: docs/terminal.md.
+"""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx
@@ -14,6 +14,8 @@ import typer
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from typer.testing import CliRunner, Result
 
+from api.access.guard import make_key
+from api.access.roles import Role
 from api.commands import asking
 from api.commands.client import ApiClient
 from common.records.alerts import Alert
@@ -56,11 +58,13 @@ class Terminal:
         fakes: What stands behind the api.
         transport: Leads to it.
         patch: Where commands ask.
+        secrets: Its keys by name.
     """
 
     fakes: Fakes
     transport: httpx.BaseTransport
     patch: pytest.MonkeyPatch
+    secrets: Mapping[str, str] = field(default_factory=dict)
 
     def run(self, command: Callable[..., None], *arguments: str, columns: int = 80) -> Result:
         """Run a command."""
@@ -84,13 +88,24 @@ def terminal(
     patch: pytest.MonkeyPatch,
     scores: Sequence[ScoreRecord] = (),
     alerts: Sequence[Alert] = (),
-    settings: ApiSettings | None = None,
+    keys: Mapping[str, Role] | None = None,
 ) -> Iterator[Terminal]:
-    """Start an api that knows these verdicts and alerts, with a screen before it."""
+    """Start an api that knows these verdicts and alerts, with a screen before it.
+
+    Args:
+        patch: Where commands ask, and with which variables.
+        scores: What is stored.
+        alerts: In the order of their arrival.
+        keys: Names and roles of the keys that it asks for; none asks for no key.
+    """
     fakes = Fakes(clock=StillClock())
+    settings = None if keys is None else ApiSettings(keys="on")
+    secrets: dict[str, str] = {}
 
     async def fill() -> None:
         await fakes.history.store(batch(list(alerts)), fakes.clock.now())
+        for name, role in (keys or {}).items():
+            secrets[name], _ = await make_key(fakes.access, name, role, fakes.clock.now(), None)
 
     asyncio.run(fill())
     with (
@@ -98,7 +113,7 @@ def terminal(
         portal.wrap_async_context_manager(running(fakes, settings)) as app,
     ):
         portal.call(fakes.scores.write, list(scores))
-        yield Terminal(fakes, Bridge(portal, app), patch)
+        yield Terminal(fakes, Bridge(portal, app), patch, secrets)
 
 
 def scored(

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.access.roles import Role
 from api.commands.acting import ack, seconds_of, shelve
+from api.commands.asset import asset
 from common.errors import UserError
 from common.records.verdicts import Level
 from tests.support.alerts import make_alert
@@ -104,6 +106,23 @@ def test_what_the_api_refuses_is_one_line(screen: Terminal) -> None:
 
     assert result.exit_code == 2
     assert "The api refused: body reason" in result.stderr
+
+
+def test_the_key_says_who_acts_and_whether_they_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = {"anna": Role.OPERATOR, "guest": Role.VIEWER}
+    with terminal(monkeypatch, [scored("pump-2", 1.2)], [SECOND], keys) as screen:
+        stranger = screen.run(ack, "pump-2")
+        monkeypatch.setenv("SURGELINE_API__KEY", screen.secrets["guest"])
+        guest = screen.run(ack, "pump-2")
+        monkeypatch.setenv("SURGELINE_API__KEY", screen.secrets["anna"])
+        anna = screen.run(ack, "pump-2")
+        log = screen.run(asset, "pump-2").stdout
+
+    for refused in (stranger, guest):
+        assert refused.exit_code == 2
+        assert len(refused.stderr.splitlines()) == 1
+    assert anna.exit_code == 0
+    assert "by anna at 2026-01-01 00:00:00 UTC" in log
 
 
 @pytest.mark.parametrize("text", ["", "8", "8x", "-1h", "0s", "31d", "1e3h", "9" * 6 + "d"])

@@ -99,7 +99,7 @@ def test_the_keys_move_and_open(shown: Watched) -> None:
     expect(page.locator(".list .row").first).to_be_visible()
     page.keyboard.press("j")
     page.keyboard.press("j")
-    marked = page.locator(".list .row.at")
+    marked = page.locator(".list .line.at")
     expect(marked).to_have_count(1)
     name = marked.locator("b").inner_text().split()[0]
 
@@ -110,6 +110,22 @@ def test_the_keys_move_and_open(shown: Watched) -> None:
     expect(page.get_by_role("heading", name="Health")).to_be_visible()
     page.keyboard.press("?")
     expect(page.get_by_role("dialog")).to_contain_text("down, up in a list")
+    assert shown.complaints == []
+
+
+def test_where_no_keys_are_in_use_a_name_is_asked_for_and_kept(shown: Watched) -> None:
+    page = shown.page
+    go(page, "Alarms")
+    row = page.locator(".list .line").filter(has_text="SIM-test").first
+    name = row.locator("b").inner_text().split()[0]
+    row.get_by_role("button", name="Acknowledge").click()
+    page.get_by_label("Your name").fill("anna")
+    page.get_by_role("dialog").get_by_role("button", name="Acknowledge").click()
+    expect(page.get_by_text("acknowledged by anna").first).to_be_visible()
+
+    page.goto(f"{page.url.partition('#')[0]}#/machine/{name}")
+    page.get_by_role("button", name="Comment").click()
+    expect(page.get_by_label("Your name")).to_have_value("anna")
     assert shown.complaints == []
 
 

@@ -4,7 +4,7 @@ import { html, useState } from './html.js';
 import { List } from './list.js';
 import { Spark } from './spark.js';
 import { assets, fetchedAt, now, stepOf, tally, urgent } from './store.js';
-import { ago, count, life, sensor, sinceThen, times } from './words.js';
+import { ago, count, isShelved, life, sensor, sinceThen, standing, times } from './words.js';
 
 const TOP = 3;
 
@@ -35,7 +35,7 @@ export function FleetPage({ parameters }) {
       ? html`<${List} name="fleet" label="Machines, worst first" rows=${rows} cells=${cells}
           keyOf=${(row) => row.asset.asset_id}
           hrefOf=${(row) => `#/machine/${encodeURIComponent(row.asset.asset_id)}`}
-          heads=${['level', 'machine', 'severity', 'since', 'sensors', 'left', 'lately']} />`
+          heads=${['level', 'machine', 'severity', 'since', 'sensors', 'seen', 'left', 'lately']} />`
       : html`<p class="empty">No machine ${text ? `has “${wanted}” in its name` : 'in this fleet'}.
           <button onClick=${() => { setWanted(''); setFleet(''); }}>Show all ${assets.value.size}</button></p>`}
     <p class="dim">Severity is a score over its own warning threshold: 1× is a warning for every model.
@@ -64,16 +64,23 @@ function cells({ asset, alarm, why }) {
     <span>${times(asset.last_severity)}</span>
     <span class="since">${since(asset, alarm, step)}</span>
     <span class="sensors" title=${alarm?.reason ?? why ?? ''}>${sensors(alarm, why)}</span>
+    <span class="seen" title=${alarm ? standing(alarm, now.value) : ''}>${alarm && seen(alarm)}</span>
     <span class="life">${alarm?.life ? life(alarm.life, step) : ''}</span>
     <span class="sparkcell">${asset.alarm && html`<${Spark} asset=${asset.asset_id} run=${asset.run_id} upTo=${asset.last_cycle} />`}</span>`;
 }
 
 function since(asset, alarm, step) {
   if (asset.alarm) {
-    const raised = alarm?.raised ?? alarm;
-    return `${step} ${asset.alarm.onset_cycle}${sinceThen(raised?.ts, now.value)}`;
+    return `${step} ${asset.alarm.onset_cycle}${sinceThen(alarm?.raised_ts, now.value)}`;
   }
   return asset.last_cycle === null ? '' : html`<span class="dim">at ${step} ${asset.last_cycle}</span>`;
+}
+
+/** Who has seen it, in a word or two. */
+function seen(alarm) {
+  if (isShelved(alarm, now.value)) return html`<span class="dim">shelved: ${alarm.shelved.who}</span>`;
+  if (alarm.out_of_service) return html`<span class="dim">out of service</span>`;
+  return alarm.acknowledged ? `seen: ${alarm.acknowledgement.who}` : html`<strong>not seen yet</strong>`;
 }
 
 function sensors(alarm, why) {

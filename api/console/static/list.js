@@ -3,9 +3,10 @@
 import { html, useEffect, useLayoutEffect, useRef, useState } from './html.js';
 
 const AROUND = 8;
-const NARROW = 760;
+const NARROW = 1020;
 const WIDE_ROW = 40;
-const NARROW_ROW = 92;
+const NARROW_ROW = 104;
+const NARROW_TALL = 150;
 
 /**
  * @param {object} props
@@ -16,12 +17,15 @@ const NARROW_ROW = 92;
  * @param {(row: object) => object} props.cells the cells of a row
  * @param {string[]} props.heads names of the columns
  * @param {string} props.label what the list is of
+ * @param {(row: object) => object} [props.before] what stands before a row's link, such as a checkbox
+ * @param {(row: object) => object} [props.after] what stands after it, such as buttons
+ * @param {(event: KeyboardEvent, row: object?) => void} [props.onKey] a key, and the row that is marked
  */
-export function List({ name, rows, keyOf, hrefOf, cells, heads, label }) {
+export function List({ name, rows, keyOf, hrefOf, cells, heads, label, before, after, onKey }) {
   const box = useRef(null);
   const [view, setView] = useState({ top: 0, height: 600, narrow: innerWidth <= NARROW });
   const [at, setAt] = useState(-1);
-  const rowHeight = view.narrow ? NARROW_ROW : WIDE_ROW;
+  const rowHeight = !view.narrow ? WIDE_ROW : after ? NARROW_TALL : NARROW_ROW;
 
   useLayoutEffect(() => {
     const measure = () =>
@@ -33,20 +37,22 @@ export function List({ name, rows, keyOf, hrefOf, cells, heads, label }) {
 
   useEffect(() => {
     const move = (event) => {
-      if (event.target.closest('input, select, textarea, dialog, button')) return;
+      if (event.target.closest('input:not([type=checkbox]), select, textarea, dialog')) return;
       if (event.key === 'j' || event.key === 'k') {
         const next = Math.min(rows.length - 1, Math.max(0, at + (event.key === 'j' ? 1 : -1)));
         setAt(next);
         const [above, below] = [next * rowHeight, (next + 1) * rowHeight];
         if (above < box.current.scrollTop) box.current.scrollTop = above;
         if (below > box.current.scrollTop + view.height) box.current.scrollTop = below - view.height;
-      } else if (event.key === 'Enter' && rows[at] && !event.target.closest('a')) {
+      } else if (event.key === 'Enter' && rows[at] && !event.target.closest('a, button, input')) {
         location.hash = hrefOf(rows[at]);
+      } else {
+        onKey?.(event, rows[at]);
       }
     };
     addEventListener('keydown', move);
     return () => removeEventListener('keydown', move);
-  }, [rows, at, view]);
+  }, [rows, at, view, onKey]);
 
   const first = Math.max(0, Math.floor(view.top / rowHeight) - AROUND);
   const last = Math.min(rows.length, Math.ceil((view.top + view.height) / rowHeight) + AROUND);
@@ -59,10 +65,12 @@ export function List({ name, rows, keyOf, hrefOf, cells, heads, label }) {
            onScroll=${(event) => setView({ ...view, top: event.target.scrollTop, height: event.target.clientHeight })}>
         <div style=${{ height: `${rows.length * rowHeight}px` }}>
           ${rows.slice(first, last).map((row, index) => html`
-            <a key=${keyOf(row)} class=${`row ${first + index === at ? 'at' : ''}`} href=${hrefOf(row)}
-               style=${{ top: `${(first + index) * rowHeight}px` }}>
-              ${cells(row)}
-            </a>`)}
+            <div key=${keyOf(row)} class=${`line ${first + index === at ? 'at' : ''}`}
+                 style=${{ top: `${(first + index) * rowHeight}px`, height: `${rowHeight}px` }} onFocusIn=${() => setAt(first + index)}>
+              ${before?.(row)}
+              <a class="row" href=${hrefOf(row)}>${cells(row)}</a>
+              ${after?.(row)}
+            </div>`)}
         </div>
       </div>
     </div>`;

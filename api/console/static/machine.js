@@ -1,10 +1,11 @@
 // One machine: the reason in a sentence, how bad over its run, which sensors, how long is left.
 
+import { Buttons, RoleNeeded, actByKey } from './actions.js';
 import { API, get, pages } from './api.js';
 import { Chart } from './charts.js';
 import { html, useEffect, useMemo, useState } from './html.js';
 import { alarms, assets, machineOf, now, stepOf } from './store.js';
-import { EVIDENCE, VERDICTS, ago, direction, life, moment, number, sensor, times, unscored } from './words.js';
+import { EVIDENCE, VERDICTS, ago, direction, life, moment, number, quoted, sensor, standing, times, unscored } from './words.js';
 
 const PAGE = 10_000;
 const TOP = 5;
@@ -17,26 +18,35 @@ export function MachinePage({ about: [id] }) {
     () => [...alarms.value.values()].filter((alarm) => alarm.asset_id === id && alarm.run_id === asset?.run_id),
     [alarms.value, id, asset?.run_id],
   );
+  const open = mine.find((alarm) => alarm.alarm_id === asset?.alarm?.alarm_id);
+  const stories = useStories(mine);
+  useEffect(() => {
+    const press = (event) => { if (open) actByKey(event, [open]); };
+    addEventListener('keydown', press);
+    return () => removeEventListener('keydown', press);
+  }, [open]);
   if (!asset) {
     return html`
       <h1>${id}</h1>
       <p class="empty">No machine of this name has been heard of. <a href="#/fleet">To the fleet</a></p>`;
   }
   const step = stepOf(asset.fleet);
-  const open = mine.find((alarm) => alarm.alarm_id === asset.alarm?.alarm_id);
   const last = rows.at(-1);
   return html`
     <p class="dim"><a href="#/fleet">Fleet</a> › ${asset.fleet}</p>
     <${Title} asset=${asset} />
     ${open
-      ? html`<p class="headline">${open.reason}</p>`
+      ? html`<p class="headline">${open.reason}</p>
+          <p class="headline"><b>${standing(open, now.value)}</b></p>
+          <div class="bar"><${Buttons} alarm=${open} /></div>
+          <${RoleNeeded} what="Acknowledging and shelving" />`
       : html`<p class="headline dim">${unscored(asset) ? `Not being scored: ${unscored(asset)}.` : 'No alarm is open.'}</p>`}
     <${Figures} asset=${asset} alarm=${open} last=${last} step=${step} />
     ${error && html`<p class="notice bad" role="alert">${error}</p>`}
-    ${rows.length > 0 && html`<${Courses} rows=${rows} alarms=${mine} asset=${asset} step=${step} />`}
+    ${rows.length > 0 && html`<${Courses} rows=${rows} alarms=${mine} stories=${stories} asset=${asset} step=${step} />`}
     <${Sensors} alarm=${open} last=${last} fleet=${asset.fleet} />
     <${Verdicts} asset=${asset} />
-    <${Timeline} alarms=${mine} step=${step} />`;
+    <${Timeline} stories=${stories} step=${step} />`;
 }
 
 /** The scores of a run, oldest first; what is new is added, the rest is kept. */
@@ -81,7 +91,7 @@ function Figures({ asset, alarm, last, step }) {
   return html`
     <dl class="figures">
       <div><dt>Severity now</dt><dd>${times(asset.last_severity)} <small>of its warning threshold; at most ${times(asset.peak_severity)} in this run</small></dd></div>
-      <div><dt>Since</dt><dd>${alarm ? `${step} ${alarm.onset_cycle}` : '–'} <small>${alarm ? `raised at ${moment(alarm.raised?.ts ?? alarm.ts)}` : 'no alarm is open'}</small></dd></div>
+      <div><dt>Since</dt><dd>${alarm ? `${step} ${alarm.onset_cycle}` : '–'} <small>${alarm ? `raised at ${moment(alarm.raised_ts)}` : 'no alarm is open'}</small></dd></div>
       <div><dt>Held against it</dt><dd>${alarm ? EVIDENCE[alarm.evidence] : '–'}</dd></div>
       <div><dt>Left</dt><dd>${life(left, step)} <small>${left ? 'in nine of ten cases; what the model was taught, not a promise' : 'the model knows no failures of such machines, or has too little to go by'}</small></dd></div>
       <div><dt>Last reading</dt><dd>${step} ${asset.last_cycle ?? '–'} <small>${moment(asset.last_ts)} (${ago(asset.last_ts, now.value)})</small></dd></div>
@@ -89,13 +99,15 @@ function Figures({ asset, alarm, last, step }) {
     </dl>`;
 }
 
-function Courses({ rows, alarms: mine, asset, step }) {
+function Courses({ rows, alarms: mine, stories, asset, step }) {
   const x = rows.map((row) => row.cycle);
   const marks = mine.flatMap((alarm) => [
     { x: alarm.onset_cycle, label: '◆', colour: 'warning' },
-    { x: (alarm.raised ?? alarm).cycle, label: 'raised', colour: alarm.level === 'critical' ? 'critical' : 'warning' },
-    ...(alarm.state === 'cleared' ? [{ x: alarm.cycle, label: 'cleared', colour: 'band' }] : []),
+    ...(alarm.cleared_cycle === null ? [] : [{ x: alarm.cleared_cycle, label: 'cleared', colour: 'band' }]),
   ]);
+  for (const alert of stories.flatMap((story) => story.alerts)) {
+    if (alert.state !== 'cleared') marks.push({ x: alert.cycle, label: alert.state, colour: alert.level });
+  }
   const severity = rows.map((row) => row.severity);
   const named = topSensors(rows);
   const lives = rows.map((row) => row.life);
@@ -157,23 +169,48 @@ function Verdicts({ asset }) {
       ${asset.runs > 1 && ` · ${asset.runs} runs are stored`}</p>`;
 }
 
-function Timeline({ alarms: mine, step }) {
-  const [events, setEvents] = useState([]);
-  const ids = mine.map((alarm) => alarm.alert_id).join();
+const ALARMS_TOLD = 20;
+
+/** The alarms of a run with their alerts and what operators did; fetched again when one changes. */
+function useStories(mine) {
+  const [stories, setStories] = useState([]);
+  const told = mine.slice(0, ALARMS_TOLD);
   useEffect(() => {
-    if (!mine.length) return setEvents([]);
     const stop = new AbortController();
-    get(`${API}/alerts`, { asset_id: mine[0].asset_id, run_id: mine[0].run_id, limit: 100 }, stop.signal)
-      .then((page) => setEvents(page.items))
+    Promise.all(told.map((alarm) => get(`${API}/alarms/${encodeURIComponent(alarm.alarm_id)}`, {}, stop.signal)))
+      .then(setStories)
       .catch(() => {}); // the alarms above are there without it
     return () => stop.abort();
-  }, [ids]);
-  if (!events.length) return null;
+  }, [told.map((alarm) => `${alarm.alarm_id} ${alarm.version}`).join()]);
+  return stories;
+}
+
+const DID = { judged: 'gave a verdict on', commented: 'commented on' };
+
+function Timeline({ stories, step }) {
+  // where a replay's clock runs ahead, alerts stand at the moment they arrived: people acted after them
+  const items = stories.flatMap(({ alerts, events, raised_ts: raised, arrived_at: arrived }) => [
+    ...events.map((event) => ({ at: event.at, event })).reverse(),
+    ...alerts.map((alert) => ({ at: arrived && raised > arrived ? arrived : alert.ts, alert })).reverse(),
+  ]);
+  if (!items.length) return null;
+  items.sort((a, b) => new Date(b.at) - new Date(a.at));
   return html`
-    <h2>What happened</h2>
-    <ol class="timeline">${events.map((event) => html`
-      <li><b>${event.state}</b> <span class=${`badge ${event.state === 'cleared' ? 'cleared' : event.level}`}>${event.level}</span>
-        ${' '}${step} ${event.cycle}, ${moment(event.ts)} · severity ${number(event.severity)}
-        <br /><span class="dim">${event.reason}</span></li>`)}
+    <h2>What happened, latest first</h2>
+    <ol class="timeline">${items.map(({ alert, event }) => html`
+      <li>${alert ? html`<${Told} alert=${alert} step=${step} />` : html`<${Done} event=${event} />`}</li>`)}
     </ol>`;
+}
+
+function Told({ alert, step }) {
+  return html`
+    <b>${alert.state}</b> <span class=${`badge ${alert.state === 'cleared' ? 'cleared' : alert.level}`}>${alert.level}</span>
+    ${' '}${step} ${alert.cycle}, ${moment(alert.ts)} · severity ${number(alert.severity)}
+    <br /><span class="dim">${alert.reason}</span>`;
+}
+
+function Done({ event }) {
+  return html`
+    ● <b>${event.who}</b> ${DID[event.action] ?? event.action} it${event.verdict ? `: ${event.verdict.replace('_', ' ')}` : ''}${quoted(event.why)},
+    ${' '}${moment(event.at)}${event.until ? ` · until ${moment(event.until)}${event.ends_on_recovery ? ', or until it clears' : ''}` : ''}`;
 }

@@ -1,12 +1,14 @@
 // The frame around every page: navigation, the state of the connection, keys.
 
+import { ActionDialog } from './actions.js';
 import { AlarmsPage } from './alarms.js';
 import { FleetPage } from './fleet.js';
 import { HealthPage } from './health.js';
 import { html, render, signal, useEffect, useRef } from './html.js';
+import { LoginPage } from './login.js';
 import { MachinePage } from './machine.js';
 import { ReplayPage } from './replay.js';
-import { brokenSince, loaded, now, problem, start, stream, tally } from './store.js';
+import { brokenSince, loaded, logOut, now, open, problem, session, start, stream } from './store.js';
 import { clock, zone } from './words.js';
 
 const PAGES = [
@@ -66,18 +68,20 @@ function Lamp() {
 
 function Top() {
   const { page } = here.value;
-  const open = tally.value.critical + tally.value.warning;
   return html`
     <header class="top">
       <a class="brand" href="#/fleet">Surgeline</a>
       <nav aria-label="Pages">
         ${PAGES.map(([name, title]) => html`
           <a href=${`#/${name}`} aria-current=${page === name ? 'page' : null}>
-            ${title}${name === 'alarms' && open ? html` <b>${open}</b><span class="hidden"> open</span>` : ''}
+            ${title}${name === 'alarms' && open.value ? html` <b>${open.value}</b><span class="hidden"> open</span>` : ''}
           </a>`)}
       </nav>
       <div class="state">
         <span role="status"><${Lamp} /></span>
+        ${session.value?.keys && session.value.logged_in && html`
+          <span class="nowrap">${session.value.who} (${session.value.role})</span>
+          <button class="plain" onClick=${logOut}>Log out</button>`}
         <time class="dim nowrap">${clock(now.value)} ${zone()}</time>
         <button class="plain" onClick=${nextTheme} aria-label=${`Theme: ${theme.value}. Change it`}>◐</button>
         <button class="plain" onClick=${() => { help.value = true; }} aria-label="Keys and help">?</button>
@@ -102,6 +106,8 @@ function Help() {
           <tr><td><kbd>/</kbd></td><td>find a machine</td></tr>
           <tr><td><kbd>j</kbd> <kbd>k</kbd></td><td>down, up in a list</td></tr>
           <tr><td><kbd>Enter</kbd></td><td>open what is marked</td></tr>
+          <tr><td><kbd>x</kbd></td><td>select, or not, what is marked</td></tr>
+          <tr><td><kbd>a</kbd> <kbd>s</kbd> <kbd>v</kbd> <kbd>c</kbd></td><td>acknowledge, shelve, give a verdict, comment</td></tr>
           <tr><td><kbd>g</kbd> then <kbd>f</kbd> <kbd>a</kbd> <kbd>r</kbd> <kbd>h</kbd></td><td>go to fleet, alarms, replay, health</td></tr>
           <tr><td><kbd>?</kbd></td><td>this help</td></tr>
         </tbody>
@@ -115,10 +121,11 @@ function Help() {
 let going = false;
 
 addEventListener('keydown', (event) => {
-  const typing = event.target.closest('input, select, textarea, dialog');
+  const typing = event.target.closest('input:not([type=checkbox]), select, textarea, dialog');
   if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
   if (going) {
     going = false;
+    event.stopImmediatePropagation(); // g a is a page, and acknowledges nothing
     const found = PAGES.find(([name]) => name[0] === event.key);
     if (found) location.hash = `#/${found[0]}`;
     return;
@@ -140,16 +147,18 @@ function App() {
   useEffect(() => {
     document.title = `${page === 'machine' ? about[0] : known?.[1] ?? 'Not found'} · Surgeline`;
   }, [page, about[0]]);
+  const stranger = session.value?.logged_in === false;
   return html`
     <a class="skip" href="#main" onClick=${(event) => { event.preventDefault(); document.querySelector('main').focus(); }}>Skip to the content</a>
-    <${Top} />
+    ${!stranger && html`<${Top} />`}
     <main tabindex="-1" id="main">
-      ${problem.value && html`<p class="notice bad" role="alert">${problem.value.message}</p>`}
-      ${!loaded.value ? html`<p class="dim">Loading machines and alarms …</p>`
+      ${problem.value && !stranger && html`<p class="notice bad" role="alert">${problem.value.message}</p>`}
+      ${stranger ? html`<${LoginPage} />` : !loaded.value ? html`<p class="dim">Loading machines and alarms …</p>`
         : Page ? html`<${Page} about=${about} parameters=${parameters} />`
           : html`<p>There is no page “${page}”. <a href="#/fleet">To the fleet</a></p>`}
     </main>
-    <${Help} />`;
+    <${Help} />
+    <${ActionDialog} />`;
 }
 
 paint();

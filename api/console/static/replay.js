@@ -1,8 +1,9 @@
 // Replays: start recorded or simulated engines, see how far they are, stop them.
 
+import { RoleNeeded } from './actions.js';
 import { API, get, send } from './api.js';
 import { html, useEffect, useState } from './html.js';
-import { assets, fleets } from './store.js';
+import { assets, fleets, mayAct } from './store.js';
 import { moment } from './words.js';
 
 const EVERY_MS = 2000;
@@ -26,7 +27,8 @@ export function ReplayPage() {
     <p>Streams engines through the whole system, as if they ran now. C-MAPSS data must be on the API's machine;
       the simulator (SIM) needs none, and its machines are marked <span class="simulated">SIMULATED</span>.</p>
     ${problem && html`<p class="notice bad" role="alert">${problem}</p>`}
-    <${Start} onStart=${(body) => change(() => send('POST', `${API}/replays`, body))} />
+    <${RoleNeeded} what="Starting and stopping replays" />
+    ${mayAct.value && html`<${Start} onStart=${(body) => change(() => send('POST', `${API}/replays`, body))} />`}
     <h2>Replays</h2>
     ${known === null ? html`<p class="dim">Loading …</p>` : known.items.length
       ? html`<div class="wide"><table class="stack">
@@ -87,6 +89,6 @@ function Row({ item, onStop }) {
         ${machines > 0 && html`<br /><a href="#/fleet">${machines} machines</a>`}
       </td>
       <td class="nowrap">${moment(item.started_at)}</td>
-      <td>${item.state === 'running' && html`<button onClick=${onStop}>Stop<span class="hidden"> ${item.run_id}</span></button>`}</td>
+      <td>${item.state === 'running' && mayAct.value && html`<button onClick=${onStop}>Stop<span class="hidden"> ${item.run_id}</span></button>`}</td>
     </tr>`;
 }

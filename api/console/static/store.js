@@ -1,17 +1,20 @@
 // What the pages show: fetched from the API, kept fresh by its stream, held in signals.
 
-import { API, get, pages } from './api.js';
+import { API, get, pages, send } from './api.js';
 import { batch, computed, signal } from './html.js';
 import { rank, unscored } from './words.js';
 
 /** @type {import('./vendor/signals.js').Signal<Map<string, object>>} assets by id */
 export const assets = signal(new Map());
-/** Alarms by id: the latest alert of each, with when it was raised. */
+/** Alarms by id, as they stand: what the detector says, and what operators did. */
 export const alarms = signal(new Map());
+/** Who is logged in, and what they may do. */
+export const session = signal(null);
+export const mayAct = computed(() => ['operator', 'admin'].includes(session.value?.role));
 export const fleets = signal([]);
 export const readiness = signal(null);
 export const now = signal(Date.now());
-/** 'connecting', 'live' or 'broken': what the stream is. */
+/** 'connecting', 'live', 'broken', or 'lost' where what was missed must be fetched: what the stream is. */
 export const stream = signal('connecting');
 export const problem = signal(null);
 export const loaded = signal(false);
@@ -20,12 +23,13 @@ export const fetchedAt = signal(0);
 export const brokenSince = signal(0);
 
 const ASSETS_PAGE = 1000;
-const ALERTS_KEPT = 10_000;
+const ALARMS_KEPT = 10_000;
+const FEW = 5;
 const MANY = 1000;
 const FAST_MS = 3000;
 const SLOW_MS = 20_000;
 
-/** Assets, worst first: level, severity, then the longest alarmed, then name. */
+/** Assets, worst first: level, what nobody has seen, severity, then name. */
 export const urgent = computed(() => {
   const rows = [...assets.value.values()].map((asset) => ({
     asset,
@@ -35,11 +39,14 @@ export const urgent = computed(() => {
   return rows.sort(
     (a, b) =>
       rank(b.asset.alarm?.level) - rank(a.asset.alarm?.level) ||
+      Number(seen(a.alarm)) - Number(seen(b.alarm)) ||
       Number(b.why !== null) - Number(a.why !== null) ||
       (b.asset.last_severity ?? -1) - (a.asset.last_severity ?? -1) ||
       a.asset.asset_id.localeCompare(b.asset.asset_id, 'en', { numeric: true }),
   );
 });
+
+const seen = (alarm) => Boolean(alarm?.acknowledged || alarm?.shelved);
 
 /** How many are critical, in warning, quiet, not scored. */
 export const tally = computed(() => {
@@ -52,6 +59,9 @@ export const tally = computed(() => {
   return counts;
 });
 
+/** How many alarms ask for somebody. */
+export const open = computed(() => [...alarms.value.values()].filter((alarm) => alarm.standing).length);
+
 /** What a fleet's machines are, or null. */
 export function machineOf(fleet) {
   return fleets.value.find((each) => each.fleet === fleet)?.machine_type ?? null;
@@ -61,24 +71,44 @@ export function stepOf(fleet) {
   return machineOf(fleet)?.step.word ?? 'cycle';
 }
 
-/** Load everything once, then stay live. */
+/** Load everything once, then stay live. Where nobody is logged in, that comes first. */
 export async function start() {
+  await attempt(loadSession);
+  if (!session.value) return setTimeout(start, FAST_MS);
+  if (!session.value.logged_in) return undefined;
   setInterval(() => { now.value = Date.now(); }, 1000);
-  await Promise.all([attempt(loadFleets), attempt(loadAlerts), attempt(loadAssets), attempt(loadReadiness)]);
+  await Promise.all([attempt(loadFleets), attempt(loadAlarms), attempt(loadAssets), attempt(loadReadiness)]);
   loaded.value = true;
   follow();
   keepFresh();
   setInterval(() => attempt(loadReadiness), 10_000);
   setInterval(() => attempt(loadFleets), 60_000);
+  return undefined;
+}
+
+export async function logIn(key) {
+  await send('POST', `${API}/login`, { key });
+  location.reload();
+}
+
+export async function logOut() {
+  await send('POST', `${API}/logout`);
+  location.reload();
 }
 
 async function attempt(work) {
+  if (session.value?.logged_in === false) return;
   try {
     await work();
     if (problem.value?.work === work.name) problem.value = null;
   } catch (error) {
+    if (error.status === 401) session.value = { ...session.value, logged_in: false };
     problem.value = { work: work.name, message: error.message };
   }
+}
+
+async function loadSession() {
+  session.value = await get(`${API}/session`);
 }
 
 async function loadFleets() {
@@ -100,22 +130,20 @@ async function loadAssets() {
   });
 }
 
-async function loadAlerts() {
-  const found = [];
-  for await (const page of pages(`${API}/alerts`, { limit: 1000 })) {
-    found.push(...page.items);
-    if (found.length >= ALERTS_KEPT) break;
+async function loadAlarms() {
+  const found = new Map();
+  for await (const page of pages(`${API}/alarms`, { limit: 500 })) {
+    for (const alarm of page.items) found.set(alarm.alarm_id, alarm);
+    if (found.size >= ALARMS_KEPT) break;
   }
-  alarms.value = found.reverse().reduce(taken, new Map());
+  alarms.value = found;
 }
 
-/** Put an alert into its alarm; of several messages the highest sequence holds. */
-function taken(known, alert) {
-  const before = known.get(alert.alarm_id);
-  const later = !before || alert.alarm_sequence >= before.alarm_sequence;
-  const raised = alert.state === 'raised' ? alert : before?.raised ?? null;
-  known.set(alert.alarm_id, { ...(later ? alert : before), raised });
-  return known;
+/** Put alarms as they now stand in their places. */
+export function put(items) {
+  const known = new Map(alarms.value);
+  for (const alarm of items) known.set(alarm.alarm_id, alarm);
+  alarms.value = known;
 }
 
 function keepFresh() {
@@ -127,24 +155,42 @@ function keepFresh() {
   setTimeout(again, pause());
 }
 
+const EVENTS = 'raised escalated cleared acknowledged commented shelved unshelved closed judged '
+  + 'maintenance_planned maintenance_changed maintenance_ended';
+
 function follow() {
-  const source = new EventSource(`${API}/alerts/stream`);
+  const source = new EventSource(`${API}/alarms/stream`);
   source.onopen = () => {
+    if (stream.value === 'lost') refresh('*');
     stream.value = 'live';
   };
   source.onerror = () => {
-    if (stream.value !== 'broken') brokenSince.value = Date.now();
-    stream.value = 'broken';
+    if (stream.value === 'live' || stream.value === 'connecting') brokenSince.value = Date.now();
+    // a browser gives up a stream that was refused: begin anew, and fetch what was missed
+    const lost = source.readyState === EventSource.CLOSED || stream.value === 'lost';
+    stream.value = lost ? 'lost' : 'broken';
+    if (source.readyState === EventSource.CLOSED && session.value.logged_in) setTimeout(follow, FAST_MS);
   };
-  for (const state of ['raised', 'escalated', 'cleared']) {
-    source.addEventListener(state, (event) => take(JSON.parse(event.data)));
+  for (const name of EVENTS.split(' ')) {
+    // maintenance of a fleet names no asset
+    source.addEventListener(name, (event) => refresh(JSON.parse(event.data).asset_id ?? '*'));
   }
 }
 
+const changed = new Set();
 let refreshing = null;
 
-function take(alert) {
-  alarms.value = taken(new Map(alarms.value), alert);
-  clearTimeout(refreshing);
-  refreshing = setTimeout(() => attempt(loadAssets), assets.value.size > MANY ? 2000 : 300);
+/** Fetch what changed; many changes at once cost one fetch. */
+function refresh(asset) {
+  changed.add(asset);
+  refreshing ??= setTimeout(async () => {
+    refreshing = null;
+    const ids = [...changed];
+    changed.clear();
+    await attempt(ids.length > FEW || ids.includes('*') ? loadAlarms : async function loadAlarms() {
+      const found = await Promise.all(ids.map((id) => get(`${API}/alarms`, { asset_id: id, limit: 500 })));
+      put(found.flatMap((page) => page.items));
+    });
+    await attempt(loadAssets);
+  }, assets.value.size > MANY ? 2000 : 300);
 }

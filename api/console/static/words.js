@@ -116,3 +116,27 @@ export function unscored(asset) {
   if (kind === 'rejected') return `its readings are refused (${n.toLocaleString('en')}): see the dead letters`;
   return `${VERDICTS[kind]} (${count(n, 'reading')})`;
 }
+
+export function isShelved(alarm, now) {
+  return Boolean(alarm.shelved) && new Date(alarm.shelved.until) > now;
+}
+
+/** Words for where an alarm stands with people: seen, set aside, closed. */
+export function standing(alarm, now) {
+  const { acknowledgement: seen, shelved, out_of_service: out, closed } = alarm;
+  if (closed) return `closed by ${closed.who}${quoted(closed.why)}`;
+  const words = alarm.state === 'cleared' ? ['cleared'] : [];
+  if (isShelved(alarm, now)) words.push(`shelved until ${ending(shelved.until, now)} by ${shelved.who}${quoted(shelved.why)}`);
+  if (out && new Date(out.until) > now) words.push(`out of service until ${ending(out.until, now)}${quoted(out.reason)}`);
+  words.push(seen ? `acknowledged by ${seen.who}${quoted(seen.why)}` : 'unacknowledged');
+  return words.join(' · ');
+}
+
+export function quoted(text) {
+  return text ? ` “${text}”` : '';
+}
+
+function ending(until, now) {
+  const left = Math.max(0, Math.round((new Date(until) - now) / 1000));
+  return `${left < 86400 ? clock(new Date(until)).slice(0, 5) : moment(until)} (${inUnits(left).join(' ')} left)`;
+}

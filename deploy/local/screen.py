@@ -23,10 +23,13 @@ POLL_S: Final = 0.15
 NOT_SHOWN: Final = (
     ("WARNING Memory overcommit must be enabled!",),
     ("tansu_storage::dynostore", "NotFound", "groups/consumers/"),
+    ("tansu_service::stream", "BrokenPipe"),
+    ("tansu_service::stream", "ConnectionReset"),
 )
 """Words of lines that nobody need act on, and that no setting of the program keeps from being
 written: Valkey warns of background saves, and ours keeps nothing on disk and makes none; the broker
-says that a group which joins for the first time was not there before. The logs have them."""
+says that a group which joins for the first time was not there before, and that a client hung up
+while it was being answered. The logs have them."""
 
 
 def unfailing(stream: TextIO) -> TextIO:

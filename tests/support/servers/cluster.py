@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,10 +15,11 @@ from redis.exceptions import RedisError
 from common.settings import RedisSettings
 from deploy.local.programs import LOOPBACK, free_port, valkey_command
 from tests.support.servers.backends import build, wait_until
-from tests.support.servers.own_server import OwnServer
+from tests.support.servers.own_server import OwnServer, ServerEndedError
 
 SLOTS: Final = 16384
 NODE_TIMEOUT_MS: Final = 1000
+STARTS: Final = 5
 BUS_ABOVE: Final = 10_000
 """A node's second port, on which nodes speak to each other, is usually so much higher."""
 
@@ -156,8 +157,15 @@ def valkey_cluster(folder: Path, replicas: bool, masters: int = 3) -> Iterator[C
 
 
 def _started(stack: ExitStack, folder: Path) -> Node:
+    """Start a node; where another program is quicker to take one of its two ports, on others."""
     folder.mkdir(parents=True)
-    port = _port_with_bus()
+    for _ in range(STARTS - 1):
+        with suppress(ServerEndedError):
+            return _started_on(_port_with_bus(), stack, folder)
+    return _started_on(_port_with_bus(), stack, folder)
+
+
+def _started_on(port: int, stack: ExitStack, folder: Path) -> Node:
     command = [
         *build(lambda: valkey_command(port, folder)),
         *("--cluster-enabled", "yes"),

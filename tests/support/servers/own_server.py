@@ -14,6 +14,10 @@ from deploy.local.programs import answers
 from tests.support.servers.backends import wait_until
 
 
+class ServerEndedError(Exception):
+    """A server ended while it started; mostly another program was quicker to take its port."""
+
+
 class OwnServer:
     """A server process; whatever one test does to it, no other test sees.
 
@@ -63,10 +67,11 @@ class OwnServer:
     def _start(self) -> None:
         with self._log.open("ab") as sink:
             self._process = subprocess.Popen(self._command, stdout=sink, stderr=subprocess.STDOUT)
+        process, name = self._process, f"{Path(self._command[0]).name} on port {self.port}"
         try:
-            wait_until(
-                lambda: answers(self.port), f"{Path(self._command[0]).name} on port {self.port}"
-            )
+            wait_until(lambda: process.poll() is not None or answers(self.port), name)
+            if process.poll() is not None:
+                raise ServerEndedError(f"{name} ended: {self._log.read_text('utf-8')[-500:]}")
         except BaseException:
             self._kill()
             raise

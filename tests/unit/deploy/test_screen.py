@@ -78,6 +78,7 @@ def test_lines_that_nobody_need_act_on_stay_in_the_log(tmp_path: Path) -> None:
     log.write_bytes(
         b"1:M # WARNING Memory overcommit must be enabled! Without it, a background save\n"
         b'ERROR tansu_storage::dynostore: 7: NotFound { path: "c/groups/consumers/x.json" }\n'
+        b"ERROR tansu_service::stream: 9: err=Os { code: 32, kind: BrokenPipe, message: 1 }\n"
         b"ERROR tansu_storage::dynostore: 8: the disk is full\n"
     )
     console, file = terminal()
@@ -87,3 +88,4 @@ def test_lines_that_nobody_need_act_on_stay_in_the_log(tmp_path: Path) -> None:
     assert ": 8: the disk is" in file.getvalue()
     assert "overcommit" not in file.getvalue()
     assert "NotFound" not in file.getvalue()
+    assert "BrokenPipe" not in file.getvalue()

@@ -71,7 +71,8 @@ class OwnServer:
         try:
             wait_until(lambda: process.poll() is not None or answers(self.port), name)
             if process.poll() is not None:
-                raise ServerEndedError(f"{name} ended: {self._log.read_text('utf-8')[-500:]}")
+                said = self._log.read_text("utf-8")[-500:]
+                raise ServerEndedError(f"{name} ended: {said}")  # noqa: TRY301 - it is gone, too
         except BaseException:
             self._kill()
             raise

@@ -189,6 +189,7 @@ def test_what_is_needed_must_be_there_and_escape_changes_nothing(
     plant: Plant, operator: Watched
 ) -> None:
     page, before = operator.page, unseen(plant)
+    expect(page.locator(".line").first).to_be_visible()
     page.keyboard.press("j")
     page.keyboard.press("c")
     dialog = page.get_by_role("dialog")

@@ -1,6 +1,6 @@
 // A list of rows of which only those in sight exist: thousands of machines scroll as ten do.
 
-import { html, useEffect, useLayoutEffect, useRef, useState } from './html.js';
+import { html, useLayoutEffect, useRef, useState } from './html.js';
 
 const AROUND = 8;
 const NARROW = 1020;
@@ -35,12 +35,17 @@ export function List({ name, rows, keyOf, hrefOf, cells, heads, label, before, a
     return () => removeEventListener('resize', measure);
   }, []);
 
-  useEffect(() => {
+  // keys may come quicker than the page is drawn: what is marked is known at once
+  const marked = useRef(-1);
+  const mark = (index) => { marked.current = index; setAt(index); };
+
+  useLayoutEffect(() => {
     const move = (event) => {
+      const at = marked.current;
       if (event.target.closest('input:not([type=checkbox]), select, textarea, dialog')) return;
       if (event.key === 'j' || event.key === 'k') {
         const next = Math.min(rows.length - 1, Math.max(0, at + (event.key === 'j' ? 1 : -1)));
-        setAt(next);
+        mark(next);
         const [above, below] = [next * rowHeight, (next + 1) * rowHeight];
         if (above < box.current.scrollTop) box.current.scrollTop = above;
         if (below > box.current.scrollTop + view.height) box.current.scrollTop = below - view.height;
@@ -52,7 +57,7 @@ export function List({ name, rows, keyOf, hrefOf, cells, heads, label, before, a
     };
     addEventListener('keydown', move);
     return () => removeEventListener('keydown', move);
-  }, [rows, at, view, onKey]);
+  }, [rows, view, onKey]);
 
   const first = Math.max(0, Math.floor(view.top / rowHeight) - AROUND);
   const last = Math.min(rows.length, Math.ceil((view.top + view.height) / rowHeight) + AROUND);
@@ -66,7 +71,7 @@ export function List({ name, rows, keyOf, hrefOf, cells, heads, label, before, a
         <div style=${{ height: `${rows.length * rowHeight}px` }}>
           ${rows.slice(first, last).map((row, index) => html`
             <div key=${keyOf(row)} class=${`line ${first + index === at ? 'at' : ''}`}
-                 style=${{ top: `${(first + index) * rowHeight}px`, height: `${rowHeight}px` }} onFocusIn=${() => setAt(first + index)}>
+                 style=${{ top: `${(first + index) * rowHeight}px`, height: `${rowHeight}px` }} onFocusIn=${() => mark(first + index)}>
               ${before?.(row)}
               <a class="row" href=${hrefOf(row)}>${cells(row)}</a>
               ${after?.(row)}

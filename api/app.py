@@ -18,15 +18,14 @@ from api.access.guard import Guard
 from api.access.ports import AccessStore
 from api.adapters.artifact_fleet_catalogue import ArtifactFleetCatalogue, FleetReader
 from api.adapters.http_detector_probe import HttpDetectorProbe
-from api.adapters.kafka_alert_feed import KafkaAlertFeed
-from api.adapters.kafka_group_probe import KafkaGroupProbe
+from api.adapters.kafka.alert_feed import KafkaAlertFeed
+from api.adapters.kafka.group_probe import KafkaGroupProbe
 from api.adapters.process_replay_launcher import ProcessReplayLauncher
-from api.adapters.sql_access import SqlAccessStore
-from api.adapters.sql_alarms import SqlAlarmStore
-from api.adapters.sql_alert_history import SqlAlertHistory
-from api.adapters.sql_database import open_database
-from api.adapters.sql_replay_records import SqlReplayRecords
-from api.alarm_views import ActionView
+from api.adapters.sql.access import SqlAccessStore
+from api.adapters.sql.alarms import SqlAlarmStore
+from api.adapters.sql.alert_history import SqlAlertHistory
+from api.adapters.sql.database import open_database
+from api.adapters.sql.replay_records import SqlReplayRecords
 from api.alarms.desk import AlarmDesk
 from api.alarms.ports import AlarmStore
 from api.console.files import CONSOLE_PATH, console_files
@@ -57,6 +56,7 @@ from api.replays import Replays
 from api.routes import system
 from api.routes.table import RESOURCES
 from api.services import Services
+from api.views.alarms import ActionView
 from common.clock import Clock, SystemClock
 from common.scorestore.factory import open_score_store
 from common.scorestore.port import ScoreStore

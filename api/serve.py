@@ -13,8 +13,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.access.guard import check_keys, keys_are_on
-from api.adapters.sql_access import SqlAccessStore
-from api.adapters.sql_database import open_database
+from api.adapters.sql.access import SqlAccessStore
+from api.adapters.sql.database import open_database
 from api.app import create_app
 from common.clock import SystemClock
 from common.errors import BackendMissingError

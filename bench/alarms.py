@@ -17,9 +17,9 @@ from dataclasses import replace
 import httpx
 from pydantic import SecretStr
 
-from api.adapters.sql_alarms import SqlAlarmStore
-from api.adapters.sql_alert_history import SqlAlertHistory
-from api.adapters.sql_database import open_database
+from api.adapters.sql.alarms import SqlAlarmStore
+from api.adapters.sql.alert_history import SqlAlertHistory
+from api.adapters.sql.database import open_database
 from api.app import Adapters, create_app
 from common.records.alerts import Alert, Transition
 from common.records.verdicts import Level

@@ -109,7 +109,7 @@ async def _hourly(settings: Settings) -> str:
 
 
 async def _tables(settings: Settings) -> str:
-    from api.adapters.sql_database import open_database
+    from api.adapters.sql.database import open_database
 
     async with AsyncExitStack() as stack:
         engine = await stack.enter_async_context(open_database(settings.alerts))

@@ -1,6 +1,6 @@
 """Where keys, sessions and the audit log are kept.
 
-The fake is ``adapters/memory_access.py``; ``tests/contract/test_access.py`` holds it and the real
+The fake is ``adapters/memory/access.py``; ``tests/contract/test_access.py`` holds it and the real
 adapter to the same promises.
 """
 

@@ -1,1 +1,1 @@
-"""What stands behind the ports: SQL, the broker, child processes, HTTP; and memory for tests."""
+"""What stands behind the ports: SQL, the broker, child processes, HTTP; for tests, memory."""

@@ -1,6 +1,6 @@
 """What the operators' desk needs from the outside: where alarms and the log of actions are kept.
 
-The fake is ``adapters/memory_alarms.py``; ``tests/contract/test_alarms.py`` holds it and the real
+The fake is ``adapters/memory/alarms.py``; ``tests/contract/test_alarms.py`` holds it and the real
 adapters to the same promises.
 """
 

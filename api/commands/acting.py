@@ -8,13 +8,13 @@ from typing import Annotated, Final
 
 import typer
 
-from api.alarm_requests import LONGEST_SHELF_S, MOST_AT_ONCE
-from api.alarm_views import AlarmDetail, AlarmView, BulkResult
 from api.alarms.desk import Outcome
-from api.commands.asking import UrlOption, connect, say, told
-from api.commands.client import ApiClient
-from api.commands.stamps import span, whole
-from api.commands.targets import ALARMS, alarms_of, path_of
+from api.commands.server.asking import UrlOption, connect, say, told
+from api.commands.server.client import ApiClient
+from api.commands.server.targets import ALARMS, alarms_of, path_of
+from api.commands.shown.stamps import span, whole
+from api.views.alarm_requests import LONGEST_SHELF_S, MOST_AT_ONCE
+from api.views.alarms import AlarmDetail, AlarmView, BulkResult
 from common.errors import UserError
 from common.terminal.cli import friendly_errors
 from common.terminal.printable import one_line

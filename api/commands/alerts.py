@@ -8,7 +8,7 @@ import typer
 from pydantic import ValidationError
 from rich.text import Text
 
-from api.commands.asking import (
+from api.commands.server.asking import (
     AssetOption,
     FleetOption,
     LimitOption,
@@ -18,11 +18,11 @@ from api.commands.asking import (
     connect,
     say,
 )
-from api.commands.client import ApiClient, stranger
-from api.commands.lines import Column, Row, lay_out, shortened
-from api.commands.nothing_found import no_alerts
-from api.commands.stamps import Stamps, whole
-from api.commands.wording import (
+from api.commands.server.client import ApiClient, stranger
+from api.commands.server.nothing_found import no_alerts
+from api.commands.shown.lines import Column, Row, lay_out, shortened
+from api.commands.shown.stamps import Stamps, whole
+from api.commands.shown.wording import (
     PLAIN_STEP,
     TIMES,
     arrows,
@@ -36,8 +36,8 @@ from api.commands.wording import (
     told_of_alert,
     top,
 )
-from api.machine_views import FleetView
-from api.schemas import AlertPage
+from api.views.machines import FleetView
+from api.views.schemas import AlertPage
 from common.records.alerts import Alert
 from common.redaction import without_credentials
 from common.terminal.cli import error_console, friendly_errors, output_console

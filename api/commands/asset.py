@@ -9,15 +9,14 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from api.alarm_views import AlarmDetail, AlarmView
-from api.commands.asking import UrlOption, connect, told
 from api.commands.assets import JsonOption, as_json, mark
-from api.commands.client import Query
-from api.commands.lines import Column, Row, lay_out, shortened
-from api.commands.stamps import Stamps, span, whole
-from api.commands.targets import ALARMS, asset_of, detail_of
-from api.commands.urgency import Standing, by_urgency
-from api.commands.wording import (
+from api.commands.server.asking import UrlOption, connect, told
+from api.commands.server.client import Query
+from api.commands.server.targets import ALARMS, asset_of, detail_of
+from api.commands.shown.lines import Column, Row, lay_out, shortened
+from api.commands.shown.stamps import Stamps, span, whole
+from api.commands.shown.urgency import Standing, by_urgency
+from api.commands.shown.wording import (
     EVIDENCE,
     PLAIN_STEP,
     left,
@@ -25,7 +24,8 @@ from api.commands.wording import (
     level_cell,
     times,
 )
-from api.schemas import Asset, ScorePage
+from api.views.alarms import AlarmDetail, AlarmView
+from api.views.schemas import Asset, ScorePage
 from common.files.atomic import write_report
 from common.terminal.cli import friendly_errors, output_console
 from common.terminal.printable import one_line

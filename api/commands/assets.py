@@ -10,14 +10,14 @@ from typing import Annotated, Any, Final
 import typer
 from rich.text import Text
 
-from api.alarm_views import AlarmView
-from api.commands.asking import FleetOption, LimitOption, UrlOption, connect, say, told
-from api.commands.client import ApiClient
-from api.commands.lines import Column, Row, lay_out, shortened
-from api.commands.stamps import Stamps
-from api.commands.urgency import Standing, by_urgency
-from api.commands.wording import TIMES, arrows, arrows_legend, left, level_cell, times
-from api.schemas import Asset
+from api.commands.server.asking import FleetOption, LimitOption, UrlOption, connect, say, told
+from api.commands.server.client import ApiClient
+from api.commands.shown.lines import Column, Row, lay_out, shortened
+from api.commands.shown.stamps import Stamps
+from api.commands.shown.urgency import Standing, by_urgency
+from api.commands.shown.wording import TIMES, arrows, arrows_legend, left, level_cell, times
+from api.views.alarms import AlarmView
+from api.views.schemas import Asset
 from common.files.atomic import write_report
 from common.terminal.cli import friendly_errors, output_console
 from common.terminal.nearest import suggestion

@@ -14,9 +14,9 @@ from api.access.guard import make_key
 from api.access.keys import ApiKey
 from api.access.ports import AccessStore
 from api.access.roles import Role
-from api.access_views import KEY_NAME_PATTERN, LONGEST_LIFE_DAYS, NewKeyBody
-from api.adapters.sql_access import SqlAccessStore
-from api.adapters.sql_database import open_database
+from api.adapters.sql.access import SqlAccessStore
+from api.adapters.sql.database import open_database
+from api.views.access import KEY_NAME_PATTERN, LONGEST_LIFE_DAYS, NewKeyBody
 from common.clock import SystemClock
 from common.errors import RequestRefusedError, UserError
 from common.settings import load_settings

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from api.adapters.artifact_fleet_catalogue import FleetReader
-from api.machine_views import FleetList, FleetView, MachineTypeView, ThresholdsView
+from api.views.machines import FleetList, FleetView, MachineTypeView, ThresholdsView
 from common.errors import FleetsError
 from common.files.atomic import write_report
 from common.settings import load_settings

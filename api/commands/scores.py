@@ -7,12 +7,12 @@ from typing import Annotated, Any, Final
 import typer
 from rich.text import Text
 
-from api.commands.asking import RunOption, UrlOption, as_page, connect, say
-from api.commands.lines import Column, Row, lay_out, shortened
-from api.commands.nothing_found import no_verdicts
-from api.commands.plot import severity_plot
-from api.commands.stamps import Stamps
-from api.commands.wording import (
+from api.commands.server.asking import RunOption, UrlOption, as_page, connect, say
+from api.commands.server.nothing_found import no_verdicts
+from api.commands.shown.lines import Column, Row, lay_out, shortened
+from api.commands.shown.plot import severity_plot
+from api.commands.shown.stamps import Stamps
+from api.commands.shown.wording import (
     PLAIN_STEP,
     STYLES,
     TOP_CHANNELS,
@@ -23,7 +23,7 @@ from api.commands.wording import (
     times,
     top,
 )
-from api.schemas import ScorePage
+from api.views.schemas import ScorePage
 from common.errors import UserError
 from common.records.verdicts import Verdict
 from common.terminal.cli import friendly_errors, output_console

@@ -12,12 +12,12 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from api.alarm_views import AlarmView
-from api.commands.asking import UrlOption, connect, told
 from api.commands.assets import ALARMS_PAGE, ASSETS_PAGE, JsonOption
-from api.commands.client import ApiClient, Query
-from api.commands.targets import ALARMS, ASSETS
-from api.schemas import Asset, Readiness
+from api.commands.server.asking import UrlOption, connect, told
+from api.commands.server.client import ApiClient, Query
+from api.commands.server.targets import ALARMS, ASSETS
+from api.views.alarms import AlarmView
+from api.views.schemas import Asset, Readiness
 from common.errors import BackendUnavailableError, SurgelineError
 from common.files.atomic import write_report
 from common.redaction import without_credentials

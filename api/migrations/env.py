@@ -1,4 +1,4 @@
-"""Alembic's entry: migrates over the connection that ``adapters/sql_database.py`` hands in.
+"""Alembic's entry: migrates over the connection that ``adapters/sql/database.py`` hands in.
 
 A test compares the migrated schema with the models and names what a new revision must bring.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from api.adapters.sql_models import Base
+from api.adapters.sql.models import Base
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -11,7 +11,13 @@ from api.access.actors import LOCAL, OPERATOR, ActorDep
 from api.access.door import COOKIE, address_of
 from api.access.guard import make_key
 from api.access.roles import Role
-from api.access_views import (
+from api.http import cursors
+from api.http.problems import documented, illustrated
+from api.http.queries import no_query
+from api.routes import API_PREFIX
+from api.routes.alerts import sequence_position
+from api.services import Services, ServicesDep
+from api.views.access import (
     AuditPage,
     AuditQuery,
     AuditView,
@@ -22,12 +28,6 @@ from api.access_views import (
     NewKeyView,
     SessionView,
 )
-from api.http import cursors
-from api.http.problems import documented, illustrated
-from api.http.queries import no_query
-from api.routes import API_PREFIX
-from api.routes.alerts import sequence_position
-from api.services import Services, ServicesDep
 from common.errors import RequestRefusedError
 
 router = APIRouter(prefix=API_PREFIX, tags=["access"])

@@ -7,7 +7,13 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Path
 
 from api.access.actors import Actor, ActorDep
-from api.alarm_requests import (
+from api.alarms.actions import Request
+from api.http.problems import documented, illustrated
+from api.http.queries import no_query
+from api.routes import API_PREFIX
+from api.routes.alarms import UNKNOWN_ALARM
+from api.services import Services, ServicesDep
+from api.views.alarm_requests import (
     AcknowledgeBody,
     AlarmActionBody,
     BulkAcknowledgeBody,
@@ -17,13 +23,7 @@ from api.alarm_requests import (
     UnshelveBody,
     VerdictBody,
 )
-from api.alarm_views import AlarmDetail, BulkResult
-from api.alarms.actions import Request
-from api.http.problems import documented, illustrated
-from api.http.queries import no_query
-from api.routes import API_PREFIX
-from api.routes.alarms import UNKNOWN_ALARM
-from api.services import Services, ServicesDep
+from api.views.alarms import AlarmDetail, BulkResult
 
 router = APIRouter(prefix=f"{API_PREFIX}/alarms", tags=["alarms"], dependencies=[Depends(no_query)])
 

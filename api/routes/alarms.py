@@ -8,8 +8,6 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Header, Path, Query, Response
 from sse_starlette import EventSourceResponse
 
-from api.alarm_requests import AlarmsQuery, AlarmStreamQuery
-from api.alarm_views import AlarmDetail, AlarmPage, AlarmView
 from api.alarms.lifecycle import Urgency
 from api.alarms.ports import AlarmFilter
 from api.http import cursors
@@ -21,6 +19,8 @@ from api.ports import AlertFilter
 from api.routes import API_PREFIX
 from api.routes.alerts import MAX_SEQUENCE, event_source
 from api.services import ServicesDep
+from api.views.alarm_requests import AlarmsQuery, AlarmStreamQuery
+from api.views.alarms import AlarmDetail, AlarmPage, AlarmView
 
 router = APIRouter(prefix=f"{API_PREFIX}/alarms", tags=["alarms"])
 

@@ -16,8 +16,8 @@ from api.live.pages import StreamItem
 from api.live.stream import events, follow, removed_words, starting_point
 from api.ports import AlertFilter
 from api.routes import API_PREFIX
-from api.schemas import AlertPage, AlertView, GapList, GapView
 from api.services import Services, ServicesDep
+from api.views.schemas import AlertPage, AlertView, GapList, GapView
 from common.errors import RequestRefusedError
 
 router = APIRouter(prefix=f"{API_PREFIX}/alerts", tags=["alerts"])

@@ -6,14 +6,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from api.alarm_requests import AnomalyEventsQuery
-from api.alarm_views import AnomalyEvent, AnomalyEventPage
 from api.alarms.ports import AlarmFilter
 from api.http import cursors
 from api.http.answers import json_answer
 from api.routes import API_PREFIX
 from api.routes.alerts import sequence_position
 from api.services import ServicesDep
+from api.views.alarm_requests import AnomalyEventsQuery
+from api.views.alarms import AnomalyEvent, AnomalyEventPage
 
 router = APIRouter(prefix=f"{API_PREFIX}/anomaly_events", tags=["alarms"])
 

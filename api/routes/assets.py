@@ -15,8 +15,8 @@ from api.http.problems import invalid
 from api.http.queries import AssetsQuery
 from api.ports import StoredAlert
 from api.routes import API_PREFIX
-from api.schemas import Asset, AssetPage
 from api.services import ServicesDep
+from api.views.schemas import Asset, AssetPage
 from common.scorestore.port import RunPage, RunSummary
 
 AHEAD: Final = timedelta(hours=1)

@@ -9,9 +9,9 @@ from fastapi import APIRouter, Depends, Path, Response
 from api.http.answers import json_answer
 from api.http.problems import documented
 from api.http.queries import no_query
-from api.machine_views import FleetList, FleetView
 from api.routes import API_PREFIX
 from api.services import ServicesDep
+from api.views.machines import FleetList, FleetView
 from common.errors import RequestRefusedError
 from common.terminal.nearest import suggestion
 

@@ -8,8 +8,6 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 
 from api.access.actors import Actor, ActorDep
 from api.access.roles import Role
-from api.alarm_requests import EndBody, MaintenanceQuery, PlanBody, RescheduleBody
-from api.alarm_views import MaintenancePage, MaintenanceView
 from api.http import cursors
 from api.http.answers import json_answer
 from api.http.problems import documented, illustrated
@@ -17,6 +15,8 @@ from api.http.queries import no_query
 from api.routes import API_PREFIX
 from api.routes.alerts import sequence_position
 from api.services import ServicesDep
+from api.views.alarm_requests import EndBody, MaintenanceQuery, PlanBody, RescheduleBody
+from api.views.alarms import MaintenancePage, MaintenanceView
 
 router = APIRouter(prefix=f"{API_PREFIX}/maintenance", tags=["maintenance"])
 

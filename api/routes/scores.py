@@ -11,10 +11,10 @@ from api.http.answers import json_answer
 from api.http.problems import invalid
 from api.http.queries import ScoresQuery
 from api.known_fleets import KnownFleets
-from api.machine_views import Legend
 from api.routes import API_PREFIX
-from api.schemas import Score, ScorePage
 from api.services import ServicesDep
+from api.views.machines import Legend
+from api.views.schemas import Score, ScorePage
 from common.scorestore.port import ScoreQuery
 
 router = APIRouter(prefix=f"{API_PREFIX}/scores", tags=["scores"])

@@ -11,8 +11,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from api.console.files import console_page
 from api.readiness import ask
-from api.schemas import Health, Info, Landing, Readiness
 from api.services import Services, ServicesDep
+from api.views.schemas import Health, Info, Landing, Readiness
 from common.errors import BackendError
 from common.redaction import without_credentials
 from common.settings import Settings

@@ -46,7 +46,7 @@ from models.evaluation.intervals import proportion_interval
 from models.training.build import train_network
 from models.training.catalogue import LSTM_AUTOENCODER
 from models.training.config import FOLDS, TrainingConfig
-from models.training.preparation import Prepared
+from models.training.preparation.windows import Prepared
 from producer.simulator.simulate import SIMULATED_NAME, simulate
 
 DATASETS: Final = ("FD001", "FD002", "FD003", "FD004", SIMULATED_NAME)

@@ -29,7 +29,7 @@ from models.thresholding.strategies import CalibrationScores
 from models.training.calibration import Fitted, fit_score
 from models.training.cross_fit import cross_fit, fold_parts, refitted
 from models.training.folds import assign_folds
-from models.training.preparation import Prepared, cut, healthy
+from models.training.preparation.windows import Prepared, cut, healthy
 
 TREND: Final = SCORES["input_trend"]
 FIT_OF_CALIBRATED: Final = FIT_PART / (FIT_PART + VALIDATE_PART)

@@ -39,16 +39,16 @@ from models.scoring.life import Life, life_of, remaining_life
 from models.scoring.scorer import WARNING_SEVERITY, WindowScorer
 from models.scoring.windows import WindowSet
 from models.training.folds import folds_of
-from models.training.joined import join_after
-from models.training.life_band import COVERAGE, Course
-from models.training.life_fit import (
+from models.training.life.band import COVERAGE, Course
+from models.training.life.fit import (
     Crossed,
     cross_predict,
     fit_intervals,
     known_windows,
     life_limit,
 )
-from models.training.preparation import Prepared, prepare
+from models.training.life.joined import join_after
+from models.training.preparation.windows import Prepared, prepare
 
 CAP: Final = float(HEALTHY_RUL)
 SHORTEST_CUT, LONGEST_CUT = 7, 145

@@ -24,7 +24,7 @@ from models.artifact.opening import open_scorer
 from models.artifact.store import load_artifact
 from models.scoring.history import SUMS, LifeHistory, alone, follow
 from models.scoring.life import INTERVAL_ARRAYS, JOINED, check_life, n_features, remaining_life
-from models.training.boosting import Growth
+from models.training.life.boosting import Growth
 
 BATCHES: Final = (1, 64, 500)
 TURNS: Final = 15

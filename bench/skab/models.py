@@ -26,8 +26,8 @@ from models.training.build import build_artifact, train_network
 from models.training.calibration import Calibrated, choose_thresholds, fit_score
 from models.training.catalogue import LSTM_AUTOENCODER, MODELS, OWN_DEFAULT
 from models.training.config import TrainingConfig
-from models.training.own_data import Split, prepare_recording
-from models.training.preparation import Prepared
+from models.training.preparation.own_data import Split, prepare_recording
+from models.training.preparation.windows import Prepared
 
 WINDOW: Final = 30
 WITHOUT_NETWORK: Final = (

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from api.adapters.sql_models import AlertRow
+from api.adapters.sql.models import AlertRow
 from common.metering import names
 from common.metering.spec import MetricSpec
 from common.records.ids import DEFAULT_FLEET

@@ -24,7 +24,7 @@ from common.recording import Recording, divided, unlabelled
 from models.artifact.store import save_artifact
 from models.cli.training_job import Job, fit
 from models.training.catalogue import OWN_DEFAULT
-from models.training.own_data import prepare_recording
+from models.training.preparation.own_data import prepare_recording
 from producer.arguments import resolve_run_id
 from producer.own_data.command import name_for
 from producer.own_data.describe import describe

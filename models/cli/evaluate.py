@@ -18,7 +18,7 @@ from models.tracking.resolve import registry_folder
 if TYPE_CHECKING:
     from common.cmapss.reader import Dataset
     from models.report.comparison import Measured, Spread
-    from models.training.preparation import Prepared
+    from models.training.preparation.windows import Prepared
 
 
 class MeasuredOn(StrEnum):

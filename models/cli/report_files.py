@@ -14,7 +14,7 @@ from models.artifact.store import Artifact
 from models.cli.intervals import intervals_table
 from models.report.comparison import Comparison
 from models.report.uncertainty import Uncertainty, bootstrap, summary, uncertainty_json
-from models.training.preparation import Prepared
+from models.training.preparation.windows import Prepared
 
 
 def show_uncertainty(

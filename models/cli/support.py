@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from common.cmapss.reader import Dataset
     from common.recording import Recording
     from models.artifact.store import Artifact
-    from models.training.own_data import Split
-    from models.training.preparation import Prepared
+    from models.training.preparation.own_data import Split
+    from models.training.preparation.windows import Prepared
 
 DatasetName = Annotated[
     str, typer.Option(help="Data set: FD001 to FD004, or one of the simulator's.")
@@ -58,14 +58,14 @@ def load_training_file(artifact: Artifact, dataset: str | None, data_dir: Path |
 
 def prepare_own(recording: Recording, split: Split) -> Prepared:
     """Return somebody's own recording split, normalised and cut."""
-    from models.training.own_data import prepare_recording
+    from models.training.preparation.own_data import prepare_recording
 
     return prepare_recording(recording, split)
 
 
 def prepare(dataset: Dataset) -> Prepared:
     """Return a training file split, normalised and cut."""
-    from models.training.preparation import prepare
+    from models.training.preparation.windows import prepare
 
     return prepare(dataset)
 

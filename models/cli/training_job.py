@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from models.artifact.store import Artifact
     from models.cli.promotion import Tracker
     from models.training.config import OnEpoch
-    from models.training.preparation import Prepared
+    from models.training.preparation.windows import Prepared
     from models.training.sanity import SanityReport
 
 

@@ -28,7 +28,7 @@ from models.scoring.windows import WindowSet
 from models.thresholding.rule import Rule
 from models.training.calibration import calibrate, choose_thresholds, fit_score
 from models.training.catalogue import BASELINES, MODELS
-from models.training.preparation import Prepared
+from models.training.preparation.windows import Prepared
 
 SplitName = Literal["heldout", "test"]
 

@@ -29,7 +29,7 @@ from models.report.main_findings import Finding, main_findings
 from models.report.ranking import RankingRow, ranking
 from models.report.roles import DESIGN, roles_of
 from models.report.uncertainty import FEW_ENGINES, Uncertainty, sentence, summary
-from models.training.preparation import Prepared
+from models.training.preparation.windows import Prepared
 
 FOLDER: Final = Path(__file__).parent
 TEMPLATE: Final = "report.html.j2"

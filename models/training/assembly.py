@@ -19,7 +19,7 @@ from models.evaluation.measure import measure_scorer
 from models.evaluation.splits import EngineRange
 from models.training.calibration import Calibrated, ChosenThreshold
 from models.training.evidence import ChannelPart, Evidence, LifePart
-from models.training.preparation import Prepared
+from models.training.preparation.windows import Prepared
 
 NETWORK_FILE: Final = "model.onnx"
 ARRAYS_FILE: Final = "arrays.npz"

@@ -29,7 +29,7 @@ from models.training.calibration import (
 from models.training.catalogue import AUTO, CANDIDATES, LSTM_AUTOENCODER, MODELS, OWN_DEFAULT
 from models.training.config import FOLDS, OnEpoch, TrainingConfig
 from models.training.evidence import gather_evidence
-from models.training.preparation import Prepared, healthy
+from models.training.preparation.windows import Prepared, healthy
 from models.training.sanity import SanityReport, examine
 
 PARITY_WINDOWS: Final = 512

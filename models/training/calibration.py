@@ -24,9 +24,9 @@ from models.thresholding.rule import (
     Rule,
 )
 from models.thresholding.strategies import CalibrationScores
-from models.training.preparation import Prepared, healthy
+from models.training.preparation.spikes import usual
+from models.training.preparation.windows import Prepared, healthy
 from models.training.score_fits import fit_params
-from models.training.spikes import usual
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,8 @@ from models.thresholding.strategies import CalibrationScores
 from models.training.calibration import fit_score
 from models.training.config import FOLDS
 from models.training.folds import assign_folds, folds_of
-from models.training.preparation import Prepared, cut
-from models.training.spikes import usual
+from models.training.preparation.spikes import usual
+from models.training.preparation.windows import Prepared, cut
 
 ScoreFold = Callable[[Prepared], NDArray[np.float64]]
 """Fits on a fold's ``fit`` part and returns scores of its ``validate`` part, ``(n,)`` or

@@ -38,8 +38,8 @@ from models.thresholding.asset_conformal import (
 from models.thresholding.rule import OWN_CHANNEL, WARNING_RULE, Rule
 from models.training.calibration import ChosenThreshold, choose, fit_score, labelled
 from models.training.cross_fit import OutOfFold, cross_fit, fit_and_validate
-from models.training.life_fit import MIN_FAILURES, cross_predict, failures, fit_life, life_limit
-from models.training.preparation import Prepared, healthy
+from models.training.life.fit import MIN_FAILURES, cross_predict, failures, fit_life, life_limit
+from models.training.preparation.windows import Prepared, healthy
 
 BUDGET: Final = "asset_budget"
 DEGRADATION, CHANNEL = 0, 1

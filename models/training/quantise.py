@@ -22,7 +22,7 @@ from models.artifact.store import Artifact
 from models.evaluation.measure import measure_scorer
 from models.scoring.scorer import WindowScorer
 from models.training.assembly import measured, revise
-from models.training.preparation import Prepared
+from models.training.preparation.windows import Prepared
 
 SPEED_WINDOWS: Final = 2048
 REPEATS: Final = 3

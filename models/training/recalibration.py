@@ -13,7 +13,7 @@ from models.scoring.scores import SCORES
 from models.thresholding.rule import Rule
 from models.training.assembly import measured, revise, threshold_fields
 from models.training.calibration import ChosenThreshold, Fitted, choose_thresholds
-from models.training.preparation import Prepared, prepare
+from models.training.preparation.windows import Prepared, prepare
 
 
 def recalibrate(

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from models.scoring.contributions import check_deviations
 from models.scoring.normaliser import ODD
 from models.training.calibration import Calibrated, joined, labelled
-from models.training.preparation import Prepared
-from models.training.spikes import SPIKE, spiked
+from models.training.preparation.spikes import SPIKE, spiked
+from models.training.preparation.windows import Prepared
 
 MOST_WARNED: Final = 0.1
 """Part of the healthy validation windows that may be at or above the warning threshold. Default

@@ -15,10 +15,10 @@ from sqlalchemy.exc import DBAPIError
 from api.access.keys import ApiKey, Session, digest_of
 from api.access.ports import AccessStore, AuditEntry
 from api.access.roles import Role
-from api.adapters.memory_access import MemoryAccessStore
-from api.adapters.sql_access import SqlAccessStore
-from api.adapters.sql_alert_history import SqlAlertHistory
-from api.adapters.sql_database import migration_config, open_database
+from api.adapters.memory.access import MemoryAccessStore
+from api.adapters.sql.access import SqlAccessStore
+from api.adapters.sql.alert_history import SqlAlertHistory
+from api.adapters.sql.database import migration_config, open_database
 from api.ports import AlertFilter
 from common.settings import AlertHistorySettings
 from tests.contract.test_alert_history import sql_settings

@@ -15,11 +15,11 @@ from alembic import command
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from api.adapters.memory import MemoryAlertHistory
-from api.adapters.memory_alarms import MemoryAlarmStore
-from api.adapters.sql_alarms import SqlAlarmStore
-from api.adapters.sql_alert_history import SqlAlertHistory
-from api.adapters.sql_database import migration_config, open_database
+from api.adapters.memory.alarms import MemoryAlarmStore
+from api.adapters.memory.alerts import MemoryAlertHistory
+from api.adapters.sql.alarms import SqlAlarmStore
+from api.adapters.sql.alert_history import SqlAlertHistory
+from api.adapters.sql.database import migration_config, open_database
 from api.alarms.actions import Request
 from api.alarms.desk import AlarmDesk, Outcome
 from api.alarms.events import Action

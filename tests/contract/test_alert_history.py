@@ -21,11 +21,12 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from api.adapters.memory import MemoryAlertHistory, MemoryReplayRecords
-from api.adapters.sql_alert_history import SqlAlertHistory
-from api.adapters.sql_database import migration_config, open_database, our_errors
-from api.adapters.sql_models import Base
-from api.adapters.sql_replay_records import SqlReplayRecords
+from api.adapters.memory.alerts import MemoryAlertHistory
+from api.adapters.memory.replays import MemoryReplayRecords
+from api.adapters.sql.alert_history import SqlAlertHistory
+from api.adapters.sql.database import migration_config, open_database, our_errors
+from api.adapters.sql.models import Base
+from api.adapters.sql.replay_records import SqlReplayRecords
 from api.http.queries import FIRST_MOMENT, LAST_MOMENT
 from api.ports import (
     AlertFilter,
@@ -321,7 +322,7 @@ async def test_a_failed_write_leaves_neither_alerts_nor_position(
         history = SqlAlertHistory(engine)
         await history.store(batch([make_alert(1)], next_offset=1))
         with monkeypatch.context() as patched:
-            patched.setattr("api.adapters.sql_alert_history._put_position", die)
+            patched.setattr("api.adapters.sql.alert_history._put_position", die)
             with pytest.raises(RuntimeError, match="died"):
                 await history.store(batch([make_alert(2)], next_offset=2))
 

@@ -19,14 +19,15 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from api.adapters.memory import MemoryAlertHistory, MemoryReplayRecords
-from api.adapters.memory_access import MemoryAccessStore
-from api.adapters.memory_alarms import MemoryAlarmStore
-from api.adapters.sql_access import SqlAccessStore
-from api.adapters.sql_alarms import SqlAlarmStore
-from api.adapters.sql_alert_history import SqlAlertHistory
-from api.adapters.sql_database import open_database
-from api.adapters.sql_replay_records import SqlReplayRecords
+from api.adapters.memory.access import MemoryAccessStore
+from api.adapters.memory.alarms import MemoryAlarmStore
+from api.adapters.memory.alerts import MemoryAlertHistory
+from api.adapters.memory.replays import MemoryReplayRecords
+from api.adapters.sql.access import SqlAccessStore
+from api.adapters.sql.alarms import SqlAlarmStore
+from api.adapters.sql.alert_history import SqlAlertHistory
+from api.adapters.sql.database import open_database
+from api.adapters.sql.replay_records import SqlReplayRecords
 from api.app import Adapters, create_app
 from api.http import cursors
 from api.http.problems import MEDIA_TYPE, Problem

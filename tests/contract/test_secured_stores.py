@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from api.adapters.sql_database import open_database
+from api.adapters.sql.database import open_database
 from common.errors import BackendRefusedError, SettingsError
 from common.scorestore.factory import open_score_store
 from common.scorestore.influx.bucket import ensure_bucket

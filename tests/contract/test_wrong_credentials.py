@@ -15,7 +15,7 @@ from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from structlog.testing import capture_logs
 
-from api.adapters.sql_database import open_database
+from api.adapters.sql.database import open_database
 from common.errors import BackendError, BackendRefusedError
 from common.records.verdicts import ScoreRecord, Verdict
 from common.scorestore.factory import open_score_store

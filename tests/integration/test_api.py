@@ -18,7 +18,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError
 from httpx_sse import aconnect_sse
 
-from api.adapters.kafka_alert_feed import KafkaAlertFeed
+from api.adapters.kafka.alert_feed import KafkaAlertFeed
 from api.ports import FeedBatch, FeedPosition
 from common.errors import BackendUnavailableError
 from common.kafka import ensure_topics, make_producer, started

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from api import progress
-from api.adapters.kafka_group_probe import KafkaGroupProbe
+from api.adapters.kafka.group_probe import KafkaGroupProbe
 from common.clock import SystemClock
 from common.errors import BackendUnavailableError
 from common.kafka import ensure_topics

@@ -12,7 +12,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
-from api.adapters.kafka_alert_feed import KafkaAlertFeed
+from api.adapters.kafka.alert_feed import KafkaAlertFeed
 from api.ports import FeedPosition
 from common.errors import RejectReason
 from common.kafka import started

@@ -24,7 +24,7 @@ from models.artifact.store import save_artifact
 from models.training.build import build_artifact
 from models.training.catalogue import OWN_DEFAULT
 from models.training.config import TrainingConfig
-from models.training.own_data import prepare_recording
+from models.training.preparation.own_data import prepare_recording
 from tests.support.alerts import make_alert
 from tests.support.api_process import ApiProcess
 from tests.support.own_pumps import pumps

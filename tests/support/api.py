@@ -12,16 +12,15 @@ import httpx
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from api.adapters.memory import (
-    MemoryAlertFeed,
-    MemoryAlertHistory,
+from api.adapters.memory.access import MemoryAccessStore
+from api.adapters.memory.alarms import MemoryAlarmStore
+from api.adapters.memory.alerts import MemoryAlertFeed, MemoryAlertHistory
+from api.adapters.memory.replays import (
     MemoryFleetCatalogue,
     MemoryProbe,
     MemoryReplayLauncher,
     MemoryReplayRecords,
 )
-from api.adapters.memory_access import MemoryAccessStore
-from api.adapters.memory_alarms import MemoryAlarmStore
 from api.alarms.ports import AlarmStore
 from api.app import Adapters, create_app
 from api.routes import system

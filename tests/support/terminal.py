@@ -16,8 +16,8 @@ from typer.testing import CliRunner, Result
 
 from api.access.guard import make_key
 from api.access.roles import Role
-from api.commands import asking
-from api.commands.client import ApiClient
+from api.commands.server import asking
+from api.commands.server.client import ApiClient
 from common.records.alerts import Alert
 from common.records.verdicts import Evidence, Level, ScoreRecord, Verdict
 from common.settings import ApiSettings

@@ -11,8 +11,8 @@ from aiokafka import TopicPartition
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.adapters.kafka_alert_log import AlertLog, AnotherLifeError, mark_of
-from api.adapters.memory import MemoryAlertHistory
+from api.adapters.kafka.alert_log import AlertLog, AnotherLifeError, mark_of
+from api.adapters.memory.alerts import MemoryAlertHistory
 from api.ports import FeedPosition, OffsetGap, WireAlert
 from common.records.alerts import Alert
 from tests.support.alerts import make_alert

@@ -13,18 +13,18 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from api.commands import asking
 from api.commands.acting import ack, shelve
 from api.commands.alerts import alerts
 from api.commands.asset import asset
 from api.commands.assets import assets
-from api.commands.client import ApiClient
 from api.commands.scores import scores
+from api.commands.server import asking
+from api.commands.server.client import ApiClient
 from api.commands.status import status
 from api.known_fleets import KnownFleet, KnownModel
-from api.machine_views import FleetView, Legend
 from api.ports import StoredAlert
-from api.schemas import AlertView, Score
+from api.views.machines import FleetView, Legend
+from api.views.schemas import AlertView, Score
 from common.errors import BackendMissingError, BackendUnavailableError, UserError
 from common.machines.files import parse_machine
 from common.machines.turbofan import TURBOFAN

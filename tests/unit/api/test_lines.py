@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from api.commands.alerts import alert_lines
-from api.commands.lines import Column, Row, lay_out, shortened
-from api.commands.plot import Scale, severity_plot
 from api.commands.scores import plot_lines
-from api.commands.urgency import by_urgency
-from api.commands.wording import TIMES
+from api.commands.shown.lines import Column, Row, lay_out, shortened
+from api.commands.shown.plot import Scale, severity_plot
+from api.commands.shown.urgency import by_urgency
+from api.commands.shown.wording import TIMES
 from api.ports import StoredAlert
-from api.schemas import AlertView, Asset, Score
+from api.views.schemas import AlertView, Asset, Score
 from tests.support.alerts import make_alert
 from tests.support.api import score
 from tests.unit.common.test_console import HOSTILE, commands, terminal

@@ -18,9 +18,9 @@ from typer.testing import CliRunner
 
 from api.adapters.artifact_fleet_catalogue import FleetReader
 from api.commands.machines import machines, show_machines
-from api.commands.wording import in_words, legend_table, top
+from api.commands.shown.wording import in_words, legend_table, top
 from api.known_fleets import KnownFleet, KnownFleets, KnownModel
-from api.machine_views import ChannelTold, FleetList, FleetView, Legend
+from api.views.machines import ChannelTold, FleetList, FleetView, Legend
 from common.machines.machine import MAX_NAME_CHARS, Channel, Condition, MachineType
 from common.records.alerts import ChannelShare, ModelRef
 from common.settings import Settings

@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from api.commands.client import ApiClient
-from api.commands.nothing_found import no_alerts, no_verdicts
+from api.commands.server.client import ApiClient
+from api.commands.server.nothing_found import no_alerts, no_verdicts
 
 ASSETS = {
     "items": [

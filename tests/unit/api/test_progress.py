@@ -9,7 +9,7 @@ from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.adapters.kafka_group_probe import owned_partitions
+from api.adapters.kafka.group_probe import owned_partitions
 from api.progress import STANDS_STILL_S, GroupProgress, GroupView, Reach
 
 LATER_S = STANDS_STILL_S + 1

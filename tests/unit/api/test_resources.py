@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from api.schemas import AssetPage
+from api.views.schemas import AssetPage
 from common.records.alerts import Transition
 from common.records.verdicts import Level, SourcePosition, Verdict
 from tests.support.alerts import batch, make_alert

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.adapters.memory import MemoryAlertHistory
+from api.adapters.memory.alerts import MemoryAlertHistory
 from api.live.change_signal import ChangeSignal
 from api.live.pages import KEPT, PAGE, StreamPages
 from api.live.stream import BEGINNING, follow, starting_point

@@ -12,7 +12,7 @@ import pytest
 from api.commands.acting import ack, shelve
 from api.commands.asset import asset
 from api.commands.assets import assets
-from api.commands.wording import TIMES
+from api.commands.shown.wording import TIMES
 from api.known_fleets import KnownFleet, KnownFleets, KnownModel
 from common.machines.turbofan import TURBOFAN
 from common.records.alerts import ModelRef, Transition

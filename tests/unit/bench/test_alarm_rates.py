@@ -29,7 +29,7 @@ from models.training.config import FOLDS
 from models.training.cross_fit import fold_parts
 from models.training.evidence import BUDGET, gather_evidence
 from models.training.folds import assign_folds
-from models.training.preparation import cut
+from models.training.preparation.windows import cut
 from producer.simulator.simulate import simulate
 
 RECORDING = recording_of(simulate(25, seed=3))

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from api.adapters.sql_alert_history import SqlAlertHistory
-from api.adapters.sql_database import open_database
+from api.adapters.sql.alert_history import SqlAlertHistory
+from api.adapters.sql.database import open_database
 from common.scorestore.sqlite.store import SqliteScoreStore
 from common.settings import AlertHistorySettings
 from tests.support.alerts import batch, make_alert

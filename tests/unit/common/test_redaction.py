@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from api.adapters.sql_database import open_database
+from api.adapters.sql.database import open_database
 from api.routes.system import shown_settings
 from common.errors import BackendUnavailableError, SurgelineError, UserError
 from common.redaction import MASK, without_credentials
@@ -143,7 +143,7 @@ async def test_a_database_that_is_down_is_named_without_its_password(
     written = quote(password, safe="") if quoted else password
     url = SecretStr(f"{scheme}://user:{written}@127.0.0.1:{CLOSED_PORT}/db")
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("api.adapters.sql_database.OPENING", Backoff(0.001, 0.001, attempts=1))
+        patched.setattr("api.adapters.sql.database.OPENING", Backoff(0.001, 0.001, attempts=1))
         with pytest.raises(SurgelineError) as failed:
             async with open_database(AlertHistorySettings(url=url, op_timeout_s=5)):
                 pass

@@ -21,7 +21,7 @@ from models.artifact.store import Artifact, load_artifact, save_artifact
 from models.training.build import build_artifact
 from models.training.catalogue import BASELINES, CANDIDATES, MODELS
 from models.training.config import TrainingConfig
-from models.training.preparation import Prepared
+from models.training.preparation.windows import Prepared
 
 TINY = TrainingConfig(seed=1, epochs=1, hidden=4, latent=2)
 

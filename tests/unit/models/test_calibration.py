@@ -10,7 +10,7 @@ from models.scoring.scores import SCORES
 from models.thresholding.asset_conformal import least_alpha
 from models.thresholding.rule import Rule
 from models.training.calibration import calibrate, choose_thresholds, fit_score
-from models.training.preparation import Prepared, healthy
+from models.training.preparation.windows import Prepared, healthy
 
 
 def test_warning_is_chosen_on_healthy_validation_windows(prepared: Prepared) -> None:

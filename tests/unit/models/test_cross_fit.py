@@ -20,7 +20,7 @@ from models.training.cross_fit import (
     refitted,
 )
 from models.training.folds import assign_folds, folds_of
-from models.training.preparation import Prepared
+from models.training.preparation.windows import Prepared
 from producer.simulator.simulate import simulate
 
 RECORDING = recording_of(simulate(8, seed=3))

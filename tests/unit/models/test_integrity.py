@@ -23,7 +23,7 @@ from models.artifact.version import DRAFT, version_of
 from models.scoring.contributions import SMALLEST_DEVIATION, check_deviations
 from models.training.build import build_artifact
 from models.training.config import TrainingConfig
-from models.training.preparation import Prepared
+from models.training.preparation.windows import Prepared
 from tests.support.artifacts import edit_manifest, written
 
 Place = tuple[str | int, ...]

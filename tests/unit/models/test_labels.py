@@ -9,7 +9,7 @@ from common.errors import DatasetError
 from models.evaluation.collection import collect_windows
 from models.evaluation.labels import masks
 from models.evaluation.splits import split_by_time
-from models.training.own_data import prepare_recording
+from models.training.preparation.own_data import prepare_recording
 from tests.support.fleets import fleet
 from tests.support.own_pumps import PUMP, pump, pumps
 

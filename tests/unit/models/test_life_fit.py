@@ -23,10 +23,9 @@ from models.scoring.life import (
     remaining_life,
 )
 from models.scoring.windows import LIFE_UNKNOWN, WindowSet
-from models.training.boosting import Growth
-from models.training.joined import join_after, join_late
-from models.training.life_band import Course, alarm_reach, fit_band, half_way
-from models.training.life_fit import (
+from models.training.life.band import Course, alarm_reach, fit_band, half_way
+from models.training.life.boosting import Growth
+from models.training.life.fit import (
     MIN_FAILURES,
     Crossed,
     cross_predict,
@@ -36,7 +35,8 @@ from models.training.life_fit import (
     life_limit,
     trail_of,
 )
-from models.training.preparation import Prepared, prepare
+from models.training.life.joined import join_after, join_late
+from models.training.preparation.windows import Prepared, prepare
 from tests.support.fleets import fleet
 
 QUICK = Growth(trees=10, depth=3, learning_rate=0.3, seeds=1)

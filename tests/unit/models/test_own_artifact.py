@@ -22,7 +22,7 @@ from models.training.build import build_artifact
 from models.training.calibration import choose_thresholds, fit_score
 from models.training.catalogue import AUTO, OWN_DEFAULT
 from models.training.config import TrainingConfig
-from models.training.own_data import prepare_recording
+from models.training.preparation.own_data import prepare_recording
 from models.training.recalibration import prepare_as
 from tests.support.fleets import fleet
 from tests.support.own_pumps import PUMP, pump, pumps

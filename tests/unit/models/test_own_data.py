@@ -8,8 +8,8 @@ import pytest
 from common.errors import DatasetError
 from common.recording import AssetRecord, Recording
 from models.scoring.windows import LIFE_UNKNOWN
-from models.training.own_data import prepare_recording
-from models.training.preparation import Prepared
+from models.training.preparation.own_data import prepare_recording
+from models.training.preparation.windows import Prepared
 from tests.support.own_pumps import PUMP, START_S, pump, pumps
 
 LENGTH = PUMP.window.length

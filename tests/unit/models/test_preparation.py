@@ -9,7 +9,7 @@ from common.cmapss.reader import Dataset
 from common.errors import DatasetError
 from common.machines.turbofan import TURBOFAN
 from models.evaluation.splits import HEALTHY_RUL
-from models.training.preparation import Prepared, healthy, prepare
+from models.training.preparation.windows import Prepared, healthy, prepare
 from tests.support.fleets import REGIMES, cut_short, engine, fleet
 
 

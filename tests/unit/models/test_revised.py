@@ -14,7 +14,7 @@ from models.report.card import write_card
 from models.thresholding.rule import Rule
 from models.training.build import build_artifact
 from models.training.config import TrainingConfig
-from models.training.preparation import Prepared, healthy
+from models.training.preparation.windows import Prepared, healthy
 from models.training.quantise import compare_precisions, quantise
 from models.training.recalibration import prepare_as, recalibrate
 from tests.support.artifacts import heldout_metrics

@@ -32,10 +32,10 @@ from models.thresholding.rule import parse_rule
 from models.training.build import build_artifact
 from models.training.calibration import Calibrated, choose_thresholds, fit_score
 from models.training.config import TrainingConfig
-from models.training.own_data import prepare_recording
-from models.training.preparation import Prepared, prepare
+from models.training.preparation.own_data import prepare_recording
+from models.training.preparation.spikes import SPIKE, spiked
+from models.training.preparation.windows import Prepared, prepare
 from models.training.sanity import SanityReport, UnsoundModelError, examine
-from models.training.spikes import SPIKE, spiked
 from tests.support.builders import MeanScorer, fleets_of, reading, record
 from tests.support.fleets import REGIMES, SEA_LEVEL, fleet, write_fleet
 from tests.support.own_pumps import PUMP, PUMP_TOML, pump, pumps, write_pumps

@@ -13,7 +13,7 @@ from models.artifact.store import SHIPPED, load_artifact, shipped_names
 from models.evaluation.splits import EngineRange, split_engines
 from models.report.comparison import Measured, compare, measure_scorer
 from models.report.events import engine_stories
-from models.training.preparation import prepare
+from models.training.preparation.windows import prepare
 from tests.support.artifacts import heldout_engines, heldout_metrics
 
 MAX_SHIPPED_BYTES = 600_000

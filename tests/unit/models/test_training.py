@@ -15,7 +15,7 @@ from models.training.config import EpochReport, TrainingConfig
 from models.training.networks.loop import fit_network
 from models.training.networks.lstm import LstmAutoencoder, count_parameters
 from models.training.networks.onnx_export import export_onnx, max_difference
-from models.training.preparation import Prepared, healthy
+from models.training.preparation.windows import Prepared, healthy
 from tests.unit.models.conftest import SMALL
 
 

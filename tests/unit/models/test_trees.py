@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.scoring.trees import CHUNK, LEAF_UNITS, check_trees, trees_sum
-from models.training.boosting import Growth, boosted_arrays, check_reproduces, grow_boosted
+from models.training.life.boosting import Growth, boosted_arrays, check_reproduces, grow_boosted
 
 RNG = np.random.default_rng(5)
 ROWS = RNG.normal(size=(500, 4)).astype(np.float32)

@@ -10,7 +10,7 @@ from models.artifact.store import Artifact
 from models.report.comparison import Comparison, Measured, compare
 from models.training.build import build_artifact
 from models.training.config import TrainingConfig
-from models.training.preparation import Prepared, prepare
+from models.training.preparation.windows import Prepared, prepare
 from tests.support.fleets import fleet
 
 

@@ -7,7 +7,7 @@ import pytest
 from models.artifact.store import Artifact
 from models.training.build import build_artifact
 from models.training.config import TrainingConfig
-from models.training.preparation import Prepared, prepare
+from models.training.preparation.windows import Prepared, prepare
 from tests.support.fleets import fleet
 from tests.support.registry import MemoryRegistry
 

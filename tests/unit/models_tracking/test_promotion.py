@@ -14,7 +14,7 @@ from models.tracking.record import run_record
 from models.tracking.validation import validation_metrics
 from models.training.build import build_artifact
 from models.training.config import TrainingConfig
-from models.training.preparation import Prepared
+from models.training.preparation.windows import Prepared
 from tests.support.artifacts import heldout_metrics
 from tests.support.fleets import fleet
 from tests.support.registry import MemoryRegistry

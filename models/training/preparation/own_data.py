@@ -17,8 +17,8 @@ from common.recording import Recording
 from models.evaluation.labels import masks
 from models.evaluation.plausible import plausible
 from models.evaluation.splits import MIN_ENGINES, SplitBy
-from models.training.preparation import OwnData, Prepared, cut, refused_rows, split_parts
-from models.training.spikes import usual
+from models.training.preparation.spikes import usual
+from models.training.preparation.windows import OwnData, Prepared, cut, refused_rows, split_parts
 
 Split = Literal["auto", "asset", "time"]
 

@@ -1,7 +1,7 @@
 """Alarms and the log of actions in SQLite or PostgreSQL, beside the alert history.
 
 What is answered is derived from alerts and log (``api.alarms.lifecycle``); the copies in rows
-(``sql_alarm_copies.py``) only choose and order.
+(``alarm_copies.py``) only choose and order.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, and_, exists, func, insert, not_, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from api.adapters.sql_alarm_copies import (
+from api.adapters.sql.alarm_copies import (
     EVENTS,
     event_text,
     read_alarms,
@@ -22,10 +22,10 @@ from api.adapters.sql_alarm_copies import (
     write_shelf,
     write_window,
 )
-from api.adapters.sql_alerts import CHUNK, is_storable
-from api.adapters.sql_database import lock_sequence, our_errors
-from api.adapters.sql_models import AlarmEventRow, AlarmRow, ShelfRow, WindowRow
-from api.adapters.sql_sequences import (
+from api.adapters.sql.alerts import CHUNK, is_storable
+from api.adapters.sql.database import lock_sequence, our_errors
+from api.adapters.sql.models import AlarmEventRow, AlarmRow, ShelfRow, WindowRow
+from api.adapters.sql.sequences import (
     ACTIONS_SEQUENCE,
     last_sequence,
     put_sequence,

@@ -28,8 +28,8 @@ from models.evaluation.splits import (
 )
 from models.scoring.normaliser import Normaliser, fit_normaliser
 from models.scoring.windows import WindowSet
-from models.training.regime_gaps import check_regimes
-from models.training.spikes import usual
+from models.training.preparation.regime_gaps import check_regimes
+from models.training.preparation.spikes import usual
 
 Numbered = Sequence[tuple[int, AssetRecord]]
 """Assets with their numbers, from 1 in the order of the recording."""

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from api.alarm_views import AlarmView
 from api.alarms.lifecycle import AlarmState
-from api.schemas import Asset
+from api.views.alarms import AlarmView
+from api.views.schemas import Asset
 from common.records.verdicts import Level, Verdict
 
 NOT_SCORED: Final[Mapping[Verdict, str]] = {

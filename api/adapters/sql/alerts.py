@@ -8,7 +8,7 @@ from typing import Final
 from pydantic import ValidationError
 from sqlalchemy import Row, select
 
-from api.adapters.sql_models import AlertRow
+from api.adapters.sql.models import AlertRow
 from api.ports import StoredAlert
 from common.logs import get_logger
 from common.records.alerts import Alert

@@ -26,12 +26,12 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.orm import aliased
 
-from api.adapters.sql_alarm_copies import write_alarms
-from api.adapters.sql_alert_retention import read_removed_until, trim_slice
-from api.adapters.sql_alerts import ALERTS, CHUNK, is_storable, readable
-from api.adapters.sql_database import lock_sequence, our_errors, upsert
-from api.adapters.sql_models import COUNTER, AlertRow, GapRow, PositionRow
-from api.adapters.sql_sequences import put_sequence
+from api.adapters.sql.alarm_copies import write_alarms
+from api.adapters.sql.alert_retention import read_removed_until, trim_slice
+from api.adapters.sql.alerts import ALERTS, CHUNK, is_storable, readable
+from api.adapters.sql.database import lock_sequence, our_errors, upsert
+from api.adapters.sql.models import COUNTER, AlertRow, GapRow, PositionRow
+from api.adapters.sql.sequences import put_sequence
 from api.ports import (
     AlertFilter,
     AlertGap,

@@ -5,7 +5,7 @@ and what is stored cannot disagree. A group's committed offset could.
 
 Offsets mean something only within one life of the topic. The local broker keeps everything in
 memory, so every start of it is a new life; its cluster id tells. A topic deleted and made anew on
-the same cluster is recognised by its records (``kafka_alert_log.py``). In both cases reading starts
+the same cluster is recognised by its records (``alert_log.py``). In both cases reading starts
 over: alerts carry derived ids, so reading them again is harmless.
 """
 
@@ -19,7 +19,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
-from api.adapters.kafka_alert_log import AlertLog, AnotherLifeError
+from api.adapters.kafka.alert_log import AlertLog, AnotherLifeError
 from api.ports import FeedBatch, FeedPosition, Resume, WireAlert
 from common.errors import BackendError, BackendMissingError, BackendUnavailableError
 from common.kafka import ensure_topics, make_admin, make_consumer, started

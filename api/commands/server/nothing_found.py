@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from api.commands.client import ApiClient
+from api.commands.server.client import ApiClient
 from common.terminal.nearest import suggestion
 
 LOOKED_AT: Final = 1000

@@ -22,12 +22,12 @@ from models.scoring.history import Trail, alone, whole_runs
 from models.scoring.life import JOINED, LIFE_ARRAYS, check_life, life_features
 from models.scoring.trees import trees_sum
 from models.scoring.windows import LIFE_UNKNOWN, WindowSet
-from models.training.boosting import Growth, boosted_arrays, check_reproduces, grow_boosted
 from models.training.config import FOLDS
 from models.training.folds import folds_of
-from models.training.joined import JOINS, join_late
-from models.training.life_band import COVERAGE, Course, alarm_reach, fit_band, half_way
-from models.training.preparation import Prepared
+from models.training.life.band import COVERAGE, Course, alarm_reach, fit_band, half_way
+from models.training.life.boosting import Growth, boosted_arrays, check_reproduces, grow_boosted
+from models.training.life.joined import JOINS, join_late
+from models.training.preparation.windows import Prepared
 
 MIN_FAILURES: Final = 20
 """Assets that failed: with fewer, the outermost of their errors would be a 90 % interval's end."""

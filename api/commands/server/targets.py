@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from typing import Final
 from urllib.parse import quote
 
-from api.alarm_views import AlarmDetail, AlarmView
-from api.commands.asking import told
-from api.commands.client import ApiClient, Query
-from api.schemas import Asset
+from api.commands.server.asking import told
+from api.commands.server.client import ApiClient, Query
+from api.views.alarms import AlarmDetail, AlarmView
+from api.views.schemas import Asset
 from common.errors import UserError
 from common.records.ids import ID_PATTERN
 from common.terminal.nearest import suggestion

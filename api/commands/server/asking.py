@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 from pydantic import BaseModel, ValidationError
 
-from api.commands.client import ApiClient, stranger
+from api.commands.server.client import ApiClient, stranger
 from common.settings import load_settings
 from common.terminal.cli import output_console
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from rich.table import Table
 from rich.text import Text
 
-from api.machine_views import FleetView
+from api.views.machines import FleetView
 from common.terminal.printable import one_line
 
 TOP_CHANNELS: Final = 3

@@ -7,8 +7,8 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from api.http.queries import Moment
-from api.machine_views import ChannelTold, Legend
 from api.ports import SIMULATOR, AlertGap, Replay, ReplayState, StoredAlert
+from api.views.machines import ChannelTold, Legend
 from common.cmapss.engines import parse_engines
 from common.errors import UserError
 from common.machines.machine import MachineType

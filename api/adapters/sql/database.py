@@ -26,7 +26,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from api.adapters.sql_models import COUNTER, SequenceRow
+from api.adapters.sql.models import COUNTER, SequenceRow
 from common.clock import SystemClock
 from common.errors import BackendError, BackendRefusedError, BackendUnavailableError, SettingsError
 from common.files.private import make_private_file, make_private_folder

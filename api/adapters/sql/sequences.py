@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.adapters.sql_models import SequenceRow
+from api.adapters.sql.models import SequenceRow
 
 ACTIONS_SEQUENCE: Final = "alarm_events"
 

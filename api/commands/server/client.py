@@ -12,7 +12,7 @@ import httpx
 from httpx_sse import EventSource
 from pydantic import ValidationError
 
-from api.machine_views import FleetView
+from api.views.machines import FleetView
 from common.errors import BackendMissingError, BackendUnavailableError, UserError
 
 TIMEOUT: Final = httpx.Timeout(30.0, connect=5.0)

@@ -15,9 +15,9 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Row, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.adapters.sql_alerts import ALERTS, CHUNK, readable
-from api.adapters.sql_database import upsert
-from api.adapters.sql_models import AlarmEventRow, AlarmRow, AlertRow, ShelfRow, WindowRow
+from api.adapters.sql.alerts import ALERTS, CHUNK, readable
+from api.adapters.sql.database import upsert
+from api.adapters.sql.models import AlarmEventRow, AlarmRow, AlertRow, ShelfRow, WindowRow
 from api.alarms.events import Action, ActionEvent, Draft
 from api.alarms.facts import AlarmFacts
 from api.alarms.lifecycle import alarm_at, urgency_of

@@ -14,9 +14,9 @@ from sqlalchemy import delete, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
-from api.adapters.sql_alarm_copies import forget_alarms
-from api.adapters.sql_database import lock_sequence, upsert
-from api.adapters.sql_models import COUNTER, AlertRow, MarkRow, RemovalRow
+from api.adapters.sql.alarm_copies import forget_alarms
+from api.adapters.sql.database import lock_sequence, upsert
+from api.adapters.sql.models import COUNTER, AlertRow, MarkRow, RemovalRow
 from api.ports import AlertKeeping
 
 MARKS: Final = 100

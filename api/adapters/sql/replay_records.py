@@ -9,8 +9,8 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Delete, Select, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from api.adapters.sql_database import our_errors
-from api.adapters.sql_models import ReplayRow
+from api.adapters.sql.database import our_errors
+from api.adapters.sql.models import ReplayRow
 from api.ports import Replay, ReplaySpec, UnreadableReplay
 
 MAX_WHY_CHARS: Final = 300

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from api.adapters.memory import MemoryAlertHistory
+from api.adapters.memory.alerts import MemoryAlertHistory
 from api.alarms.events import ActionEvent
 from api.alarms.facts import AlarmFacts
 from api.alarms.lifecycle import Alarm, Urgency, alarm_at, shelf_of, urgency_of

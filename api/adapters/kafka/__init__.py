@@ -1,0 +1,1 @@
+"""What the api reads from the broker: the topic of alerts, and how far the workers are."""

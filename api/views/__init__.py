@@ -1,0 +1,1 @@
+"""What goes over HTTP, in and out: bodies, queries, answers, and how they are made."""

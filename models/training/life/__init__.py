@@ -1,0 +1,1 @@
+"""Remaining life: boosted trees (``boosting.py``), intervals around them (``band.py``)."""

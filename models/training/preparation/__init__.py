@@ -1,0 +1,1 @@
+"""Recordings to windows, split, normalised; ``own_data.py``: why somebody's own do not do."""

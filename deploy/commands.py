@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import MutableMapping, Sequence
 from pathlib import Path
-from typing import Annotated, ClassVar, Final
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final
 
 import typer
 
 from common.terminal.cli import error_console
 from deploy.lazy import CommandEntry, LazyGroup
+
+if TYPE_CHECKING:
+    from common.cmapss.files import Split
+    from common.cmapss.reader import Dataset
 
 TRY, ASK, LEARN, DATA = "Try it", "Ask it", "Models", "Data"
 PROVE = "Check and mend it"
@@ -154,8 +158,16 @@ def _show_version(asked: bool) -> None:
         raise typer.Exit
 
 
+def _simulate(n_engines: int, seed: int, split: Split) -> Dataset:
+    """Hand the producer's simulator to commands that may not import it."""
+    from producer.simulator.simulate import simulate
+
+    return simulate(n_engines, seed, split)
+
+
 @app.callback()
 def surgeline(
+    ctx: typer.Context,
     _version: Annotated[
         bool,
         typer.Option(
@@ -168,6 +180,7 @@ def surgeline(
     Start with [bold]surgeline demo[/]; then [bold]surgeline up[/] in one terminal and
     [bold]surgeline replay[/] in another.
     """
+    ctx.obj = _simulate
 
 
 def adopt_running_stack(environ: MutableMapping[str, str]) -> None:

@@ -17,7 +17,7 @@ from typing import Final
 
 from common.clock import Clock
 from common.cmapss.engines import format_engines, parse_engines
-from common.cmapss.files import Split, file_name
+from common.cmapss.files import SIMULATED_NAME, Split, file_name
 from common.cmapss.reader import Dataset, load_dataset
 from common.errors import FleetsError, UserError
 from common.fleets import fleet_of_dataset, load_fleets
@@ -45,7 +45,7 @@ from producer.ports import AssetHistory
 from producer.recorded import RecordedFleet
 from producer.replay import replay
 from producer.resume import remaining
-from producer.simulator.simulate import MAX_ENGINES, SIMULATED_NAME, simulate
+from producer.simulator.simulate import MAX_ENGINES, simulate
 from producer.stopping import StoppedError, stop_signals, unless_stopped
 
 DEFAULT_ENGINES: Final = 100

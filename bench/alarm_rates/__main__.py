@@ -1,14 +1,15 @@
 """False warnings that budgets promise, and those that new engines get.
 
     python -m bench.alarm_rates [--dataset FD001 ...] [--splits 100] [--score network] [--fleets 20]
-    python -m bench.alarm_rates --score evidence
+    python -m bench.alarm_rates --score evidence [--seed 12]
 
 Of a data set's training engines 80 % choose a threshold and 20 % are judged, over and over at
 random. "capped_quantile" is fitted on 64 % and chosen on 16 %; "asset_budget" is cross-fitted over
 all 80 %. Printed is the part of healthy lives (more than 125 cycles left) with a false warning,
-three cycles in a row: its mean over splits, its deviation and the worst split. The interval is
-Wilson's for the mean, with the engines' healthy lives as observations, since splits of the same
-engines are not independent. Lead is the life left at the first warning that is not false.
+three cycles in a row: its mean over splits, with 1.96 standard errors of so many splits (what other
+splits of the same engines, ``--seed``, may change), its deviation and the worst split. The interval
+is Wilson's for the mean, with the engines' healthy lives as observations: what other engines may
+change. Lead is the life left at the first warning that is not false.
 
 ``input_trend`` is refitted wholly for each split. With ``--score network`` it is the shipped
 artifact's score, of five networks trained once (``alarm_rates_measured.NetworkSplits`` says what
@@ -34,6 +35,7 @@ from rich.console import Console
 
 from bench.alarm_rates.evidence import EvidenceSplits
 from bench.alarm_rates.measured import Judged, NetworkSplits, TrendSplits, calibrated_split
+from common.cmapss.files import SIMULATED_NAME
 from common.cmapss.reader import load_dataset
 from common.files.atomic import write_report
 from common.recording import AssetRecord, Recording
@@ -42,12 +44,12 @@ from common.terminal.cli import friendly_errors
 from models.artifact.onnx_scorer import Reconstructor
 from models.artifact.store import load_artifact
 from models.evaluation.engines import recording_of
-from models.evaluation.intervals import proportion_interval
+from models.evaluation.intervals import Z, proportion_interval
 from models.training.build import train_network
 from models.training.catalogue import LSTM_AUTOENCODER
 from models.training.config import FOLDS, TrainingConfig
 from models.training.preparation.windows import Prepared
-from producer.simulator.simulate import SIMULATED_NAME, simulate
+from producer.simulator.simulate import simulate
 
 DATASETS: Final = ("FD001", "FD002", "FD003", "FD004", SIMULATED_NAME)
 FLEET: Final = 100
@@ -55,7 +57,9 @@ FLEET_FIT: Final = 80
 FRESH: Final = 500
 FRESH_SEED: Final = 7
 FIRST_FLEET_SEED: Final = 1000
-LINE: Final = "{:6} {:15} {:16} {:>6} {:>7} {:>6} {:>7}   {:16} {:>6} {:>8}   {}"
+LINE: Final = "{:6} {:15} {:16} {:>6} {:>7} {:>6} {:>6} {:>7}   {:16} {:>6} {:>8}   {}"
+FIRST_SEED: Final = 11
+"""Of the splits; other seeds are other splits of the same engines."""
 
 
 class Which(StrEnum):
@@ -118,6 +122,7 @@ class Row:
         rule: How the threshold was chosen.
         splits: How many.
         mean: Part of healthy lives with a false warning.
+        of_splits: 1.96 standard errors of the mean over so many splits.
         deviation: Over splits.
         worst: Over splits.
         low: Wilson's 95 % interval of the mean.
@@ -133,6 +138,7 @@ class Row:
     rule: str
     splits: int
     mean: float
+    of_splits: float
     deviation: float
     worst: float
     low: float
@@ -154,18 +160,30 @@ def main(
     ] = Which.trend,
     folds: Annotated[int, typer.Option(min=2, help="Of the cross-fit, for all evidence.")] = FOLDS,
     epochs: Annotated[int, typer.Option(min=1, help="Of each fold's network.")] = 80,
+    seed: Annotated[int, typer.Option(min=0, help="Of the splits.")] = FIRST_SEED,
     json_path: Annotated[Path | None, typer.Option("--json", help="Write the rows here.")] = None,
 ) -> None:
     """Print two rows for each data set: today's rule and the budget, or the budget of two."""
     console = Console(highlight=False, soft_wrap=True)
     console.print(
         LINE.format(
-            "", "score", "rule", "splits", "mean", "sd", "worst", "95 %", "lead", "caught", "by"
+            "",
+            "score",
+            "rule",
+            "splits",
+            "mean",
+            "+-",
+            "sd",
+            "worst",
+            "95 %",
+            "lead",
+            "caught",
+            "by",
         )
     )
     rows = []
     for name in dataset or DATASETS:
-        for row in measured(name, splits, fleets, alpha, score, epochs, folds):
+        for row in measured(name, splits, fleets, alpha, score, epochs, folds, seed):
             rows.append(row)
             console.print(_line(row))
     if json_path:
@@ -180,6 +198,7 @@ def measured(
     which: Which,
     epochs: int,
     folds: int = FOLDS,
+    first_seed: int = FIRST_SEED,
 ) -> Iterator[Row]:
     """Yield the rows of one data set."""
     if name == SIMULATED_NAME:
@@ -189,7 +208,7 @@ def measured(
     ways = _ways(recording, alpha, which, folds, epochs)
     units = range(1, len(recording.assets) + 1)
     runs = (
-        (ways, Parts(*calibrated_split(units, np.random.default_rng([11, seed])), seed))
+        (ways, Parts(*calibrated_split(units, np.random.default_rng([first_seed, seed])), seed))
         for seed in range(splits)
     )
     yield from _rows(name, runs, _lives(recording.assets, recording.machine.window.length))
@@ -269,7 +288,8 @@ def _row(name: str, score: str, rule: str, found: list[Judged], lives: int) -> R
     bounds = proportion_interval(mean * lives, lives)
     assert bounds is not None
     return Row(
-        name, score, rule, len(found), mean, float(parts.std()), float(parts.max()),
+        name, score, rule, len(found), mean, float(Z * parts.std() / np.sqrt(len(found))),
+        float(parts.std()), float(parts.max()),
         bounds.low, bounds.high, float(np.mean(leads)) if leads else None,
         len(leads) / failing if failing else None, _spoke(found),
     )  # fmt: skip
@@ -293,7 +313,8 @@ def _say_fold(name: str) -> Callable[[int], None]:
 
 def _line(row: Row) -> str:
     return LINE.format(
-        row.dataset, row.score, row.rule, row.splits, f"{row.mean:.1%}", f"{row.deviation:.1%}",
+        row.dataset, row.score, row.rule, row.splits, f"{row.mean:.2%}",
+        f"{row.of_splits:.2%}", f"{row.deviation:.1%}",
         f"{row.worst:.1%}", f"{row.low:.1%} to {row.high:.1%}",
         "-" if row.lead is None else f"{row.lead:.1f}",
         "-" if row.caught is None else f"{row.caught:.1%}",

@@ -108,6 +108,9 @@ PUBLISHED: Final[dict[str, PublishedFile]] = {
 
 PUBLISHED_SETS: Final = ("FD001", "FD002", "FD003", "FD004")
 
+SIMULATED_NAME: Final = "SIM"
+"""What the simulator's engines are called, where a data set is named."""
+
 
 def file_name(name: str, kind: Literal["train", "test", "RUL"]) -> str:
     """Return the published name of a file.

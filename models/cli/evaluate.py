@@ -8,10 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from common.errors import DatasetError
+from common.cmapss.files import SIMULATED_NAME
+from common.errors import DatasetError, UserError
 from common.files.atomic import write_report
 from common.terminal.cli import error_console, friendly_errors, output_console
 from models.cli.epochs import epoch_progress
+from models.cli.simulated import (
+    FRESH_ENGINES,
+    FRESH_SEED,
+    Fresh,
+    is_simulated,
+    simulator_of,
+)
 from models.cli.support import DataDir, DatasetName, load, prepare, require, show_artifact
 from models.tracking.resolve import registry_folder
 
@@ -30,6 +38,7 @@ class MeasuredOn(StrEnum):
 
 @friendly_errors
 def evaluate(
+    ctx: typer.Context,
     dataset: DatasetName = "FD001",
     split: Annotated[
         MeasuredOn,
@@ -64,9 +73,27 @@ def evaluate(
         typer.Option(
             "--faults",
             help="Instead: put known faults into healthy records of these engines, single sensors "
-            "and several, and print which are seen, how soon, and which sensor is named.",
+            "and several, and print which are seen, how soon, and which sensor is named. With "
+            "--dataset SIM and no --data-dir: into engines simulated for this.",
         ),
     ] = False,
+    engines: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help=f"How many are simulated for --faults --dataset SIM. Default: {FRESH_ENGINES}.",
+            show_default=False,
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Of the simulator, likewise; engines the model was trained on are refused. "
+            f"Default: {FRESH_SEED}.",
+            show_default=False,
+        ),
+    ] = None,
     json_path: Annotated[
         Path | None, typer.Option("--json", help="Write the numbers to this file too.")
     ] = None,
@@ -88,9 +115,18 @@ def evaluate(
         surgeline evaluate --dataset FD001 --seeds 3 --json report.json
 
         surgeline evaluate --dataset FD001 --faults
+
+        surgeline evaluate --dataset SIM --faults --engines 200 --seed 8
     """
+    made = faults and data_dir is None and is_simulated(dataset)
+    if (engines, seed) != (None, None) and not made:
+        raise UserError(
+            "--engines and --seed are of engines simulated for this: give them with "
+            f"--faults --dataset {SIMULATED_NAME}, and without --data-dir."
+        )
     if faults:
-        _faults(split, dataset, data_dir, artifact, json_path)
+        source = _simulated(ctx, engines, seed) if made else None
+        _faults(split, dataset, data_dir, artifact, json_path, source)
         return
     drawing = ("matplotlib", "jinja2") if html_path else ()
     require("evaluate", "sklearn", *(("torch", "onnx") if seeds else ()), *drawing)
@@ -141,24 +177,43 @@ def evaluate(
         console.print(f"report: {html_path}", soft_wrap=True)
 
 
+def _simulated(ctx: typer.Context, engines: int | None, seed: int | None) -> Fresh:
+    return Fresh(
+        simulator_of(ctx),
+        FRESH_ENGINES if engines is None else engines,
+        FRESH_SEED if seed is None else seed,
+    )
+
+
 def _faults(
     split: MeasuredOn,
     dataset: str,
     data_dir: Path | None,
     artifact: str | None,
     json_path: Path | None,
+    fresh: Fresh | None,
 ) -> None:
     from models.artifact.store import load_artifact
     from models.artifact.suggestion import suggest_artifact
     from models.cli.faults import show_faults
+    from models.cli.tables import UNPUBLISHED_NOTE
 
-    training_data, measured = _engines(split, dataset, data_dir)
+    if fresh is None:
+        training_data, measured = _engines(split, dataset, data_dir)
+    else:
+        training_data, measured = None, fresh.measured(split.value)
     model = (
         suggest_artifact(training_data or measured.dataset)
         if artifact is None
         else load_artifact(artifact, registry_folder)
     )
-    found = show_faults(model, measured, output_console())
+    console = output_console()
+    if fresh is not None:
+        fresh.refuse_known(model, measured.dataset.split)
+        console.print(fresh.told(measured.dataset), soft_wrap=True)
+    found = show_faults(model, measured, console, None if fresh is None else fresh.seed)
+    if not measured.published:
+        console.print(UNPUBLISHED_NOTE, style="bold")
     if json_path:
         write_report(json_path, found)
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
 from common.errors import DatasetError
+from common.terminal.cli import error_console
 
 if TYPE_CHECKING:
     from models.artifact.store import Artifact
-    from models.evaluation.fault_table import FaultTable, Judge, Judged
+    from models.evaluation.fault_table import FaultTable, Judge, Judged, OnWatched
     from models.report.comparison import Measured
     from models.scoring.scorer import ScorerSpec, WindowScorer
 
@@ -28,8 +32,16 @@ NOTE: Final = (
 )
 
 
-def show_faults(artifact: Artifact, measured: Measured, console: Console) -> dict[str, Any]:
+def show_faults(
+    artifact: Artifact, measured: Measured, console: Console, seed: int | None = None
+) -> dict[str, Any]:
     """Print what an artifact sees of known faults, and beside it what its score alone would.
+
+    Args:
+        artifact: Is measured.
+        measured: On which engines.
+        console: To print to.
+        seed: Of engines that were simulated for this; none of those of a file.
 
     Returns:
         The numbers, as for a file.
@@ -44,12 +56,21 @@ def show_faults(artifact: Artifact, measured: Measured, console: Console) -> dic
     alone = replace(
         scorer.spec, thresholds=replace(thresholds, channel=None, life=None), frozen_after=()
     )
-    found = {}
+    found: dict[str, Any] = {
+        "measured_on": {
+            "artifact": artifact.manifest.name,
+            "dataset": measured.dataset.name,
+            "split": measured.split,
+            "engines": str(measured.engines),
+            "data_sha256": measured.dataset.sha256,
+            "seed": seed,
+        }
+    }
     for title, spec in ((ALL, scorer.spec), (SCORE_ALONE, alone)):
         if title == SCORE_ALONE and alone == scorer.spec:
             continue
-        with console.status(f"{artifact.manifest.name}, {title}: putting faults in"):
-            table = _table_of(artifact, scorer, spec, measured)
+        with _progress(f"{artifact.manifest.name}, {title}: putting faults in") as on_watched:
+            table = _table_of(artifact, scorer, spec, measured, on_watched)
         console.print(_printed(f"{artifact.manifest.name}, {title}", table))
         console.print(_quiet(table), style="dim")
         console.print()
@@ -59,7 +80,11 @@ def show_faults(artifact: Artifact, measured: Measured, console: Console) -> dic
 
 
 def _table_of(
-    artifact: Artifact, scorer: WindowScorer, spec: ScorerSpec, measured: Measured
+    artifact: Artifact,
+    scorer: WindowScorer,
+    spec: ScorerSpec,
+    measured: Measured,
+    on_watched: OnWatched,
 ) -> FaultTable:
     from models.evaluation.collection import numbered
     from models.evaluation.engines import recording_of
@@ -69,7 +94,11 @@ def _table_of(
     records = [each for _, each in numbered(recording_of(measured.dataset), measured.engines)]
     try:
         return fault_table(
-            manifest.normalisation.normaliser(), manifest.machine, records, _judge(scorer, spec)
+            manifest.normalisation.normaliser(),
+            manifest.machine,
+            records,
+            _judge(scorer, spec),
+            on_watched=on_watched,
         )
     except ValueError as exc:
         raise DatasetError(f"{measured.dataset.name} ({measured.split}): {exc}.") from exc
@@ -85,6 +114,23 @@ def _judge(scorer: WindowScorer, spec: ScorerSpec) -> Judge:
         return Judged(found.severities, named, found.directions[np.arange(len(named)), named])
 
     return judged
+
+
+@contextmanager
+def _progress(description: str) -> Iterator[OnWatched]:
+    """Show how many records have been watched, on standard error."""
+    progress = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total} records"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=error_console(),
+    )
+    with progress:
+        task = progress.add_task(description, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
 def _printed(title: str, found: FaultTable) -> Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ from models.scoring.contributions import RECENT_ROWS
 from models.scoring.normaliser import Normaliser
 from models.scoring.unmoved import unmoved_runs
 from models.scoring.windows import sliding_windows
+
+T = TypeVar("T")
 
 
 class Judged(NamedTuple):
@@ -40,6 +42,9 @@ class Judged(NamedTuple):
 Judge = Callable[[NDArray[np.float32], NDArray[np.int64]], Judged]
 """Judges z-scored windows, ``(n, window_length, n_channels)``, of which channels stood still for so
 many readings, ``(n, n_channels)``."""
+
+OnWatched = Callable[[int, int], None]
+"""Told how many times a record has been watched, with a fault or without, and how often it will."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +101,7 @@ def fault_table(
     judge: Judge,
     faults: Sequence[Fault] = FAULTS,
     seed: int = 0,
+    on_watched: OnWatched = lambda done, total: None,
 ) -> FaultTable:
     """Put each fault into each channel of each record, one at a time, and see what is said.
 
@@ -112,6 +118,7 @@ def fault_table(
         judge: What is measured.
         faults: What to put in.
         seed: Of onsets and directions.
+        on_watched: Told each time a record has been watched.
 
     Raises:
         ValueError: If no record has enough healthy readings.
@@ -126,15 +133,24 @@ def fault_table(
             "known regimes; that many are needed to put a fault in and watch it"
         )
 
+    total = (len(faults) + 1) * len(stretches) + len(healthy)
+    done = 0
+
+    def told(found: T) -> T:
+        nonlocal done
+        done += 1
+        on_watched(done, total)
+        return found
+
     def watched(of: Callable[[Stretch], Cases]) -> list[_Seen]:
-        return [_watch(normaliser, machine, each, of(each), judge) for each in stretches]
+        return [told(_watch(normaliser, machine, each, of(each), judge)) for each in stretches]
 
     rows = []
     for number, fault in enumerate(faults):
         drawn = np.random.default_rng([seed, number])
         rows.append(_row(fault, machine, watched(partial(inject, fault, rng=drawn))))
     quiet = watched(unchanged)
-    lives = [_life(normaliser, machine, record, judge) for record in healthy]
+    lives = [told(_life(normaliser, machine, record, judge)) for record in healthy]
     return FaultTable(
         tuple(rows),
         len(stretches),

@@ -59,8 +59,14 @@ def proportion_interval(hits: float, n: int) -> Interval | None:
         >>> round(found.low, 3), found.high
         (0.839, 1.0)
     """
-    if n == 0:
-        return None
+    return wilson(hits, n) if n else None
+
+
+def wilson(hits: float, n: float) -> Interval:
+    """Return Wilson's interval of ``n`` above 0, which need not be whole.
+
+    So it also serves windows, with the number of independent ones they are worth.
+    """
     centre = (hits + Z * Z / 2) / (n + Z * Z)
     half = Z / (n + Z * Z) * math.sqrt(max(0.0, hits * (n - hits) / n) + Z * Z / 4)
     return Interval(max(0.0, centre - half), min(1.0, centre + half))

@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from models.evaluation.intervals import Interval, wilson
 from models.evaluation.measure import ON_DELAY, alarm_begin
 from models.evaluation.splits import FAULT_RUL
 
@@ -47,11 +48,13 @@ class Held:
         n: How many intervals.
         coverage: Part of them that hold it.
         width: Mean width, cycles.
+        interval: 95 % of the coverage; assets count, not windows (:func:`coverage_interval`).
     """
 
     n: int
     coverage: float
     width: float
+    interval: Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +104,24 @@ def holds(
 
 
 def held(
-    low: NDArray[np.float64], high: NDArray[np.float64], life: NDArray[np.int64], cap: float
+    low: NDArray[np.float64],
+    high: NDArray[np.float64],
+    life: NDArray[np.int64],
+    units: NDArray[np.int64],
+    cap: float,
 ) -> Held:
-    """Return coverage and width of at least one interval."""
-    return Held(len(low), float(holds(low, high, life, cap).mean()), float((high - low).mean()))
+    """Return coverage and width of at least one interval; ``units`` says of which asset each is."""
+    inside = holds(low, high, life, cap)
+    interval = coverage_interval(inside, units)
+    return Held(len(low), float(inside.mean()), float((high - low).mean()), interval)
 
 
 def held_by_life(
-    low: NDArray[np.float64], high: NDArray[np.float64], life: NDArray[np.int64], cap: float
+    low: NDArray[np.float64],
+    high: NDArray[np.float64],
+    life: NDArray[np.int64],
+    units: NDArray[np.int64],
+    cap: float,
 ) -> Mapping[str, Held]:
     """Return the same in each of :data:`LIFE_BINS` that has a window, by its name."""
     found = {}
@@ -117,7 +130,8 @@ def held_by_life(
         inside &= True if last is None else life <= last
         if inside.any():
             name = f"{first}+" if last is None else f"{first}-{last}"
-            found[name] = held(low[inside], high[inside], life[inside], cap)
+            parts = (each[inside] for each in (low, high, life, units))
+            found[name] = held(*parts, cap)
     return found
 
 
@@ -130,6 +144,34 @@ def coverage_by_asset(inside: NDArray[np.bool_], units: NDArray[np.int64]) -> ND
     """
     _, where, counts = np.unique(units, return_inverse=True, return_counts=True)
     return np.sort(np.bincount(where, inside) / counts)
+
+
+def coverage_interval(inside: NDArray[np.bool_], units: NDArray[np.int64]) -> Interval:
+    """Return the 95 % interval of the part of intervals that hold, engines being what is drawn.
+
+    Windows of one asset resemble each other, so they count as many as would vary as much if they
+    were independent: Wilson's interval of that number. Where assets do not differ at all, it is the
+    number of assets.
+
+    Args:
+        inside: Shape ``(n,)``, ``n`` at least 1; which intervals hold the true life.
+        units: Shape ``(n,)``; asset of each.
+
+    References:
+        Franco et al. 2019, doi:10.1093/jssam/smy019 (Wilson's with an effective sample size).
+
+    Example:
+        >>> found = coverage_interval(np.array([True, True, False, True]), np.array([1, 1, 2, 2]))
+        >>> found.written(2)
+        ('0.26', '0.96')
+    """
+    _, where = np.unique(units, return_inverse=True)
+    counts, hits = np.bincount(where), np.bincount(where, inside)
+    n, assets = len(inside), len(counts)
+    part = float(hits.sum() / n)
+    spread = np.square(hits - part * counts).sum() / n**2 * assets / max(1, assets - 1)
+    worth = min(part * (1.0 - part) / spread, n) if spread > 0 else float(assets)
+    return wilson(part * worth, worth)
 
 
 def first_warnings(

@@ -24,13 +24,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from common.cmapss.files import Split, file_name
+from common.cmapss.files import SIMULATED_NAME, Split, file_name
 from common.cmapss.reader import Dataset, parse_engines
 from common.errors import DatasetError
 from producer.atomic_file import write_atomically
 from producer.simulator.constants import SimulatorConstants, load_constants
 
-SIMULATED_NAME: Final = "SIM"
 MAX_ENGINES: Final = 2000
 """Keeps a slip of the finger from filling the memory: 2,000 engines are 400,000 readings."""
 

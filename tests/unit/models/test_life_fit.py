@@ -76,7 +76,7 @@ def test_the_model_fits_its_windows_and_engines_it_never_saw(
     said = remaining_life(near.windows, trail_of(near), params)
 
     assert np.abs(said.expected - near.life_left).mean() < 8
-    assert figures.held(said.low, said.high, near.life_left, 125.0).coverage > 0.75
+    assert figures.held(said.low, said.high, near.life_left, near.units, 125.0).coverage > 0.75
 
 
 def test_the_same_windows_give_the_same_bytes_whatever_is_held_out(
@@ -207,13 +207,15 @@ def test_fd001_says_how_long_is_left(cmapss_dir: Path) -> None:
     said, life = remaining_life(heldout.windows, trail_of(heldout), params), heldout.life_left
     late = join_after(heldout, 50)
     late_said = remaining_life(heldout.windows[late.places], late.trail, params)
-    late_found = figures.held(late_said.low, late_said.high, life[late.places], HEALTHY_RUL)
+    late_found = figures.held(
+        late_said.low, late_said.high, life[late.places], heldout.units[late.places], HEALTHY_RUL
+    )
     assert late_found.coverage > 0.8
-    found = figures.held(said.low, said.high, life, HEALTHY_RUL)
+    found = figures.held(said.low, said.high, life, heldout.units, HEALTHY_RUL)
     assert figures.errors_of(said.expected, life, HEALTHY_RUL).rmse < 10.0
     assert 0.86 <= found.coverage <= 0.96
     assert found.width < 30
-    by_life = figures.held_by_life(said.low, said.high, life, HEALTHY_RUL)
+    by_life = figures.held_by_life(said.low, said.high, life, heldout.units, HEALTHY_RUL)
     assert min(part.coverage for part in by_life.values()) > 0.82
     critical = figures.ranking(-said.expected, life, -life_limit(crossed.own))
     assert critical.f1 > 0.90

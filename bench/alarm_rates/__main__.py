@@ -256,7 +256,7 @@ def _rows(name: str, runs: Iterable[tuple[Sequence[Way], Parts]], lives: int) ->
         for way in ways:
             found.setdefault((way.score, way.rule), []).append(way.judge(parts))
     for (score, rule), judged in found.items():
-        yield _row(name, score, rule, judged, lives)
+        yield row_of(name, score, rule, judged, lives)
 
 
 def _simulated(fleets: int, alpha: float, which: Which, folds: int) -> Iterator[Row]:
@@ -280,7 +280,8 @@ def _lives(assets: Sequence[AssetRecord], window_length: int) -> int:
     return sum(int(rows) >= window_length for rows in sound)
 
 
-def _row(name: str, score: str, rule: str, found: list[Judged], lives: int) -> Row:
+def row_of(name: str, score: str, rule: str, found: list[Judged], lives: int) -> Row:
+    """Return what a rule did over some splits, each of which judged some of ``lives`` engines."""
     parts = np.array([each.false / each.lives for each in found])
     mean = sum(each.false for each in found) / sum(each.lives for each in found)
     leads = [lead for each in found for lead in each.leads]

@@ -165,7 +165,10 @@ def official(
     part = said(collect_windows(prepared.normaliser, machine, dataset))
     last = figures.last_windows(part.units)
     row = row_of(f"{name} official test", part, limits) | last_cycles(part)
-    return row | {"without_window": len(dataset.engines) - len(last)}
+    return row | {
+        "without_window": len(dataset.engines) - len(last),
+        "last_band": asdict(last_held(part)),
+    }
 
 
 def last_cycles(part: Said) -> dict[str, dict[str, float]]:
@@ -175,6 +178,12 @@ def last_cycles(part: Said) -> dict[str, dict[str, float]]:
         key: asdict(figures.errors_of(predicted[at], part.life[at], CAP))
         for key, predicted in (("last", part.said.expected), ("last_ridge", part.ridge))
     }
+
+
+def last_held(part: Said) -> figures.Held:
+    """Return what the interval at each engine's last cycle is worth: one of each engine."""
+    at, said = figures.last_windows(part.units), part.said
+    return figures.held(said.low[at], said.high[at], part.life[at], part.units[at], CAP)
 
 
 def joined(part: WindowSet, params: ScoreParams) -> dict[int, dict[str, Any]]:
@@ -260,11 +269,12 @@ def _cut_off(part: Said, limits: Limits) -> dict[str, Any]:
     rng = np.random.default_rng(SEED)
     units = np.unique(part.units)
     longest = np.array([part.life[part.units == unit].max() for unit in units])
-    lasts, ranks, bands, by_life = [], [], [], []
+    lasts, last_bands, ranks, bands, by_life = [], [], [], [], []
     for _ in range(DRAWS):
         left = np.minimum(rng.integers(SHORTEST_CUT, LONGEST_CUT + 1, len(units)), longest)
         kept = part.where(part.life >= left[np.searchsorted(units, part.units)])
         lasts.append(last_cycles(kept))
+        last_bands.append(last_held(kept))
         ranks.append(_rankings(kept, limits))
         said = kept.said
         ends = (said.low, said.high, kept.life, kept.units)
@@ -272,6 +282,7 @@ def _cut_off(part: Said, limits: Limits) -> dict[str, Any]:
         by_life.append(figures.held_by_life(*ends, CAP))
     return {
         "band_cut_off": _mean_held(bands),
+        "last_band": _mean_held(last_bands),
         "by_life_cut_off": {
             name: _mean_held([each[name] for each in by_life if name in each])
             for name in by_life[0]
@@ -328,6 +339,8 @@ def _print(console: Console, row: dict[str, Any]) -> None:
             f"(ridge {ridge['rmse']:.2f}, {ridge['score']:.0f}; {last['n']:.0f} engines"
             + (f"; {missing} more are shorter than a window)" if missing else ")")
         )
+    if last_band := row.get("last_band"):
+        console.print(f"    interval      holds {_held(last_band)}")
     console.print(f"  all windows     RMSE {row['rmse']:.2f} (ridge {row['rmse_ridge']:.2f})")
     least, tenth, half = row["by_engine"]
     console.print(

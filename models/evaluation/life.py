@@ -130,8 +130,7 @@ def held_by_life(
         inside &= True if last is None else life <= last
         if inside.any():
             name = f"{first}+" if last is None else f"{first}-{last}"
-            parts = (each[inside] for each in (low, high, life, units))
-            found[name] = held(*parts, cap)
+            found[name] = held(low[inside], high[inside], life[inside], units[inside], cap)
     return found
 
 

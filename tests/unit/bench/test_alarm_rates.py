@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from bench.alarm_rates.__main__ import row_of
 from bench.alarm_rates.evidence import AT_ONCE, EvidenceSplits, false_speakers, judge_engines
 from bench.alarm_rates.measured import (
+    Judged,
     NetworkSplits,
     TrendSplits,
     calibrated_split,
@@ -122,6 +124,19 @@ def test_engines_are_judged_alike_alone_and_many_at_once() -> None:
     assert together.lives == sum(each.lives for each in alone)
     assert together.false == sum(each.false for each in alone) > 0
     assert together.leads == tuple(lead for each in alone for lead in each.leads)
+
+
+def test_a_mean_over_splits_says_what_other_splits_and_other_engines_may_change() -> None:
+    found = [Judged(20, false) for false in (0, 1, 2, 1)]
+
+    row = row_of("FD001", "score", "rule", found, lives=80)
+
+    assert (row.splits, row.mean, row.worst) == (4, 0.05, 0.1)
+    assert row.of_splits == pytest.approx(1.96 * np.std([0, 0.05, 0.1, 0.05]) / 2, rel=1e-3)
+    assert row.low < row.mean - row.of_splits / 2 < row.mean < row.high
+    assert replace(row, of_splits=0.0) == replace(
+        row_of("FD001", "score", "rule", found * 4, lives=80), splits=4, of_splits=0.0
+    )
 
 
 def test_each_false_warning_has_one_speaker() -> None:

@@ -186,6 +186,20 @@ def test_a_judge_that_always_speaks_has_every_false_alarm(
     assert all(row.alarmed == 1.0 and row.delay == 3.0 for row in found.rows)
 
 
+def test_progress_counts_each_record_with_each_fault_and_without(
+    records: list[AssetRecord], normaliser: Normaliser
+) -> None:
+    told: list[tuple[int, int]] = []
+
+    found = fault_table(
+        normaliser, TURBOFAN, records, still, FAULTS[:2],
+        on_watched=lambda done, total: told.append((done, total)),
+    )  # fmt: skip
+
+    total = 3 * found.assets + len(records)
+    assert told == [(done, total) for done in range(1, total + 1)]
+
+
 def test_onsets_do_not_depend_on_the_judge(
     records: list[AssetRecord], normaliser: Normaliser
 ) -> None:

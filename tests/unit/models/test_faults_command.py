@@ -48,7 +48,8 @@ def test_simulated_engines_need_no_file_and_say_which_they_are(
 
     assert f"SIM: {ENGINES} simulated engines, seed {FRESH_SEED}, run until they fail" in said
     assert "Nothing here is a C-MAPSS result" in " ".join(said.split())
-    assert "records" in said  # of the progress
+    watched = (len(FAULTS) + 1) * written["all evidence"]["assets"] + ENGINES
+    assert said.count(f"{watched}/{watched} records") == 2  # of the progress, of each table
     assert written["measured_on"] == {
         "artifact": "fd001",
         "dataset": SIMULATED_NAME,

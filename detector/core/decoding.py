@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from common.errors import InvalidRecordError, RejectReason
 from common.machines.machine import Channel, MachineType
 from common.records.ids import DEFAULT_FLEET, ONLY_RUN, AssetId, FleetName, RunId
+from common.records.quick_readings import QuickReading, read_plain
 from common.records.readings import IncomingReading
 from common.records.times import EARLIEST, UtcTimestamp
 from common.records.wire import Cycle
@@ -66,10 +67,7 @@ def decode(record: SourceRecord, fleets: Fleets) -> Reading:
             RejectReason.TOO_LARGE,
             f"The message has {len(value):,} bytes; a reading has at most {most:,}.",
         )
-    try:
-        came = IncomingReading.model_validate_json(value)
-    except ValidationError as exc:
-        raise _rejection(value, exc) from exc
+    came = read_plain(value) or _read(value)
     if record.key != came.asset_id.encode():
         raise InvalidRecordError(
             RejectReason.KEY_MISMATCH,
@@ -90,7 +88,14 @@ def decode(record: SourceRecord, fleets: Fleets) -> Reading:
     return Reading(name, came.asset_id, came.run_id, cycle, came.ts, values)
 
 
-def fleet_named(came: IncomingReading) -> str:
+def _read(value: bytes) -> IncomingReading:
+    try:
+        return IncomingReading.model_validate_json(value)
+    except ValidationError as exc:
+        raise _rejection(value, exc) from exc
+
+
+def fleet_named(came: IncomingReading | QuickReading) -> str:
     """Return the fleet a reading is of; version 1 knows none."""
     return came.fleet if came.schema_version > 1 else DEFAULT_FLEET
 
@@ -100,7 +105,7 @@ def _few(fleets: Fleets) -> str:
     return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if names[NAMED:] else "")
 
 
-def _cycle(came: IncomingReading, machine: MachineType) -> int:
+def _cycle(came: IncomingReading | QuickReading, machine: MachineType) -> int:
     step = machine.step
     if step.clock == "counter":
         if came.cycle is None:

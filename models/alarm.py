@@ -178,6 +178,14 @@ def step(
         The next state, and the transition if there is one. At most one per reading: an alarm raised
         by a critical stretch is raised as critical at once.
     """
+    if severity < WARNING_SEVERITY and state.level is Level.NONE and not state.recent:
+        return _still_quiet(state, severity, policy), None
+    return _step(state, cycle, severity, critical, policy)
+
+
+def _step(
+    state: AlarmState, cycle: int, severity: float, critical: bool, policy: AlarmPolicy
+) -> tuple[AlarmState, AlarmChange | None]:
     state = _counted(state, cycle, severity, critical, policy)
     warnings, criticals = _held_against(state, policy)
     reached = _reached(warnings, criticals, policy)
@@ -196,6 +204,12 @@ def interrupt(state: AlarmState) -> AlarmState:
     if state.level is Level.NONE:
         return AlarmState()
     return replace(state, warning_row=0, critical_row=0, quiet_row=0, recent=(), closing=0)
+
+
+def _still_quiet(state: AlarmState, severity: float, policy: AlarmPolicy) -> AlarmState:
+    """Return what ``_step`` does where nothing is open and nothing begins: nearly always."""
+    quiet_row = _count(state.quiet_row, is_quiet(severity, policy))
+    return AlarmState(quiet_row=quiet_row, closing=state.closing, flaps=state.flaps)
 
 
 def _counted(

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 from common.records.alerts import Alert, Transition, derive_alarm_id
 from common.records.ids import renewed_run_id
 from common.records.verdicts import Level, ScoreRecord, Verdict
 from detector.core.conclusion.alerts import make_alert
-from detector.core.conclusion.weighing import Weighed, weigh
+from detector.core.conclusion.weighing import NOTHING_FOUND, Finding, Weighed, weigh
 from detector.core.fleet import Fleet
 from detector.core.pipeline import AssetPlan, AssetRun, Decoded, NextState, Plan
 from detector.core.state.asset import AssetState, Fence, Place
 from models.alarm import AlarmChange, AlarmState, interrupt, step
-from models.scoring.scorer import ScorerSpec, WindowScores
+from models.scoring.scorer import WindowScores
 
 Told = tuple[AssetRun, Alert]
 """An alert, with the key of its asset's state: there the run is called as the source calls it."""
@@ -133,23 +133,26 @@ def _conclude_asset(
     spec, rule = fleet.spec, fleet.alarm_of(key[0])
     assembled, start = asset.assembled, asset.start
     watch = _watch(key, start, told)
+    alike = _Alike(spec.ref.label, spec.machine.step.clock == "time")
     for item, verdict, detail, opened in zip(
         asset.decoded, assembled.verdicts, assembled.details, assembled.opened, strict=True
     ):
         if opened is not None and opened != watch.opened:
             watch.open_run(opened)
             outcome.opened.append((key, watch.run_id))
-        plain = _verdict(item, watch.run_id, verdict, detail, spec)
         if verdict is not Verdict.SCORED:
-            outcome.verdicts.append(plain)
+            outcome.verdicts.append(
+                _verdict(item, watch.run_id, verdict, detail, alike, NOTHING_FOUND)
+            )
             if not verdict.of_message:
                 watch.alarm = interrupt(watch.alarm)
             continue
-        warning = weighed.stuck_sentence(position)
-        if warning:
-            plain = replace(plain, detail="; ".join(filter(None, [detail, warning])))
-        outcome.verdicts.append(weighed.verdict(plain, position))
         here, position = position, position + 1
+        warning = weighed.stuck_sentence(here)
+        if warning:
+            detail = "; ".join(filter(None, [detail, warning]))
+        finding = weighed.findings[here]
+        outcome.verdicts.append(_verdict(item, watch.run_id, verdict, detail, alike, finding))
         if watch.told:
             watch.follow_told(item.reading.cycle)
             continue
@@ -198,20 +201,28 @@ def _alert(
     return make_alert(item.reading, watch.run_id, alarm_id, change, cause, fleet.spec, warning)
 
 
+class _Alike(NamedTuple):
+    """What all verdicts of a fleet say alike: the model, and whether cycles are ticks of time."""
+
+    model: str
+    timed: bool
+
+
 def _verdict(
-    item: Decoded, run_id: str, verdict: Verdict, detail: str, spec: ScorerSpec
+    item: Decoded, run_id: str, verdict: Verdict, detail: str, alike: _Alike, finding: Finding
 ) -> ScoreRecord:
-    reading = item.reading
+    reading, record = item.reading, item.record
     return ScoreRecord(
-        asset_id=reading.asset_id,
-        run_id=run_id,
-        cycle=reading.cycle,
-        ts=reading.ts,
-        status=verdict,
-        model=spec.ref.label,
-        detail=detail,
-        source=item.record.position,
-        published_ts_ms=item.record.published_ts_ms,
-        fleet=reading.fleet,
-        timed=spec.machine.step.clock == "time",
+        reading.asset_id,
+        run_id,
+        reading.cycle,
+        reading.ts,
+        verdict,
+        alike.model,
+        *finding,
+        detail,
+        record.position,
+        record.published_ts_ms,
+        reading.fleet,
+        alike.timed,
     )

@@ -6,16 +6,17 @@ same; here it is asked once for a whole batch and laid out for whoever steps thr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import repeat
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from common.machines.machine import MachineType
 from common.records.alerts import ChannelShare, RemainingLife, Transition
-from common.records.verdicts import Evidence, Level, LifeLeft, ScoreRecord
+from common.records.verdicts import Evidence, Level, LifeLeft
 from detector.core.assembler import Assembled
 from detector.core.conclusion.alerts import Cause, contributions
 from detector.core.stuck import stuck_channels, stuck_sentence
@@ -28,6 +29,26 @@ SHORTEST_LIFE: Final = 0.1
 """Steps; a life expected to be shorter is as bad as this."""
 
 
+NO_SHARES: Final[Mapping[str, float]] = {}
+
+
+class Finding(NamedTuple):
+    """What a verdict says of a scored reading: fields of ``ScoreRecord``, in its order."""
+
+    score: float | None = None
+    warning_threshold: float | None = None
+    critical_threshold: float | None = None
+    level: Level = Level.NONE
+    evidence: Evidence | None = None
+    severity: float | None = None
+    life: LifeLeft | None = None
+    shares: Mapping[str, float] = NO_SHARES
+
+
+NOTHING_FOUND: Final = Finding()
+"""Of a reading that was not scored."""
+
+
 @dataclass(frozen=True, slots=True)
 class Weighed:
     """A batch's windows, weighed; each is asked for by its place among them.
@@ -36,6 +57,7 @@ class Weighed:
         spec: The model's, with the fleet's thresholds.
         found: What the model found.
         judged: What that comes to.
+        findings: The same, window by window.
         severities: ``judged.severities`` as plain numbers.
         critical: ``judged.critical`` likewise.
     """
@@ -43,6 +65,7 @@ class Weighed:
     spec: ScorerSpec
     found: WindowScores
     judged: Judged
+    findings: list[Finding]
     severities: list[float]
     critical: list[bool]
     _unmoved: NDArray[np.int64]
@@ -56,29 +79,6 @@ class Weighed:
         stuck = self._stuck[position]
         names = [self.spec.channels[index] for index in np.flatnonzero(stuck)]
         return stuck_sentence(names, int(self._unmoved[position][stuck].min()))
-
-    def verdict(self, plain: ScoreRecord, position: int) -> ScoreRecord:
-        """Return a verdict with all that was found."""
-        spec, judged, life = self.spec, self.judged, self.found.life
-        thresholds = spec.thresholds
-        by_life = decided_by_life(self.found, thresholds)
-        return replace(
-            plain,
-            score=float(self.found.scores[position]),
-            warning_threshold=thresholds.warning,
-            critical_threshold=None if by_life else thresholds.critical,
-            level=judged.level(position),
-            evidence=WARNERS[judged.speakers[position]],
-            severity=self.severities[position],
-            life=None
-            if life is None
-            else LifeLeft(
-                float(life.expected[position]),
-                float(life.low[position]),
-                float(life.high[position]),
-            ),
-            shares=dict(zip(spec.channels, judged.shares[position].tolist(), strict=True)),
-        )
 
     def cause(self, position: int, change: AlarmChange, policy: AlarmPolicy) -> Cause:
         """Return what an alert says of why an alarm changed at this reading."""
@@ -147,12 +147,44 @@ def weigh(assets: Sequence[Assembled], found: WindowScores, spec: ScorerSpec) ->
         spec,
         found,
         judged,
+        _findings(found, judged, spec),
         judged.severities.tolist(),
         judged.critical.tolist(),
         unmoved,
         stuck,
         np.any(stuck, axis=1).tolist(),
     )
+
+
+def _findings(found: WindowScores, judged: Judged, spec: ScorerSpec) -> list[Finding]:
+    thresholds, names, life = spec.thresholds, spec.channels, found.life
+    warning = thresholds.warning
+    critical = None if decided_by_life(found, thresholds) else thresholds.critical
+    lives: Iterable[LifeLeft | None] = repeat(None)
+    if life is not None:
+        lives = map(LifeLeft, life.expected.tolist(), life.low.tolist(), life.high.tolist())
+    return [
+        Finding(
+            score,
+            warning,
+            critical,
+            judged.level(index),
+            WARNERS[speaker],
+            severity,
+            left,
+            dict(zip(names, shares, strict=True)),
+        )
+        for index, (score, speaker, severity, shares, left) in enumerate(
+            zip(
+                found.scores.tolist(),
+                judged.speakers.tolist(),
+                judged.severities.tolist(),
+                judged.shares.tolist(),
+                lives,
+                strict=False,  # nobody may know how long is left
+            )
+        )
+    ]
 
 
 def unmoved_of(

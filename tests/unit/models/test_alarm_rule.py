@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 
 from common.records.alerts import Transition
 from common.records.verdicts import Level
+from models import alarm
 from models.alarm import (
     WINDOW_LIMIT,
     AlarmChange,
     AlarmPolicy,
     AlarmState,
+    PastWarning,
     interrupt,
     is_quiet,
     step,
@@ -204,3 +206,28 @@ def test_after_so_many_quiet_readings_nothing_before_makes_a_difference(
 
     assert one.level is other.level is Level.NONE
     assert run(after, policy, one, at)[1] == run(after, policy, other, at)[1]
+
+
+STATES = st.builds(
+    AlarmState,
+    level=st.sampled_from([Level.NONE, Level.NONE, Level.WARNING, Level.CRITICAL]),
+    onset_cycle=st.integers(0, 9),
+    warning_row=st.integers(0, 3),
+    critical_row=st.integers(0, 3),
+    quiet_row=st.integers(0, 70_000),
+    recent=st.lists(st.builds(PastWarning, st.integers(0, 5), st.integers(1, 9), st.booleans()))
+    .filter(lambda recent: len(recent) < 4)
+    .map(tuple),
+    open_for=st.integers(0, 9),
+    closing=st.integers(0, 9),
+    flaps=st.integers(0, 9),
+)
+
+
+@given(STATES, st.sampled_from([0.0, 0.5, 0.97, 1.0, 2.5]), st.booleans(), alarm_rules())
+def test_the_short_way_of_quiet_readings_is_the_long_one(
+    state: AlarmState, severity: float, critical: bool, policy: AlarmPolicy
+) -> None:
+    assert step(state, 10, severity, critical, policy) == alarm._step(
+        state, 10, severity, critical, policy
+    )

@@ -2,7 +2,7 @@
 #
 #   PYTHON=...    the interpreter to build .venv from (3.11 or newer; found by itself if left out)
 #   ARGS=...      further arguments for the command behind demo, up, test, train
-#   JOBS=3        how many test processes run side by side: most tests wait for servers
+#   JOBS=4        how many test processes run side by side: most tests wait for servers
 #   JSON=path     where `make demo` writes its report
 #   PIP_ARGS=...  further arguments for pip, such as an index with CPU-only torch
 
@@ -15,7 +15,7 @@ SHELL := /bin/bash
 # onnxruntime would send usage data to its maker
 export ORT_DISABLE_TELEMETRY := 1
 
-JOBS ?= 3
+JOBS ?= 4
 COMPOSE ?= docker compose
 VENV := .venv
 BIN := $(VENV)/bin
@@ -36,8 +36,9 @@ demo: $(RUN_READY) ## Run everything once over 100 engines and show what was fou
 up: $(RUN_READY) ## Run broker, Valkey, detector and api until Ctrl-C.
 	@$(BIN)/surgeline up $(ARGS)
 
+# Files in their own order: the longest have few tests, and would come last
 test: $(TEST_READY) ## Run all tests, on a real broker and a real Valkey.
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 faults: $(TEST_READY) ## Kill and starve the workers, the long way: every named point, many times.
 	@SURGELINE_TEST_FAULTS=full $(BIN)/python -m pytest tests/faults $(ARGS)

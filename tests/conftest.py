@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 import os
+
+# Several test processes share a few cores. Threads of numpy and its like that wait for each other
+# spin meanwhile: with them some tests took two and a half times the processor time. It has to be
+# said before numpy is imported; processes that tests start are told by it too.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import uuid
 from collections.abc import Iterator
 from pathlib import Path

@@ -69,22 +69,49 @@ def mutations_of(source: str) -> list[Mutation]:
     """Return every mutation of a file, in the order of the file."""
     tree = ast.parse(source)
     found = []
-    for path in _places(tree):
-        for kind, change in _changes(_at(tree, path)):
-            mutant = copy.deepcopy(tree)
-            statement = _statement(mutant, path)
-            was = _head(statement)
-            line = statement.lineno
-            mutant = _replaced(mutant, path, change)
-            becomes = _head(_statement(mutant, path))
-            if was != becomes:
-                text = ast.unparse(ast.fix_missing_locations(mutant)) + "\n"
-                found.append(Mutation(line, kind, was, becomes, text))
+    for place in _changed_places(tree):
+        mutant = _replaced(copy.deepcopy(tree), place.path, place.change)
+        text = ast.unparse(ast.fix_missing_locations(mutant)) + "\n"
+        found.append(Mutation(place.line, place.kind, place.was, place.becomes, text))
     return found
+
+
+def statements_of(source: str) -> set[tuple[str, str]]:
+    """Return what is changed and what it becomes, of every mutation of a file.
+
+    Without the files after the changes, which take nearly all of the time of :func:`mutations_of`.
+    """
+    return {(place.was, place.becomes) for place in _changed_places(ast.parse(source))}
 
 
 Path = tuple[tuple[str, int | None], ...]
 """The way to a node: names of fields, with an index in those that are lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where and how a file is changed; the rest as in :class:`Mutation`."""
+
+    path: Path
+    change: Callable[[ast.AST], ast.AST]
+    line: int
+    kind: str
+    was: str
+    becomes: str
+
+
+def _changed_places(tree: ast.Module) -> Iterator[_Place]:
+    """Yield every change that is one, in the order of the file; the tree stays as it is."""
+    for path in _places(tree):
+        statement, way = _statement(tree, path)
+        was = _head(statement)
+        for kind, change in _changes(_at(tree, path)):
+            alone = ast.Module([copy.deepcopy(statement)], [])
+            inside = (("body", 0), *way)
+            alone = _replaced(alone, inside, change)
+            becomes = _head(_statement(alone, inside)[0])
+            if was != becomes:
+                yield _Place(path, change, statement.lineno, kind, was, becomes)
 
 
 def _places(node: ast.AST, path: Path = ()) -> Iterator[Path]:
@@ -263,14 +290,14 @@ def _at(tree: ast.AST, path: Path) -> ast.AST:
     return node
 
 
-def _statement(tree: ast.AST, path: Path) -> ast.stmt:
-    """Return the innermost statement on the way."""
+def _statement(tree: ast.AST, path: Path) -> tuple[ast.stmt, Path]:
+    """Return the innermost statement on the way, and the way on from there."""
     found, node = None, tree
-    for name, index in path:
+    for step, (name, index) in enumerate(path, start=1):
         value = getattr(node, name)
         node = value if index is None else value[index]
         if isinstance(node, ast.stmt):
-            found = node
+            found = node, path[step:]
     assert found is not None
     return found
 

@@ -38,7 +38,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from bench.mutants.mutations import Mutation, mutations_of
+from bench.mutants.mutations import Mutation, mutations_of, statements_of
 
 ROOT: Final = Path(__file__).parents[2]
 COPIED: Final = (
@@ -243,9 +243,7 @@ def equivalents() -> list[Equivalent]:
     text = (ROOT / "bench/mutants/equivalent.toml").read_text(encoding="utf-8")
     found = [Equivalent(**item) for item in tomllib.loads(text).get("mutant", [])]
     for file in sorted({item.file for item in found}):
-        possible = {
-            (item.was, item.becomes) for item in mutations_of((ROOT / file).read_text("utf-8"))
-        }
+        possible = statements_of((ROOT / file).read_text("utf-8"))
         for item in found:
             if item.file == file and (item.was, item.becomes) not in possible:
                 raise typer.BadParameter(

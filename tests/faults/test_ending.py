@@ -198,7 +198,7 @@ async def test_ctrl_c_in_the_first_moments_leaves_no_traceback(
     bench: DetectorBench, after_s: float
 ) -> None:
     with workers_of(bench) as workers:
-        worker = workers.start()
+        worker = workers.start_anew()
         await asyncio.sleep(after_s)  # what happens before our first line runs is Python's
         worker.process.send_signal(signal.SIGINT)
 

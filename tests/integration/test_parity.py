@@ -244,14 +244,16 @@ async def replayed(bench: DetectorBench, dataset: Dataset) -> int:
 @pytest.mark.parametrize(
     ("name", "engines", "readings"),
     [
-        pytest.param("FD001", 100, 13_096, id="FD001"),
-        pytest.param("FD002", 259, 33_991, id="FD002-six-regimes", marks=pytest.mark.slow),
+        pytest.param("FD001", 30, 3_674, id="FD001"),
+        pytest.param("FD002", 60, 7_714, id="FD002-six-regimes"),
     ],
 )
-async def test_all_test_engines_live_equals_batch(
+async def test_test_engines_live_equals_batch(
     bench: DetectorBench, cmapss_dir: Path, name: str, engines: int, readings: int
 ) -> None:
-    dataset = load_dataset(cmapss_dir, name, "test")
+    """The first engines; all of them, also of FD002, are ``make parity``."""
+    whole = load_dataset(cmapss_dir, name, "test")
+    dataset = Dataset(whole.name, whole.split, whole.engines[:engines], None, whole.sha256)
     recording = DatasetRecording(dataset, tuple(range(1, engines + 1)), RUN)
     sent = await replayed(bench, dataset)
 

@@ -6,11 +6,11 @@ import os
 import re
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Final
 
 from common.settings import PREFIX, KafkaSettings
+from tests.support import forked
 from tests.support.servers.backends import wait_until
 from tests.support.variables import kafka_variables
 
@@ -52,9 +52,7 @@ class ApiProcess:
         """Start it, and wait until it listens."""
         out, err = self._folder / "api.out", self._folder / "api.err"
         with out.open("wb") as stdout, err.open("ab") as stderr:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "api"], env=self._environment, stdout=stdout, stderr=stderr
-            )
+            self._process = forked.start(["api"], self._environment, stdout, stderr)
         process = self._process
 
         def listens() -> bool:

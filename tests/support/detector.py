@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -30,6 +29,7 @@ from common.scorestore.port import ScoreQuery
 from common.settings import KafkaSettings, RedisSettings, ScoreStoreSettings
 from common.topics import Topics
 from deploy.local.programs import free_port
+from tests.support import forked
 from tests.support.servers.backends import wait_until
 
 
@@ -90,12 +90,7 @@ class DetectorBench:
     def start(self, **extra: str) -> subprocess.Popen[bytes]:
         """Start a worker; it may not be ready yet."""
         with (self.folder / "detector.log").open("ab") as log:
-            return subprocess.Popen(
-                [sys.executable, "-m", "detector"],
-                env=self.environment(**extra),
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
+            return forked.start(["detector"], self.environment(**extra), log, log)
 
     @contextmanager
     def running(self, **extra: str) -> Iterator[subprocess.Popen[bytes]]:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from deploy.local.programs import free_port
+from tests.support import forked
 from tests.support.detector import DetectorBench
 from tests.support.servers.backends import wait_until
 
@@ -98,16 +98,21 @@ class Workers:
 
     def start(self, *disturbances: str, **extra: str) -> Worker:
         """Start one, disturbed as ``disturbed_worker.py`` says; it may not be ready yet."""
+        module = "tests.support.disturbed_worker" if disturbances else "detector"
+        return self._started(forked.start, [module, *disturbances], extra)
+
+    def start_anew(self) -> Worker:
+        """Start one that is not forked: it imports all it needs, which takes a second or two."""
+        return self._started(forked.start_anew, ["detector"], {})
+
+    def _started(
+        self, start: forked.Start, arguments: Sequence[str], extra: Mapping[str, str]
+    ) -> Worker:
         port = free_port()
         file = self.bench.folder / f"worker-{len(self.started)}.log"
-        module = "tests.support.disturbed_worker" if disturbances else "detector"
+        environment = self.bench.environment(SURGELINE_DETECTOR__HTTP_PORT=str(port), **extra)
         with file.open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", module, *disturbances],
-                env=self.bench.environment(SURGELINE_DETECTOR__HTTP_PORT=str(port), **extra),
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
+            process = start(arguments, environment, log, log)
         self.started.append(Worker(process, port, file))
         return self.started[-1]
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -133,7 +132,7 @@ def observed(
         size = -(-len(messages) // PARTS)
         for begin in range(0, len(messages), size):
             asyncio.run(_sent(bench, messages[begin : begin + size]))
-            time.sleep(1.5)  # of another part, another scrape
+            _look_again(prometheus)  # of another part, another look
         toy = asyncio.run(_toy())
         asyncio.run(_stored(bench, *toy))
         alerts = asyncio.run(_alert_count(bench))
@@ -156,6 +155,13 @@ def observed(
             api_page,
             [*(name for name in assets if name.startswith("SIM")), TOY],
         )
+
+
+def _look_again(prometheus: Prometheus) -> None:
+    """Return when each page has been looked at twice more: once at least from its beginning."""
+    looks = "min(count_over_time(up[1h]))"
+    [before] = prometheus.rows(looks)
+    wait_until(lambda: prometheus.rows(looks)[0] >= before + 2, "two more looks")
 
 
 def everything() -> list[Message]:

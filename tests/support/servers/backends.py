@@ -23,16 +23,18 @@ def require(reason: str) -> None:
 
 
 def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = 30.0) -> None:
-    """Poll ``condition`` until it holds.
+    """Poll ``condition`` until it holds, ever less often: who polls takes time from who is asked.
 
     Raises:
         TimeoutError: Naming ``what`` was waited for.
     """
     deadline = time.monotonic() + timeout_s
+    pause_s = 0.02
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError(f"{what}: not within {timeout_s} s")
-        time.sleep(0.02)
+        time.sleep(pause_s)
+        pause_s = min(1.3 * pause_s, 0.1)
 
 
 @contextmanager

@@ -126,6 +126,8 @@ def make_consumer(
     return IntakeConsumer(
         **connection(settings),
         group_id=group_id,
+        session_timeout_ms=round(settings.ingest_session_timeout_s * 1000),
+        heartbeat_interval_ms=round(settings.ingest_session_timeout_s * 1000 / 6),
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         isolation_level="read_committed",

@@ -110,7 +110,10 @@ def postgres() -> Iterator[str]:
 def kafka_settings(broker: str) -> KafkaSettings:
     """Broker settings with topics of this test's own."""
     return KafkaSettings(
-        bootstrap_servers=broker, topic_prefix=f"test-{uuid.uuid4().hex[:12]}", partitions=8
+        bootstrap_servers=broker,
+        topic_prefix=f"test-{uuid.uuid4().hex[:12]}",
+        partitions=8,
+        ingest_session_timeout_s=2,
     )
 
 

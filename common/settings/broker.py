@@ -51,6 +51,13 @@ class KafkaSettings(Group):
         description="Longest wait for one broker request, s. At least "
         "SURGELINE_DETECTOR__SESSION_TIMEOUT_S: joining the group takes as long.",
     )
+    ingest_session_timeout_s: float = Field(
+        10.0,
+        ge=1,
+        le=300,
+        description="Silence after which what a `surgeline ingest` reads goes to another one, s. "
+        "The local broker lets a new one wait as long.",
+    )
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         "PLAINTEXT",
         description="How to speak to the broker, in Kafka's words: `SSL` is TLS, `SASL` a user "

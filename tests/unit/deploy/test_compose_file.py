@@ -25,6 +25,7 @@ NOT_HERE = {
     "SURGELINE_VAR_DIR",  # of the local stack
     "SURGELINE_API__KEY",  # of commands outside
     "SURGELINE_KAFKA__REPLICATION_FACTOR",  # there is one broker
+    "SURGELINE_KAFKA__INGEST_SESSION_TIMEOUT_S",  # no container ingests
     "SURGELINE_SCORES__SQLITE_PATH",  # scores go to InfluxDB
     "SURGELINE_RETENTION__SCORES_MAX_MIB",
     "SURGELINE_RETENTION__LOGS_MIB",  # of the local stack

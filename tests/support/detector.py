@@ -81,6 +81,7 @@ class DetectorBench:
             "SURGELINE_SCORES__INFLUX_URL": self.scores.influx_url,
             "SURGELINE_SCORES__INFLUX_BUCKET": self.scores.influx_bucket,
             "SURGELINE_SCORES__INFLUX_TOKEN": self.scores.influx_token.get_secret_value(),
+            "SURGELINE_RETENTION__SCORES_DAYS": "0",  # the tests' readings are of a fixed date
             "SURGELINE_DETECTOR__GROUP_ID": self.group_id,
             "SURGELINE_DETECTOR__SESSION_TIMEOUT_S": "2",
             "SURGELINE_DETECTOR__HTTP_PORT": str(self.http_port),

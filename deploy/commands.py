@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import MutableMapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, ClassVar, Final
 
 import typer
 
-from common.terminal.cli import error_console
 from deploy.lazy import CommandEntry, LazyGroup
 
 if TYPE_CHECKING:
@@ -138,6 +136,8 @@ class SurgelineGroup(LazyGroup):
     def before(cls, entry: CommandEntry) -> None:
         """Lead commands that talk to servers to the stack of ``surgeline up``, if one runs."""
         if entry.uses_stack:
+            from deploy.local.adoption import adopt_running_stack
+
             adopt_running_stack(os.environ)
 
 
@@ -181,30 +181,6 @@ def surgeline(
     [bold]surgeline replay[/] in another.
     """
     ctx.obj = _simulate
-
-
-def adopt_running_stack(environ: MutableMapping[str, str]) -> None:
-    """Fill in the addresses of the stack that runs in the var folder; what is set stays.
-
-    Does nothing if the user has named servers of their own: half of one stack and half of another
-    would be worse than none.
-    """
-    from deploy.local.statefile import leads_elsewhere, look
-
-    if leads_elsewhere(environ):
-        return
-    var_dir = Path(environ.get("SURGELINE_VAR_DIR", "var"))
-    found = look(var_dir)
-    if found.trouble:
-        error_console().print(found.trouble, style="yellow")
-    if found.state is None:
-        return
-    for name, value in found.state.environment.items():
-        environ.setdefault(name, value)
-    error_console().print(
-        f"using the running stack of {var_dir} (process {found.state.pid})",
-        style="dim",
-    )
 
 
 def run() -> None:

@@ -22,6 +22,7 @@ from common.errors import StackError, UserError
 from common.readers.options import AssetColumn, TimeColumn
 from common.settings import load_settings
 from common.terminal.cli import error_console, friendly_errors, output_console
+from deploy.local.adoption import adopt_running_stack
 from deploy.local.programs import free_port
 
 if TYPE_CHECKING:  # imported when called, so that a refused setting is refused quickly
@@ -113,10 +114,12 @@ def demo(
 
     With `--running` it starts nothing and ends nothing: the readings go to the broker that the
     settings name, the detectors at SURGELINE_API__DETECTOR_URL score them, and only this run is
-    counted.
+    counted. A stack that `surgeline up` runs in this folder is found by itself.
     """
     from deploy.demo.report import show, write_json
 
+    if running:
+        adopt_running_stack(os.environ)
     settings = load_settings()
     own = (machine, time_column, asset_column)
     if csv and (simulated or (dataset, split, engines) != (FIRST_SET, SplitName.TEST, ALL)):
@@ -225,6 +228,7 @@ def _run_there(settings: Settings, source: DemoSource, var_dir: Path, speed: str
         return await Measuring(stack, source, speed, view).run()
 
     stack = running_stack(settings, os.environ, var_dir)
+    error_console().print(f"asking the detector at {settings.api.detector_url}", style="dim")
     with DemoView(output_console(unfailing(sys.stderr), soft_wrap=True)) as view:
         return asyncio.run(run())
 

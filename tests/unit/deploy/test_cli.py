@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from deploy.commands import COMMANDS, adopt_running_stack, app
+from common.errors import StackError
+from deploy.commands import COMMANDS, app
+from deploy.demo import command as demo_command
 from deploy.lazy import CommandEntry, load
 from deploy.local import statefile
+from deploy.local.adoption import adopt_running_stack
 from tests.unit.deploy.test_statefile import STATE
 
 HEAVY = {"numpy", "aiokafka", "faust", "torch", "onnxruntime", "fastapi", "sqlalchemy", "httpx"}
@@ -135,3 +138,19 @@ def test_a_user_with_servers_of_their_own_is_not_led_astray(
 
     assert environ == {name: "mine"}
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.usefixtures("stack_runs")
+def test_a_demo_over_what_runs_is_led_there_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    led: dict[str, str] = {}
+
+    def run_there(*_: object) -> None:
+        led.update(os.environ)
+        raise StackError("seen")
+
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    monkeypatch.setattr(demo_command, "_run_there", run_there)
+
+    CliRunner().invoke(app, ["demo", "--running", "--simulated"])
+
+    assert STATE.environment.items() <= led.items()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -21,10 +21,12 @@ from api.adapters.http_detector_probe import HttpDetectorProbe
 from api.adapters.kafka.alert_feed import KafkaAlertFeed
 from api.adapters.kafka.group_probe import KafkaGroupProbe
 from api.adapters.process_replay_launcher import ProcessReplayLauncher
+from api.adapters.receivers.opening import open_ways
 from api.adapters.sql.access import SqlAccessStore
 from api.adapters.sql.alarms import SqlAlarmStore
 from api.adapters.sql.alert_history import SqlAlertHistory
 from api.adapters.sql.database import open_database
+from api.adapters.sql.outbox import SqlOutbox
 from api.adapters.sql.replay_records import SqlReplayRecords
 from api.alarms.desk import AlarmDesk
 from api.alarms.ports import AlarmStore
@@ -42,6 +44,9 @@ from api.live.keeping import keep_within, keeping
 from api.live.pages import ActionPages, StreamPages
 from api.live.projection import Projection
 from api.metrics import ApiMetrics, TimedRequests
+from api.notifications.dispatcher import Dispatcher, patience
+from api.notifications.ports import Outbox, Way
+from api.notifications.receivers import load_receivers
 from api.ports import (
     AlertFeed,
     AlertHistory,
@@ -79,6 +84,8 @@ class Adapters:
     launcher: ReplayLauncher
     catalogue: FleetCatalogue
     clock: Clock
+    outbox: Outbox
+    ways: Mapping[str, Way]
 
 
 OpenAdapters = Callable[[Settings, AsyncExitStack], Awaitable[Adapters]]
@@ -92,6 +99,7 @@ async def open_adapters(settings: Settings, stack: AsyncExitStack) -> Adapters:
     Raises:
         SurgelineError: If a store cannot be opened.
     """
+    receivers = load_receivers(settings)
     engine = await stack.enter_async_context(open_database(settings.alerts))
     scores = await stack.enter_async_context(open_score_store(settings.scores))
     client = await stack.enter_async_context(
@@ -102,9 +110,10 @@ async def open_adapters(settings: Settings, stack: AsyncExitStack) -> Adapters:
     stack.push_async_callback(group.close)
     catalogue = ArtifactFleetCatalogue(FleetReader(settings, registry_folder), clock)
     stack.push_async_callback(catalogue.close)
+    ways = await stack.enter_async_context(open_ways(receivers, settings.notify, clock))
     return Adapters(
         scores=scores,
-        history=SqlAlertHistory(engine),
+        history=SqlAlertHistory(engine, receivers),
         alarms=SqlAlarmStore(engine),
         access=SqlAccessStore(engine),
         feed=KafkaAlertFeed(settings.kafka, settings.retention),
@@ -114,6 +123,8 @@ async def open_adapters(settings: Settings, stack: AsyncExitStack) -> Adapters:
         launcher=ProcessReplayLauncher(settings),
         catalogue=catalogue,
         clock=clock,
+        outbox=SqlOutbox(engine),
+        ways=ways,
     )
 
 
@@ -196,6 +207,8 @@ async def _lifespan(
             action_pages=ActionPages(
                 adapters.alarms, changed, lambda event: ActionView.of(event).model_dump_json()
             ),
+            outbox=adapters.outbox,
+            receivers=tuple(adapters.ways),
             metrics=metrics,
             checks={
                 "broker": Check(adapters.feed.ping, needed=True),
@@ -206,8 +219,20 @@ async def _lifespan(
             },
             clock=adapters.clock,
         )
+        await adapters.outbox.register(list(adapters.ways), adapters.clock.now())
         projection = Projection(adapters.feed, adapters.history, changed, metrics, adapters.clock)
         await stack.enter_async_context(_running(projection.run(), "projection"))
+        if adapters.ways:
+            dispatcher = Dispatcher(
+                adapters.outbox,
+                adapters.ways,
+                adapters.catalogue,
+                patience(settings.notify),
+                changed,
+                metrics,
+                adapters.clock,
+            )
+            await stack.enter_async_context(_running(dispatcher.run(), "notifications"))
         bounds, every_s = keeping(settings.retention), settings.retention.every_s
         removal = keep_within(adapters.history, bounds, every_s, adapters.clock)
         await stack.enter_async_context(_running(removal, "alert-retention"))

@@ -31,6 +31,10 @@ class ApiMetrics:
         replays_running: Replays that run.
         replays_ended: Replays that have ended, by how.
         replayed: Readings that replays of this api have sent.
+        notes_delivered: Alerts that receivers were told of.
+        note_failures: Alerts that receivers did not take, each try.
+        notes_waiting: Alerts that receivers are yet to be told of.
+        notes_given_up: Alerts that receivers will not be told of.
     """
 
     def __init__(self) -> None:
@@ -46,6 +50,10 @@ class ApiMetrics:
         self.replays_running = names.API_REPLAYS_RUNNING.make(registry)
         self.replays_ended = names.API_REPLAYS_ENDED.make(registry)
         self.replayed = names.API_REPLAYED.make(registry)
+        self.notes_delivered = names.API_NOTES_DELIVERED.make(registry)
+        self.note_failures = names.API_NOTE_FAILURES.make(registry)
+        self.notes_waiting = names.API_NOTES_WAITING.make(registry)
+        self.notes_given_up = names.API_NOTES_GIVEN_UP.make(registry)
         names.BUILD_INFO.make(registry).labels("api", version("surgeline")).set(1)
 
 

@@ -7,7 +7,7 @@ the same promises.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, Protocol
@@ -27,10 +27,12 @@ class WireAlert:
     Attributes:
         alert: The decoded message.
         body: The message as it stood on the topic; streams hand it on unchanged.
+        published_at: When the broker was given it, UTC; none if that is not known.
     """
 
     alert: Alert
     body: str
+    published_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from api.alarms.ports import AlarmStore
 from api.live.change_signal import ChangeSignal
 from api.live.pages import ActionPages, StreamPages
 from api.metrics import ApiMetrics
+from api.notifications.ports import Outbox
 from api.ports import AlertHistory, FleetCatalogue
 from api.readiness import Check
 from api.replays import Replays
@@ -40,6 +41,8 @@ class Services:
         changed: Told when the history has grown.
         pages: What streams read of alerts.
         action_pages: What streams read of operators' actions.
+        outbox: Where notes to receivers of notifications wait.
+        receivers: Their names.
         metrics: Counts.
         checks: What ``/ready`` asks.
         clock: What time it is.
@@ -57,6 +60,8 @@ class Services:
     changed: ChangeSignal
     pages: StreamPages
     action_pages: ActionPages
+    outbox: Outbox
+    receivers: tuple[str, ...]
     metrics: ApiMetrics
     checks: Mapping[str, Check]
     clock: Clock

@@ -4,6 +4,7 @@ SurgelineError
 ├── UserError                  a person can mend it: shown as one line, no traceback, exit code 2
 │   ├── SettingsError          an environment variable is misspelt or out of bounds
 │   ├── FleetsError            the file of fleets is missing, or says what none may say
+│   ├── ReceiversError         the file of receivers is missing, or says what none may say
 │   ├── MachineTypeError       a description of a kind of machine says what none may say
 │   ├── MapError               a map of somebody's JSON is missing, or says what none may say
 │   ├── DatasetError           a data file is missing, damaged or not what its name says
@@ -51,6 +52,10 @@ class SettingsError(UserError):
 
 class FleetsError(UserError):
     """A fleet is not there, or the file of fleets contradicts itself. Names the entry."""
+
+
+class ReceiversError(UserError):
+    """The file of receivers is missing, or contradicts itself. Names the file and the entry."""
 
 
 class MachineTypeError(UserError):

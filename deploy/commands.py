@@ -44,6 +44,7 @@ COMMANDS: Final = (
     CommandEntry(
         "keys", "api.commands.keys:app", "Make, list and revoke the api's keys.", KNOW, True
     ),
+    CommandEntry("notify", "api.commands.notify:app", "Try who is told of alerts.", KNOW, True),
     CommandEntry(
         "machines",
         "api.commands.machines:machines",

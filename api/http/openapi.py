@@ -26,6 +26,7 @@ TAGS: Final[list[dict[str, Any]]] = [
     {"name": "alerts", "description": "Alarms raised, escalated, cleared; also live."},
     {"name": "alarms", "description": "Alarms, and what operators do about them; also live."},
     {"name": "maintenance", "description": "When assets and fleets are out of service."},
+    {"name": "notifications", "description": "Who is told by webhook and e-mail."},
     {"name": "machines", "description": "Fleets, their models, and what their machines report."},
     {"name": "replays", "description": "Send a data set or the simulator through the system."},
     {"name": "access", "description": "Logging in, keys, and the log of who asked for what."},

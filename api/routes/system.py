@@ -12,6 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from api.console.files import console_page
 from api.readiness import ask
 from api.services import Services, ServicesDep
+from api.views.notifications import notes_of
 from api.views.schemas import Health, Info, Landing, Readiness
 from common.errors import BackendError
 from common.redaction import without_credentials
@@ -41,6 +42,7 @@ async def landing(request: Request) -> Response | Landing:
             "maintenance": "/api/v1/maintenance",
             "anomaly events": "/api/v1/anomaly_events",
             "machines": "/api/v1/machines",
+            "notifications": "/api/v1/notifications",
             "replays": "/api/v1/replays",
             "ready": "/ready",
             "metrics": "/metrics",
@@ -78,14 +80,17 @@ async def _notes(services: Services) -> list[str]:
     try:
         async with asyncio.timeout(services.settings.api.probe_timeout_s):
             gaps = await services.history.gaps()
+            standings = await services.outbox.standings() if services.receivers else []
     except (BackendError, TimeoutError):
         return []  # it answered a moment ago; the next question will tell
+    told = notes_of(standings, services.clock.now())
     if not gaps:
-        return []
+        return told
     count = sum(gap.offsets.to_offset - gap.offsets.from_offset for gap in gaps)
     return [
+        *told,
         f"Up to {count} alerts expired from the topic before they were read. "
-        "GET /api/v1/alerts/gaps lists where."
+        "GET /api/v1/alerts/gaps lists where.",
     ]
 
 

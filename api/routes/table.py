@@ -15,6 +15,7 @@ from api.routes import (
     assets,
     machines,
     maintenance,
+    notifications,
     replays,
     scores,
 )
@@ -29,6 +30,7 @@ RESOURCES: Final[tuple[APIRouter, ...]] = (
     anomaly_events.router,
     machines.router,
     replays.router,
+    notifications.router,
     access.router,
 )
 """What is below ``/api/v1``."""

@@ -80,6 +80,7 @@ REFUSED: Final = Label("reason", "why a message becomes no reading (docs/ingest.
 ENDED: Final = Label("state", "how a replay can end", ("done", "stopped", "failed", "interrupted"))
 METHOD: Final = Label("method", f"HTTP's own methods; `{OTHER}` for any other")
 ROUTE: Final = Label("route", f"the patterns of the api's routes; `{OTHER}` for any other")
+RECEIVER: Final = Label("receiver", "the file of receivers (docs/notifications.md)")
 HTTP_STATUS: Final = Label("status", "the statuses the api answers with")
 
 # --- of the detector
@@ -199,6 +200,23 @@ API_REPLAYED: Final = CounterSpec(
     "surgeline_api_replayed_readings", "Readings that replays of this api have sent."
 )
 
+API_NOTES_DELIVERED: Final = CounterSpec(
+    "surgeline_api_notifications_delivered", "Alerts that a receiver was told of.", (RECEIVER,)
+)
+API_NOTE_FAILURES: Final = CounterSpec(
+    "surgeline_api_notification_failures",
+    "Alerts that a receiver did not take, each try.",
+    (RECEIVER,),
+)
+API_NOTES_WAITING: Final = GaugeSpec(
+    "surgeline_api_notifications_waiting", "Alerts a receiver is yet to be told of.", (RECEIVER,)
+)
+API_NOTES_GIVEN_UP: Final = GaugeSpec(
+    "surgeline_api_notifications_given_up",
+    "Alerts of the last days that a receiver could not be told of and will not be.",
+    (RECEIVER,),
+)
+
 # --- of an ingest
 
 INGEST_MESSAGES: Final = CounterSpec(
@@ -262,6 +280,10 @@ OF_API: Final[tuple[MetricSpec, ...]] = (
     API_REPLAYS_RUNNING,
     API_REPLAYS_ENDED,
     API_REPLAYED,
+    API_NOTES_DELIVERED,
+    API_NOTE_FAILURES,
+    API_NOTES_WAITING,
+    API_NOTES_GIVEN_UP,
     BUILD_INFO,
 )
 

@@ -23,6 +23,7 @@ from common.settings.fields import (
 from common.settings.load import load_settings
 from common.settings.log import LogSettings
 from common.settings.names import PREFIX, TEST_PREFIX, file_variable_name, variable_name
+from common.settings.notify import MailSettings, NotifySettings, WebhookSettings
 from common.settings.retention import RetentionSettings
 from common.settings.states import RedisSettings
 from common.settings.stores import AlertHistorySettings, ScoreStoreSettings
@@ -39,12 +40,15 @@ __all__ = [
     "InputSettings",
     "KafkaSettings",
     "LogSettings",
+    "MailSettings",
+    "NotifySettings",
     "RedisSettings",
     "RetentionSettings",
     "ScoreStoreSettings",
     "Settings",
     "TlsSettings",
     "TrackingSettings",
+    "WebhookSettings",
     "as_text",
     "field_paths",
     "file_variable_name",

@@ -13,6 +13,7 @@ from common.settings.broker import KafkaSettings
 from common.settings.detector import DetectorSettings
 from common.settings.log import LogSettings
 from common.settings.names import PREFIX
+from common.settings.notify import NotifySettings
 from common.settings.retention import RetentionSettings
 from common.settings.states import RedisSettings
 from common.settings.stores import AlertHistorySettings, ScoreStoreSettings
@@ -63,6 +64,7 @@ class Settings(BaseSettings):
     log: LogSettings = LogSettings()
     detector: DetectorSettings = DetectorSettings()
     api: ApiSettings = ApiSettings()
+    notify: NotifySettings = NotifySettings()
     tracking: TrackingSettings = TrackingSettings()
 
     @field_validator("fleets", mode="before")
@@ -77,7 +79,7 @@ class Settings(BaseSettings):
         Raises:
             ValueError: Naming both variables, and what to set.
         """
-        for group in (self.kafka, self.redis, self.scores, self.alerts):
+        for group in (self.kafka, self.redis, self.scores, self.alerts, self.notify):
             group.check()
         kafka, detector = self.kafka, self.detector
         if kafka.op_timeout_s < detector.session_timeout_s:

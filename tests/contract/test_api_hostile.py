@@ -208,6 +208,7 @@ async def api(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[R
             return Adapters(
                 scores, history, alarms, access, adapters.feed, adapters.detector, adapters.group,
                 records, adapters.launcher, adapters.catalogue, adapters.clock,
+                adapters.outbox, adapters.ways,
             )  # fmt: skip
 
         app = create_app(Settings(), opened)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,6 +15,7 @@ from fastapi.routing import APIRoute
 from api.adapters.memory.access import MemoryAccessStore
 from api.adapters.memory.alarms import MemoryAlarmStore
 from api.adapters.memory.alerts import MemoryAlertFeed, MemoryAlertHistory
+from api.adapters.memory.outbox import MemoryOutbox
 from api.adapters.memory.replays import (
     MemoryFleetCatalogue,
     MemoryProbe,
@@ -23,6 +24,8 @@ from api.adapters.memory.replays import (
 )
 from api.alarms.ports import AlarmStore
 from api.app import Adapters, create_app
+from api.notifications.ports import Way
+from api.notifications.receivers import Receiver
 from api.routes import system
 from api.routes.table import RESOURCES
 from api.services import Services
@@ -49,10 +52,14 @@ class Fakes:
     alarms: AlarmStore = field(init=False)
     access: MemoryAccessStore = field(default_factory=MemoryAccessStore)
     clock: Clock = field(default_factory=SystemClock)
+    receivers: tuple[Receiver, ...] = ()
+    ways: Mapping[str, Way] = field(default_factory=dict)
+    outbox: MemoryOutbox = field(init=False)
 
     def __post_init__(self) -> None:
-        """Put the alarms beside the alerts."""
+        """Put the alarms, and the outbox, beside the alerts."""
         self.alarms = MemoryAlarmStore(self.history)
+        self.outbox = MemoryOutbox(self.history, self.alarms, self.receivers)
 
     async def opened(self, _settings: Settings, stack: AsyncExitStack) -> Adapters:
         """Hand the fakes to the app."""
@@ -69,6 +76,8 @@ class Fakes:
             launcher=self.launcher,
             catalogue=self.catalogue,
             clock=self.clock,
+            outbox=self.outbox,
+            ways=self.ways,
         )
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from aiokafka import TopicPartition
@@ -25,6 +26,7 @@ from common.errors import BackendError, BackendMissingError, BackendUnavailableE
 from common.kafka import ensure_topics, make_admin, make_consumer, started
 from common.logs import get_logger
 from common.records.alerts import Alert
+from common.records.times import LATEST
 from common.settings import KafkaSettings, RetentionSettings
 from common.topics import Topics
 
@@ -134,10 +136,17 @@ def _decoded(record: Any) -> WireAlert | None:
         why = str(exc).splitlines()[0]
     else:
         if _usable(alert.alert_id) and _usable(alert.alarm_id):
-            return WireAlert(alert, body)
+            return WireAlert(alert, body, _published_at(record.timestamp))
         why = f"unusable ids {alert.alert_id[:MAX_ID_CHARS]!r} {alert.alarm_id[:MAX_ID_CHARS]!r}"
     _log.warning("not an alert", partition=record.partition, offset=record.offset, why=why)
     return None
+
+
+def _published_at(ts_ms: int | None) -> datetime | None:
+    """Return the time that a record bears; none for one that no alert can have."""
+    if ts_ms is None or not 0 <= ts_ms < LATEST.timestamp() * 1000:
+        return None
+    return datetime.fromtimestamp(ts_ms / 1000, UTC)
 
 
 def _usable(name: str) -> bool:

@@ -12,6 +12,7 @@ from api.alarms.facts import AlarmFacts
 from api.alarms.lifecycle import Alarm, Urgency, alarm_at, shelf_of, urgency_of
 from api.alarms.maintenance import Window, window_of
 from api.alarms.ports import AlarmFilter, DecideAlarm, DecideWindow, Listed
+from api.notifications.rules import why_held
 from api.ports import AlertFilter, StoredAlert
 
 
@@ -99,11 +100,20 @@ class MemoryAlarmStore:
         """Return the last sequence of the log."""
         return len(self._log)
 
+    async def held(self, alarm_id: str, now: datetime) -> str:
+        """Return why nobody is told of an alarm's news; empty if there is no reason."""
+        facts, cleared, shelves = await self._facts()
+        alarm = facts[alarm_id]
+        shelf = shelf_of(shelves.get(alarm.first.asset_id, ()), cleared)
+        return why_held(alarm, shelf, self._windows(), now)
+
     async def _listed(self, wanted: AlarmFilter, now: datetime) -> list[Listed]:
         alarms = (await self._alarms(now)).values()
         return [Listed(alarm, urgency_of(alarm)) for alarm in alarms if _matches(alarm, wanted)]
 
-    async def _alarms(self, now: datetime) -> dict[str, Alarm]:
+    async def _facts(
+        self,
+    ) -> tuple[dict[str, AlarmFacts], set[str], dict[str, list[ActionEvent]]]:
         alerts: dict[str, list[StoredAlert]] = defaultdict(list)
         for item in await self._history.page(AlertFilter(), 1_000_000):
             alerts[item.alert.alarm_id].append(item)
@@ -112,7 +122,10 @@ class MemoryAlarmStore:
             for alarm_id, found in alerts.items()
         }
         cleared = {alarm_id for alarm_id, fact in facts.items() if not fact.is_active}
-        shelves = _by_key(self._log, lambda item: item.done.asset_id)
+        return facts, cleared, _by_key(self._log, lambda item: item.done.asset_id)
+
+    async def _alarms(self, now: datetime) -> dict[str, Alarm]:
+        facts, cleared, shelves = await self._facts()
         events = _by_key(self._log, lambda item: item.done.alarm_id)
         windows = self._windows()
         return {

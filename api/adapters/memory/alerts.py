@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Final
 
 from pydantic import TypeAdapter
 
+from api.notifications.rules import Arrived
 from api.ports import (
     AlertFilter,
     AlertGap,
@@ -33,6 +34,7 @@ class MemoryAlertHistory:
     Attributes:
         failure: When set, every call raises it.
         arrived: When the first alert of each alarm came.
+        on_new: Told of alerts that are new, as part of storing them.
     """
 
     def __init__(self) -> None:
@@ -46,11 +48,12 @@ class MemoryAlertHistory:
         self._last = 0
         self._noted: dict[int, datetime] = {}
         self._removed_until: datetime | None = None
+        self.on_new: Callable[[Sequence[Arrived], datetime], Awaitable[None]] | None = None
 
     async def store(self, batch: FeedBatch, noticed_at: datetime | None = None) -> int:
         """Keep the alerts, the position and a gap."""
         self._check()
-        before = len(self._alerts)
+        now, new = noticed_at or datetime.now(UTC), list[Arrived]()
         for item in batch.alerts:
             alert = item.alert
             if alert.alert_id in self._by_id:
@@ -59,15 +62,18 @@ class MemoryAlertHistory:
             stored = StoredAlert(self._last, alert, item.body)
             self._alerts.append(stored)
             self._by_id[alert.alert_id] = stored
-            self.arrived.setdefault(alert.alarm_id, noticed_at or datetime.now(UTC))
+            new.append(Arrived(stored, item.published_at))
+            self.arrived.setdefault(alert.alarm_id, now)
             latest = self._latest.get(alert.alarm_id)
             if latest is None or alert.cycle >= latest.alert.cycle:
                 self._latest[alert.alarm_id] = stored
         self._positions[batch.source, batch.partition] = batch.position
         if batch.gap is not None:
             key = (batch.source, batch.partition, batch.gap)
-            self._gaps.setdefault(key, noticed_at or datetime.now(UTC))
-        return len(self._alerts) - before
+            self._gaps.setdefault(key, now)
+        if self.on_new is not None:
+            await self.on_new(new, now)
+        return len(new)
 
     async def gaps(self) -> Sequence[AlertGap]:
         """Return all gaps, the latest noticed first."""

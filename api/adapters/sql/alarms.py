@@ -234,17 +234,22 @@ async def _alarms(
     connection: AsyncConnection, alarm_ids: Collection[str], now: datetime
 ) -> dict[str, Alarm]:
     facts, events = await read_alarms(connection, alarm_ids)
-    shelves = await _shelves(connection, {each.first.asset_id for each in facts.values()})
-    running = select(WindowRow.window_id).where(WindowRow.starts_at <= now, WindowRow.ends_at > now)
-    ids = (await connection.execute(running)).scalars().all()
-    windows = list((await _windows(connection, ids)).values())
+    shelves = await shelves_of(connection, {each.first.asset_id for each in facts.values()})
+    windows = await running_windows(connection, now)
     return {
         name: alarm_at(now, each, events.get(name, ()), shelves.get(each.first.asset_id), windows)
         for name, each in facts.items()
     }
 
 
-async def _shelves(connection: AsyncConnection, assets: Collection[str]) -> dict[str, Shelf]:
+async def running_windows(connection: AsyncConnection, now: datetime) -> list[Window]:
+    """Return the maintenance windows that hold now."""
+    running = select(WindowRow.window_id).where(WindowRow.starts_at <= now, WindowRow.ends_at > now)
+    ids = (await connection.execute(running)).scalars().all()
+    return list((await _windows(connection, ids)).values())
+
+
+async def shelves_of(connection: AsyncConnection, assets: Collection[str]) -> dict[str, Shelf]:
     """Return the latest shelf of each asset, from the log."""
     names, events = sorted(assets), []
     for start in range(0, len(names), CHUNK):

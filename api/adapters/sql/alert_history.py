@@ -30,8 +30,10 @@ from api.adapters.sql.alarm_copies import write_alarms
 from api.adapters.sql.alert_retention import read_removed_until, trim_slice
 from api.adapters.sql.alerts import ALERTS, CHUNK, is_storable, readable
 from api.adapters.sql.database import lock_sequence, our_errors, upsert
+from api.adapters.sql.filling import fill_outbox
 from api.adapters.sql.models import COUNTER, AlertRow, GapRow, PositionRow
 from api.adapters.sql.sequences import put_sequence
+from api.notifications.receivers import Receiver
 from api.ports import (
     AlertFilter,
     AlertGap,
@@ -47,13 +49,19 @@ from common.records.verdicts import Level
 
 
 class SqlAlertHistory:
-    """Keeps alerts in the database of ``open_database``."""
+    """Keeps alerts in the database of ``open_database``.
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    Args:
+        engine: Of the database.
+        receivers: Who is told of alerts: those that are new are put into their outbox.
+    """
+
+    def __init__(self, engine: AsyncEngine, receivers: Sequence[Receiver] = ()) -> None:
+        self._engine, self._receivers = engine, receivers
 
     async def store(self, batch: FeedBatch, noticed_at: datetime | None = None) -> int:
         """Keep the alerts, the position and a gap in one transaction; see the port."""
+        now = noticed_at or datetime.now(UTC)
         with our_errors("store alerts"):
             async with self._engine.begin() as connection:
                 last = await lock_sequence(connection)
@@ -61,10 +69,11 @@ class SqlAlertHistory:
                 if new:
                     await _insert(connection, new, last)
                     alarms = {item.alert.alarm_id for item in new}
-                    await write_alarms(connection, alarms, noticed_at or datetime.now(UTC))
+                    await write_alarms(connection, alarms, now)
+                    await fill_outbox(connection, self._receivers, new, last + 1, now)
                 await _put_position(connection, batch)
                 if batch.gap is not None:
-                    await _put_gap(connection, batch, batch.gap, noticed_at or datetime.now(UTC))
+                    await _put_gap(connection, batch, batch.gap, now)
         return len(new)
 
     async def positions(self, source: str) -> Mapping[int, FeedPosition]:

@@ -217,6 +217,44 @@ class WindowRow(Base):
     __table_args__ = (Index("maintenance_windows_by_end", "ends_at"),)
 
 
+class ReceiverRow(Base):
+    """Since when a receiver of notifications is known: it is told of nothing older."""
+
+    __tablename__ = "notification_receivers"
+
+    name: Mapped[str] = mapped_column(String, primary_key=True)
+    since: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class NoteRow(Base):
+    """One alert for one receiver, from its arrival until some days after it was settled."""
+
+    __tablename__ = "notifications"
+
+    receiver: Mapped[str] = mapped_column(String, primary_key=True)
+    alert_id: Mapped[str] = mapped_column(String, primary_key=True)
+    sequence: Mapped[int] = mapped_column(BigInteger)
+    state: Mapped[str] = mapped_column(String)
+    noted_at: Mapped[datetime] = mapped_column(UtcTime)
+    due_at: Mapped[datetime] = mapped_column(UtcTime)
+    attempts: Mapped[int] = mapped_column(Integer)
+    lease: Mapped[str | None] = mapped_column(String)
+    settled_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    why: Mapped[str] = mapped_column(Text)
+    body: Mapped[str] = mapped_column(Text)
+
+    __table_args__ = (
+        Index(
+            "notifications_waiting",
+            "receiver",
+            "due_at",
+            sqlite_where=text("state = 'waiting'"),
+            postgresql_where=text("state = 'waiting'"),
+        ),
+        Index("notifications_settled", "settled_at"),
+    )
+
+
 class KeyRow(Base):
     """One API key; not the key itself."""
 

@@ -133,7 +133,7 @@ def mail_of_test(
     sender: str, to: Sequence[str], name: str, now: datetime, key: str
 ) -> EmailMessage:
     """Return a mail that is a test; ``key`` tells it from any other."""
-    mail = _mail("test of notifications", f"{TEST_SENTENCE}\n{_footer(name)}", sender, to, now)
+    mail = _mail("test of notifications", f"{TEST_SENTENCE}\n\n{_footer(name)}", sender, to, now)
     mail["Message-ID"] = f"<{message_id(key)}@{sender.rpartition('@')[2]}>"
     return mail
 
@@ -152,14 +152,14 @@ def _mail(subject: str, text: str, sender: str, to: Sequence[str], now: datetime
 
 def _footer(name: str) -> str:
     return (
-        f'\n-- \nSurgeline tells you this because its file of receivers names you under "{name}" '
+        f'-- \nSurgeline tells you this because its file of receivers names you under "{name}" '
         "(docs/notifications.md).\n"
     )
 
 
 def _headline(alert: Alert) -> str:
     """Return level, machine and what happened, such as ``Critical: pump-7 (pumps) got worse``."""
-    return one_line(
+    return _cut(
         f"{alert.level.capitalize()}: {alert.asset_id} ({alert.fleet}) {_STATES[alert.state]}"
     )
 

@@ -57,9 +57,9 @@ NAMES = {"a", "b", make_alert().asset_id}
 
 @asynccontextmanager
 async def sql_settings(
-    request: pytest.FixtureRequest, folder: Path
+    request: pytest.FixtureRequest, folder: Path, template: str | None = None
 ) -> AsyncIterator[AlertHistorySettings]:
-    """A database of this test's own."""
+    """A database of this test's own; in PostgreSQL perhaps a copy of a migrated one."""
     if request.param == "sqlite":
         yield AlertHistorySettings(url=SecretStr(f"sqlite+aiosqlite:///{folder}/alerts.db"))
         return
@@ -67,7 +67,8 @@ async def sql_settings(
     name = f"surgeline_{uuid.uuid4().hex}"
     admin = create_async_engine(server, isolation_level="AUTOCOMMIT")
     async with admin.connect() as connection:
-        await connection.execute(text(f"CREATE DATABASE {name}"))
+        copy = "" if template is None else f" TEMPLATE {template}"
+        await connection.execute(text(f"CREATE DATABASE {name}{copy}"))
     try:
         yield AlertHistorySettings(url=SecretStr(f"{server.rpartition('/')[0]}/{name}"))
     finally:

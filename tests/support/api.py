@@ -32,7 +32,7 @@ from api.services import Services
 from common.clock import Clock, SystemClock
 from common.records.verdicts import Level, ScoreRecord, Verdict
 from common.scorestore.memory import MemoryScoreStore
-from common.settings import ApiSettings, Settings
+from common.settings import ApiSettings, NotifySettings, Settings
 from tests.support.alerts import START
 
 
@@ -99,11 +99,15 @@ class Running:
 
 @asynccontextmanager
 async def running(
-    fakes: Fakes | None = None, settings: ApiSettings | None = None
+    fakes: Fakes | None = None,
+    settings: ApiSettings | None = None,
+    notify: NotifySettings | None = None,
 ) -> AsyncIterator[Running]:
     """Start an app over fakes; stop it at the end."""
     used = fakes or Fakes()
-    app = create_app(Settings(api=settings or ApiSettings()), used.opened)
+    app = create_app(
+        Settings(api=settings or ApiSettings(), notify=notify or NotifySettings()), used.opened
+    )
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),

@@ -140,7 +140,7 @@ async def _standings(connection: AsyncConnection) -> list[Standing]:
     counted = select(
         NoteRow.receiver, NoteRow.state, func.count().label("number"), func.min(NoteRow.noted_at)
     ).group_by(NoteRow.receiver, NoteRow.state)
-    known = await connection.execute(select(ReceiverRow.name, ReceiverRow.since))
+    known = (await connection.execute(select(ReceiverRow.name, ReceiverRow.since))).all()
     rows = (await connection.execute(counted)).all()
     numbers = {(row.receiver, row.state): row.number for row in rows}
     oldest = {row[0]: row[3] for row in rows if row[1] == NoteState.WAITING.value}
@@ -155,7 +155,7 @@ async def _standings(connection: AsyncConnection) -> list[Standing]:
             numbers.get((name, NoteState.HELD.value), 0),
             await _problem(connection, name) if _is_troubled(numbers, name) else "",
         )
-        for name, since in sorted(known.tuples())
+        for name, since in sorted((row.name, row.since) for row in known)
     ]
 
 

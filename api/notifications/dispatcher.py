@@ -43,8 +43,8 @@ TIDY_ROWS: Final = 1000
 REMEMBERED: Final = timedelta(days=7)
 """How long what was settled stays to be looked at."""
 
-LEASE_TO_SPARE: Final = timedelta(seconds=5)
-"""Beyond what telling takes at most: for the database, and for clocks that differ."""
+LEASE_TO_SPARE_S: Final = 1.0
+"""Beyond twice what telling takes at most: for the database, and for clocks that differ."""
 
 OUTBOX_DOWN: Final = Backoff(initial_s=0.2, max_s=5.0)
 
@@ -149,7 +149,7 @@ class Dispatcher:
     async def _round(self, name: str, most: int) -> Sequence[Failure | None] | None:
         """Tell what is due, and return what came of each note; none if nothing is due."""
         way = self.ways[name]
-        lease = timedelta(seconds=way.longest_s) + LEASE_TO_SPARE
+        lease = timedelta(seconds=2 * way.longest_s + LEASE_TO_SPARE_S)
         notes = await self.outbox.claim(name, most, self.clock.now(), lease)
         if not notes:
             return None

@@ -44,7 +44,10 @@ class MailSettings(Group):
     username: str = Field("", max_length=320, description="Login at the mail server; empty for no.")
     password: SecretStr = Field(SecretStr(""), description="Its password.")
     sender: str = Field(
-        "", max_length=254, description="Address that mails are from, as in `surgeline@plant.org`."
+        "",
+        max_length=254,
+        pattern=r"^([^\s@<>,;]+@[^\s@<>,;]+)?$",
+        description="Address that mails are from, as in `surgeline@plant.org`.",
     )
     tls: MailTls = MailTls()
 

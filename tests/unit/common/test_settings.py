@@ -37,6 +37,37 @@ from detector.adapters.faust_stream import build_faust_app
         ),
         pytest.param({"SURGELINE_DETECTOR__GROUP_ID": ""}, "GROUP_ID", id="no group"),
         pytest.param(
+            {"SURGELINE_NOTIFY__RETRY_MAX_S": "1"},
+            r"^SURGELINE_NOTIFY__RETRY_INITIAL_S is 2 and SURGELINE_NOTIFY__RETRY_MAX_S 1",
+            id="notify: first wait longer than longest",
+        ),
+        pytest.param(
+            {"SURGELINE_NOTIFY__PUBLIC_URL": "javascript:alert(1)"}, "address such as", id="link"
+        ),
+        pytest.param(
+            {"SURGELINE_NOTIFY__MAIL__HOST": "mail"}, "MAIL__SENDER, the address", id="no sender"
+        ),
+        pytest.param(
+            {"SURGELINE_NOTIFY__MAIL__SENDER": "a@b.org\nBcc: c@d.org"}, "SENDER", id="header"
+        ),
+        pytest.param(
+            {"SURGELINE_NOTIFY__MAIL__USERNAME": "me"}, "belong together", id="no password"
+        ),
+        pytest.param(
+            {
+                "SURGELINE_NOTIFY__MAIL__USERNAME": "me",
+                "SURGELINE_NOTIFY__MAIL__PASSWORD": "hunter2",
+                "SURGELINE_NOTIFY__MAIL__SECURITY": "none",
+            },
+            "^SURGELINE_NOTIFY__MAIL__SECURITY is none, which would send the password in the clear",
+            id="password in the clear",
+        ),
+        pytest.param(
+            {"SURGELINE_NOTIFY__WEBHOOKS__TLS__CA_FILE": "ca.pem"},
+            r"^SURGELINE_NOTIFY__WEBHOOKS__TLS__\* is set, but",
+            id="TLS of nobody",
+        ),
+        pytest.param(
             {"SURGELINE_KAFKA__BOOTSTRAP_SERVERS": "a:99999"}, "BOOTSTRAP", id="no such port"
         ),
         pytest.param({"SURGELINE_DETECTOR__RETRY_MAX_S": "inf"}, "RETRY_MAX_S", id="for ever"),

@@ -44,6 +44,12 @@ NEEDED: dict[str, dict[str, str]] = {
         "SURGELINE_ALERTS__TLS__REQUIRED": "true",
         "SURGELINE_ALERTS__TLS__CERT_FILE": "c",
     },
+    "SURGELINE_NOTIFY__MAIL__PASSWORD": {"SURGELINE_NOTIFY__MAIL__USERNAME": "u"},
+    "SURGELINE_NOTIFY__MAIL__TLS__KEY_PASSWORD": {"SURGELINE_NOTIFY__MAIL__TLS__CERT_FILE": "c"},
+    "SURGELINE_NOTIFY__WEBHOOKS__TLS__KEY_PASSWORD": {
+        "SURGELINE_NOTIFY__FILE": "f",
+        "SURGELINE_NOTIFY__WEBHOOKS__TLS__CERT_FILE": "c",
+    },
 }
 """What else must be set, so that a secret is of use."""
 

@@ -4,7 +4,7 @@ A note is taken under a lease, told, and settled:
 
 1. take notes that are due; until the lease ends no other api takes them;
 2. tell the receiver, under the alert's own id;
-3. settle: delivered, or due again later, or given up.
+3. settle: delivered, or due again later. What is too old the other loop gives up.
 
 Dying between 1 and 3 leaves the notes as they are: after the lease they are taken again, and a
 receiver that knows the id drops what it has had. So each note is told at least once, and is not
@@ -186,10 +186,7 @@ class Dispatcher:
         if failure is None:
             return Settled(note, NoteState.DELIVERED)
         wait = max(self._wait_after(note.attempts), failure.retry_after or timedelta(0))
-        due_at = self.clock.now() + wait
-        if due_at > note.noted_at + self.patience.give_up:
-            return Settled(note, NoteState.GIVEN_UP, failure.why)
-        return Settled(note, NoteState.WAITING, failure.why, due_at)
+        return Settled(note, NoteState.WAITING, failure.why, self.clock.now() + wait)
 
     def _count(self, name: str, settled: Sequence[Settled]) -> None:
         for each in settled:
@@ -197,9 +194,8 @@ class Dispatcher:
                 self.metrics.notes_delivered.labels(name).inc()
                 continue
             self.metrics.note_failures.labels(name).inc()
-            given_up = each.state is NoteState.GIVEN_UP
             _log.warning(
-                "an alert was given up" if given_up else "a receiver took no alert",
+                "a receiver took no alert",
                 receiver=name,
                 alert_id=each.note.alert_id,
                 attempts=each.note.attempts,

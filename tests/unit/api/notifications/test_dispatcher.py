@@ -27,7 +27,7 @@ from api.notifications.words import Told
 from common.errors import BackendUnavailableError
 from tests.support.alerts import batch, make_alert
 from tests.support.api import eventually
-from tests.support.clock import FakeClock
+from tests.support.clock import FakeClock, StillClock
 
 RECEIVER = Receiver("shift", Mail(("a@b.org",)))
 DOWN = Failure("HTTP 503 Service Unavailable")
@@ -94,7 +94,7 @@ class World:
         await self.outbox.register(["shift"], self.clock.now())
         await self.history.store(batch(self.alerts), self.clock.now())
 
-    def dispatcher(self) -> asyncio.Task[None]:
+    def dispatcher(self, clock: FakeClock | None = None) -> asyncio.Task[None]:
         made = Dispatcher(
             self.outbox,
             {"shift": self.way},
@@ -102,7 +102,7 @@ class World:
             Patience(2.0, 300.0, self.give_up),
             self.bell,
             self.metrics,
-            self.clock,
+            clock or self.clock,
             Random(7).random,
         )
         return asyncio.create_task(made.run())
@@ -204,6 +204,36 @@ async def test_a_receiver_that_wants_to_be_left_alone_is() -> None:
     world = World(way, 1)
     await world.fill()
 
+    await delivered(world, world.dispatcher())
+
+    assert world.clock.elapsed_s >= 600
+    assert len(way.asked) == 2
+
+
+async def test_left_alone_means_by_other_alerts_too() -> None:
+    answers = [Failure("HTTP 429", timedelta(seconds=600))]
+    way = PlannedWay(lambda _: answers.pop() if answers else None, most=1)
+    world = World(way, 2)
+    await world.fill()
+    at: list[float] = []
+    plan = way.plan
+    way.plan = lambda name: (at.append(world.clock.elapsed_s), plan(name))[1]
+
+    await delivered(world, world.dispatcher())
+
+    assert len(at) == 3
+    assert at[1] >= 600
+
+
+async def test_left_alone_means_by_another_api_too() -> None:
+    answers = [Failure("HTTP 429", timedelta(seconds=600))]
+    way = PlannedWay(lambda _: answers.pop() if answers else None)
+    world = World(way, 1)
+    await world.fill()
+
+    first = world.dispatcher(StillClock())  # it rests until it is killed
+    await eventually(lambda: not answers and "HTTP 429" in str(world.outbox._notes))
+    await end(first)
     await delivered(world, world.dispatcher())
 
     assert world.clock.elapsed_s >= 600

@@ -42,6 +42,9 @@ COMMANDS: Final = (
         "scores", "api.commands.scores:scores", "List or draw one asset's scores.", ASK, True
     ),
     CommandEntry(
+        "report", "api.commands.report:report", "Write what a run found as HTML.", ASK, True
+    ),
+    CommandEntry(
         "keys", "api.commands.keys:app", "Make, list and revoke the api's keys.", KNOW, True
     ),
     CommandEntry("notify", "api.commands.notify:app", "Try who is told of alerts.", KNOW, True),

@@ -14,6 +14,7 @@ from api.commands.server.asking import UrlOption, connect, told
 from api.commands.server.client import Query
 from api.commands.server.targets import ALARMS, asset_of, detail_of
 from api.commands.shown.lines import Column, Row, lay_out, shortened
+from api.commands.shown.run_page import READS, action_words
 from api.commands.shown.stamps import Stamps, span, whole
 from api.commands.shown.urgency import Standing, by_urgency
 from api.commands.shown.wording import (
@@ -33,19 +34,6 @@ from common.terminal.printable import one_line
 MOST_SENSORS: Final = 10
 UNCUT: Final = 100_000
 """Cells of a line that the terminal may break."""
-
-WHERE: Final = {"high": "↑ high", "low": "↓ low"}
-DONE: Final = {
-    "acknowledged": "acknowledged it",
-    "commented": "commented",
-    "shelved": "shelved it",
-    "unshelved": "took it off the shelf",
-    "closed": "closed it",
-    "judged": "judged it",
-    "maintenance_planned": "planned maintenance",
-    "maintenance_changed": "changed maintenance",
-    "maintenance_ended": "ended maintenance",
-}
 
 
 @friendly_errors
@@ -189,7 +177,7 @@ def _sensors(
         Row(
             {
                 "sensor": shortened(each["name"]),
-                "reads": WHERE.get(each.get("direction", ""), "")
+                "reads": READS.get(each.get("direction", ""), "")
                 + (" (unlike its state)" if each.get("against") else ""),
                 "part": f"{each['share']:.0%}",
                 "unit": one_line(each["unit"]),
@@ -212,7 +200,7 @@ def _story(alarm: Mapping[str, Any]) -> list[Text]:
         )
         for each in alarm["alerts"]
     ]
-    told += [(each["at"], each["who"], _action(each)) for each in alarm["events"]]
+    told += [(each["at"], each["who"], action_words(each)) for each in alarm["events"]]
     told.sort(key=lambda each: str(each[0]))
     stamps = Stamps((each[0] for each in told), "time")
     columns = (Column("time", stamps.heading), Column("who"), Column("what"))
@@ -222,15 +210,6 @@ def _story(alarm: Mapping[str, Any]) -> list[Text]:
     ]
     lines = lay_out(columns, rows, UNCUT)
     return [*lines, Text("alerts have the time of their readings", "dim")] if lines else []
-
-
-def _action(event: Mapping[str, Any]) -> str:
-    said = DONE.get(event["action"], event["action"])
-    if event["verdict"]:
-        said += f" a {str(event['verdict']).replace('_', ' ')}"
-    if event["until"]:
-        said += f" until {whole(event['until'])}"
-    return f"{said}: {event['why']}" if event["why"] else said
 
 
 def _next(row: Standing, alarms: int) -> Iterable[str]:

@@ -21,6 +21,9 @@ CHATTY: Final = ("faust", "mode", "aiokafka", "httpx", "alembic")
 TELLING: Final = ("aiokafka.conn",)
 """Loggers that write requests and answers whole, at DEBUG: those that prove who we are too."""
 
+ASKING: Final = "httpx"
+"""Writes each request's address at INFO, which is our DEBUG; of a webhook it is a password."""
+
 PROOFS: Final = ("SaslAuthenticate",)
 """What such messages' types begin with."""
 
@@ -79,6 +82,7 @@ def configure_logging(settings: LogSettings, service: str, stream: TextIO | None
             logging.getLogger(name).setLevel(logging.WARNING)
     for name in TELLING:
         logging.getLogger(name).addFilter(without_proofs)
+    logging.getLogger(ASKING).addFilter(without_paths)
     structlog.contextvars.bind_contextvars(service=service)
     threading.excepthook = _thread_failed
 
@@ -88,6 +92,18 @@ def without_proofs(record: logging.LogRecord) -> bool:
     if isinstance(record.args, tuple):
         record.args = tuple(
             type(each).__name__ if type(each).__name__.startswith(PROOFS) else each
+            for each in record.args
+        )
+    return True
+
+
+def without_paths(record: logging.LogRecord) -> bool:
+    """Leave of an address its scheme, host and port; let all pass."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(
+            f"{each.scheme}://{each.netloc.decode('ascii').rpartition('@')[2]}/…"
+            if type(each).__name__ == "URL"
+            else each
             for each in record.args
         )
     return True

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Literal
 
+import httpx
 import pytest
 import structlog
 
@@ -147,6 +148,18 @@ def test_a_cause_comes_before_what_it_caused() -> None:
 def test_one_line_of_ours_is_its_own_words() -> None:
     assert one_line(BackendUnavailableError("the disk\nis full")) == "the disk is full"
     assert one_line(KeyError()) == "KeyError"
+
+
+def test_the_log_of_requests_has_hosts_and_no_paths() -> None:
+    stream = io.StringIO()
+    configure_logging(LogSettings(level="DEBUG"), "test", stream)
+    logging.getLogger("httpx").setLevel(logging.NOTSET)  # other tests' INFO has made it quiet
+    transport = httpx.MockTransport(lambda _: httpx.Response(200))
+    with httpx.Client(transport=transport) as client:
+        client.post(f"https://{SECRET}@chat.plant.org:8443/hooks/{SECRET}?token={SECRET}")
+
+    assert "POST https://chat.plant.org:8443/" in stream.getvalue()
+    assert SECRET not in stream.getvalue()
 
 
 def test_a_thread_that_fails_is_an_event_of_the_log() -> None:

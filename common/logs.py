@@ -101,12 +101,13 @@ def without_paths(record: logging.LogRecord) -> bool:
     """Leave of an address its scheme, host and port; let all pass."""
     if isinstance(record.args, tuple):
         record.args = tuple(
-            f"{each.scheme}://{each.netloc.decode('ascii').rpartition('@')[2]}/…"
-            if type(each).__name__ == "URL"
-            else each
-            for each in record.args
+            _host_of(each) if type(each).__name__ == "URL" else each for each in record.args
         )
     return True
+
+
+def _host_of(url: Any) -> str:
+    return f"{url.scheme}://{url.netloc.decode('ascii').rpartition('@')[2]}/…"
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:

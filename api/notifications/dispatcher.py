@@ -111,6 +111,9 @@ class Dispatcher:
             count = self.bell.count
             try:
                 found = await self._round(name, 1 if in_vain else way.most)
+                if found is None:
+                    await self._wait(name, count)
+                    continue
             except BackendError as exc:
                 _log.warning("the outbox does not answer", receiver=name, why=str(exc))
                 await self.clock.sleep(OUTBOX_DOWN.max_s)
@@ -118,18 +121,12 @@ class Dispatcher:
                 _log.exception("telling a receiver failed", receiver=name)
                 await self.clock.sleep(OUTBOX_DOWN.max_s)
             else:
-                if found is None:
-                    await self._wait(name, count)
-                    continue
                 failures = [each for each in found if each is not None]
                 in_vain = in_vain + 1 if len(failures) == len(found) else 0
                 await self.clock.sleep(self._rest_s(way, in_vain, failures))
 
     async def _wait(self, name: str, count: int) -> None:
-        try:
-            due_at = await self.outbox.next_due(name)
-        except BackendError:
-            due_at = None  # the next round says it
+        due_at = await self.outbox.next_due(name)
         wait_s = LOOK_AGAIN_S
         if due_at is not None:
             wait_s = min(wait_s, (due_at - self.clock.now()).total_seconds())
@@ -216,4 +213,6 @@ class Dispatcher:
                         self.metrics.notes_given_up.labels(each.receiver).set(each.given_up)
             except BackendError as exc:
                 _log.warning("the outbox does not answer", why=str(exc))
+            except Exception:  # noqa: BLE001 - as above: it would end the other loops too
+                _log.exception("tidying the outbox failed")
             await self.clock.sleep(TIDY_EVERY_S)

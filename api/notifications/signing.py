@@ -27,7 +27,8 @@ LONGEST_BYTES: Final = 64
 MOST_SECRETS: Final = 4
 """At once: the old and the new one while a secret is changed, and some to spare."""
 
-_HEADER_SAFE: Final = re.compile(r"[A-Za-z0-9_:\-]{1,128}", re.ASCII)
+_HEADER_SAFE: Final = re.compile(r"[A-Za-z0-9_\-]{1,128}", re.ASCII)
+"""What every header takes: an atom of mail (RFC 5322) has no colon and no lone dots."""
 _NAMESPACE: Final = uuid.UUID("7b0a2f1c-6a1d-5a86-9d0b-0f9a3d3c2b51")
 
 

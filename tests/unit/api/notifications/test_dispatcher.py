@@ -310,6 +310,30 @@ async def test_a_defect_of_a_way_silences_it_no_longer_than_it_lasts() -> None:
     assert Counter(way.took) == Counter(world.ids)
 
 
+@pytest.mark.parametrize("call", ["claim", "next_due", "settle", "give_up", "standings"])
+async def test_a_defect_of_the_outbox_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    way = PlannedWay(lambda _: None)
+    world = World(way, 3)
+    await world.fill()
+    broken = [ZeroDivisionError()]
+    real = getattr(world.outbox, call)
+
+    async def once(*given: object) -> object:
+        if broken:
+            raise broken.pop()
+        return await real(*given)
+
+    monkeypatch.setattr(world.outbox, call, once)
+    task = world.dispatcher()
+    await eventually(lambda: not broken)
+    monkeypatch.undo()
+    await delivered(world, task)
+
+    assert set(way.took) == set(world.ids)
+
+
 async def test_a_note_that_cannot_be_read_harms_only_itself() -> None:
     way = PlannedWay(lambda _: None)
     world = World(way, 2)

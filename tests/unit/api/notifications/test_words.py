@@ -91,7 +91,16 @@ def test_many_alerts_are_one_mail_with_the_worst_first() -> None:
 
 
 anything = st.text(st.characters(exclude_categories=["Cs"]), max_size=80) | st.sampled_from(
-    ["x\r\nBcc: evil@x.org", "x\n\n<script>", "\x1b[2J", "\u202e", "a" * 5000, "=?utf-8?q?x?=", "."]
+    [
+        "x\r\nBcc: evil@x.org",
+        "x\n\n<script>",
+        "\x1b[2J",
+        "\u202e",
+        "a" * 5000,
+        "=?utf-8?q?x?=",
+        ".",
+        ":",
+    ]
 )
 
 

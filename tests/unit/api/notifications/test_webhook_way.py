@@ -29,7 +29,9 @@ from tests.support.receivers import HANGS_UP, STALLS, WebhookReceiver, webhook_r
 from tests.support.secure.certificates import Authority
 from tests.unit.api.notifications.test_signing import SECRET, verified
 
-QUICK = NotifySettings(public_url="https://plant.example", retry_initial_s=0.01, timeout_s=0.3)
+QUICK = NotifySettings(
+    public_url="https://plant.example", retry_initial_s=0.01, retry_max_s=0.05, timeout_s=0.3
+)
 
 
 def receiver_at(url: str, name: str = "chat") -> Receiver:

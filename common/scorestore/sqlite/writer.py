@@ -8,8 +8,9 @@ where one differs, the run is counted anew from its rows.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from common.records.verdicts import ScoreRecord, Verdict
@@ -44,10 +45,12 @@ def _upsert(table: str, columns: tuple[str, ...], identity: tuple[str, ...]) -> 
 REPEAT_IDENTITY: Final = ("run_key", "topic", "partition", '"offset"', "published_ts_ms")
 UPSERT_VERDICT: Final = _upsert("verdict", VERDICT_COLUMNS, ("run_key", "cycle"))
 UPSERT_REPEAT: Final = _upsert("repeat", REPEAT_COLUMNS, REPEAT_IDENTITY)
-SELECT_RUN: Final = (
-    f"SELECT run_key, {', '.join(TALLY_COLUMNS)} FROM run "  # noqa: S608 - our names
-    "WHERE asset_id = ? AND run_id = ?"
+SELECT_RUNS: Final = (
+    f"SELECT asset_id, run_id, run_key, {', '.join(TALLY_COLUMNS)} "  # noqa: S608 - our names
+    "FROM wanted CROSS JOIN run USING (asset_id, run_id)"  # in this order: each is looked up
 )
+RUNS_A_QUERY: Final = 400
+"""A statement of an older SQLite takes at most 999 values."""
 UPDATE_RUN: Final = (
     f"UPDATE run SET {', '.join(f'{name} = ?' for name in TALLY_COLUMNS)} "  # noqa: S608 - our names
     "WHERE run_key = ?"
@@ -86,10 +89,10 @@ def write_batch(connection: sqlite3.Connection, batch: Batch) -> None:
     connection.execute("BEGIN IMMEDIATE")
     channel_sets = ChannelSets()
     channel_sets.load(connection)
-    runs: dict[RunKey, _Run] = {}
+    runs = _open_runs(connection, [*batch.verdicts, *map(_run_of, batch.repeats.values())])
     rows: list[VerdictRow] = []
     for key, records in batch.verdicts.items():
-        run = runs[key] = _open_run(connection, key)
+        run = runs[key]
         run.tally.fleet = next(iter(records.values())).fleet
         _count(connection, run, records)
         rows.extend(
@@ -105,13 +108,26 @@ def write_batch(connection: sqlite3.Connection, batch: Batch) -> None:
     connection.execute("COMMIT")
 
 
-def _open_run(connection: sqlite3.Connection, key: RunKey) -> _Run:
-    stored = connection.execute(SELECT_RUN, key).fetchone()
-    if stored is not None:
-        return _Run(stored[0], tally_of(stored[1:]))
-    run_key = connection.execute("INSERT INTO run (asset_id, run_id) VALUES (?, ?)", key).lastrowid
-    assert run_key is not None  # noqa: S101 - an insert has one
-    return _Run(run_key, RunTally())
+def _run_of(record: ScoreRecord) -> RunKey:
+    return record.asset_id, record.run_id
+
+
+def _open_runs(connection: sqlite3.Connection, keys: Sequence[RunKey]) -> dict[RunKey, _Run]:
+    """Return each run as it is stored, or newly made; asked for together, not one by one."""
+    wanted = list(dict.fromkeys(keys))
+    runs: dict[RunKey, _Run] = {}
+    for first in range(0, len(wanted), RUNS_A_QUERY):
+        part = wanted[first : first + RUNS_A_QUERY]
+        marks = ", ".join(["(?, ?)"] * len(part))
+        query = f"WITH wanted (asset_id, run_id) AS (VALUES {marks}) {SELECT_RUNS}"
+        for asset_id, run_id, run_key, *tally in connection.execute(query, [*chain(*part)]):
+            runs[asset_id, run_id] = _Run(run_key, tally_of(tally))
+    for key in wanted:
+        if key not in runs:
+            made = connection.execute("INSERT INTO run (asset_id, run_id) VALUES (?, ?)", key)
+            assert made.lastrowid is not None  # noqa: S101 - an insert has one
+            runs[key] = _Run(made.lastrowid, RunTally())
+    return runs
 
 
 def _count(connection: sqlite3.Connection, run: _Run, records: Mapping[int, ScoreRecord]) -> None:
@@ -138,14 +154,11 @@ def _count(connection: sqlite3.Connection, run: _Run, records: Mapping[int, Scor
 
 
 def _write_repeats(
-    connection: sqlite3.Connection, runs: dict[RunKey, _Run], repeats: Iterable[ScoreRecord]
+    connection: sqlite3.Connection, runs: Mapping[RunKey, _Run], repeats: Iterable[ScoreRecord]
 ) -> None:
     rows = []
     for record in repeats:
-        key = (record.asset_id, record.run_id)
-        if key not in runs:
-            runs[key] = _open_run(connection, key)
-        run = runs[key]
+        run = runs[_run_of(record)]
         if run.tally.first_cycle is None:  # no verdict has said yet of which fleet the run is
             run.tally.fleet = record.fleet
         row = repeat_row(run.key, record)

@@ -18,7 +18,6 @@ from common.records.verdicts import Level
 from detector.core.fleet import Fleet
 from detector.core.policy import InputPolicy
 from detector.tools.recording import DatasetRecording, TopicRecording
-from detector.tools.whatif.matching import match_alerts
 from detector.tools.whatif.report import WhatIfReport, what_if
 from detector.tools.whatif.rule import parse_alarm, parse_thresholds
 from models.alarm import AlarmPolicy

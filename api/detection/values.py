@@ -345,4 +345,3 @@ class WhatIfFound(Value):
     moved_total: int
     same: int
     uncertain: int
-

@@ -13,10 +13,12 @@ from api.routes import (
     alerts,
     anomaly_events,
     assets,
+    detect,
     machines,
     maintenance,
     replays,
     scores,
+    whatif,
 )
 
 RESOURCES: Final[tuple[APIRouter, ...]] = (
@@ -28,6 +30,8 @@ RESOURCES: Final[tuple[APIRouter, ...]] = (
     maintenance.router,
     anomaly_events.router,
     machines.router,
+    detect.router,
+    whatif.router,
     replays.router,
     access.router,
 )

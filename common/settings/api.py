@@ -74,9 +74,7 @@ class ApiSettings(Group):
         description="Largest file that `/detect/csv` takes, bytes; four at a time are kept in the "
         "folder of temporary files while they are read.",
     )
-    csv_max_rows: int = Field(
-        100_000, ge=1, le=10_000_000, description="Most rows of such a file."
-    )
+    csv_max_rows: int = Field(100_000, ge=1, le=10_000_000, description="Most rows of such a file.")
     scoring_timeout_s: float = Field(
         30.0,
         gt=0,

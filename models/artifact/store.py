@@ -181,7 +181,7 @@ def _read_named(folder: Path, file: str, sha256: str) -> bytes:
 
 
 def _read_confidence(folder: Path) -> bytes | None:
-    """Return the file; it decides nothing, so one that cannot be read keeps no model from serving."""
+    """Return the file. It decides nothing: one that cannot be read keeps no model from serving."""
     try:
         with (folder / CONFIDENCE_FILE).open("rb") as file:
             return file.read(MAX_CONFIDENCE_BYTES + 1)

@@ -1,4 +1,4 @@
-"""``surgeline calibrate``, ``export``, ``card`` and ``confidence``: an existing artifact in hand."""
+"""``surgeline calibrate``, ``export``, ``card``, ``confidence``: an existing artifact in hand."""
 
 from __future__ import annotations
 

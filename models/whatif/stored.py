@@ -194,9 +194,7 @@ def _under(row: Row, thresholds: OtherThresholds, life_limit: float | None) -> W
     )
 
 
-def _beyond(
-    row: Row, score: float, thresholds: OtherThresholds, life_limit: float | None
-) -> bool:
+def _beyond(row: Row, score: float, thresholds: OtherThresholds, life_limit: float | None) -> bool:
     """Return whether a warning at this verdict would be critical."""
     limit = life_limit if thresholds.life is None else thresholds.life
     if row.critical is None and row.life is not None and limit is not None:

@@ -207,7 +207,7 @@ async def api(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[R
             adapters = await fakes.opened(given, inner)
             return Adapters(
                 scores, history, alarms, access, adapters.feed, adapters.detector, adapters.group,
-                records, adapters.launcher, adapters.catalogue, adapters.clock,
+                records, adapters.launcher, adapters.catalogue, adapters.scoring, adapters.clock,
             )  # fmt: skip
 
         app = create_app(Settings(), opened)

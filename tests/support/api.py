@@ -21,6 +21,7 @@ from api.adapters.memory.replays import (
     MemoryReplayLauncher,
     MemoryReplayRecords,
 )
+from api.adapters.memory.scoring import MemoryScoring
 from api.alarms.ports import AlarmStore
 from api.app import Adapters, create_app
 from api.routes import system
@@ -46,6 +47,7 @@ class Fakes:
     launcher: MemoryReplayLauncher = field(default_factory=MemoryReplayLauncher)
 
     catalogue: MemoryFleetCatalogue = field(default_factory=MemoryFleetCatalogue)
+    scoring: MemoryScoring = field(default_factory=MemoryScoring)
     alarms: AlarmStore = field(init=False)
     access: MemoryAccessStore = field(default_factory=MemoryAccessStore)
     clock: Clock = field(default_factory=SystemClock)
@@ -68,6 +70,7 @@ class Fakes:
             records=self.records,
             launcher=self.launcher,
             catalogue=self.catalogue,
+            scoring=self.scoring,
             clock=self.clock,
         )
 

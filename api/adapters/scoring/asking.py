@@ -41,20 +41,18 @@ class EngineScoring(ABC):
         self, model: ModelSource, values: NDArray[np.float64], first_cycle: int | None
     ) -> ReadingsFound:
         """See the port."""
-        asked = Asked(
-            kind="readings", model=model, shape=values.shape, first_cycle=first_cycle
-        )
+        asked = Asked(kind="readings", model=model, shape=values.shape, first_cycle=first_cycle)
         return _there((await self._found(asked, values)).readings)
 
     async def csv(self, model: ModelSource, asked: CsvAsked) -> CsvFound | Wrong:
         """See the port."""
         found = await self._found(Asked(kind="csv", model=model, csv=asked), NOTHING)
-        return _there(found.csv or found.wrong)
+        return _there(found.csv) if found.wrong is None else found.wrong
 
     async def whatif(self, asked: WhatIfAsked) -> WhatIfFound | Wrong:
         """See the port."""
         found = await self._found(Asked(kind="whatif", whatif=asked), NOTHING)
-        return _there(found.whatif or found.wrong)
+        return _there(found.whatif) if found.wrong is None else found.wrong
 
     async def _found(self, asked: Asked, values: NDArray[np.float64]) -> Answer:
         answer = await self._ask(asked, values)

@@ -22,6 +22,7 @@ from api.detection.values import (
     Wrong,
 )
 from common.machines.rows import as_rows
+from common.records.verdicts import Level
 from models.alarm import AlarmPolicy
 from models.scoring.scorer import WARNING_SEVERITY
 
@@ -44,9 +45,7 @@ def score_csv(model: OpenModel, asked: CsvAsked) -> CsvFound | Wrong:
     for place, sensor_id in enumerate(file.assets):
         rows = np.flatnonzero(file.owner == place)
         usable = rows[file.usable[rows]]
-        course = take_through(
-            model.scorer, file.cycles[usable], as_rows(file.values[usable])
-        )
+        course = take_through(model.scorer, file.cycles[usable], as_rows(file.values[usable]))
         refused[usable[course.statuses == REFUSED]] = True
         assets.append(_asset(sensor_id, rows, usable, file, course))
         scored += len(course.ends)
@@ -81,7 +80,8 @@ def _asset(
     for row, each in zip(usable.tolist(), course.statuses.tolist(), strict=True):
         status[place_of[row]] = each
     scores: list[float | None] = [None] * len(rows)
-    severities, levels = scores.copy(), [None] * len(rows)
+    severities = scores.copy()
+    levels: list[Level | None] = [None] * len(rows)
     columns = (usable[course.ends], course.found.scores, course.judged.severities)
     for at, (row, score, severity) in enumerate(
         zip(*(each.tolist() for each in columns), strict=True)

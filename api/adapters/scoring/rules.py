@@ -45,12 +45,12 @@ def what_if(asked: WhatIfAsked) -> WhatIfFound | Wrong:
 def _rules(
     alarm: AlarmSettings, own: dict[str, AlarmSettings], changes: dict[str, int | float]
 ) -> dict[str | None, AlarmPolicy]:
-    rules: dict[str | None, AlarmSettings] = {None: alarm, **own}
+    rules: list[tuple[str | None, AlarmSettings]] = [(None, alarm), *own.items()]
     return {
         asset_id: AlarmPolicy(
             **AlarmSettings.model_validate(rule.model_dump() | changes).model_dump()
         )
-        for asset_id, rule in rules.items()
+        for asset_id, rule in rules
     }
 
 

@@ -80,9 +80,7 @@ def score_readings(
     """Score readings of one machine that follow each other; see the port."""
     first = 1 if first_cycle is None else first_cycle
     cycles = np.arange(first, first + len(values), dtype=np.int64)
-    course = take_through(
-        model.scorer, cycles, as_rows(values), age_known=first_cycle is not None
-    )
+    course = take_through(model.scorer, cycles, as_rows(values), age_known=first_cycle is not None)
     judged, found = course.judged, course.found
     sure = model.confidences(judged.severities)
     counts = Counter(course.statuses.tolist())
@@ -120,8 +118,7 @@ def take_through(
         rows: Shape ``(n, width)``; NaN where nothing was measured.
         age_known: Whether the cycles are counted from the start of the run.
     """
-    machine, length = scorer.spec.machine, scorer.spec.window_length
-    laid = record_windows(scorer, machine, cycles, rows, BRIDGE)
+    laid = record_windows(scorer, scorer.spec.machine, cycles, rows, BRIDGE)
     trail = laid.trail
     if not age_known:
         trail = trail.copy()
@@ -146,7 +143,9 @@ def _statuses(
     return statuses
 
 
-def shares_at(scorer: WindowScorer, found: WindowScores, judged: Judged, at: int) -> tuple[Share, ...]:
+def shares_at(
+    scorer: WindowScorer, found: WindowScores, judged: Judged, at: int
+) -> tuple[Share, ...]:
     """Return each channel's part in the evidence at one window, largest first."""
     against = found.against
     if against is None or WARNERS[judged.speakers[at]] is not Evidence.DEGRADATION:

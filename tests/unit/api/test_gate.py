@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from api.http.gate import MAX_BODY_BYTES, ours
+from api.http.bodies import MAX_BODY_BYTES
+from api.http.gate import ours
 from common.settings import ApiSettings
 from tests.support.api import Running, api_routes, running
 

@@ -22,6 +22,7 @@ from detector.tools.whatif.report import WhatIfReport, what_if
 from detector.tools.whatif.rule import parse_alarm, parse_thresholds
 from models.alarm import AlarmPolicy
 from models.scoring.scorer import Thresholds
+from models.whatif.matching import match_alerts
 from tests.support.builders import INPUTS, START, MeanScorer, reading, records
 
 POLICY = AlarmPolicy(on_delay_cycles=3, off_delay_cycles=10, deadband=0.05)

@@ -185,7 +185,7 @@ def _columns(names: Sequence[str], machine: MachineType) -> _Columns:
     measured = (*machine.condition_names, *machine.channel_names)
     for name in measured:
         if name not in names:
-            near = suggestion(name, names)
+            near = suggestion(name, [each for each in names if each not in measured])
             raise WrongFileError(
                 f"There is no such column, and {machine.title or machine.name} has it.{near} "
                 f"Expected {', '.join(measured[:MOST_LISTED])}"

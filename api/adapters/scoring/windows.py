@@ -61,7 +61,7 @@ def score_windows(model: OpenModel, values: NDArray[np.float64]) -> WindowsFound
     normalised = scorer.normalise(*split_rows(rows, conditions))
     known = normalised.known.reshape(count, length)
     whole = np.flatnonzero(known.all(axis=1))
-    windows = normalised.rows.reshape(count, length, -1)[whole]
+    windows = normalised.rows.reshape(count, length, len(machine.used))[whole]
     found = scorer.score(windows)
     unmoved = unmoved_runs(rows[:, conditions:], (whole + 1) * length - 1, length)
     judged = judge(found, unmoved, scorer.spec)

@@ -45,7 +45,9 @@ def test_a_baseline_is_trained_by_name_with_rules_of_one_s_choice(
     assert (manifest.name, manifest.score.name) == ("toy-iforest", "iforest")
     assert manifest.thresholds.warning.options == {"k": 2.0}
     assert manifest.thresholds.critical.strategy == "precision_floor"
-    assert sorted(path.name for path in folder.iterdir()) == ["arrays.npz", "manifest.json"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "arrays.npz", "confidence.json", "manifest.json",
+    ]  # fmt: skip
 
 
 def test_calibrate_writes_the_same_model_with_other_thresholds(

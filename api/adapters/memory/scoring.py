@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api.adapters.scoring.asking import EngineScoring
-from api.adapters.scoring.engine import Answer, Asked, Engine
+from api.adapters.scoring.engine import Engine
+from api.adapters.scoring.messages import Answer, Asked
 from api.adapters.scoring.models import OpenIt, OpenModel
 from api.detection.values import ModelSource
 from common.errors import ArtifactError, RequestRefusedError

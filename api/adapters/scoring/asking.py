@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from api.adapters.scoring.engine import Answer, Asked
+from api.adapters.scoring.messages import Answer, Asked
 from api.detection.values import (
     CsvAsked,
     CsvFound,

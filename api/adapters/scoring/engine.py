@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
-
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from api.adapters.scoring.csv_scores import score_csv
+from api.adapters.scoring.messages import Answer, Asked
 from api.adapters.scoring.models import OpenIt, OpenModels
 from api.adapters.scoring.rules import what_if
 from api.adapters.scoring.windows import score_readings, score_windows
@@ -17,59 +16,11 @@ from api.detection.values import (
     CsvFound,
     ModelSource,
     ReadingsFound,
-    Value,
     WhatIfAsked,
     WhatIfFound,
     WindowsFound,
     Wrong,
 )
-
-Kind = Literal["windows", "readings", "csv", "whatif"]
-
-MOST_VALUES: Final = 16_000_000
-"""Numbers of one request: 128 MB."""
-
-
-class Asked(Value):
-    """A request, beside its numbers.
-
-    Attributes:
-        kind: What is asked.
-        model: Of which model; none for a what-if.
-        shape: Of the numbers that come with it.
-        first_cycle: Of readings: cycle of the first.
-        csv: Of a file.
-        whatif: Of a what-if.
-    """
-
-    kind: Kind
-    model: ModelSource | None = None
-    shape: tuple[int, ...] = (0,)
-    first_cycle: int | None = None
-    csv: CsvAsked | None = None
-    whatif: WhatIfAsked | None = None
-
-
-class Answer(Value):
-    """What came of it: one of these.
-
-    Attributes:
-        windows: Of windows.
-        readings: Of readings.
-        csv: Of a file.
-        whatif: Of a what-if.
-        wrong: What was asked cannot be answered.
-        unreadable: The model is not there, or no longer what it was.
-        defect: A defect of ours, in one line.
-    """
-
-    windows: WindowsFound | None = None
-    readings: ReadingsFound | None = None
-    csv: CsvFound | None = None
-    whatif: WhatIfFound | None = None
-    wrong: Wrong | None = None
-    unreadable: str | None = None
-    defect: str | None = None
 
 
 class Engine:

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api.adapters.scoring.asking import EngineScoring, refused
-from api.adapters.scoring.engine import Answer, Asked
 from api.adapters.scoring.frames import lengths, receive_frame
+from api.adapters.scoring.messages import Answer, Asked
 from common.errors import BackendUnavailableError
 from common.logs import get_logger
 from common.settings import PREFIX, ApiSettings

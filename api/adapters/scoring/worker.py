@@ -15,8 +15,9 @@ from typing import Final
 import numpy as np
 from pydantic import ValidationError
 
-from api.adapters.scoring.engine import Answer, Asked, Engine
+from api.adapters.scoring.engine import Engine
 from api.adapters.scoring.frames import read_frame, write_frame
+from api.adapters.scoring.messages import Answer, Asked
 from api.adapters.scoring.models import OpenModel
 from api.detection.values import ModelSource
 from common.errors import ArtifactError

@@ -77,7 +77,7 @@ def test_lists_and_objects_mean_the_same_to_the_last_bit(rows: list[list[float]]
 
 
 def test_a_list_may_have_the_used_channels_or_all_of_them() -> None:
-    every = [each.name for each in (*USED.conditions, *USED.channels)]
+    every = [*USED.condition_names, *(each.name for each in USED.channels)]
     row = [2000.0 if name in ("T24", "T50") else 5.0 for name in every]
     row[every.index("T24")], row[every.index("T50")] = 600.0, 1400.0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -9,9 +10,10 @@ from numpy.typing import NDArray
 
 from api.detection.values import (
     CsvAsked,
-    CsvFound,
+    CsvScored,
     ModelSource,
     ReadingsFound,
+    StoredRun,
     WhatIfAsked,
     WhatIfFound,
     WindowsFound,
@@ -49,11 +51,16 @@ class Scoring(Protocol):
             first_cycle: Cycle of the first; none if nobody knows how old the run is.
         """
 
-    async def csv(self, model: ModelSource, asked: CsvAsked) -> CsvFound | Wrong:
+    async def csv(self, model: ModelSource, asked: CsvAsked) -> CsvScored | Wrong:
         """Score a file, which is not changed."""
 
-    async def whatif(self, asked: WhatIfAsked) -> WhatIfFound | Wrong:
-        """Take stored verdicts through another rule."""
+    async def whatif(self, asked: WhatIfAsked, runs: Sequence[StoredRun]) -> WhatIfFound | Wrong:
+        """Take stored verdicts through another rule.
+
+        Args:
+            asked: Both rules.
+            runs: The verdicts; parts of one run stand one after the other.
+        """
 
     async def close(self) -> None:
         """Give up what is going on, and let go of everything."""

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
-from api.detection.values import StoredRun, WhatIfAsked
+from api.detection.values import StoredRun
 from common.records.verdicts import ScoreRecord
 from common.scorestore.port import ScoreQuery, ScoreStore
 
 PAGE_ROWS: Final = 5000
+"""Read, and later written, in one go."""
 
 
 @dataclass(slots=True)
@@ -34,15 +35,17 @@ class StoredVerdicts:
         for record in records:
             self._by_run.setdefault((record.asset_id, record.run_id), []).append(record)
 
-    async def asked(self, make: Callable[[tuple[StoredRun, ...]], WhatIfAsked]) -> WhatIfAsked:
-        """Return what ``make`` makes of the runs, made on a thread: they may be many."""
-        return await asyncio.to_thread(lambda: make(self.runs()))
+    @property
+    def runs(self) -> int:
+        """Of how many runs they are."""
+        return len(self._by_run)
 
-    def runs(self) -> tuple[StoredRun, ...]:
-        """Return the verdicts of each run, in the order of their cycles."""
-        return tuple(
-            _run(key, sorted(records, key=lambda record: record.cycle))
-            for key, records in sorted(self._by_run.items())
+    async def laid_out(self) -> list[StoredRun]:
+        """Return the verdicts of each run, in the order of their cycles; made on a thread."""
+        return await asyncio.to_thread(
+            lambda: [
+                part for key, records in sorted(self._by_run.items()) for part in _run(key, records)
+            ]
         )
 
 
@@ -78,7 +81,13 @@ async def read_verdicts(
             return found
 
 
-def _run(key: tuple[str, str], records: Sequence[ScoreRecord]) -> StoredRun:
+def _run(key: tuple[str, str], records: Sequence[ScoreRecord]) -> Iterator[StoredRun]:
+    by_cycle = sorted(records, key=lambda record: record.cycle)
+    for start in range(0, len(by_cycle), PAGE_ROWS):
+        yield _part(key, by_cycle[start : start + PAGE_ROWS])
+
+
+def _part(key: tuple[str, str], records: Sequence[ScoreRecord]) -> StoredRun:
     columns: dict[str, list[Any]] = {
         "cycles": [each.cycle for each in records],
         "scores": [each.score for each in records],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -237,18 +238,31 @@ class Region(Value):
 
 
 class CsvFound(Value):
-    """What a model says of a file."""
+    """What a model says of a file, but for its rows one by one."""
 
     rows: int
     scored: int
     anomalous: int
-    assets: tuple[CsvAsset, ...]
     regions: tuple[Region, ...]
     regions_total: int
     problems: tuple[CsvProblem, ...]
     problems_total: int
     ignored_columns: tuple[str, ...]
     sureness: Sureness
+
+
+@dataclass(frozen=True, slots=True)
+class CsvScored:
+    """What a model says of a file.
+
+    Attributes:
+        found: All but the rows one by one.
+        assets: JSON of a list of :class:`CsvAsset`. It may have megabytes, and is handed on as it
+            is: reading and writing it again would hold up all else.
+    """
+
+    found: CsvFound
+    assets: bytes
 
 
 class Wrong(Value):
@@ -266,7 +280,8 @@ class Wrong(Value):
 class StoredRun(Value):
     """Stored verdicts of one run, column by column, in the order of their cycles.
 
-    What each means: ``models.whatif.stored.Row``.
+    A long run is in several, one after the other: each is written and read in one go. What each
+    column means: ``models.whatif.stored.Row``.
     """
 
     asset_id: str
@@ -298,9 +313,8 @@ class OtherRule(Value):
 
 
 class WhatIfAsked(Value):
-    """Stored verdicts, the rule that is, and the one that would be."""
+    """The rule that is, and the one that would be."""
 
-    runs: tuple[StoredRun, ...]
     alarm: AlarmSettings
     own_alarms: dict[str, AlarmSettings]
     life_limit: float | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any, Final
@@ -127,7 +128,7 @@ async def predict(services: ServicesDep, request: PredictRequest) -> Response:
     """
     began = services.clock.monotonic()
     _, known = await model_of(services, request.fleet, ("body", "fleet"))
-    rows = rows_of(request.readings, known.machine, blanks=True)
+    rows = await asyncio.to_thread(rows_of, request.readings, known.machine, blanks=True)
     if rows.wrong:
         raise _wrong(rows.wrong, ("body", "readings"))
     found = await services.scoring.readings(_source(known), rows.values, request.first_cycle)
@@ -179,9 +180,14 @@ async def detect_csv(
         found = await services.scoring.csv(_source(known), asked)
     if isinstance(found, Wrong):
         raise invalid("body", found.field or "file", found.message)
-    return await json_answer(
-        lambda: CsvDetection.of(query.fleet, found, known, since(services, began))
+    text = await asyncio.to_thread(
+        lambda: CsvDetection.of(
+            query.fleet, found.found, known, since(services, began)
+        ).model_dump_json(exclude={"assets"})
     )
+    # the rows go out as they came: they may have megabytes
+    pieces = (text.removesuffix("}").encode(), b',"assets":', found.assets, b"}")
+    return Response(b"".join(pieces), media_type="application/json")
 
 
 async def _detected(
@@ -197,7 +203,7 @@ async def _detected(
             expected = f"{length} readings were expected, as many as the model looks at"
             wrong.append(((*place, "window"), expected, f"{len(request.window)} readings"))
             continue
-        rows = rows_of(request.window, known.machine)
+        rows = await asyncio.to_thread(rows_of, request.window, known.machine)
         wrong += [((*place, "window", *path), why, came) for path, why, came in rows.wrong]
         by_model.setdefault(known.ref.sha256, []).append((index, known, rows.values))
     if wrong:

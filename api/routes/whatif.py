@@ -47,20 +47,17 @@ async def what_if(services: ServicesDep, request: WhatIfRequest) -> Response:
     read = await read_verdicts(
         services.scores, query, settings.whatif_max_rows, settings.scoring_timeout_s
     )
-    asked = await read.asked(
-        lambda runs: WhatIfAsked(
-            runs=runs,
-            alarm=fleet.alarm,
-            own_alarms=dict(fleet.own_alarms),
-            life_limit=model.life,
-            other=request.other,
-        )
+    asked = WhatIfAsked(
+        alarm=fleet.alarm,
+        own_alarms=dict(fleet.own_alarms),
+        life_limit=model.life,
+        other=request.other,
     )
-    found = await services.scoring.whatif(asked)
+    found = await services.scoring.whatif(asked, await read.laid_out())
     if isinstance(found, Wrong):
         path = ("body", *(found.field or "alarm").split("."))
         raise invalid_fields([(path, found.message, None)])
-    told = (read.rows, len(asked.runs), read.cut_off)
+    told = (read.rows, read.runs, read.cut_off)
     return await json_answer(
         lambda: WhatIfView.of(request, found, (fleet, model), told, since(services, began))
     )

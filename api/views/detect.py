@@ -331,7 +331,7 @@ class CsvDetection(Told):
 
     @classmethod
     def of(cls, fleet: str, found: CsvFound, known: KnownModel, took_ms: float) -> Self:
-        """Return the api's view of a file."""
+        """Return the api's view of a file, without its rows."""
         machine = known.machine
         return cls(
             fleet=fleet,
@@ -340,7 +340,7 @@ class CsvDetection(Told):
             anomalous=found.anomalous,
             window_length=machine.window.length,
             step=machine.step.word,
-            assets=list(found.assets),
+            assets=[],
             regions=[RegionView.of(each, machine) for each in found.regions],
             regions_total=found.regions_total,
             problems=list(found.problems),

@@ -16,13 +16,15 @@ import numpy as np
 import pytest
 import pytest_asyncio
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
 from api.adapters.memory.scoring import MemoryScoring
 from api.adapters.scoring.process import ProcessScoring, worker_environment
 from api.detection.ports import Scoring
 from api.detection.values import (
     CsvAsked,
-    CsvFound,
+    CsvAsset,
+    CsvScored,
     Found,
     ModelSource,
     OtherRule,
@@ -180,14 +182,14 @@ async def test_a_file_says_the_same_as_its_readings_and_marks_where_they_are_wor
     by_file = await side.scoring.csv(side.model, asked)
     by_hand = await side.scoring.readings(side.model, side.values, 1)
 
-    assert isinstance(by_file, CsvFound)
-    (asset,) = by_file.assets
+    assert isinstance(by_file, CsvScored)
+    (asset,) = TypeAdapter(list[CsvAsset]).validate_json(by_file.assets)
     assert asset.rows == tuple(range(1, len(side.values) + 1))
     scored = [each for each in asset.scores if each is not None]
     assert scored == [each.score for each in by_hand.found]
-    assert by_file.scored == len(scored)
-    assert by_file.problems == ()
-    region = by_file.regions[-1]
+    assert by_file.found.scored == len(scored)
+    assert by_file.found.problems == ()
+    region = by_file.found.regions[-1]
     assert region.end_row == len(side.values)
     assert region.open
     assert region.start_row <= region.peak.row <= region.end_row
@@ -223,29 +225,24 @@ async def test_a_model_that_is_not_there_any_more_is_refused_for_now(
 
 
 async def test_another_rule_is_compared(side: Side) -> None:
-    n = 12
-    asked = WhatIfAsked(
-        runs=(
-            StoredRun(
-                asset_id="a", run_id="r", cycles=list(range(1, n + 1)), scores=[5.0] * n,
-                severities=[2.0] * n, evidence=[Evidence.DEGRADATION] * n,
-                levels=[Level.WARNING] * n, warning=[2.5] * n, critical=[9.0] * n, lives=[None] * n,
-            ),
-        ),
-        alarm=RULE,
-        own_alarms={},
-        life_limit=None,
-        other=OtherRule(alarm={"on_delay_cycles": 5}),
-    )  # fmt: skip
+    n = 6
+    parts = [
+        StoredRun(
+            asset_id="a", run_id="r", cycles=list(range(first, first + n)), scores=[5.0] * n,
+            severities=[2.0] * n, evidence=[Evidence.DEGRADATION] * n,
+            levels=[Level.WARNING] * n, warning=[2.5] * n, critical=[9.0] * n, lives=[None] * n,
+        )
+        for first in (1, n + 1)
+    ]  # fmt: skip
+    asked = nothing().model_copy(update={"other": OtherRule(alarm={"on_delay_cycles": 8})})
+    wrong = OtherRule(alarm={"on_window_cycles": 2})
 
-    found = await side.scoring.whatif(asked)
-    beyond = await side.scoring.whatif(
-        asked.model_copy(update={"other": OtherRule(alarm={"on_window_cycles": 2})})
-    )
+    found = await side.scoring.whatif(asked, parts)
+    beyond = await side.scoring.whatif(asked.model_copy(update={"other": wrong}), parts)
 
     assert isinstance(found, WhatIfFound)
     (moved,) = found.moved
-    assert (moved.before.cycle, moved.after.cycle) == (3, 5)
+    assert (moved.before.cycle, moved.after.cycle) == (3, 8)
     assert isinstance(beyond, Wrong)
     assert beyond.field == "alarm.on_window_cycles"
 
@@ -291,7 +288,7 @@ async def test_the_process_is_started_by_a_question_and_ended_at_the_end() -> No
     scoring = ProcessScoring(ApiSettings())
     assert scoring.pid is None
 
-    await scoring.whatif(nothing())
+    await scoring.whatif(nothing(), [])
     pid = scoring.pid
     assert pid is not None
     await scoring.close()
@@ -305,17 +302,17 @@ async def test_what_takes_too_long_is_given_up_and_the_next_question_is_answered
     scoring = ProcessScoring(ApiSettings(scoring_timeout_s=0.3), hangs)
 
     with pytest.raises(RequestRefusedError) as caught:
-        await scoring.whatif(nothing())
+        await scoring.whatif(nothing(), [])
     assert (caught.value.status, caught.value.code) == (503, "scoring_too_slow")
     assert scoring.pid is None
 
 
 async def test_a_process_that_dies_costs_its_question_alone() -> None:
     scoring = ProcessScoring(ApiSettings())
-    await scoring.whatif(nothing())
+    await scoring.whatif(nothing(), [])
     first = scoring.pid
     assert first is not None
-    asking = asyncio.ensure_future(scoring.whatif(nothing()))
+    asking = asyncio.ensure_future(scoring.whatif(nothing(), []))
     await asyncio.sleep(0)
     os.kill(first, 9)
     (outcome,) = await asyncio.gather(asking, return_exceptions=True)
@@ -323,7 +320,7 @@ async def test_a_process_that_dies_costs_its_question_alone() -> None:
     assert isinstance(outcome, WhatIfFound | RequestRefusedError)
     if isinstance(outcome, RequestRefusedError):
         assert outcome.code == "scoring_failed"
-        assert isinstance(await scoring.whatif(nothing()), WhatIfFound)
+        assert isinstance(await scoring.whatif(nothing(), []), WhatIfFound)
     await scoring.close()
 
 
@@ -331,7 +328,7 @@ async def test_a_process_that_ends_at_once_is_told() -> None:
     scoring = ProcessScoring(ApiSettings(), (sys.executable, "-c", "pass"))
 
     with pytest.raises(RequestRefusedError, match="Ask again") as caught:
-        await scoring.whatif(nothing())
+        await scoring.whatif(nothing(), [])
 
     assert caught.value.code == "scoring_failed"
 
@@ -341,7 +338,7 @@ async def test_a_few_may_wait_and_more_are_refused_at_once() -> None:
     scoring = ProcessScoring(ApiSettings(scoring_timeout_s=1.0, scoring_waiting=1), hangs)
 
     outcomes = await asyncio.gather(
-        *(scoring.whatif(nothing()) for _ in range(4)), return_exceptions=True
+        *(scoring.whatif(nothing(), []) for _ in range(4)), return_exceptions=True
     )
 
     codes = [each.code for each in outcomes if isinstance(each, RequestRefusedError)]
@@ -361,8 +358,8 @@ async def test_the_fake_fails_where_it_is_told_to() -> None:
     scoring.failure = RequestRefusedError(503, "scoring_busy", "busy", 1)
 
     with pytest.raises(RequestRefusedError):
-        await scoring.whatif(nothing())
+        await scoring.whatif(nothing(), [])
 
 
 def nothing() -> WhatIfAsked:
-    return WhatIfAsked(runs=(), alarm=RULE, own_alarms={}, life_limit=None, other=OtherRule())
+    return WhatIfAsked(alarm=RULE, own_alarms={}, life_limit=None, other=OtherRule())

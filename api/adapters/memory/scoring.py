@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Callable
 
 from api.adapters.scoring.asking import EngineScoring
 from api.adapters.scoring.engine import Engine
@@ -37,12 +36,12 @@ class MemoryScoring(EngineScoring):
         """Remember it."""
         self.closed = True
 
-    async def _ask(self, asked: Asked, values: NDArray[np.float64]) -> Answer:
+    async def _ask(self, asked: Asked, bulk: Callable[[], bytes]) -> tuple[Answer, bytes]:
         if self.failure is not None:
             raise self.failure
         self.asked.append(asked)
         try:
-            answer = self._engine.answer(asked, values)
+            answer, told = self._engine.answer(asked, bulk())
         except ArtifactError as exc:
-            answer = Answer(unreadable=str(exc))
-        return Answer.model_validate_json(answer.model_dump_json())
+            answer, told = Answer(unreadable=str(exc)), b""
+        return Answer.model_validate_json(answer.model_dump_json()), told

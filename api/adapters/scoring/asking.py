@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
 import numpy as np
@@ -11,9 +12,10 @@ from numpy.typing import NDArray
 from api.adapters.scoring.messages import Answer, Asked
 from api.detection.values import (
     CsvAsked,
-    CsvFound,
+    CsvScored,
     ModelSource,
     ReadingsFound,
+    StoredRun,
     WhatIfAsked,
     WhatIfFound,
     WindowsFound,
@@ -23,7 +25,6 @@ from common.errors import RequestRefusedError
 
 FoundT = TypeVar("FoundT")
 
-NOTHING: Final = np.empty(0)
 RETRY_AFTER_S: Final = 1
 UNREADABLE_RETRY_AFTER_S: Final = 10
 """As often as the catalogue tries an artifact that could not be read."""
@@ -34,7 +35,8 @@ class EngineScoring(ABC):
 
     async def windows(self, model: ModelSource, values: NDArray[np.float64]) -> WindowsFound:
         """See the port."""
-        found = await self._found(Asked(kind="windows", model=model, shape=values.shape), values)
+        asked = Asked(kind="windows", model=model, shape=values.shape)
+        found, _ = await self._found(asked, lambda: values.tobytes())
         return _there(found.windows)
 
     async def readings(
@@ -42,29 +44,38 @@ class EngineScoring(ABC):
     ) -> ReadingsFound:
         """See the port."""
         asked = Asked(kind="readings", model=model, shape=values.shape, first_cycle=first_cycle)
-        return _there((await self._found(asked, values)).readings)
+        found, _ = await self._found(asked, lambda: values.tobytes())
+        return _there(found.readings)
 
-    async def csv(self, model: ModelSource, asked: CsvAsked) -> CsvFound | Wrong:
+    async def csv(self, model: ModelSource, asked: CsvAsked) -> CsvScored | Wrong:
         """See the port."""
-        found = await self._found(Asked(kind="csv", model=model, csv=asked), NOTHING)
-        return _there(found.csv) if found.wrong is None else found.wrong
+        found, bulk = await self._found(Asked(kind="csv", model=model, csv=asked), bytes)
+        return CsvScored(_there(found.csv), bulk) if found.wrong is None else found.wrong
 
-    async def whatif(self, asked: WhatIfAsked) -> WhatIfFound | Wrong:
+    async def whatif(self, asked: WhatIfAsked, runs: Sequence[StoredRun]) -> WhatIfFound | Wrong:
         """See the port."""
-        found = await self._found(Asked(kind="whatif", whatif=asked), NOTHING)
+        found, _ = await self._found(
+            Asked(kind="whatif", whatif=asked),
+            lambda: b"\n".join(run.model_dump_json().encode() for run in runs),
+        )
         return _there(found.whatif) if found.wrong is None else found.wrong
 
-    async def _found(self, asked: Asked, values: NDArray[np.float64]) -> Answer:
-        answer = await self._ask(asked, values)
+    async def _found(self, asked: Asked, bulk: Callable[[], bytes]) -> tuple[Answer, bytes]:
+        answer, told = await self._ask(asked, bulk)
         if answer.unreadable is not None:
             raise refused("model_unreadable", answer.unreadable, UNREADABLE_RETRY_AFTER_S)
         if answer.defect is not None:
             raise RuntimeError(answer.defect)
-        return answer
+        return answer, told
 
     @abstractmethod
-    async def _ask(self, asked: Asked, values: NDArray[np.float64]) -> Answer:
-        """Carry a request to the engine, and its answer back."""
+    async def _ask(self, asked: Asked, bulk: Callable[[], bytes]) -> tuple[Answer, bytes]:
+        """Carry a request to the engine, and its answer back.
+
+        Args:
+            asked: The request.
+            bulk: Makes what goes beside it; it may take a while.
+        """
 
 
 def refused(code: str, why: str, retry_after_s: int = RETRY_AFTER_S) -> RequestRefusedError:

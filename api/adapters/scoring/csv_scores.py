@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
 from api.adapters.scoring.models import OpenModel
 from api.adapters.scoring.regions import Stretch, stretches
@@ -17,6 +19,7 @@ from api.detection.values import (
     CsvAsset,
     CsvFound,
     CsvProblem,
+    CsvScored,
     Peak,
     Region,
     Wrong,
@@ -26,8 +29,10 @@ from common.records.verdicts import Level
 from models.alarm import AlarmPolicy
 from models.scoring.scorer import WARNING_SEVERITY
 
+ASSETS: Final = TypeAdapter(list[CsvAsset])
 
-def score_csv(model: OpenModel, asked: CsvAsked) -> CsvFound | Wrong:
+
+def score_csv(model: OpenModel, asked: CsvAsked) -> CsvScored | Wrong:
     """Score a file; see the port.
 
     Raises:
@@ -54,11 +59,10 @@ def score_csv(model: OpenModel, asked: CsvAsked) -> CsvFound | Wrong:
         regions += _regions(model, sensor_id, usable, file, course,
                             AlarmPolicy(**rule.model_dump()))  # fmt: skip
     listed = sorted(range(len(regions)), key=lambda at: -regions[at].peak.severity)[:MOST_REGIONS]
-    return CsvFound(
+    found = CsvFound(
         rows=len(file.lines),
         scored=scored,
         anomalous=anomalous,
-        assets=tuple(assets),
         regions=tuple(regions[at] for at in sorted(listed)),
         regions_total=len(regions),
         problems=_problems(file, refused),
@@ -66,6 +70,7 @@ def score_csv(model: OpenModel, asked: CsvAsked) -> CsvFound | Wrong:
         ignored_columns=file.ignored,
         sureness=model.sureness,
     )
+    return CsvScored(found, ASSETS.dump_json(assets))
 
 
 def _asset(

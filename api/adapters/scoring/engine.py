@@ -16,6 +16,7 @@ from api.detection.values import (
     CsvFound,
     ModelSource,
     ReadingsFound,
+    StoredRun,
     WhatIfAsked,
     WhatIfFound,
     WindowsFound,
@@ -33,8 +34,8 @@ class Engine:
     def __init__(self, open_it: OpenIt) -> None:
         self._models = OpenModels(open_it)
 
-    def answer(self, asked: Asked, values: NDArray[np.float64]) -> Answer:
-        """Return what was found.
+    def answer(self, asked: Asked, bulk: bytes) -> tuple[Answer, bytes]:
+        """Return what was found, and its bulk.
 
         Raises:
             ArtifactError: If the model is not there, or no longer what it was.
@@ -42,15 +43,25 @@ class Engine:
         """
         match asked:
             case Asked(kind="whatif", whatif=WhatIfAsked() as whatif):
-                return _answer(what_if(whatif))
+                runs = map(StoredRun.model_validate_json, bulk.splitlines())
+                return _answer(what_if(whatif, runs)), b""
             case Asked(kind="csv", model=ModelSource() as source, csv=CsvAsked() as csv):
-                return _answer(score_csv(self._models.get(source), csv))
+                scored = score_csv(self._models.get(source), csv)
+                if isinstance(scored, Wrong):
+                    return _answer(scored), b""
+                return _answer(scored.found), scored.assets
             case Asked(kind="windows", model=ModelSource() as source):
-                return _answer(score_windows(self._models.get(source), values))
+                model = self._models.get(source)
+                return _answer(score_windows(model, _numbers(asked, bulk))), b""
             case Asked(kind="readings", model=ModelSource() as source):
                 model = self._models.get(source)
-                return _answer(score_readings(model, values, asked.first_cycle))
+                values = _numbers(asked, bulk)
+                return _answer(score_readings(model, values, asked.first_cycle)), b""
         raise ValueError(f"a request of kind {asked.kind} came without what it needs")
+
+
+def _numbers(asked: Asked, bulk: bytes) -> NDArray[np.float64]:
+    return np.frombuffer(bulk, np.float64).reshape(asked.shape)
 
 
 def _answer(found: BaseModel) -> Answer:

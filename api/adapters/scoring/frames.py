@@ -1,6 +1,6 @@
-"""What goes through the pipe between the api and its scoring process: a head and numbers.
+"""What goes through the pipe between the api and its scoring process: a head and a bulk.
 
-Eight bytes say how long each is, big-endian; the head is JSON, the numbers are float64.
+Eight bytes say how long each is, big-endian. What they hold: ``messages.py``.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ LENGTHS: Final = struct.Struct(">II")
 MOST_BYTES: Final = 512 * 1024 * 1024
 
 
-def lengths(head: bytes, numbers: bytes) -> bytes:
+def lengths(head: bytes, bulk: bytes) -> bytes:
     """Return what goes before a frame."""
-    return LENGTHS.pack(len(head), len(numbers))
+    return LENGTHS.pack(len(head), len(bulk))
 
 
-def write_frame(stream: BinaryIO, head: bytes, numbers: bytes = b"") -> None:
+def write_frame(stream: BinaryIO, head: bytes, bulk: bytes = b"") -> None:
     """Write a frame."""
-    stream.write(lengths(head, numbers))
+    stream.write(lengths(head, bulk))
     stream.write(head)
-    stream.write(numbers)
+    stream.write(bulk)
     stream.flush()
 
 
@@ -42,23 +42,21 @@ def read_frame(stream: BinaryIO) -> tuple[bytes, bytes] | None:
     return parts[0], parts[1]
 
 
-async def receive_frame(reader: asyncio.StreamReader) -> bytes:
-    """Return the head of the next frame.
+async def receive_frame(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
+    """Return the next frame.
 
     Raises:
         asyncio.IncompleteReadError: If the stream ends before it.
         ValueError: If it is none.
     """
-    head, numbers = _sizes(await reader.readexactly(LENGTHS.size))
-    found = await reader.readexactly(head)
-    await reader.readexactly(numbers)
-    return found
+    head, bulk = _sizes(await reader.readexactly(LENGTHS.size))
+    return await reader.readexactly(head), await reader.readexactly(bulk)
 
 
 def _sizes(start: bytes) -> tuple[int, int]:
     if len(start) != LENGTHS.size:
         raise ValueError("a frame was cut short")
-    head, numbers = LENGTHS.unpack(start)
-    if head + numbers > MOST_BYTES:
-        raise ValueError(f"a frame of {head + numbers} bytes came; at most {MOST_BYTES} are read")
-    return head, numbers
+    head, bulk = LENGTHS.unpack(start)
+    if head + bulk > MOST_BYTES:
+        raise ValueError(f"a frame of {head + bulk} bytes came; at most {MOST_BYTES} are read")
+    return head, bulk

@@ -1,4 +1,8 @@
-"""What goes to the engine and comes back, beside numbers: no model is imported here."""
+"""What goes to the engine and comes back: a head of this kind, and a bulk beside it.
+
+The bulk of windows and readings is float64, that of a what-if a line of JSON a run; that of a
+file's answer is its rows as JSON. No model is imported here.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +24,12 @@ Kind = Literal["windows", "readings", "csv", "whatif"]
 
 
 class Asked(Value):
-    """A request, beside its numbers.
+    """A request, beside its bulk.
 
     Attributes:
         kind: What is asked.
         model: Of which model; none for a what-if.
-        shape: Of the numbers that come with it.
+        shape: Of the numbers in the bulk.
         first_cycle: Of readings: cycle of the first.
         csv: Of a file.
         whatif: Of a what-if.

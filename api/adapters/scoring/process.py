@@ -10,12 +10,9 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Final
-
-import numpy as np
-from numpy.typing import NDArray
 
 from api.adapters.scoring.asking import EngineScoring, refused
 from api.adapters.scoring.frames import lengths, receive_frame
@@ -62,7 +59,7 @@ class ProcessScoring(EngineScoring):
         """End the process."""
         await self._end()
 
-    async def _ask(self, asked: Asked, values: NDArray[np.float64]) -> Answer:
+    async def _ask(self, asked: Asked, bulk: Callable[[], bytes]) -> tuple[Answer, bytes]:
         if self._here >= self._most:
             raise self._busy()
         self._here += 1
@@ -73,7 +70,7 @@ class ProcessScoring(EngineScoring):
             except TimeoutError as exc:
                 raise self._busy() from exc
             try:
-                return await self._exchanged(asked, values)
+                return await self._exchanged(asked, bulk)
             finally:
                 self._turn.release()
         finally:
@@ -86,15 +83,15 @@ class ProcessScoring(EngineScoring):
             "time. Ask again in a moment.",
         )
 
-    async def _exchanged(self, asked: Asked, values: NDArray[np.float64]) -> Answer:
+    async def _exchanged(self, asked: Asked, bulk: Callable[[], bytes]) -> tuple[Answer, bytes]:
         """Send a question and return its answer; without one, the process is ended."""
         if self._idle is not None:
             self._idle.cancel()
         answer: Answer | None = None
-        head = await asyncio.to_thread(lambda: asked.model_dump_json().encode())
+        head, numbers = await asyncio.to_thread(lambda: (asked.model_dump_json().encode(), bulk()))
         try:
             async with asyncio.timeout(self._timeout_s):
-                told = await self._through(head, np.ascontiguousarray(values).tobytes())
+                told, rows = await self._through(head, numbers)
                 answer = await asyncio.to_thread(Answer.model_validate_json, told)
         except TimeoutError as exc:
             raise refused(
@@ -112,13 +109,13 @@ class ProcessScoring(EngineScoring):
                 await self._end()
         loop = asyncio.get_running_loop()
         self._idle = loop.call_later(IDLE_S, self._kill)
-        return answer
+        return answer, rows
 
-    async def _through(self, head: bytes, numbers: bytes) -> bytes:
+    async def _through(self, head: bytes, bulk: bytes) -> tuple[bytes, bytes]:
         process = await self._running()
         assert process.stdin is not None  # noqa: S101 - started with pipes
         assert process.stdout is not None  # noqa: S101
-        process.stdin.writelines((lengths(head, numbers), head, numbers))
+        process.stdin.writelines((lengths(head, bulk), head, bulk))
         await process.stdin.drain()
         return await receive_frame(process.stdout)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from pydantic import ValidationError
 
@@ -21,7 +21,7 @@ from models.alarm import AlarmPolicy
 from models.whatif.stored import AssetRun, Compared, OtherThresholds, Row, WouldBe, compare
 
 
-def what_if(asked: WhatIfAsked) -> WhatIfFound | Wrong:
+def what_if(asked: WhatIfAsked, runs: Iterable[StoredRun]) -> WhatIfFound | Wrong:
     """Compare two rules; see the port."""
     other = asked.other
     try:
@@ -32,8 +32,11 @@ def what_if(asked: WhatIfAsked) -> WhatIfFound | Wrong:
         return Wrong(field=f"alarm.{first['loc'][0] if first['loc'] else ''}", message=first["msg"])
     except ValueError as exc:
         return Wrong(field="alarm.on_window_cycles", message=str(exc))
+    rows: dict[AssetRun, list[Row]] = {}
+    for run in runs:
+        rows.setdefault((run.asset_id, run.run_id), []).extend(_rows(run))
     found = compare(
-        {(run.asset_id, run.run_id): list(_rows(run)) for run in asked.runs},
+        rows,
         lambda asset_id: before.get(asset_id, before[None]),
         lambda asset_id: after.get(asset_id, after[None]),
         OtherThresholds(other.warning, other.critical, other.life),

@@ -12,7 +12,6 @@ import sys
 from contextlib import suppress
 from typing import Final
 
-import numpy as np
 from pydantic import ValidationError
 
 from api.adapters.scoring.engine import Engine
@@ -41,17 +40,16 @@ def open_model(source: ModelSource) -> OpenModel:
     return OpenModel(open_scorer(artifact), confidence)
 
 
-def answer_to(engine: Engine, head: bytes, numbers: bytes) -> Answer:
+def answer_to(engine: Engine, head: bytes, bulk: bytes) -> tuple[Answer, bytes]:
     """Return the answer to one request, whatever comes."""
     try:
-        asked = Asked.model_validate_json(head)
-        return engine.answer(asked, np.frombuffer(numbers, np.float64).reshape(asked.shape))
+        return engine.answer(Asked.model_validate_json(head), bulk)
     except ArtifactError as exc:
-        return Answer(unreadable=str(exc))
+        return Answer(unreadable=str(exc)), b""
     except ValidationError as exc:
-        return Answer(defect=f"the request is none: {exc.errors()[0]['msg']}")
+        return Answer(defect=f"the request is none: {exc.errors()[0]['msg']}"), b""
     except Exception as exc:  # noqa: BLE001 - told to the api, which logs it
-        return Answer(defect=one_line(exc))
+        return Answer(defect=one_line(exc)), b""
 
 
 def main() -> None:
@@ -63,7 +61,8 @@ def main() -> None:
     engine = Engine(open_model)
     with suppress(KeyboardInterrupt, BrokenPipeError):
         while (frame := read_frame(asked)) is not None:
-            write_frame(told, answer_to(engine, *frame).model_dump_json().encode())
+            answer, bulk = answer_to(engine, *frame)
+            write_frame(told, answer.model_dump_json().encode(), bulk)
 
 
 if __name__ == "__main__":

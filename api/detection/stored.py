@@ -12,7 +12,7 @@ from api.detection.values import StoredRun
 from common.records.verdicts import ScoreRecord
 from common.scorestore.port import ScoreQuery, ScoreStore
 
-PAGE_ROWS: Final = 5000
+PAGE_ROWS: Final = 2000
 """Read, and later written, in one go."""
 
 

@@ -53,7 +53,7 @@ REFUSED: Final[dict[int | str, dict[str, Any]]] = {
         503,
         scoring_busy="17 questions are before this one; at most 17 are taken at a time. Ask again "
         "in a moment.",
-        scoring_too_slow="It took longer than 30 s and was given up. Ask for less at a time.",
+        scoring_too_slow="It took longer than 60 s and was given up. Ask for less at a time.",
         model_unreadable="./pumps/manifest.json cannot be read: No such file or directory.",
     ),
 }

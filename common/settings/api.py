@@ -76,7 +76,7 @@ class ApiSettings(Group):
     )
     csv_max_rows: int = Field(100_000, ge=1, le=10_000_000, description="Most rows of such a file.")
     scoring_timeout_s: float = Field(
-        30.0,
+        60.0,
         gt=0,
         le=3600,
         description="Longest a scoring request may wait, and then take, s; what takes longer is "

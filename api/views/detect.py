@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic.config import JsonDict
 
 from api.detection.values import (
     CsvAsset,
@@ -38,7 +39,28 @@ MOST_WINDOW_ROWS: Final = 10_000
 
 MOST_READINGS: Final = 5000
 
-ROW_EXAMPLE: Final = {"altitude": 0.0, "mach": 0.0, "tra": 100.0, "T24": 642.6, "T50": 1409.1}
+ROW_EXAMPLE: Final[JsonDict] = {
+    "altitude": 0.0,
+    "mach": 0.0,
+    "tra": 100.0,
+    "T24": 642.37,
+    "T30": 1586.9,
+    "T50": 1402.65,
+    "P30": 553.97,
+    "Nf": 2388.05,
+    "Nc": 9057.83,
+    "Ps30": 47.35,
+    "phi": 521.92,
+    "NRf": 2388.05,
+    "NRc": 8138.99,
+    "BPR": 8.42,
+    "htBleed": 392.25,
+    "W31": 38.93,
+    "W32": 23.36,
+}
+"""A sound turbofan of FD001, run as all of these are."""
+
+WINDOW_ROWS: Final = 30
 Row = Annotated[
     Any,
     WithJsonSchema(
@@ -69,8 +91,18 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+DETECT_EXAMPLE: Final[JsonDict] = {
+    "sensor_id": "engine-7",
+    "fleet": "FD001",
+    "timestamp": "2026-01-01T00:00:00Z",
+    "window": [ROW_EXAMPLE] * WINDOW_ROWS,
+}
+
+
 class DetectRequest(Body):
     """One window."""
+
+    model_config = ConfigDict(json_schema_extra={"example": DETECT_EXAMPLE})
 
     sensor_id: SensorId
     fleet: FleetName = DEFAULT_FLEET
@@ -91,11 +123,24 @@ class DetectRequest(Body):
 class BatchRequest(Body):
     """Some windows, of any fleets."""
 
+    model_config = ConfigDict(json_schema_extra={"example": {"items": [DETECT_EXAMPLE]}})
+
     items: Annotated[list[DetectRequest], Field(min_length=1, max_length=MOST_WINDOWS)]
 
 
 class PredictRequest(Body):
     """Consecutive readings of one sensor."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "sensor_id": "engine-7",
+                "fleet": "FD001",
+                "first_cycle": 1,
+                "readings": [ROW_EXAMPLE] * (WINDOW_ROWS + 1),
+            }
+        }
+    )
 
     sensor_id: SensorId
     fleet: FleetName = DEFAULT_FLEET

@@ -64,6 +64,17 @@ class AlarmChanges(_Body):
 class WhatIfRequest(_Body):
     """Which stored verdicts, and what would be other."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "fleet": "FD001",
+                "run_id": "demo",
+                "thresholds": {"warning": 4.0},
+                "alarm": {"on_delay_cycles": 5},
+            }
+        }
+    )
+
     fleet: Annotated[str, Field(pattern=FLEET_PATTERN, examples=["FD001"])]
     run_id: RunParam = None
     asset_id: AssetParam = None

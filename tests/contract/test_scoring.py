@@ -9,17 +9,22 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 import pytest_asyncio
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
+from api.access.rights import ASKING
+from api.adapters.memory.replays import MemoryFleetCatalogue
 from api.adapters.memory.scoring import MemoryScoring
 from api.adapters.scoring.process import ProcessScoring, worker_environment
+from api.app import Adapters, create_app
 from api.detection.ports import Scoring
 from api.detection.values import (
     CsvAsked,
@@ -34,17 +39,20 @@ from api.detection.values import (
     WhatIfFound,
     Wrong,
 )
+from api.http.bodies import CSV_PATH
+from api.known_fleets import KnownFleet, KnownFleets
 from common.cmapss.reader import EngineSeries, load_dataset
 from common.errors import RequestRefusedError
 from common.machines.machine import MachineType
 from common.records.verdicts import Evidence, Level
-from common.settings import AlarmSettings, ApiSettings, load_settings
+from common.settings import AlarmSettings, ApiSettings, Settings, load_settings
 from models.artifact.opening import open_scorer
 from models.artifact.store import SHIPPED, load_artifact
 from models.evaluation.batch_path import engine_values, score_engine
 from models.scoring.scorer import WindowScorer
 from producer.simulator.simulate import simulate
-from tests.support.detection import SCORER, csv_of, toy_rows, toy_scoring
+from tests.support.api import Fakes
+from tests.support.detection import SCORER, csv_of, known_model, toy_rows, toy_scoring
 
 FD001 = ModelSource(folder=str(SHIPPED / "fd001"), sha256=load_artifact("fd001").sha256)
 RULE = AlarmSettings(on_delay_cycles=3, off_delay_cycles=10)
@@ -270,6 +278,33 @@ async def test_the_process_says_what_the_batch_path_says_to_the_last_bit(
         assert {each.name: each.share for each in item.channels} == dict(
             zip(names, shares.tolist(), strict=True)
         )
+
+
+async def test_what_the_description_gives_as_an_example_is_answered(
+    process: ProcessScoring,
+) -> None:
+    catalogue = MemoryFleetCatalogue()
+    scorer = open_scorer(load_artifact("fd001"))
+    known = KnownFleet("FD001", "fd001", known_model(scorer, FD001.folder))
+    catalogue.known = KnownFleets({"FD001": known})
+    fakes = Fakes(catalogue=catalogue)
+
+    async def opened(settings: Settings, stack: AsyncExitStack) -> Adapters:
+        return replace(await fakes.opened(settings, stack), scoring=process)
+
+    app = create_app(Settings(), opened)
+    transport = httpx.ASGITransport(app=app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://localhost") as client,
+    ):
+        described = (await client.get("/openapi.json")).json()
+        schemas = described["components"]["schemas"]
+        for path in sorted(ASKING - {CSV_PATH}):
+            body = described["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+            example = schemas[body["schema"]["$ref"].rpartition("/")[2]]["example"]
+            answer = await client.post(path, json=example)
+            assert answer.status_code == 200, (path, answer.text)
 
 
 @pytest.mark.real_data

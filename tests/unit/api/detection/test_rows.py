@@ -12,8 +12,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from api.detection.rows import LARGEST, MOST_WRONG, rows_of
+from api.views.detect import ROW_EXAMPLE
 from common.machines.machine import Channel, MachineType
 from common.machines.turbofan import TURBOFAN
+from models.artifact.store import load_artifact
 from tests.support.builders import toy_machine
 from tests.support.own_pumps import PUMP
 
@@ -123,6 +125,13 @@ def test_a_condition_is_never_blank_and_a_channel_only_where_blanks_may_be() -> 
     (wrong,) = rows_of(rows, MACHINE, blanks=True).wrong
 
     assert wrong.path == (1, "altitude")
+
+
+def test_the_example_of_the_description_is_a_row_of_fd001() -> None:
+    machine = load_artifact("fd001").manifest.machine
+
+    assert not rows_of([ROW_EXAMPLE], machine).wrong
+    assert set(ROW_EXAMPLE) == {*machine.condition_names, *machine.channel_names}
 
 
 def test_many_names_are_cut_short() -> None:

@@ -44,11 +44,12 @@ from api.known_fleets import KnownFleet, KnownFleets
 from common.cmapss.reader import EngineSeries, load_dataset
 from common.errors import RequestRefusedError
 from common.machines.machine import MachineType
+from common.machines.rows import as_rows
 from common.records.verdicts import Evidence, Level
 from common.settings import AlarmSettings, ApiSettings, Settings, load_settings
 from models.artifact.opening import open_scorer
 from models.artifact.store import SHIPPED, load_artifact
-from models.evaluation.batch_path import engine_values, score_engine
+from models.evaluation.batch_path import engine_values, score_engine, score_record
 from models.scoring.scorer import WindowScorer
 from producer.simulator.simulate import simulate
 from tests.support.api import Fakes
@@ -280,6 +281,23 @@ async def test_the_process_says_what_the_batch_path_says_to_the_last_bit(
         )
 
 
+async def test_a_frozen_channel_speaks_as_it_does_live(
+    process: ProcessScoring, scorer: WindowScorer, engine: EngineSeries
+) -> None:
+    values = engine_values(scorer.spec.machine, engine)[:60]
+    values[30:, -1] = values[30, -1]
+    cycles = np.arange(1, 61)
+    batch = score_record(scorer, cycles, as_rows(values))
+
+    (last,) = (await process.windows(FD001, values[None, -30:])).items
+    found = await process.readings(FD001, values, 1)
+
+    assert isinstance(last, Found)
+    assert (last.evidence, last.threshold) == (Evidence.FROZEN, 20.0)
+    assert last.channels[0].name == scorer.spec.channels[-1]
+    assert last.severity == batch.judged.severities[-1] == found.found[-1].severity
+
+
 async def test_what_the_description_gives_as_an_example_is_answered(
     process: ProcessScoring,
 ) -> None:
@@ -370,16 +388,21 @@ async def test_a_process_that_ends_at_once_is_told() -> None:
 
 async def test_a_few_may_wait_and_more_are_refused_at_once() -> None:
     hangs = (sys.executable, "-c", "import time; time.sleep(600)")
-    scoring = ProcessScoring(ApiSettings(scoring_timeout_s=1.0, scoring_waiting=1), hangs)
+    scoring = ProcessScoring(ApiSettings(scoring_waiting=1), hangs)
 
-    outcomes = await asyncio.gather(
-        *(scoring.whatif(nothing(), []) for _ in range(4)), return_exceptions=True
-    )
+    taken = [asyncio.ensure_future(scoring.whatif(nothing(), [])) for _ in range(2)]
+    await asyncio.sleep(0)
 
-    codes = [each.code for each in outcomes if isinstance(each, RequestRefusedError)]
-    assert codes[2:] == ["scoring_busy", "scoring_busy"]
-    assert codes[0] == "scoring_too_slow"
-    await scoring.close()
+    with pytest.raises(RequestRefusedError, match="2 questions are before") as caught:
+        await asyncio.wait_for(scoring.whatif(nothing(), []), 30)
+
+    assert (caught.value.status, caught.value.code) == (503, "scoring_busy")
+    assert caught.value.retry_after_s
+    assert not any(each.done() for each in taken)
+    for each in taken:
+        each.cancel()
+    await asyncio.gather(*taken, return_exceptions=True)
+    assert scoring.pid is None
 
 
 async def test_the_process_gets_none_of_our_settings_and_secrets() -> None:

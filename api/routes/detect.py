@@ -30,16 +30,13 @@ from api.routes import API_PREFIX
 from api.services import Services, ServicesDep
 from api.views.detect import (
     BatchDetection,
-    BatchRequest,
     CsvDetection,
-    CsvQuery,
     Detection,
-    DetectRequest,
     Predictions,
-    PredictRequest,
     TimedDetection,
     detection_fields,
 )
+from api.views.detect_requests import BatchRequest, CsvQuery, DetectRequest, PredictRequest
 from common.errors import RequestRefusedError
 from common.terminal.nearest import suggestion
 

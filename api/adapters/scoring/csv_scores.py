@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
+from api.adapters.scoring.header import WrongFileError
 from api.adapters.scoring.models import OpenModel
 from api.adapters.scoring.regions import Stretch, stretches
-from api.adapters.scoring.table import FileRows, WrongFileError, read_rows
+from api.adapters.scoring.table import FileRows, read_rows
 from api.adapters.scoring.windows import REFUSED, STATUSES, Course, shares_at, take_through
 from api.detection.values import (
     MOST_REGIONS,

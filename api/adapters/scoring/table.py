@@ -20,23 +20,20 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from api.adapters.scoring.header import (
+    MOST_BLANK_LINES,
+    MOST_HEADER_CHARS,
+    SEPARATORS,
+    SHOWN,
+    Columns,
+    WrongFileError,
+    find_columns,
+    first_line,
+)
 from api.detection.values import MOST_ASSETS, MOST_PROBLEMS, Effect
 from common.machines.machine import MachineType
 from common.records.ids import ID_PATTERN
-from common.terminal.nearest import suggestion
 from common.terminal.printable import one_line
-
-ASSET_COLUMNS: Final = ("asset_id", "sensor_id", "asset", "unit")
-CYCLE_COLUMNS: Final = ("cycle",)
-TIME_COLUMNS: Final = ("ts", "timestamp", "time")
-SEPARATORS: Final = (",", ";", "\t")
-MOST_COLUMNS: Final = 4000
-MOST_HEADER_CHARS: Final = 400_000
-MOST_BLANK_LINES: Final = 1000
-MOST_LISTED: Final = 50
-"""Names of columns that are listed."""
-
-SHOWN: Final = 60
 
 LARGEST: Final = 1e18
 """Of any value, as live."""
@@ -46,18 +43,6 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND: Final = timedelta(microseconds=1)
 _ID: Final = re.compile(ID_PATTERN)
 _DECIMAL_COMMA: Final = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
-
-
-class WrongFileError(ValueError):
-    """The file cannot be used at all.
-
-    Attributes:
-        column: The column at fault; none for the file.
-    """
-
-    def __init__(self, message: str, column: str | None = None) -> None:
-        super().__init__(message)
-        self.column = column
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,20 +107,6 @@ class FileRows:
     ignored: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Columns:
-    """Where what stands."""
-
-    count: int
-    measured: tuple[int, ...]
-    names: tuple[str, ...]
-    asset: int | None
-    cycle: int | None
-    time: int | None
-    time_name: str
-    ignored: tuple[str, ...]
-
-
 def read_rows(path: Path, machine: MachineType, sensor_id: str, max_rows: int) -> FileRows:
     """Read a file.
 
@@ -149,13 +120,13 @@ def read_rows(path: Path, machine: MachineType, sensor_id: str, max_rows: int) -
         WrongFileError: If it is no table, lacks a column, or has too many rows or machines.
     """
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        header = _first_line(file.readline(MOST_HEADER_CHARS + 1) for _ in range(MOST_BLANK_LINES))
+        header = first_line(file.readline(MOST_HEADER_CHARS + 1) for _ in range(MOST_BLANK_LINES))
         separator = max(SEPARATORS, key=header.count)
         file.seek(0)
         reader = csv.reader(file, delimiter=separator)
         try:
             names = [each.strip() for each in next(fields for fields in reader if any(fields))]
-            reading = _Reading(_columns(names, machine), machine, sensor_id, separator)
+            reading = _Reading(find_columns(names, machine), machine, sensor_id, separator)
             return _read(reader, reading, max_rows)
         except csv.Error as exc:
             raise WrongFileError(
@@ -163,67 +134,11 @@ def read_rows(path: Path, machine: MachineType, sensor_id: str, max_rows: int) -
             ) from exc
 
 
-def _first_line(lines: Iterator[str]) -> str:
-    for line in lines:
-        if len(line) > MOST_HEADER_CHARS:
-            break
-        if line.strip():
-            return line
-        if not line:
-            break
-    raise WrongFileError(
-        "It is empty, or no table: a line of column names and lines of values were expected."
-    )
-
-
-def _columns(names: Sequence[str], machine: MachineType) -> _Columns:
-    if len(names) > MOST_COLUMNS:
-        raise WrongFileError(f"It has {len(names)} columns; at most {MOST_COLUMNS} are read.")
-    twice = [name for name, count in Counter(names).items() if count > 1 and name]
-    if twice:
-        raise WrongFileError("It is there twice; each name was expected once.", twice[0][:SHOWN])
-    measured = (*machine.condition_names, *machine.channel_names)
-    for name in measured:
-        if name not in names:
-            near = suggestion(name, [each for each in names if each not in measured])
-            raise WrongFileError(
-                f"There is no such column, and {machine.title or machine.name} has it.{near} "
-                f"Expected {', '.join(measured[:MOST_LISTED])}"
-                f"{'' if len(measured) <= MOST_LISTED else ' and others'}.",
-                name,
-            )
-    places = {name: place for place, name in enumerate(names)}
-
-    def role(candidates: Sequence[str]) -> int | None:
-        return next((places[n] for n in candidates if n in places and n not in measured), None)
-
-    asset, cycle, time = role(ASSET_COLUMNS), role(CYCLE_COLUMNS), role(TIME_COLUMNS)
-    if machine.step.clock == "time" and time is None:
-        raise WrongFileError(
-            f"There is no column of times, and {machine.title or machine.name} counts by time. "
-            f"Expected one of {', '.join(TIME_COLUMNS)}, RFC 3339 with a zone.",
-            TIME_COLUMNS[0],
-        )
-    looked_at = {asset, cycle, time, *(places[name] for name in measured)}
-    return _Columns(
-        len(names),
-        tuple(places[name] for name in measured),
-        measured,
-        asset,
-        cycle,
-        time,
-        "" if time is None else names[time],
-        tuple(one_line(n)[:SHOWN] for place, n in enumerate(names) if place not in looked_at)[
-            :MOST_LISTED
-        ],
-    )
-
-
 class _Reading:
     """Takes rows one by one."""
 
     def __init__(
-        self, columns: _Columns, machine: MachineType, sensor_id: str, separator: str
+        self, columns: Columns, machine: MachineType, sensor_id: str, separator: str
     ) -> None:
         self.columns = columns
         self.machine = machine

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from api.adapters.scoring import table
-from api.adapters.scoring.table import FileRows, WrongFileError, read_rows
+from api.adapters.scoring.header import WrongFileError
+from api.adapters.scoring.table import FileRows, read_rows
 from api.detection.values import MOST_PROBLEMS
 from common.machines.machine import MachineType
 from tests.support.builders import toy_machine

@@ -102,8 +102,7 @@ async def checked_body(rule: BodyRule, headers: Headers, receive: Receive) -> Re
     """Check a body, and return what hands it on.
 
     Raises:
-        RequestRefusedError: If it must not come further.
-        TimeoutError: If it does not arrive in time.
+        RequestRefusedError: If it must not come further, or does not arrive in time.
     """
     declared = headers.get("content-length", "")
     if declared.isascii() and declared.isdigit() and len(declared) < 20:
@@ -112,12 +111,14 @@ async def checked_body(rule: BodyRule, headers: Headers, receive: Receive) -> Re
     if rule.is_file:
         rule.check_type(content_type)
         return _in_pieces(rule, receive)
-    async with asyncio.timeout(BODY_TIMEOUT_S):
-        return await _whole(rule, content_type, receive)
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            return await _whole(rule, content_type, receive)
+    except TimeoutError as exc:
+        raise _too_slow(BODY_TIMEOUT_S) from exc
 
 
-def too_slow(limit_s: float) -> RequestRefusedError:
-    """Return the refusal of a body that does not arrive."""
+def _too_slow(limit_s: float) -> RequestRefusedError:
     return RequestRefusedError(
         HTTPStatus.REQUEST_TIMEOUT,
         "body_too_slow",
@@ -154,7 +155,7 @@ def _in_pieces(rule: BodyRule, receive: Receive) -> Receive:
             async with asyncio.timeout_at(until):
                 message = await receive()
         except TimeoutError as exc:
-            raise too_slow(FILE_TIMEOUT_S) from exc
+            raise _too_slow(FILE_TIMEOUT_S) from exc
         size += len(message.get("body", b""))
         rule.check_size(size)
         ended = not message.get("more_body", False)

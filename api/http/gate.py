@@ -18,13 +18,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.http.bodies import (
-    BODY_TIMEOUT_S,
-    MAX_SHOWN_CHARS,
-    RuleOf,
-    checked_body,
-    too_slow,
-)
+from api.http.bodies import MAX_SHOWN_CHARS, RuleOf, checked_body
 from api.http.problems import problem_response
 from common.errors import RequestRefusedError
 from common.settings import ApiSettings
@@ -57,9 +51,8 @@ class Gate:
             if scope["method"] not in READING_METHODS:
                 _check_origin(headers)
                 receive = await checked_body(self._bodies(scope["path"]), headers, receive)
-        except (RequestRefusedError, TimeoutError) as exc:
-            why = too_slow(BODY_TIMEOUT_S) if isinstance(exc, TimeoutError) else exc
-            refusal = problem_response(HTTPStatus(why.status), why.code, str(why))
+        except RequestRefusedError as exc:
+            refusal = problem_response(HTTPStatus(exc.status), exc.code, str(exc))
             await refusal(scope, receive, send)
             return
         await self._app(scope, receive, send)

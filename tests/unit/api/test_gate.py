@@ -158,7 +158,7 @@ def test_an_empty_list_of_hosts_allows_no_empty_host() -> None:
 async def test_a_body_that_does_not_arrive_is_given_up(
     api: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.http.gate.BODY_TIMEOUT_S", 0.01)
+    monkeypatch.setattr("api.http.bodies.BODY_TIMEOUT_S", 0.01)
 
     async def body() -> AsyncIterator[bytes]:
         yield b"{"

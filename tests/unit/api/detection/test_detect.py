@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from api.detection.uploads import AT_A_TIME
 from api.http.bodies import FILE_MARGIN_BYTES
 from api.known_fleets import KnownFleets
 from api.routes.detect import PIECE_BYTES
 from common.errors import RequestRefusedError
 from common.records.verdicts import Level
 from common.settings import ApiSettings
-from tests.support.api import Fakes, Running, running
+from tests.support.api import Fakes, Running, eventually, running
 from tests.support.clock import StillClock
 from tests.support.detection import (
     SCORER,
@@ -416,6 +420,50 @@ async def test_a_form_without_a_file_is_refused(api: Running, content: bytes) ->
 
     assert answer.status_code in (400, 422), answer.text
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_file_that_does_not_arrive_is_given_up(
+    api: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.http.bodies.FILE_TIMEOUT_S", 0.01)
+
+    async def stalls() -> AsyncIterator[bytes]:
+        yield b"altitude"
+        await asyncio.Event().wait()
+
+    answer = await api.client.post(f"{CSV}?fleet=toy", content=stalls(), headers=AS_CSV)
+
+    assert problem(answer, 408)["type"] == "urn:surgeline:problem:body_too_slow"
+
+
+def kept(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
+async def test_a_few_files_are_kept_at_a_time_and_none_stays(
+    api: Running, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    go_on = asyncio.Event()
+
+    async def waits() -> AsyncIterator[bytes]:
+        yield FILE[:20].encode()
+        await go_on.wait()
+        yield FILE[20:].encode()
+
+    def send(content: Any) -> Any:
+        return api.client.post(f"{CSV}?fleet=toy", content=content, headers=AS_CSV)
+
+    first = [asyncio.create_task(send(waits())) for _ in range(AT_A_TIME)]
+    await eventually(lambda: len(kept(tmp_path)) == AT_A_TIME)
+    one_more = await send(FILE)
+    go_on.set()
+    answers = await asyncio.gather(*first)
+
+    assert problem(one_more, 503)["type"] == "urn:surgeline:problem:scoring_busy"
+    assert [each.status_code for each in answers] == [200] * AT_A_TIME
+    assert kept(tmp_path) == []
+    assert (await send(FILE)).status_code == 200
 
 
 async def test_another_page_sends_no_file(api: Running) -> None:

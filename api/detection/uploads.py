@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
-from common.errors import RequestRefusedError
+from common.errors import BackendUnavailableError, RequestRefusedError
 
 AT_A_TIME: Final = 4
 RETRY_AFTER_S: Final = 2
@@ -29,6 +29,7 @@ class Uploads:
 
         Raises:
             RequestRefusedError: 503, if too many are being read.
+            BackendUnavailableError: If there is no room for it.
         """
         if self._here >= AT_A_TIME:
             raise RequestRefusedError(
@@ -40,10 +41,25 @@ class Uploads:
             )
         self._here += 1
         try:
-            with tempfile.NamedTemporaryFile(prefix="surgeline-csv-", suffix=".csv") as file:
+            with _writable():
+                file = tempfile.NamedTemporaryFile(prefix="surgeline-csv-", suffix=".csv")  # noqa: SIM115 - closed below
+            with file:
                 async for piece in pieces:
-                    await asyncio.to_thread(file.write, piece)
-                await asyncio.to_thread(file.flush)
+                    with _writable():
+                        await asyncio.to_thread(file.write, piece)
+                with _writable():
+                    await asyncio.to_thread(file.flush)
                 yield file.name
         finally:
             self._here -= 1
+
+
+@contextmanager
+def _writable() -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        raise BackendUnavailableError(
+            f"The file cannot be kept while it is read ({exc.strerror}): make room in the folder "
+            "of temporary files, or name another with TMPDIR."
+        ) from exc

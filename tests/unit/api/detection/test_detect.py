@@ -466,6 +466,17 @@ async def test_a_few_files_are_kept_at_a_time_and_none_stays(
     assert (await send(FILE)).status_code == 200
 
 
+async def test_a_file_for_which_there_is_no_room_is_503(
+    api: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
+
+    answer = await api.client.post(f"{CSV}?fleet=toy", content=FILE, headers=AS_CSV)
+
+    assert problem(answer, 503)["type"] == "urn:surgeline:problem:backend_unavailable"
+    assert "TMPDIR" in answer.json()["detail"]
+
+
 async def test_another_page_sends_no_file(api: Running) -> None:
     headers = {"Origin": "http://evil.example"}
     answer = await api.client.post(f"{CSV}?fleet=toy", files={"file": FILE}, headers=headers)

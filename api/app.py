@@ -22,6 +22,7 @@ from api.adapters.kafka.alert_feed import KafkaAlertFeed
 from api.adapters.kafka.group_probe import KafkaGroupProbe
 from api.adapters.process_replay_launcher import ProcessReplayLauncher
 from api.adapters.receivers.opening import open_ways
+from api.adapters.scoring.process import ProcessScoring
 from api.adapters.sql.access import SqlAccessStore
 from api.adapters.sql.alarms import SqlAlarmStore
 from api.adapters.sql.alert_history import SqlAlertHistory
@@ -31,7 +32,10 @@ from api.adapters.sql.replay_records import SqlReplayRecords
 from api.alarms.desk import AlarmDesk
 from api.alarms.ports import AlarmStore
 from api.console.files import CONSOLE_PATH, console_files
+from api.detection.ports import Scoring
+from api.detection.uploads import Uploads
 from api.http import problems
+from api.http.bodies import bodies
 from api.http.defects import Defects
 from api.http.gate import Gate, ours
 from api.http.heads import HeadAsGet
@@ -83,6 +87,7 @@ class Adapters:
     records: ReplayRecords
     launcher: ReplayLauncher
     catalogue: FleetCatalogue
+    scoring: Scoring
     clock: Clock
     outbox: Outbox
     ways: Mapping[str, Way]
@@ -111,6 +116,8 @@ async def open_adapters(settings: Settings, stack: AsyncExitStack) -> Adapters:
     catalogue = ArtifactFleetCatalogue(FleetReader(settings, registry_folder), clock)
     stack.push_async_callback(catalogue.close)
     ways = await stack.enter_async_context(open_ways(receivers, settings.notify, clock))
+    scoring = ProcessScoring(settings.api)
+    stack.push_async_callback(scoring.close)
     return Adapters(
         scores=scores,
         history=SqlAlertHistory(engine, receivers),
@@ -122,6 +129,7 @@ async def open_adapters(settings: Settings, stack: AsyncExitStack) -> Adapters:
         records=SqlReplayRecords(engine),
         launcher=ProcessReplayLauncher(settings),
         catalogue=catalogue,
+        scoring=scoring,
         clock=clock,
         outbox=SqlOutbox(engine),
         ways=ways,
@@ -147,7 +155,7 @@ def create_app(settings: Settings, open_them: OpenAdapters = open_adapters) -> F
     app.mount(CONSOLE_PATH, console_files())
     # the last one added is the first to see a request
     app.add_middleware(Door, access=_access, routes=routes_of(app))
-    app.add_middleware(Gate, is_ours=ours(settings.api))
+    app.add_middleware(Gate, is_ours=ours(settings.api), bodies=bodies(settings.api))
     app.add_middleware(Defects)
     app.add_middleware(TimedRequests, metrics=metrics)
     app.add_middleware(SecurityHeaders)
@@ -201,6 +209,8 @@ async def _lifespan(
             guard=Guard(settings.api, adapters.access, adapters.clock),
             desk=AlarmDesk(adapters.alarms, adapters.clock, changed.notify),
             catalogue=adapters.catalogue,
+            scoring=adapters.scoring,
+            uploads=Uploads(),
             replays=replays,
             changed=changed,
             pages=StreamPages(adapters.history, changed),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from common.machines.machine import MachineType
 from common.records.alerts import ModelRef
+from common.settings import AlarmSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class KnownModel:
         critical: As above, for critical; of no account where ``life`` is there.
         channel: As ``warning``, of single channels; none for a model without.
         life: Critical when at most so many steps are left; none for a model that does not know.
+        folder: Where the artifact is.
     """
 
     ref: ModelRef
@@ -28,6 +30,7 @@ class KnownModel:
     critical: float
     channel: float | None = None
     life: float | None = None
+    folder: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +42,16 @@ class KnownFleet:
         artifact: As the file of fleets names it.
         model: What the artifact says; none if it cannot be read.
         problem: Why it cannot be read; empty if it can.
+        alarm: The alarm rule.
+        own_alarms: The rules of single assets, by asset id.
     """
 
     name: str
     artifact: str
     model: KnownModel | None
     problem: str = ""
+    alarm: AlarmSettings = field(default_factory=AlarmSettings)
+    own_alarms: Mapping[str, AlarmSettings] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ from api.access.guard import Guard
 from api.access.ports import AccessStore
 from api.alarms.desk import AlarmDesk
 from api.alarms.ports import AlarmStore
+from api.detection.ports import Scoring
+from api.detection.uploads import Uploads
 from api.live.change_signal import ChangeSignal
 from api.live.pages import ActionPages, StreamPages
 from api.metrics import ApiMetrics
@@ -37,6 +39,8 @@ class Services:
         access: Where keys and the audit log are.
         guard: Knows whose a request is.
         catalogue: Which fleets there are, and what their machines report.
+        scoring: Asks models.
+        uploads: Keeps files that are sent to be scored.
         replays: Replays of this api.
         changed: Told when the history has grown.
         pages: What streams read of alerts.
@@ -56,6 +60,8 @@ class Services:
     access: AccessStore
     guard: Guard
     catalogue: FleetCatalogue
+    scoring: Scoring
+    uploads: Uploads
     replays: Replays
     changed: ChangeSignal
     pages: StreamPages

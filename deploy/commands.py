@@ -91,6 +91,9 @@ COMMANDS: Final = (
     ),
     CommandEntry("card", "models.cli.artifacts:card", "Write a model's card.", LEARN),
     CommandEntry(
+        "confidence", "models.cli.artifacts:confidence", "Write how sure a model is.", LEARN
+    ),
+    CommandEntry(
         "promote",
         "models.cli.promotion:promote",
         "Put a model into production, if it is no worse.",

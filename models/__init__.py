@@ -2,7 +2,7 @@
 
 One room each, and each may import only those after it: ``cli/`` (commands), ``tracking/`` (MLflow)
 and ``report/`` (figures with intervals, pages, cards), ``training/`` (torch), ``evaluation/``
-(scikit-learn), ``artifact/`` (onnxruntime), ``thresholding/`` and ``alarm.py``, ``scoring/`` (numpy
-alone). Start at ``scoring/scorer.py``, then ``artifact/manifest.py`` and ``training/build.py``.
-``docs/models.md`` tells the whole story.
+(scikit-learn), ``artifact/`` (onnxruntime) and ``whatif/``, ``thresholding/`` and ``alarm.py``,
+``scoring/`` (numpy alone). Start at ``scoring/scorer.py``, then ``artifact/manifest.py`` and
+``training/build.py``. ``docs/models.md`` tells the whole story.
 """

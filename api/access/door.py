@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.access.actors import IDENTITY, LOCAL, OPERATOR, forbidden
 from api.access.guard import Guard, Identity
 from api.access.ports import AccessStore, AuditEntry
-from api.access.rights import UNKNOWN_PATH, Needed, needed_for
+from api.access.rights import ASKING, UNKNOWN_PATH, Needed, needed_for
 from api.access.roles import Role
 from api.http.gate import READING_METHODS
 from api.http.problems import backend_problem, problem_response, retry_after
@@ -98,8 +98,16 @@ async def _let_in(guard: Guard, scope: Scope, routes: Sequence[BaseRoute]) -> No
         if not identity.key.role.may(needed):
             guard.check_changes(identity.key.prefix)
             raise forbidden(identity.key.role, needed, f"{method} {scope['path']}"[:MAX_PATH_CHARS])
-    if method != "GET":
-        guard.check_changes(address if identity is None else identity.key.prefix)
+    who = address if identity is None else identity.key.prefix
+    if _only_asks(scope):
+        guard.check_computations(who)
+    elif method != "GET":
+        guard.check_changes(who)
+
+
+def _only_asks(scope: Scope) -> bool:
+    """Return whether a request that is no GET changes nothing."""
+    return scope["method"] == "POST" and scope["path"] in ASKING
 
 
 def _needed(routes: Sequence[BaseRoute], scope: Scope, method: str) -> Needed:
@@ -171,7 +179,7 @@ async def _note(store: AccessStore, clock: Clock, scope: Scope, status: int) -> 
 
     What is refused for coming too often is counted and not written: it would fill the log.
     """
-    reading = scope["method"] in READING_METHODS
+    reading = scope["method"] in READING_METHODS or _only_asks(scope)
     if status == HTTPStatus.TOO_MANY_REQUESTS or (reading and status not in REFUSED):
         return
     identity = scope.get(IDENTITY)

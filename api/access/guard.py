@@ -78,6 +78,7 @@ class Guard:
         self._failures = RateLimit(settings.failed_logins_per_minute, clock.monotonic)
         self._strangers = RateLimit(STRANGERS_PER_MINUTE, clock.monotonic)
         self._changes = RateLimit(settings.changes_per_minute, clock.monotonic)
+        self._computations = RateLimit(settings.computations_per_minute, clock.monotonic)
 
     async def by_key(self, key: str, address: str) -> Identity:
         """Return whose key this is.
@@ -131,6 +132,16 @@ class Guard:
         wait_s = self._changes.take(who)
         if wait_s:
             raise too_many("changes", wait_s)
+
+    def check_computations(self, who: str) -> None:
+        """Count a request that has something worked out and changes nothing.
+
+        Raises:
+            RequestRefusedError: 429, if there are too many.
+        """
+        wait_s = self._computations.take(who)
+        if wait_s:
+            raise too_many("requests to score or compare", wait_s)
 
     def stranger(self, address: str) -> RequestRefusedError:
         """Return the refusal of a request that bears nothing: 401, or 429 after too many."""

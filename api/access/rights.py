@@ -16,6 +16,13 @@ Needed: TypeAlias = Role | None
 ANYBODY: Final = None
 _V1: Final = "/api/v1"
 
+ASKING: Final = frozenset(
+    f"{_V1}/{name}" for name in ("detect", "detect/batch", "detect/csv", "predict", "whatif")
+)
+"""Paths that are posted to and change nothing: what is asked is too long for a URL. A viewer may,
+since nothing is stored and no alarm raised; how often is limited apart, and the audit log, which is
+of changes, does not have them unless they are refused."""
+
 RIGHTS: Final[Mapping[tuple[str, str], Needed]] = {
     ("GET", "/"): ANYBODY,
     ("GET", "/console"): ANYBODY,  # its files hold nothing; what they ask for needs a key
@@ -59,6 +66,7 @@ RIGHTS: Final[Mapping[tuple[str, str], Needed]] = {
     ("POST", f"{_V1}/replays"): Role.OPERATOR,
     ("GET", f"{_V1}/replays/{{replay_id}}"): Role.VIEWER,
     ("DELETE", f"{_V1}/replays/{{replay_id}}"): Role.OPERATOR,
+    **{("POST", path): Role.VIEWER for path in ASKING},
     ("GET", f"{_V1}/keys"): Role.ADMIN,
     ("POST", f"{_V1}/keys"): Role.ADMIN,
     ("DELETE", f"{_V1}/keys/{{prefix}}"): Role.ADMIN,

@@ -8,8 +8,9 @@ from enum import StrEnum
 class Role(StrEnum):
     """What a key may do.
 
-    ``viewer`` reads; ``operator`` acts on alarms, on maintenance of single assets and on replays;
-    ``admin`` also takes whole fleets out of service, and reads keys and the audit log.
+    ``viewer`` reads, and asks models and rules what they would say; ``operator`` acts on alarms, on
+    maintenance of single assets and on replays; ``admin`` also takes whole fleets out of service,
+    and reads keys and the audit log.
     """
 
     VIEWER = "viewer"

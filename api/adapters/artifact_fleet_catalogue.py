@@ -95,7 +95,10 @@ class FleetReader:
 
     def _fleet(self, name: str, entry: FleetEntry) -> KnownFleet:
         read = self._artifacts[entry.artifact]
-        return KnownFleet(name, without_credentials(entry.artifact), read.model, read.problem)
+        rule = entry.alarm.over(self._settings.detector.alarm)
+        own = {asset_id: asset.alarm.over(rule) for asset_id, asset in entry.asset.items()}
+        artifact = without_credentials(entry.artifact)
+        return KnownFleet(name, artifact, read.model, read.problem, rule, own)
 
     def _artifact(self, artifact: str, now_s: float) -> _Read:
         known = self._artifacts.get(artifact)
@@ -171,4 +174,5 @@ def _model(folder: Path) -> KnownModel:
         thresholds.critical.value,
         None if channel is None else channel.warning.value,
         None if life is None else life.limit,
+        str(folder),
     )

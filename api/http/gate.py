@@ -1,4 +1,4 @@
-"""What is refused before any route sees it: foreign hosts, foreign pages, bodies that are no JSON.
+"""What is refused before any route sees it: foreign hosts and pages, bodies that are none of ours.
 
 Unless told otherwise the api listens on the loopback address, so that only this machine reaches
 it, and asks for no key. A browser on this machine is led astray easily, though: a page may have its
@@ -9,7 +9,6 @@ or from our own.
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
@@ -17,28 +16,29 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.http.bodies import MAX_SHOWN_CHARS, RuleOf, checked_body
 from api.http.problems import problem_response
 from common.errors import RequestRefusedError
 from common.settings import ApiSettings
 
-MAX_BODY_BYTES: Final = 64 * 1024
-"""The longest sensible body, a replay's, has 2 KB."""
-
-BODY_TIMEOUT_S: Final = 20.0
-"""A body that takes longer is given up, s: no one holds a place by sending a byte a minute."""
-
-MAX_SHOWN_CHARS: Final = 100
 READING_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Gate:
-    """ASGI middleware that answers 421, 403, 415 or 413 to what must not come further."""
+    """ASGI middleware that answers 421, 403, 415, 413 or 408 to what must not come further.
 
-    def __init__(self, app: ASGIApp, is_ours: Callable[[str], bool]) -> None:
+    Args:
+        app: What is behind it.
+        is_ours: Tells whether a host is one of ours.
+        bodies: Tells what a body may be, by the path.
+    """
+
+    def __init__(self, app: ASGIApp, is_ours: Callable[[str], bool], bodies: RuleOf) -> None:
         self._app = app
         self._is_ours = is_ours
+        self._bodies = bodies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand the request on, or answer why not."""
@@ -50,15 +50,9 @@ class Gate:
             self._check_host(headers.getlist("host"))
             if scope["method"] not in READING_METHODS:
                 _check_origin(headers)
-                async with asyncio.timeout(BODY_TIMEOUT_S):
-                    receive = await _checked_body(headers, receive)
+                receive = await checked_body(self._bodies(scope["path"]), headers, receive)
         except RequestRefusedError as exc:
             refusal = problem_response(HTTPStatus(exc.status), exc.code, str(exc))
-            await refusal(scope, receive, send)
-            return
-        except TimeoutError:
-            late = f"The body did not arrive within {BODY_TIMEOUT_S:g} s."
-            refusal = problem_response(HTTPStatus.REQUEST_TIMEOUT, "body_too_slow", late)
             await refusal(scope, receive, send)
             return
         await self._app(scope, receive, send)
@@ -143,54 +137,3 @@ def _netloc(origin: str) -> str | None:
         return urlsplit(origin).netloc.lower() or None
     except ValueError:
         return None
-
-
-async def _checked_body(headers: Headers, receive: Receive) -> Receive:
-    """Read the body, and return what hands it on."""
-    declared = headers.get("content-length", "")
-    if declared.isascii() and declared.isdigit() and len(declared) < 20:
-        _check_size(int(declared))
-    body = b""
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            return _again(message, receive)
-        body += message.get("body", b"")
-        _check_size(len(body))
-        if not message.get("more_body", False):
-            break
-    if body:
-        _check_type(headers.get("content-type", ""))
-    return _again({"type": "http.request", "body": body, "more_body": False}, receive)
-
-
-def _check_size(size: int) -> None:
-    if size > MAX_BODY_BYTES:
-        raise RequestRefusedError(
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-            "body_too_large",
-            f"The body has {size} bytes or more; at most {MAX_BODY_BYTES} are read.",
-        )
-
-
-def _check_type(content_type: str) -> None:
-    kind = content_type.partition(";")[0].strip().lower()
-    if kind != "application/json" and not (
-        kind.startswith("application/") and kind.endswith("+json")
-    ):
-        raise RequestRefusedError(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            "not_json",
-            f"The body's Content-Type is {content_type[:MAX_SHOWN_CHARS]!r}; expected "
-            "application/json.",
-        )
-
-
-def _again(first: Message, receive: Receive) -> Receive:
-    """Return what hands ``first`` on, then whatever comes."""
-    waiting = [first]
-
-    async def replayed() -> Message:
-        return waiting.pop() if waiting else await receive()
-
-    return replayed

@@ -28,6 +28,7 @@ TAGS: Final[list[dict[str, Any]]] = [
     {"name": "maintenance", "description": "When assets and fleets are out of service."},
     {"name": "notifications", "description": "Who is told by webhook and e-mail."},
     {"name": "machines", "description": "Fleets, their models, and what their machines report."},
+    {"name": "detect", "description": "Score what you send, or compare rules; nothing is stored."},
     {"name": "replays", "description": "Send a data set or the simulator through the system."},
     {"name": "access", "description": "Logging in, keys, and the log of who asked for what."},
     {"name": "system", "description": "Alive, ready, what is running."},

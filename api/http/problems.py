@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -78,6 +78,16 @@ def invalid(where: str, field: str, message: str, received: object = None) -> Ex
     """Return the error that says one field is wrong, for checks that types cannot express."""
     return RequestValidationError(
         [{"type": "value_error", "loc": (where, field), "msg": message, "input": received}]
+    )
+
+
+def invalid_fields(fields: Iterable[tuple[tuple[str | int, ...], str, object]]) -> Exception:
+    """Return the error that says that fields are wrong: each path, from ``body`` on, and why."""
+    return RequestValidationError(
+        [
+            {"type": "value_error", "loc": path, "msg": message, "input": received}
+            for path, message, received in fields
+        ]
     )
 
 

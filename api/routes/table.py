@@ -13,11 +13,13 @@ from api.routes import (
     alerts,
     anomaly_events,
     assets,
+    detect,
     machines,
     maintenance,
     notifications,
     replays,
     scores,
+    whatif,
 )
 
 RESOURCES: Final[tuple[APIRouter, ...]] = (
@@ -29,6 +31,8 @@ RESOURCES: Final[tuple[APIRouter, ...]] = (
     maintenance.router,
     anomaly_events.router,
     machines.router,
+    detect.router,
+    whatif.router,
     replays.router,
     notifications.router,
     access.router,

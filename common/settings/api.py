@@ -54,3 +54,40 @@ class ApiSettings(Group):
     probe_timeout_s: float = Field(
         2.0, gt=0, le=60, description="Longest wait for one dependency in /ready, s."
     )
+    computations_per_minute: int = Field(
+        600,
+        ge=1,
+        le=1_000_000,
+        description="Requests that have something scored or compared (`/detect`, `/predict`, "
+        "`/whatif`), by one key (or address, without keys), a minute.",
+    )
+    detect_max_bytes: int = Field(
+        1024**2,
+        ge=64 * 1024,
+        le=64 * 1024**2,
+        description="Largest body of `/detect`, `/detect/batch` and `/predict`, bytes.",
+    )
+    csv_max_bytes: int = Field(
+        16 * 1024**2,
+        ge=1024,
+        le=1024**3,
+        description="Largest file that `/detect/csv` takes, bytes; four at a time are kept in the "
+        "folder of temporary files while they are read.",
+    )
+    csv_max_rows: int = Field(100_000, ge=1, le=10_000_000, description="Most rows of such a file.")
+    scoring_timeout_s: float = Field(
+        60.0,
+        gt=0,
+        le=3600,
+        description="Longest a scoring request may wait, and then take, s; what takes longer is "
+        "given up.",
+    )
+    scoring_waiting: int = Field(
+        16,
+        ge=0,
+        le=1000,
+        description="Scoring requests that wait while one is at work; more are refused with 503.",
+    )
+    whatif_max_rows: int = Field(
+        100_000, ge=1, le=10_000_000, description="Most stored verdicts that `/whatif` looks at."
+    )

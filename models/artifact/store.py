@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from common.errors import ArtifactError
 from common.records.alerts import ModelRef
+from models.artifact.confidence import CONFIDENCE_FILE, MAX_CONFIDENCE_BYTES
 from models.artifact.evidence_sections import ArraysSection, WeightsSection
 from models.artifact.manifest import SCHEMA_VERSION, Manifest, NetworkSection, read_manifest
 from models.artifact.version import check_version
@@ -48,6 +49,7 @@ class Artifact:
         life: Bytes of the ``.safetensors`` file of remaining life; none for a model that does not
             know it.
         as_written: Bytes of ``manifest.json`` where that is of an older layout; else none.
+        confidence: Bytes of ``confidence.json``, unread; none where nobody made it.
     """
 
     manifest: Manifest
@@ -55,6 +57,7 @@ class Artifact:
     arrays: bytes | None = None
     life: bytes | None = None
     as_written: bytes | None = None
+    confidence: bytes | None = None
 
     @property
     def manifest_json(self) -> bytes:
@@ -96,7 +99,7 @@ def load_artifact(name_or_path: str, registry: RegistryFolder | None = None) -> 
         None if named is None else _read_named(folder, named.file, named.sha256)
         for named in _files(manifest)
     )
-    return Artifact(manifest, network, arrays, life, as_written)
+    return Artifact(manifest, network, arrays, life, as_written, _read_confidence(folder))
 
 
 def save_artifact(artifact: Artifact, folder: Path) -> None:
@@ -114,6 +117,8 @@ def save_artifact(artifact: Artifact, folder: Path) -> None:
         for named, content in zip(_files(artifact.manifest), contents, strict=True):
             if named is not None and content is not None:
                 _write(folder / named.file, content)
+        if artifact.confidence is not None:
+            _write(folder / CONFIDENCE_FILE, artifact.confidence)
         _write(folder / MANIFEST_FILE, artifact.manifest_json)
     except OSError as exc:
         raise ArtifactError(
@@ -173,6 +178,15 @@ def _read_named(folder: Path, file: str, sha256: str) -> bytes:
             f"damaged. {RETRAIN}"
         )
     return content
+
+
+def _read_confidence(folder: Path) -> bytes | None:
+    """Return the file. It decides nothing: one that cannot be read keeps no model from serving."""
+    try:
+        with (folder / CONFIDENCE_FILE).open("rb") as file:
+            return file.read(MAX_CONFIDENCE_BYTES + 1)
+    except OSError:
+        return None
 
 
 def _read(path: Path, limit: int) -> bytes:

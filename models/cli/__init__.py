@@ -1,7 +1,7 @@
 """The commands that make, measure and promote models: composition roots, one file each.
 
 ``train.py`` (``training_job.py``: one training, ``own_recording.py``: reads own data),
-``evaluate.py``, ``artifacts.py`` (``calibrate``, ``export``, ``card``) and
+``evaluate.py``, ``artifacts.py`` (``calibrate``, ``export``, ``card``, ``confidence``) and
 ``promotion.py`` (``promote``, and what ``train --track`` does after training); ``support.py`` is
 what they share, ``tables.py`` and ``intervals.py`` what they print.
 """

@@ -1,4 +1,4 @@
-"""The commands ``surgeline calibrate``, ``export`` and ``card``: an existing artifact in hand."""
+"""``surgeline calibrate``, ``export``, ``card``, ``confidence``: an existing artifact in hand."""
 
 from __future__ import annotations
 
@@ -141,6 +141,31 @@ def card(
     text = write_card(model, load_training_file(model, None, data_dir), _test_file(name, data_dir))
     path = out or artifact_folder(artifact, registry_folder) / "CARD.md"
     write_text(path, text)
+    _written(path)
+
+
+@friendly_errors
+def confidence(artifact: AnyArtifact = "fd001", data_dir: DataDir = None) -> None:
+    """Write beside an artifact how sure it is: what it holds against healthy windows.
+
+    The api answers with it which part of the healthy validation windows a window stands out from.
+    Training does this by itself; this is for artifacts that were made before. The manifest stays as
+    it is, and with it digest and version: nothing that runs is changed.
+
+    Examples:
+        surgeline confidence --artifact fd001
+    """
+    from models.artifact.confidence import CONFIDENCE_FILE
+    from models.artifact.store import artifact_folder, load_artifact
+    from models.training.confidence import with_confidence
+    from models.training.recalibration import prepare_as
+
+    before = load_artifact(artifact, registry_folder)
+    after = with_confidence(before, prepare_as(before, load_training_file(before, None, data_dir)))
+    if after.confidence is None:
+        raise UserError(f"{artifact} has no healthy validation windows to be measured on.")
+    path = artifact_folder(artifact, registry_folder) / CONFIDENCE_FILE
+    write_text(path, after.confidence.decode())
     _written(path)
 
 

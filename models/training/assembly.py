@@ -18,6 +18,7 @@ from models.artifact.version import DRAFT, version_of
 from models.evaluation.measure import measure_scorer
 from models.evaluation.splits import EngineRange
 from models.training.calibration import Calibrated, ChosenThreshold
+from models.training.confidence import with_confidence
 from models.training.evidence import ChannelPart, Evidence, LifePart
 from models.training.preparation.windows import Prepared
 
@@ -103,7 +104,8 @@ def assemble(
         life = pack_weights(evidence.life.arrays)
         fields["life"] = _life_fields(evidence.life, life)
     content = None if network is None else network.content
-    return measured(Artifact(_versioned(fields), content, arrays, life), prepared)
+    artifact = measured(Artifact(_versioned(fields), content, arrays, life), prepared)
+    return with_confidence(artifact, prepared, calibrated.unseen)
 
 
 def threshold_fields(calibrated: Calibrated) -> dict[str, object]:
@@ -126,7 +128,10 @@ def measured(artifact: Artifact, prepared: Prepared) -> Artifact:
 def revise(
     artifact: Artifact, changes: Mapping[str, object], network: bytes | None = None
 ) -> Artifact:
-    """Return an artifact with other manifest fields, and another network if one is given."""
+    """Return an artifact with other manifest fields, and another network if one is given.
+
+    It says no more how sure it is: that was of another manifest.
+    """
     stored = {
         name: getattr(artifact.manifest, name)
         for name in Manifest.model_fields

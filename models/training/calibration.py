@@ -75,11 +75,14 @@ class Calibrated:
         fitted: The score.
         warning: The lower threshold.
         critical: The higher threshold.
+        unseen: Scores of the ``validate`` part from before the score came to remember it; none
+            where nobody kept them.
     """
 
     fitted: Fitted
     warning: ChosenThreshold
     critical: ChosenThreshold
+    unseen: NDArray[np.float64] | None = None
 
     @property
     def thresholds(self) -> Thresholds:
@@ -139,7 +142,12 @@ def choose_thresholds(
         critical = choose(critical_rule, joined(fit, validate), both)
     else:
         critical = choose(critical_rule, validate, prepared.split.validate)
-    return Calibrated(_up_to_date(fitted, prepared), warning, _not_below(critical, warning.value))
+    return Calibrated(
+        _up_to_date(fitted, prepared),
+        warning,
+        _not_below(critical, warning.value),
+        validate.scores,
+    )
 
 
 def rules(

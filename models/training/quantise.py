@@ -22,6 +22,7 @@ from models.artifact.store import Artifact
 from models.evaluation.measure import measure_scorer
 from models.scoring.scorer import WindowScorer
 from models.training.assembly import measured, revise
+from models.training.confidence import with_confidence
 from models.training.preparation.windows import Prepared
 
 SPEED_WINDOWS: Final = 2048
@@ -88,7 +89,7 @@ def quantise(artifact: Artifact, prepared: Prepared) -> Artifact:
             precision="int8",
         ),
     }
-    return measured(revise(artifact, changes, content), prepared)
+    return with_confidence(measured(revise(artifact, changes, content), prepared), prepared)
 
 
 def compare_precisions(fp32: Artifact, int8: Artifact, prepared: Prepared) -> Exported:

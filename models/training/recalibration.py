@@ -13,6 +13,7 @@ from models.scoring.scores import SCORES
 from models.thresholding.rule import Rule
 from models.training.assembly import measured, revise, threshold_fields
 from models.training.calibration import ChosenThreshold, Fitted, choose_thresholds
+from models.training.confidence import with_confidence
 from models.training.preparation.windows import Prepared, prepare
 
 
@@ -42,7 +43,8 @@ def recalibrate(
     calibrated = choose_thresholds(fitted, prepared, warning, critical or _rule(stored.critical))
     if warning is None:
         calibrated = calibrated.warning_from(_chosen(stored.warning))
-    return measured(revise(artifact, {"thresholds": threshold_fields(calibrated)}), prepared)
+    revised = measured(revise(artifact, {"thresholds": threshold_fields(calibrated)}), prepared)
+    return with_confidence(revised, prepared)
 
 
 def prepare_as(artifact: Artifact, dataset: Dataset) -> Prepared:

@@ -68,6 +68,8 @@ PATHS = [
     "/api/v1/maintenance/{}", "/api/v1/maintenance/{}/end", "/api/v1/anomaly_events",
     "/api/v1/login", "/api/v1/logout", "/api/v1/session", "/api/v1/keys", "/api/v1/keys/{}",
     "/api/v1/audit",
+    "/api/v1/detect", "/api/v1/detect/batch", "/api/v1/detect/csv", "/api/v1/predict",
+    "/api/v1/whatif",
     "/api/v1/replays", "/api/v1/replays/{}", "/api/v1/machines", "/api/v1/machines/{}",
     "/api/v1/{}", "/{}",
 ]  # fmt: skip
@@ -207,7 +209,7 @@ async def api(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[R
             adapters = await fakes.opened(given, inner)
             return Adapters(
                 scores, history, alarms, access, adapters.feed, adapters.detector, adapters.group,
-                records, adapters.launcher, adapters.catalogue, adapters.clock,
+                records, adapters.launcher, adapters.catalogue, adapters.scoring, adapters.clock,
                 adapters.outbox, adapters.ways,
             )  # fmt: skip
 

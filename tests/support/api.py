@@ -22,6 +22,7 @@ from api.adapters.memory.replays import (
     MemoryReplayLauncher,
     MemoryReplayRecords,
 )
+from api.adapters.memory.scoring import MemoryScoring
 from api.alarms.ports import AlarmStore
 from api.app import Adapters, create_app
 from api.notifications.ports import Way
@@ -49,6 +50,7 @@ class Fakes:
     launcher: MemoryReplayLauncher = field(default_factory=MemoryReplayLauncher)
 
     catalogue: MemoryFleetCatalogue = field(default_factory=MemoryFleetCatalogue)
+    scoring: MemoryScoring = field(default_factory=MemoryScoring)
     alarms: AlarmStore = field(init=False)
     access: MemoryAccessStore = field(default_factory=MemoryAccessStore)
     clock: Clock = field(default_factory=SystemClock)
@@ -75,6 +77,7 @@ class Fakes:
             records=self.records,
             launcher=self.launcher,
             catalogue=self.catalogue,
+            scoring=self.scoring,
             clock=self.clock,
             outbox=self.outbox,
             ways=self.ways,

@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from common.records.alerts import Alert
-from detector.tools.whatif.matching import MovedAlert
 from detector.tools.whatif.report import AssetChange, WhatIfReport
+from models.whatif.matching import MovedAlert
 
 SHOWN: Final = 5
 """How many of an asset's changes are spelled out; ``--json`` has all."""
@@ -60,7 +60,7 @@ def _short(alert: Alert) -> str:
     return f"{alert.state.value} {alert.level.value}@{alert.cycle}"
 
 
-def _moved(pair: MovedAlert) -> str:
+def _moved(pair: MovedAlert[Alert]) -> str:
     before, after = pair.before, pair.after
     if before.level is not after.level:
         return f"{_short(before)}→{_short(after)}"

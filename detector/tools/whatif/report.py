@@ -18,8 +18,8 @@ from detector.core.fleet import Fleet
 from detector.core.pipeline import DecodedBatch, prepare
 from detector.tools.recording import Recording
 from detector.tools.topic import Progress, silent
-from detector.tools.whatif.matching import AlertChanges, match_alerts
 from detector.tools.whatif.rule import in_words
+from models.whatif.matching import AlertChanges, match_alerts
 
 DEFAULT_WINDOW_CYCLES: Final = 30
 """Two alerts whose onsets are at most a scoring window apart speak of the same thing."""
@@ -39,7 +39,7 @@ class AssetChange:
     """
 
     asset_id: str
-    changes: AlertChanges
+    changes: AlertChanges[Alert]
     first_before: int | None
     first_after: int | None
     lead_before: int | None

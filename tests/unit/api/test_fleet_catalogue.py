@@ -20,7 +20,7 @@ from api.adapters.artifact_fleet_catalogue import (
 )
 from api.known_fleets import KnownFleets
 from common.errors import BackendUnavailableError
-from common.settings import Settings
+from common.settings import AlarmSettings, Settings
 from models.artifact.store import SHIPPED, Artifact, load_artifact
 from tests.support.clock import FakeClock
 
@@ -57,6 +57,22 @@ def test_without_a_file_there_are_the_shipped_fleets_as_a_worker_has_them() -> N
         assert fleet.model.machine == artifact.manifest.machine
         assert fleet.model.warning == artifact.manifest.thresholds.warning.value
         assert fleet.model.critical == artifact.manifest.thresholds.critical.value
+
+
+def test_rules_and_folders_are_those_that_workers_have(tmp_path: Path) -> None:
+    path = tmp_path / "fleets.toml"
+    path.write_text(
+        '[fleet.a]\nartifact = "fd001"\nalarm = {on_delay_cycles = 5}\n'
+        '[fleet.a.asset.odd]\nalarm = {deadband = 0.5}\n[fleet.b]\nartifact = "fd002"\n'
+    )
+
+    known = reader(path).read(0.0).fleets
+
+    assert known["b"].alarm == AlarmSettings()
+    assert known["a"].alarm == AlarmSettings(on_delay_cycles=5)
+    assert known["a"].own_alarms == {"odd": AlarmSettings(on_delay_cycles=5, deadband=0.5)}
+    assert known["a"].model is not None
+    assert known["a"].model.folder == str(SHIPPED / "fd001")
 
 
 def test_an_artifact_that_cannot_be_read_harms_no_other_fleet(tmp_path: Path) -> None:

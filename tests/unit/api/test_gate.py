@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from api.http.gate import MAX_BODY_BYTES, ours
+from api.http.bodies import MAX_BODY_BYTES
+from api.http.gate import ours
 from common.settings import ApiSettings
 from tests.support.api import Running, api_routes, running
 
@@ -157,7 +158,7 @@ def test_an_empty_list_of_hosts_allows_no_empty_host() -> None:
 async def test_a_body_that_does_not_arrive_is_given_up(
     api: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.http.gate.BODY_TIMEOUT_S", 0.01)
+    monkeypatch.setattr("api.http.bodies.BODY_TIMEOUT_S", 0.01)
 
     async def body() -> AsyncIterator[bytes]:
         yield b"{"

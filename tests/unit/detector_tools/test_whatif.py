@@ -15,14 +15,17 @@ from common.machines.turbofan import SENSOR_NAMES
 from common.records.alerts import Alert, Transition
 from common.records.ids import DEFAULT_FLEET
 from common.records.verdicts import Level
+from detector.core.conclusion.conclude import conclude
 from detector.core.fleet import Fleet
+from detector.core.pipeline import prepare
 from detector.core.policy import InputPolicy
 from detector.tools.recording import DatasetRecording, TopicRecording
-from detector.tools.whatif.matching import match_alerts
 from detector.tools.whatif.report import WhatIfReport, what_if
 from detector.tools.whatif.rule import parse_alarm, parse_thresholds
 from models.alarm import AlarmPolicy
 from models.scoring.scorer import Thresholds
+from models.whatif.matching import match_alerts
+from models.whatif.stored import OtherThresholds, Row, compare
 from tests.support.builders import INPUTS, START, MeanScorer, reading, records
 
 POLICY = AlarmPolicy(on_delay_cycles=3, off_delay_cycles=10, deadband=0.05)
@@ -126,6 +129,51 @@ def test_a_lower_threshold_moves_first_alerts_earlier_and_the_lead_grows() -> No
         assert asset.lead_after - asset.lead_before == asset.first_before - asset.first_after
     assert "the first alert comes earlier on 4 (median 10 cycles)" in report.sentence()
     assert re.search(r"median lead (\d+(\.5)?) cycles before", report.sentence())
+
+
+@pytest.mark.parametrize(
+    ("alarm", "thresholds"),
+    [
+        pytest.param(AlarmPolicy(5, 10, 0.05), THRESHOLDS, id="delay"),
+        pytest.param(AlarmPolicy(2, 2, 0.3, 0, 8, 4), THRESHOLDS, id="rule"),
+        pytest.param(POLICY, Thresholds(1.2, 4.0), id="lower"),
+        pytest.param(POLICY, Thresholds(3.1, 3.6), id="both"),
+        pytest.param(POLICY, Thresholds(1e9, 1e9), id="unreachable"),
+    ],
+)
+def test_stored_verdicts_tell_the_same_as_the_readings(
+    alarm: AlarmPolicy, thresholds: Thresholds
+) -> None:
+    """The api compares rules on what is stored, this command on readings: one answer."""
+    fleet = Fleet(DEFAULT_FLEET, MeanScorer(), POLICY, INPUTS, THRESHOLDS)
+    recording = DatasetRecording(DATASET, (1, 2, 3, 4), "night")
+    runs: dict[tuple[str, str], list[Row]] = {}
+    for batch in recording.batches({DEFAULT_FLEET: fleet}):
+        plan = prepare(batch, {}, fleet)
+        for told in conclude(plan, fleet.scorer.score(plan.windows), fleet).verdicts:
+            row = Row(
+                told.cycle, told.score, told.severity, told.evidence, told.level,
+                told.warning_threshold, told.critical_threshold,
+            )  # fmt: skip
+            runs.setdefault((told.asset_id, told.run_id), []).append(row)
+
+    other = OtherThresholds(thresholds.warning, thresholds.critical)
+    found = compare(runs, lambda _: POLICY, lambda _: alarm, other)
+    report = replayed(thresholds, alarm)
+
+    assert sum(len(each.gained) for each in found.changes.values()) == report.gained
+    assert sum(len(each.lost) for each in found.changes.values()) == report.lost
+    moved = [
+        (pair.before.cycle, pair.after.cycle)
+        for each in found.changes.values()
+        for pair in each.moved
+    ]
+    assert moved == [
+        (pair.before.cycle, pair.after.cycle)
+        for asset in report.changed
+        for pair in asset.changes.moved
+    ]
+    assert report.changed
 
 
 def test_an_unreachable_threshold_loses_every_alert() -> None:

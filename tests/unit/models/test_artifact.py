@@ -71,8 +71,10 @@ def test_channels_that_no_turbofan_has_in_this_order_are_refused(
         load_artifact(str(folder))
 
 
-def test_the_folder_holds_two_files_and_nothing_executable(folder: Path) -> None:
-    assert sorted(path.name for path in folder.iterdir()) == ["manifest.json", "model.onnx"]
+def test_the_folder_holds_three_files_and_nothing_executable(folder: Path) -> None:
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "confidence.json", "manifest.json", "model.onnx",
+    ]  # fmt: skip
 
 
 def test_the_manifest_tells_where_the_artifact_comes_from(artifact: Artifact) -> None:

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from deploy.commands import app
+from models.artifact.confidence import Confidence, read_confidence
 from models.artifact.store import load_artifact
 from tests.support.fleets import cut_short, fleet, write_fleet
 
@@ -45,7 +46,9 @@ def test_a_baseline_is_trained_by_name_with_rules_of_one_s_choice(
     assert (manifest.name, manifest.score.name) == ("toy-iforest", "iforest")
     assert manifest.thresholds.warning.options == {"k": 2.0}
     assert manifest.thresholds.critical.strategy == "precision_floor"
-    assert sorted(path.name for path in folder.iterdir()) == ["arrays.npz", "manifest.json"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "arrays.npz", "confidence.json", "manifest.json",
+    ]  # fmt: skip
 
 
 def test_calibrate_writes_the_same_model_with_other_thresholds(
@@ -93,6 +96,22 @@ def test_a_card_is_written_beside_its_artifact(data: Path, trained: Path) -> Non
     assert result.exit_code == 0, result.output
     assert (trained / "CARD.md").read_text().startswith("# toy-mse\n")
     assert load_artifact(str(trained)).manifest.name == "toy-mse"
+
+
+def test_confidence_is_written_by_training_and_the_same_by_its_command(
+    data: Path, trained: Path
+) -> None:
+    path = trained / "confidence.json"
+    by_training, sha256 = path.read_bytes(), load_artifact(str(trained)).sha256
+    path.unlink()
+
+    result = RUN.invoke(app, ["confidence", "--artifact", str(trained), "--data-dir", str(data)])
+
+    assert result.exit_code == 0, result.output
+    assert path.read_bytes() == by_training
+    artifact = load_artifact(str(trained))
+    assert artifact.sha256 == sha256
+    assert isinstance(read_confidence(artifact.confidence, sha256), Confidence)
 
 
 def test_a_test_file_alone_is_measured_without_baselines(

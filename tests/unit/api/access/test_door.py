@@ -17,9 +17,10 @@ from starlette.routing import Mount, Route
 from api.access.door import COOKIE
 from api.access.guard import STRANGERS_PER_MINUTE, check_keys, keys_are_on, make_key
 from api.access.keys import digest_of, is_same, new_key, prefix_of
-from api.access.rights import RIGHTS, needed_for
+from api.access.rights import ASKING, RIGHTS, needed_for
 from api.access.roles import Role
 from api.app import create_app, routes_of
+from api.http.bodies import CSV_PATH
 from common.errors import SettingsError
 from common.settings import ApiSettings, Settings
 from tests.support.alarms import RAISED
@@ -29,6 +30,7 @@ from tests.support.clock import FakeClock, StillClock
 
 ON = ApiSettings(keys="on")
 ACK = f"/api/v1/alarms/{RAISED.alarm_id}/acknowledge"
+WHATIF = "/api/v1/whatif"
 REPLAY = {"dataset": "SIM", "engines": "1"}
 
 
@@ -47,6 +49,13 @@ async def api() -> AsyncIterator[tuple[Running, dict[Role, str]]]:
 
 def bearing(secret: str | None) -> dict[str, str]:
     return {} if secret is None else {"Authorization": f"Bearer {secret}"}
+
+
+def body_for(path: str, body: dict[str, str]) -> dict[str, Any]:
+    """Return what a request of this path sends: a file, or JSON."""
+    if path == CSV_PATH:
+        return {"content": b"x,y\n1,2\n", "headers": {"Content-Type": "text/csv"}}
+    return {"json": body}
 
 
 def methods_of(app: FastAPI) -> Iterator[tuple[str, str]]:
@@ -72,13 +81,18 @@ def test_every_route_says_who_may_call_it_and_the_table_names_no_other() -> None
     assert len(described) > 35
 
 
+def test_what_only_asks_is_posted_and_a_viewers() -> None:
+    for path in ASKING:
+        assert RIGHTS["POST", path] is Role.VIEWER
+
+
 def test_a_route_that_is_not_in_the_table_is_the_admins_alone() -> None:
     assert needed_for("POST", "/api/v1/forgotten") is Role.ADMIN
 
 
 def test_what_changes_something_needs_an_operator_but_for_coming_and_going() -> None:
     for (method, path), needed in RIGHTS.items():
-        if method != "GET" and path not in ("/api/v1/login", "/api/v1/logout"):
+        if method != "GET" and path not in {"/api/v1/login", "/api/v1/logout", *ASKING}:
             assert needed is not None, path
             assert needed.may(Role.OPERATOR), path
 
@@ -94,8 +108,9 @@ async def test_each_role_may_what_the_table_says(
     )
     for role in (None, *Role):
         headers = bearing(None if role is None else secrets[role])
-        body: dict[str, str] | None = None if method == "GET" else {}
-        answer = await started.client.request(method, asked, headers=headers, json=body)
+        sent = body_for(path, {}) if method != "GET" else {}
+        sent["headers"] = {**sent.get("headers", {}), **headers}
+        answer = await started.client.request(method, asked, **sent)
         if needed is None or (role is not None and role.may(needed)):
             assert answer.status_code not in (401, 403), (role, answer.text)
         else:
@@ -116,7 +131,9 @@ async def test_without_a_key_nothing_changes(api: tuple[Running, dict[Role, str]
                 continue
             asked = path.replace("{alarm_id}", RAISED.alarm_id)
             for body in ({}, REPLAY, {"note": "x", "reason": "x", "comment": "x"}):
-                answer = await started.client.request(method, asked, headers=headers, json=body)
+                sent = body_for(path, body)
+                sent["headers"] = {**sent.get("headers", {}), **headers}
+                answer = await started.client.request(method, asked, **sent)
                 assert answer.status_code in (401, 429)
     assert await started.fakes.alarms.log_end() == 0
     assert started.fakes.launcher.launched == []
@@ -340,6 +357,29 @@ async def test_too_many_changes_are_refused_by_key() -> None:
         assert isinstance(fakes.clock, FakeClock)
         fakes.clock.elapsed_s += 20
         assert await statuses(first, 2) == [404, 429]
+
+
+async def test_what_only_asks_is_not_in_the_audit_log_unless_it_is_refused(
+    api: tuple[Running, dict[Role, str]],
+) -> None:
+    started, secrets = api
+
+    asked = await started.client.post(WHATIF, json={}, headers=bearing(secrets[Role.VIEWER]))
+    strange = await started.client.post(WHATIF, json={})
+
+    assert (asked.status_code, strange.status_code) == (422, 401)
+    (entry,) = await started.fakes.access.audit(10)
+    assert (entry.path, entry.status) == (WHATIF, 401)
+
+
+async def test_what_only_asks_is_limited_apart_from_changes() -> None:
+    settings = ApiSettings(computations_per_minute=2, changes_per_minute=1)
+    async with running(Fakes(clock=StillClock()), settings) as started:
+        codes = [(await started.client.post(WHATIF, json={})).status_code for _ in range(3)]
+        change = await started.client.post("/api/v1/replays", json={})
+
+    assert codes == [422, 422, 429]
+    assert change.status_code == 422
 
 
 async def test_the_audit_log_says_who_did_what_and_what_was_refused(

@@ -26,6 +26,7 @@ from api.adapters.sql.alarms import SqlAlarmStore
 from api.adapters.sql.alert_history import SqlAlertHistory
 from api.adapters.sql.database import open_database
 from api.adapters.sql.replay_records import SqlReplayRecords
+from api.adapters.sql.silence import SqlSilenceStore
 from api.alarms.desk import AlarmDesk
 from api.alarms.ports import AlarmStore
 from api.console.files import CONSOLE_PATH, console_files
@@ -51,11 +52,13 @@ from api.ports import (
     ReplayLauncher,
     ReplayRecords,
 )
-from api.readiness import Check
+from api.readiness import Check, reading_stopped
 from api.replays import Replays
 from api.routes import system
 from api.routes.table import RESOURCES
 from api.services import Services
+from api.silence.ports import SilenceStore
+from api.silence.watch import SilenceWatch
 from api.views.alarms import ActionView
 from common.clock import Clock, SystemClock
 from common.scorestore.factory import open_score_store
@@ -72,6 +75,7 @@ class Adapters:
     history: AlertHistory
     alarms: AlarmStore
     access: AccessStore
+    silence: SilenceStore
     feed: AlertFeed
     detector: DetectorProbe
     group: GroupProbe
@@ -107,6 +111,7 @@ async def open_adapters(settings: Settings, stack: AsyncExitStack) -> Adapters:
         history=SqlAlertHistory(engine),
         alarms=SqlAlarmStore(engine),
         access=SqlAccessStore(engine),
+        silence=SqlSilenceStore(engine),
         feed=KafkaAlertFeed(settings.kafka, settings.retention),
         detector=HttpDetectorProbe(client, settings.api.detector_url),
         group=group,
@@ -181,6 +186,24 @@ async def _lifespan(
                 metrics,
             )
         )
+        checks = {
+            "broker": Check(adapters.feed.ping, needed=True),
+            "score_store": Check(adapters.scores.ping, needed=True),
+            "alert_history": Check(adapters.history.ping, needed=True),
+            "detector": Check(adapters.detector.ping, needed=False),
+            "detector_group": Check(adapters.group.ping, needed=False),
+        }
+        silence = SilenceWatch(
+            settings.silence,
+            adapters.scores,
+            adapters.silence,
+            adapters.records,
+            adapters.catalogue,
+            lambda: reading_stopped(checks, adapters.clock, settings.api.probe_timeout_s),
+            adapters.clock,
+            changed.notify,
+            metrics,
+        )
         app.state.services = Services(
             settings=settings,
             scores=adapters.scores,
@@ -197,13 +220,8 @@ async def _lifespan(
                 adapters.alarms, changed, lambda event: ActionView.of(event).model_dump_json()
             ),
             metrics=metrics,
-            checks={
-                "broker": Check(adapters.feed.ping, needed=True),
-                "score_store": Check(adapters.scores.ping, needed=True),
-                "alert_history": Check(adapters.history.ping, needed=True),
-                "detector": Check(adapters.detector.ping, needed=False),
-                "detector_group": Check(adapters.group.ping, needed=False),
-            },
+            checks=checks,
+            silence=silence,
             clock=adapters.clock,
         )
         projection = Projection(adapters.feed, adapters.history, changed, metrics, adapters.clock)
@@ -211,6 +229,7 @@ async def _lifespan(
         bounds, every_s = keeping(settings.retention), settings.retention.every_s
         removal = keep_within(adapters.history, bounds, every_s, adapters.clock)
         await stack.enter_async_context(_running(removal, "alert-retention"))
+        await stack.enter_async_context(_running(silence.run(), "silence-watch"))
         stack.callback(changed.close)
         yield
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Final
 
@@ -31,6 +32,8 @@ class ApiMetrics:
         replays_running: Replays that run.
         replays_ended: Replays that have ended, by how.
         replayed: Readings that replays of this api have sent.
+        watched: Assets that are watched for silence, by fleet.
+        silent: Those that are silent, by fleet.
     """
 
     def __init__(self) -> None:
@@ -46,7 +49,17 @@ class ApiMetrics:
         self.replays_running = names.API_REPLAYS_RUNNING.make(registry)
         self.replays_ended = names.API_REPLAYS_ENDED.make(registry)
         self.replayed = names.API_REPLAYED.make(registry)
+        self.watched = names.API_WATCHED.make(registry)
+        self.silent = names.API_SILENT.make(registry)
         names.BUILD_INFO.make(registry).labels("api", version("surgeline")).set(1)
+
+    def show_silent(self, fleets: Mapping[str, tuple[int, int]]) -> None:
+        """Show how many assets of each fleet are watched and silent, and no fleet that is gone."""
+        self.watched.clear()
+        self.silent.clear()
+        for fleet, (watched, silent) in fleets.items():
+            self.watched.labels(fleet).set(watched)
+            self.silent.labels(fleet).set(silent)
 
 
 class TimedRequests:

@@ -36,6 +36,18 @@ async def ask(checks: Mapping[str, Check], clock: Clock, timeout_s: float) -> Re
     return Readiness(status="degraded" if down else "ready", dependencies=dependencies)
 
 
+async def reading_stopped(checks: Mapping[str, Check], clock: Clock, timeout_s: float) -> str:
+    """Return why readings are not being read, or nothing where they are.
+
+    The group of all workers tells; where the broker does not say, the one worker that is asked.
+    """
+    named = {name: checks[name] for name in ("detector_group", "detector")}
+    group, detector = (await ask(named, clock, timeout_s)).dependencies.values()
+    unknown = not group.ok and (group.error or "").startswith("unknown")
+    asked = detector if unknown else group
+    return "" if asked.ok else asked.error or "no reason given"
+
+
 async def _ask_one(check: Check, clock: Clock, timeout_s: float) -> Dependency:
     began = clock.monotonic()
     error: str | None = None

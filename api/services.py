@@ -18,6 +18,7 @@ from api.metrics import ApiMetrics
 from api.ports import AlertHistory, FleetCatalogue
 from api.readiness import Check
 from api.replays import Replays
+from api.silence.watch import SilenceWatch
 from common.clock import Clock
 from common.scorestore.port import ScoreStore
 from common.settings import Settings
@@ -42,6 +43,7 @@ class Services:
         action_pages: What streams read of operators' actions.
         metrics: Counts.
         checks: What ``/ready`` asks.
+        silence: Knows which assets are silent, and which fleets hardly scored.
         clock: What time it is.
     """
 
@@ -59,6 +61,7 @@ class Services:
     action_pages: ActionPages
     metrics: ApiMetrics
     checks: Mapping[str, Check]
+    silence: SilenceWatch
     clock: Clock
 
 

@@ -11,6 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from api.console.files import console_page
 from api.readiness import ask
+from api.routes.silence import silence_notes
 from api.services import Services, ServicesDep
 from api.views.schemas import Health, Info, Landing, Readiness
 from common.errors import BackendError
@@ -41,6 +42,7 @@ async def landing(request: Request) -> Response | Landing:
             "maintenance": "/api/v1/maintenance",
             "anomaly events": "/api/v1/anomaly_events",
             "machines": "/api/v1/machines",
+            "silence": "/api/v1/silence",
             "replays": "/api/v1/replays",
             "ready": "/ready",
             "metrics": "/metrics",
@@ -75,6 +77,10 @@ async def ready(services: ServicesDep, response: Response) -> Readiness:
 
 
 async def _notes(services: Services) -> list[str]:
+    return [*await _gap_notes(services), *silence_notes(services)]
+
+
+async def _gap_notes(services: Services) -> list[str]:
     try:
         async with asyncio.timeout(services.settings.api.probe_timeout_s):
             gaps = await services.history.gaps()

@@ -17,6 +17,7 @@ from api.routes import (
     maintenance,
     replays,
     scores,
+    silence,
 )
 
 RESOURCES: Final[tuple[APIRouter, ...]] = (
@@ -28,6 +29,7 @@ RESOURCES: Final[tuple[APIRouter, ...]] = (
     maintenance.router,
     anomaly_events.router,
     machines.router,
+    silence.router,
     replays.router,
     access.router,
 )

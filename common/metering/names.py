@@ -199,6 +199,15 @@ API_REPLAYED: Final = CounterSpec(
     "surgeline_api_replayed_readings", "Readings that replays of this api have sent."
 )
 
+API_WATCHED: Final = GaugeSpec(
+    "surgeline_api_watched_assets", "Assets that are watched for silence.", (FLEET,)
+)
+API_SILENT: Final = GaugeSpec(
+    "surgeline_api_silent_assets",
+    "Assets of which no reading, or no score, came in time.",
+    (FLEET,),
+)
+
 # --- of an ingest
 
 INGEST_MESSAGES: Final = CounterSpec(
@@ -262,6 +271,8 @@ OF_API: Final[tuple[MetricSpec, ...]] = (
     API_REPLAYS_RUNNING,
     API_REPLAYS_ENDED,
     API_REPLAYED,
+    API_WATCHED,
+    API_SILENT,
     BUILD_INFO,
 )
 

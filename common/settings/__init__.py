@@ -24,6 +24,7 @@ from common.settings.load import load_settings
 from common.settings.log import LogSettings
 from common.settings.names import PREFIX, TEST_PREFIX, file_variable_name, variable_name
 from common.settings.retention import RetentionSettings
+from common.settings.silence import SilenceSettings
 from common.settings.states import RedisSettings
 from common.settings.stores import AlertHistorySettings, ScoreStoreSettings
 from common.settings.tls import TlsSettings
@@ -43,6 +44,7 @@ __all__ = [
     "RetentionSettings",
     "ScoreStoreSettings",
     "Settings",
+    "SilenceSettings",
     "TlsSettings",
     "TrackingSettings",
     "as_text",

@@ -14,6 +14,7 @@ from common.settings.detector import DetectorSettings
 from common.settings.log import LogSettings
 from common.settings.names import PREFIX
 from common.settings.retention import RetentionSettings
+from common.settings.silence import SilenceSettings
 from common.settings.states import RedisSettings
 from common.settings.stores import AlertHistorySettings, ScoreStoreSettings
 from common.settings.tracking import TrackingSettings
@@ -63,6 +64,7 @@ class Settings(BaseSettings):
     log: LogSettings = LogSettings()
     detector: DetectorSettings = DetectorSettings()
     api: ApiSettings = ApiSettings()
+    silence: SilenceSettings = SilenceSettings()
     tracking: TrackingSettings = TrackingSettings()
 
     @field_validator("fleets", mode="before")

@@ -21,11 +21,13 @@ from api.adapters.memory.replays import (
     MemoryReplayLauncher,
     MemoryReplayRecords,
 )
+from api.adapters.memory.silence import MemorySilenceStore
 from api.alarms.ports import AlarmStore
 from api.app import Adapters, create_app
 from api.routes import system
 from api.routes.table import RESOURCES
 from api.services import Services
+from api.silence.ports import SilenceStore
 from common.clock import Clock, SystemClock
 from common.records.verdicts import Level, ScoreRecord, Verdict
 from common.scorestore.memory import MemoryScoreStore
@@ -47,12 +49,14 @@ class Fakes:
 
     catalogue: MemoryFleetCatalogue = field(default_factory=MemoryFleetCatalogue)
     alarms: AlarmStore = field(init=False)
+    silence: SilenceStore = field(init=False)
     access: MemoryAccessStore = field(default_factory=MemoryAccessStore)
     clock: Clock = field(default_factory=SystemClock)
 
     def __post_init__(self) -> None:
         """Put the alarms beside the alerts."""
         self.alarms = MemoryAlarmStore(self.history)
+        self.silence = MemorySilenceStore(self.history)
 
     async def opened(self, _settings: Settings, stack: AsyncExitStack) -> Adapters:
         """Hand the fakes to the app."""
@@ -62,6 +66,7 @@ class Fakes:
             history=self.history,
             alarms=self.alarms,
             access=self.access,
+            silence=self.silence,
             feed=self.feed,
             detector=self.detector,
             group=self.group,

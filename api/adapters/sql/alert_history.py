@@ -57,15 +57,12 @@ class SqlAlertHistory:
         with our_errors("store alerts"):
             async with self._engine.begin() as connection:
                 last = await lock_sequence(connection)
-                new = await _unknown(connection, batch.alerts)
-                if new:
-                    await _insert(connection, new, last)
-                    alarms = {item.alert.alarm_id for item in new}
-                    await write_alarms(connection, alarms, noticed_at or datetime.now(UTC))
+                arrived_at = noticed_at or datetime.now(UTC)
+                new = await add_alerts(connection, last, batch.alerts, arrived_at)
                 await _put_position(connection, batch)
                 if batch.gap is not None:
                     await _put_gap(connection, batch, batch.gap, noticed_at or datetime.now(UTC))
-        return len(new)
+        return new
 
     async def positions(self, source: str) -> Mapping[int, FeedPosition]:
         """Return how far each partition was read before."""
@@ -204,6 +201,24 @@ def _in_order(
         return statement if after is None else statement.where(AlertRow.sequence < after)
     statement = statement.order_by(AlertRow.sequence)
     return statement if after is None else statement.where(AlertRow.sequence > after)
+
+
+async def add_alerts(
+    connection: AsyncConnection, last: int, alerts: Sequence[WireAlert], arrived_at: datetime
+) -> int:
+    """Keep the alerts that are new, and return how many those are.
+
+    Args:
+        connection: A transaction that has locked the order of writers.
+        last: What that said: the last sequence given out.
+        alerts: Known ones among them are left as they are.
+        arrived_at: When alarms that are new have come.
+    """
+    new = await _unknown(connection, alerts)
+    if new:
+        await _insert(connection, new, last)
+        await write_alarms(connection, {item.alert.alarm_id for item in new}, arrived_at)
+    return len(new)
 
 
 async def _unknown(connection: AsyncConnection, alerts: Sequence[WireAlert]) -> list[WireAlert]:

@@ -40,6 +40,9 @@ class Standing:
     def unscored(self) -> str | None:
         """Why it has no score, as a sentence's second half; none if it has one."""
         verdicts = self.asset.verdicts
+        if self.asset.silent is not None:
+            reason = self.asset.silent.reason
+            return f"{reason[:1].lower()}{reason[1:].rstrip('.')}"
         if self.asset.last_severity is not None or verdicts.get(Verdict.SCORED):
             return None
         counts = {kind: count for kind, count in verdicts.items() if count}

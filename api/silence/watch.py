@@ -139,6 +139,9 @@ class SilenceWatch:
             _judged, self._known, runs, look, deadlines, from_now
         )
         kept, forgotten = _to_keep(known, self._stored, deadlines)
+        if not (kept or forgotten or changes) and judged_from == claim.judged_from:
+            self._known = known
+            return
         outcome = Outcome(kept, forgotten, [silence_alert(each) for each in changes], judged_from)
         if not await self.store.keep(self.holder, outcome, look.now):
             return

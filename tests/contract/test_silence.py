@@ -64,9 +64,9 @@ class World:
     def ring(self) -> None:
         self.rings += 1
 
-    async def look(self, *watches: SilenceWatch, minutes: float = 0.25, sends: str = "") -> None:
-        """Look every 15 s for so long; with ``sends``, these pumps send a reading before each."""
-        for _ in range(round(minutes * 4)):
+    async def look(self, *watches: SilenceWatch, minutes: float = 0.5, sends: str = "") -> None:
+        """Look every 30 s for so long; with ``sends``, these pumps send a reading before each."""
+        for _ in range(round(minutes * 2)):
             self.clock.elapsed_s += SETTINGS.every_s
             for name in sends.split():
                 await self.scores.write([reading(self.clock.now(), asset_id=name)])
@@ -161,7 +161,7 @@ async def test_a_machine_falls_silent_and_comes_back_each_told_once(world: World
 async def test_readings_that_are_all_refused_are_not_scored(world: World) -> None:
     watch = world.watch()
     await world.look(watch, minutes=5, sends="pump-1")
-    for _ in range(40):
+    for _ in range(20):
         refused = reading(world.clock.now(), status=Verdict.REJECTED)
         await world.scores.write([refused])
         await world.look(watch)
@@ -188,7 +188,7 @@ async def test_a_restart_tells_nothing_twice_and_forgets_no_silence(world: World
 
 async def test_readings_that_come_while_nobody_looks_are_no_silence(world: World) -> None:
     await world.look(world.watch(), minutes=5, sends="pump-1")
-    await world.look(minutes=60, sends="pump-1")
+    await world.look(minutes=20, sends="pump-1")
     await world.look(world.watch(), minutes=5, sends="pump-1")
 
     assert await world.told() == []
@@ -209,7 +209,7 @@ async def test_nobody_is_silent_while_nobody_reads(world: World) -> None:
     watch = world.watch()
     await world.look(watch, minutes=5, sends="pump-1")
     world.suspended = "nobody is in the group"
-    await world.look(watch, minutes=30)
+    await world.look(watch, minutes=10)
     suspended = watch.report.suspended
     world.suspended = ""
     await world.look(watch, minutes=2)
@@ -279,12 +279,12 @@ async def test_fleets_of_which_few_are_scored_are_told() -> None:
         window = watch.report.window
         return [] if window is None else list(window.hardly_scored(0.5, 4))
 
-    await stretch([Verdict.SCORED] * 3, 9)
+    await stretch([Verdict.SCORED] * 3, 5)
     assert watch.report.window is not None
     assert few() == []
-    await stretch([Verdict.SCORED, Verdict.REJECTED, Verdict.UNKNOWN_REGIME], 9)
+    await stretch([Verdict.SCORED, Verdict.REJECTED, Verdict.UNKNOWN_REGIME], 5)
     assert few() == ["pumps"]
-    await stretch([Verdict.SCORED] * 3, 17)
+    await stretch([Verdict.SCORED] * 3, 9)
     assert few() == []
 
 

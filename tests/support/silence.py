@@ -21,7 +21,7 @@ PUMP = MachineType(
     channels=(Channel(name="flow"),),
 )
 ENGINE = MachineType(name="engine", conditions=(), channels=(Channel(name="T50"),))
-SETTINGS = SilenceSettings(after_steps=3, every_s=15, scored_over_s=120, scored_of_readings=4)
+SETTINGS = SilenceSettings(after_steps=3, every_s=30, scored_over_s=120, scored_of_readings=4)
 """A reading is overdue after 3 minutes, a score after 8."""
 
 

@@ -199,7 +199,7 @@ def test_no_deadline_is_over_before_three_looks() -> None:
     due = deadlines_of(fast, SETTINGS)
 
     assert isinstance(due, Deadlines)
-    assert due.reading == timedelta(seconds=45)
+    assert due.reading == timedelta(seconds=90)
 
 
 def test_what_has_no_clock_is_watched_only_where_somebody_says_how_long() -> None:

@@ -147,12 +147,12 @@ def create_app(settings: Settings, open_them: OpenAdapters = open_adapters) -> F
     app.add_middleware(SecurityHeaders)
     app.add_middleware(HeadAsGet)
     problems.install(app)
-    app.include_router(system.router, responses=documented(421))
+    app.include_router(system.router)
     for router in RESOURCES:
         app.include_router(
             router,
             dependencies=[Depends(refuse_repeated)],
-            responses=documented(401, 403, 421, 422, 429, 503),
+            responses=documented(403, 422),
         )
     describe_problems(app)
     return app

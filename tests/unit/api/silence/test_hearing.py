@@ -37,7 +37,8 @@ def new(
 ) -> Heard | None:
     sums = None if before is None else sums_of(before)
     look = Look(NOW, timedelta(hours=1), sums, replayed)
-    return hear(after, dict[str, Watched](() if known is None else [("pump-1", known)]).get, look).get("pump-1")
+    watch: dict[str, Watched] = {} if known is None else {"pump-1": known}
+    return hear(after, watch.get, look).get("pump-1")
 
 
 KNOWN = watched("pump-1", NOW - 2 * MINUTE)

@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 
 from api.adapters.memory.replays import MemoryFleetCatalogue
 from api.known_fleets import KnownFleet, KnownFleets, KnownModel
-from api.silence.rule import Silence, Watched
+from api.silence.alerts import silence_alert
+from api.silence.rule import Change, Silence, Watched
 from common.machines.machine import Channel, MachineType, Step, Window
-from common.records.alerts import ModelRef
+from common.records.alerts import Alert, ModelRef
 from common.records.verdicts import ScoreRecord, SourcePosition, Verdict
 from common.settings import SilenceSettings
 
@@ -63,6 +64,13 @@ def reading(
         source=SourcePosition("test.readings", 0, round(at.timestamp())),
         published_ts_ms=round(at.timestamp() * 1000),
     )
+
+
+def silence_began(asset_id: str, at: datetime) -> Alert:
+    """Return the alert of an asset that has sent nothing since a time."""
+    before = watched(asset_id, at, Silence.NO_READING)
+    due = 3 * MINUTE
+    return silence_alert(Change(before, Silence.NO_READING, at, True, due, due, before)).alert
 
 
 def watched(asset_id: str, at: datetime, silence: Silence | None = None) -> Watched:

@@ -60,6 +60,11 @@ class Standing:
         return "quiet" if self.unscored is None else "not scored"
 
     @property
+    def says_more(self) -> bool:
+        """Whether an alarm stands that says more than that nothing came."""
+        return self.alarm is not None and self.is_active and not self.alarm.evidence.is_silence
+
+    @property
     def is_active(self) -> bool:
         """Whether its alarm stands."""
         return self.alarm is not None and self.alarm.state is AlarmState.ACTIVE

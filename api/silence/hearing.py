@@ -31,12 +31,8 @@ class Look:
     replayed: frozenset[str]
 
     def is_live(self, run: RunActivity) -> bool:
-        """Return whether a run's times are near the clock, and no replay's."""
-        return (
-            run.last_ts is not None
-            and abs(run.last_ts - self.now) <= self.tolerance
-            and not self.is_replay(run.run_id)
-        )
+        """Return whether a run's times are near the clock."""
+        return run.last_ts is not None and abs(run.last_ts - self.now) <= self.tolerance
 
     def is_replay(self, run_id: str) -> bool:
         """Return whether a run is known to be a replay."""

@@ -263,6 +263,20 @@ async def test_a_silence_is_an_alarm_as_any_other(world: World) -> None:
     assert list(await world.history.open_alarms(["pump-1"])) == []
 
 
+async def test_a_machine_of_a_fleet_that_is_gone_is_silent_and_remembered_no_more(
+    world: World,
+) -> None:
+    watch = world.watch()
+    await world.look(watch, minutes=5, sends="pump-1 pump-2")
+    await world.look(watch, minutes=5, sends="pump-2")
+    watch.catalogue = fleets(engines=ENGINE)
+    await world.look(watch, minutes=1, sends="pump-2")
+
+    assert await world.told() == [("pump-1", "raised", "silent"), ("pump-1", "cleared", "silent")]
+    assert list(await world.silence.watched()) == []
+    assert watch.report.numbers == {}
+
+
 async def test_fleets_of_which_few_are_scored_are_told() -> None:
     history = MemoryAlertHistory()
     world = World(history, MemoryAlarmStore(history), MemorySilenceStore(history))

@@ -26,6 +26,7 @@ from api.silence.shares import Window, grown, sums_of
 from common.clock import Clock
 from common.errors import BackendError
 from common.logs import get_logger
+from common.records.alerts import Transition
 from common.scorestore.port import RunActivity, ScoreStore
 from common.settings import SilenceSettings
 
@@ -135,24 +136,39 @@ class SilenceWatch:
         judged_from = look.now if suspended else claim.judged_from
         # who has just begun has heard nothing in time; what is overdue is so at the next look, too
         from_now = look.now if claim.is_new else judged_from
-        known, changes = await asyncio.to_thread(
-            _judged, self._known, runs, look, deadlines, from_now
+        # thousands of machines take a while: others are served meanwhile
+        known, outcome = await asyncio.to_thread(
+            self._conclude, runs, look, deadlines, from_now, judged_from
         )
-        kept, forgotten = _to_keep(known, self._stored, deadlines)
-        if not (kept or forgotten or changes) and judged_from == claim.judged_from:
+        nothing_new = not (outcome.kept or outcome.forgotten or outcome.alerts)
+        if nothing_new and judged_from == claim.judged_from:
             self._known = known
             return
-        outcome = Outcome(kept, forgotten, [silence_alert(each) for each in changes], judged_from)
         if not await self.store.keep(self.holder, outcome, look.now):
             return
         self._known = known
-        self._stored.update({item.asset_id: item for item in kept})
-        for asset_id in forgotten:
+        self._stored.update({item.asset_id: item for item in outcome.kept})
+        for asset_id in outcome.forgotten:
             del self._stored[asset_id]
-        if changes:
+        if outcome.alerts:
             self.ring()
-            began = sum(each.begins for each in changes)
-            _log.info("assets fell silent, or came back", silent=began, back=len(changes) - began)
+            began = sum(each.alert.state is Transition.RAISED for each in outcome.alerts)
+            back = len(outcome.alerts) - began
+            _log.info("assets fell silent, or came back", silent=began, back=back)
+
+    def _conclude(
+        self,
+        runs: Sequence[RunActivity],
+        look: Look,
+        deadlines: Mapping[str, Deadlines | str],
+        from_now: datetime,
+        judged_from: datetime,
+    ) -> tuple[dict[str, Watched], Outcome]:
+        """Return every asset after the look, and what is to be kept of it; changes nothing."""
+        known, changes = _judged(self._known, runs, look, deadlines, from_now)
+        kept, forgotten = _to_keep(known, self._stored, deadlines)
+        alerts = [silence_alert(each) for each in changes]
+        return known, Outcome(kept, forgotten, alerts, judged_from)
 
     async def _count(self, sums: Sums, now: datetime, tolerance: timedelta) -> None:
         """Note what was counted, and end the window when its time is over."""

@@ -199,7 +199,9 @@ async def _lifespan(
             adapters.silence,
             adapters.records,
             adapters.catalogue,
-            lambda: reading_stopped(checks, adapters.clock, settings.api.probe_timeout_s),
+            lambda: reading_stopped(
+                checks["detector_group"], checks["detector"], settings.api.probe_timeout_s
+            ),
             adapters.clock,
             changed.notify,
             metrics,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from api.views.schemas import Dependency, Readiness
 from common.clock import Clock
-from common.errors import SurgelineError
+from common.errors import NotKnownError, SurgelineError
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +36,26 @@ async def ask(checks: Mapping[str, Check], clock: Clock, timeout_s: float) -> Re
     return Readiness(status="degraded" if down else "ready", dependencies=dependencies)
 
 
-async def reading_stopped(checks: Mapping[str, Check], clock: Clock, timeout_s: float) -> str:
+async def reading_stopped(group: Check, detector: Check, timeout_s: float) -> str:
     """Return why readings are not being read, or nothing where they are.
 
-    The group of all workers tells; where the broker does not say, the one worker that is asked.
+    Args:
+        group: The group of all workers, which tells.
+        detector: The one worker that is asked where nobody knows of the group.
+        timeout_s: Longest wait for each, s.
     """
-    named = {name: checks[name] for name in ("detector_group", "detector")}
-    group, detector = (await ask(named, clock, timeout_s)).dependencies.values()
-    unknown = not group.ok and (group.error or "").startswith("unknown")
-    asked = detector if unknown else group
-    return "" if asked.ok else asked.error or "no reason given"
+    for check in (group, detector):
+        try:
+            async with asyncio.timeout(timeout_s):
+                await check.ping()
+        except NotKnownError:
+            continue
+        except TimeoutError:
+            return f"no answer within {timeout_s:g} s"
+        except SurgelineError as exc:
+            return str(exc)
+        return ""
+    return "nobody can say whether the detector reads"
 
 
 async def _ask_one(check: Check, clock: Clock, timeout_s: float) -> Dependency:

@@ -9,7 +9,7 @@ from api.routes.silence import MOST_NOTES
 from api.silence.ports import Numbers
 from api.silence.shares import Counted, Window
 from api.silence.watch import Report
-from common.errors import BackendUnavailableError
+from common.errors import BackendUnavailableError, NotKnownError
 from common.records.verdicts import Verdict
 from common.settings import SilenceSettings
 from tests.support.api import Fakes, Running, eventually, running
@@ -98,7 +98,7 @@ async def test_a_detector_that_is_down_suspends_the_watch_and_an_unknown_group_d
     async with running(fakes) as api:
         await looked(api)
         notes = (await api.client.get("/ready")).json()["notes"]
-        fakes.group.failure = BackendUnavailableError("unknown: the broker does not say")
+        fakes.group.failure = NotKnownError("detectors: unknown: the broker does not say")
         await api.services.silence.look()
         unknown = api.services.silence.report.suspended
         fakes.detector.failure = BackendUnavailableError("nobody at 127.0.0.1:8081")

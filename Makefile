@@ -46,8 +46,9 @@ faults: $(TEST_READY) ## Kill and starve the workers, the long way: every named 
 containers: $(TEST_READY) ## Contract and integration tests on Kafka, Redis, InfluxDB 2, PostgreSQL in containers.
 	@SURGELINE_TEST_BACKENDS=containers $(BIN)/python -m pytest tests/contract tests/integration $(ARGS)
 
-hostile: $(TEST_READY) ## Five minutes of a healthy fleet among strangers who send anything at all.
+hostile: $(TEST_READY) ## A healthy fleet and the api among strangers who send anything at all.
 	@$(BIN)/python -m bench.hostile $(ARGS)
+	@SURGELINE_TEST_EXAMPLES=200 $(BIN)/python -m pytest tests/contract/test_api_description.py --timeout 3600
 
 mutants: $(TEST_READY) ## Plant small defects in the core, and say which of them no test notices.
 	@$(BIN)/python -m bench.mutants $(ARGS)

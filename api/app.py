@@ -29,6 +29,7 @@ from api.adapters.sql.alert_history import SqlAlertHistory
 from api.adapters.sql.database import open_database
 from api.adapters.sql.outbox import SqlOutbox
 from api.adapters.sql.replay_records import SqlReplayRecords
+from api.adapters.sql.silence import SqlSilenceStore
 from api.alarms.desk import AlarmDesk
 from api.alarms.ports import AlarmStore
 from api.console.files import CONSOLE_PATH, console_files
@@ -60,11 +61,13 @@ from api.ports import (
     ReplayLauncher,
     ReplayRecords,
 )
-from api.readiness import Check
+from api.readiness import Check, reading_stopped
 from api.replays import Replays
 from api.routes import system
 from api.routes.table import RESOURCES
 from api.services import Services
+from api.silence.ports import SilenceStore
+from api.silence.watch import SilenceWatch
 from api.views.alarms import ActionView
 from common.clock import Clock, SystemClock
 from common.scorestore.factory import open_score_store
@@ -81,6 +84,7 @@ class Adapters:
     history: AlertHistory
     alarms: AlarmStore
     access: AccessStore
+    silence: SilenceStore
     feed: AlertFeed
     detector: DetectorProbe
     group: GroupProbe
@@ -123,6 +127,7 @@ async def open_adapters(settings: Settings, stack: AsyncExitStack) -> Adapters:
         history=SqlAlertHistory(engine, receivers),
         alarms=SqlAlarmStore(engine),
         access=SqlAccessStore(engine),
+        silence=SqlSilenceStore(engine, receivers),
         feed=KafkaAlertFeed(settings.kafka, settings.retention),
         detector=HttpDetectorProbe(client, settings.api.detector_url),
         group=group,
@@ -161,12 +166,12 @@ def create_app(settings: Settings, open_them: OpenAdapters = open_adapters) -> F
     app.add_middleware(SecurityHeaders)
     app.add_middleware(HeadAsGet)
     problems.install(app)
-    app.include_router(system.router, responses=documented(421))
+    app.include_router(system.router)
     for router in RESOURCES:
         app.include_router(
             router,
             dependencies=[Depends(refuse_repeated)],
-            responses=documented(401, 403, 421, 422, 429, 503),
+            responses=documented(403, 422),
         )
     describe_problems(app)
     return app
@@ -200,6 +205,26 @@ async def _lifespan(
                 metrics,
             )
         )
+        checks = {
+            "broker": Check(adapters.feed.ping, needed=True),
+            "score_store": Check(adapters.scores.ping, needed=True),
+            "alert_history": Check(adapters.history.ping, needed=True),
+            "detector": Check(adapters.detector.ping, needed=False),
+            "detector_group": Check(adapters.group.ping, needed=False),
+        }
+        silence = SilenceWatch(
+            settings.silence,
+            adapters.scores,
+            adapters.silence,
+            adapters.records,
+            adapters.catalogue,
+            lambda: reading_stopped(
+                checks["detector_group"], checks["detector"], settings.api.probe_timeout_s
+            ),
+            adapters.clock,
+            changed.notify,
+            metrics,
+        )
         app.state.services = Services(
             settings=settings,
             scores=adapters.scores,
@@ -220,13 +245,8 @@ async def _lifespan(
             outbox=adapters.outbox,
             receivers=tuple(adapters.ways),
             metrics=metrics,
-            checks={
-                "broker": Check(adapters.feed.ping, needed=True),
-                "score_store": Check(adapters.scores.ping, needed=True),
-                "alert_history": Check(adapters.history.ping, needed=True),
-                "detector": Check(adapters.detector.ping, needed=False),
-                "detector_group": Check(adapters.group.ping, needed=False),
-            },
+            checks=checks,
+            silence=silence,
             clock=adapters.clock,
         )
         await adapters.outbox.register(list(adapters.ways), adapters.clock.now())
@@ -246,6 +266,7 @@ async def _lifespan(
         bounds, every_s = keeping(settings.retention), settings.retention.every_s
         removal = keep_within(adapters.history, bounds, every_s, adapters.clock)
         await stack.enter_async_context(_running(removal, "alert-retention"))
+        await stack.enter_async_context(_running(silence.run(), "silence-watch"))
         stack.callback(changed.close)
         yield
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Final
 
@@ -35,6 +36,8 @@ class ApiMetrics:
         note_failures: Alerts that receivers did not take, each try.
         notes_waiting: Alerts that receivers are yet to be told of.
         notes_given_up: Alerts that receivers will not be told of.
+        watched: Assets that are watched for silence, by fleet.
+        silent: Those that are silent, by fleet.
     """
 
     def __init__(self) -> None:
@@ -54,7 +57,17 @@ class ApiMetrics:
         self.note_failures = names.API_NOTE_FAILURES.make(registry)
         self.notes_waiting = names.API_NOTES_WAITING.make(registry)
         self.notes_given_up = names.API_NOTES_GIVEN_UP.make(registry)
+        self.watched = names.API_WATCHED.make(registry)
+        self.silent = names.API_SILENT.make(registry)
         names.BUILD_INFO.make(registry).labels("api", version("surgeline")).set(1)
+
+    def show_silent(self, fleets: Mapping[str, tuple[int, int]]) -> None:
+        """Show how many assets of each fleet are watched and silent, and no fleet that is gone."""
+        self.watched.clear()
+        self.silent.clear()
+        for fleet, (watched, silent) in fleets.items():
+            self.watched.labels(fleet).set(watched)
+            self.silent.labels(fleet).set(silent)
 
 
 class TimedRequests:

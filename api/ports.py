@@ -269,7 +269,8 @@ class GroupProbe(Protocol):
         Asked often, it may repeat what it found a moment ago.
 
         Raises:
-            BackendError: With why not; beginning with "unknown" where the broker does not say.
+            NotKnownError: Where the broker does not say.
+            BackendError: With why not.
         """
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from api.views.schemas import Dependency, Readiness
 from common.clock import Clock
-from common.errors import SurgelineError
+from common.errors import NotKnownError, SurgelineError
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,28 @@ async def ask(checks: Mapping[str, Check], clock: Clock, timeout_s: float) -> Re
     if any(answer.needed for answer in down):
         return Readiness(status="not_ready", dependencies=dependencies)
     return Readiness(status="degraded" if down else "ready", dependencies=dependencies)
+
+
+async def reading_stopped(group: Check, detector: Check, timeout_s: float) -> str:
+    """Return why readings are not being read, or nothing where they are.
+
+    Args:
+        group: The group of all workers, which tells.
+        detector: The one worker that is asked where nobody knows of the group.
+        timeout_s: Longest wait for each, s.
+    """
+    for check in (group, detector):
+        try:
+            async with asyncio.timeout(timeout_s):
+                await check.ping()
+        except NotKnownError:
+            continue
+        except TimeoutError:
+            return f"no answer within {timeout_s:g} s"
+        except SurgelineError as exc:
+            return str(exc)
+        return ""
+    return "nobody can say whether the detector reads"
 
 
 async def _ask_one(check: Check, clock: Clock, timeout_s: float) -> Dependency:

@@ -21,6 +21,7 @@ from api.notifications.ports import Outbox
 from api.ports import AlertHistory, FleetCatalogue
 from api.readiness import Check
 from api.replays import Replays
+from api.silence.watch import SilenceWatch
 from common.clock import Clock
 from common.scorestore.port import ScoreStore
 from common.settings import Settings
@@ -49,6 +50,7 @@ class Services:
         receivers: Their names.
         metrics: Counts.
         checks: What ``/ready`` asks.
+        silence: Knows which assets are silent, and which fleets hardly scored.
         clock: What time it is.
     """
 
@@ -70,6 +72,7 @@ class Services:
     receivers: tuple[str, ...]
     metrics: ApiMetrics
     checks: Mapping[str, Check]
+    silence: SilenceWatch
     clock: Clock
 
 

@@ -14,6 +14,7 @@ SurgelineError
 ├── InvalidRecordError         one message is bad: it becomes a dead letter, the stream goes on
 ├── BackendError               a broker or store failed: ``retriable`` tells whether to try again
 │   ├── BackendUnavailableError     (retriable)
+│   │   └── NotKnownError      nobody can say how it is: neither well nor not
 │   └── BackendRefusedError         (not retriable: wrong credentials, unknown schema)
 ├── StackError                 a process of the local stack does not stay up
 ├── RequestRefusedError        the api will not do what it was asked: carries the HTTP status
@@ -125,6 +126,10 @@ class BackendUnavailableError(BackendError):
     """It did not answer, or said it cannot now. Trying again later is right."""
 
     retriable: ClassVar[bool] = True
+
+
+class NotKnownError(BackendUnavailableError):
+    """Nobody can say how something is: that is no word on whether it works."""
 
 
 class BackendRefusedError(BackendError):

@@ -130,7 +130,7 @@ def _row(row: Standing, stamps: Stamps, width: int) -> Row:
     level = level_cell(row.level, mark(alarm))
     level.style = level_cell(style).style
     cells: dict[str, str | Text] = {"asset": shortened(row.asset.asset_id), "level": level}
-    if row.unscored is not None:
+    if row.unscored is not None and not row.says_more:
         return Row(cells, tail=f"because {row.unscored}", tail_after="level")
     cells["severity"] = times(row.severity, "")
     if alarm is not None:

@@ -125,7 +125,9 @@ def _of_alarms(alarms: list[AlarmView] | str) -> str:
     counts = ", ".join(f"{levels[level]:,} {level}" for level in ("critical", "warning"))
     asking = sum(not alarm.acknowledged for alarm in alarms)
     shelved = sum(alarm.shelved is not None for alarm in alarms)
-    return f"{len(alarms):,} stand: {counts}; {asking:,} not acknowledged, {shelved:,} shelved"
+    said = f"{len(alarms):,} stand: {counts}; {asking:,} not acknowledged, {shelved:,} shelved"
+    silent = sum(alarm.evidence.is_silence for alarm in alarms)
+    return said + (f"; {silent:,} of machines that are silent or not scored" if silent else "")
 
 
 def _readings(client: ApiClient) -> tuple[int, Counter[str]]:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
-from api.http.problems import Problem
+from api.http.problems import Problem, documented
 
 DESCRIPTION: Final = """
 Scores, alerts and assets of a fleet of machines, and replays of recorded ones.
@@ -35,6 +35,9 @@ TAGS: Final[list[dict[str, Any]]] = [
 ]
 
 
+OPEN_TO_ALL: Final = frozenset({"/health", "/ready"})
+"""Routes that ask nobody whose a request is, and lean on no store of the api's."""
+
 KEYS: Final[dict[str, Any]] = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "An API key."},
     "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -43,8 +46,36 @@ KEYS: Final[dict[str, Any]] = {
 """How a request says whose it is, where keys are in use."""
 
 
+EVERYWHERE: Final = (421, 500)
+"""What any route may answer: another host was asked for, or the api has a defect."""
+
+WITH_A_KEY: Final = (401, 429, 502, 503)
+"""What a route that needs a key may answer besides: looking the key up may fail, too."""
+
+CHANGING: Final = (403, 408, 413, 415, 429)
+"""What the gate answers to what might change something, before any route sees it."""
+
+
+def problems_of(path: str, method: str) -> tuple[int, ...]:
+    """Return which problems a route may answer by what stands before it, whatever it does itself.
+
+    Args:
+        path: As the description has it.
+        method: In small letters.
+    """
+    found = set(EVERYWHERE)
+    if path not in OPEN_TO_ALL:
+        found.update(WITH_A_KEY)
+    if method not in ("get", "head", "options"):
+        found.update(CHANGING)
+    return tuple(sorted(found))
+
+
 def describe_problems(app: FastAPI) -> None:
-    """Put the one error body into the API description, in place of FastAPI's own."""
+    """Put the one error body into the API description, in place of FastAPI's own.
+
+    What stands before the routes answers for all of them, so those answers are added here to each.
+    """
     generate = app.openapi
 
     def described() -> dict[str, Any]:
@@ -56,6 +87,12 @@ def describe_problems(app: FastAPI) -> None:
             problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
             schemas.update(problem.pop("$defs"))
             schemas["Problem"] = problem
+            for path, item in schema["paths"].items():
+                for method, operation in item.items():
+                    added = documented(*problems_of(path, method))
+                    answers = {str(status): answer for status, answer in added.items()}
+                    answers |= operation["responses"]  # what a route says of itself holds
+                    operation["responses"] = dict(sorted(answers.items()))
             schema["components"]["securitySchemes"] = KEYS
             schema["security"] = [{name: []} for name in KEYS] + [{}]
         return app.openapi_schema or generate()

@@ -48,7 +48,12 @@ async def list_assets(services: ServicesDep, query: Annotated[AssetsQuery, Query
 
 
 def _page(page: RunPage, alarms: Sequence[StoredAlert], now: datetime, mark: str) -> AssetPage:
-    open_now = {(item.alert.asset_id, item.alert.run_id): item for item in alarms}
+    silent = {item.alert.asset_id: item for item in alarms if item.alert.evidence.is_silence}
+    open_now = {
+        (item.alert.asset_id, item.alert.run_id): item
+        for item in alarms
+        if not item.alert.evidence.is_silence
+    }
     latest: dict[str, RunSummary] = {}
     for run in page.runs:
         known = latest.get(run.asset_id)
@@ -62,6 +67,7 @@ def _page(page: RunPage, alarms: Sequence[StoredAlert], now: datetime, mark: str
                 counts[asset_id],
                 open_now.get((asset_id, run.run_id)),
                 dated_in_future=_is_ahead(run, now),
+                silent=silent.get(asset_id),
             )
             for asset_id, run in sorted(latest.items())
         ],

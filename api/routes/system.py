@@ -11,6 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from api.console.files import console_page
 from api.readiness import ask
+from api.routes.silence import silence_notes
 from api.services import Services, ServicesDep
 from api.views.notifications import notes_of
 from api.views.schemas import Health, Info, Landing, Readiness
@@ -43,6 +44,7 @@ async def landing(request: Request) -> Response | Landing:
             "anomaly events": "/api/v1/anomaly_events",
             "machines": "/api/v1/machines",
             "notifications": "/api/v1/notifications",
+            "silence": "/api/v1/silence",
             "replays": "/api/v1/replays",
             "ready": "/ready",
             "metrics": "/metrics",
@@ -77,6 +79,10 @@ async def ready(services: ServicesDep, response: Response) -> Readiness:
 
 
 async def _notes(services: Services) -> list[str]:
+    return [*await _gap_notes(services), *silence_notes(services)]
+
+
+async def _gap_notes(services: Services) -> list[str]:
     try:
         async with asyncio.timeout(services.settings.api.probe_timeout_s):
             gaps = await services.history.gaps()

@@ -19,6 +19,7 @@ from api.routes import (
     notifications,
     replays,
     scores,
+    silence,
     whatif,
 )
 
@@ -33,6 +34,7 @@ RESOURCES: Final[tuple[APIRouter, ...]] = (
     machines.router,
     detect.router,
     whatif.router,
+    silence.router,
     replays.router,
     notifications.router,
     access.router,

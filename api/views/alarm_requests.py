@@ -46,8 +46,19 @@ def _not_blank(text: str) -> str:
     return text
 
 
-Text = Annotated[str, Field(max_length=MAX_TEXT_CHARS), AfterValidator(readable_text)]
-NeededText = Annotated[Text, AfterValidator(_not_blank)]
+CONTROLS: Final = r"\u0000-\u0008\u000b-\u001f\u007f-\u009f"
+TEXT_PATTERN: Final = f"^[^{CONTROLS}]*$"
+NEEDED_PATTERN: Final = f"^[^{CONTROLS}]*[^{CONTROLS}\\s][^{CONTROLS}]*$"
+"""For the description only: what is printable is more than a pattern can say."""
+
+Text = Annotated[
+    str,
+    Field(max_length=MAX_TEXT_CHARS, json_schema_extra={"pattern": TEXT_PATTERN}),
+    AfterValidator(readable_text),
+]
+NeededText = Annotated[
+    Text, Field(json_schema_extra={"pattern": NEEDED_PATTERN}), AfterValidator(_not_blank)
+]
 NoteField = Annotated[
     Text, Field(description="Kept with it; may be empty.", examples=["oil sample ordered"])
 ]

@@ -159,7 +159,9 @@ class AlertView(BaseModel):
     )
     ts: UtcTimestamp = Field(description="That reading's timestamp.")
     evidence: Evidence = Field(
-        description="What caused it: `degradation`, `channel`, `frozen`, or `life`: little is left."
+        description="What caused it: `degradation`, `channel`, `frozen`, or `life`: little is "
+        "left. `silent` and `unscored` are the api's own: no reading, or no score, came in "
+        "time; then `score` and `threshold` are seconds."
     )
     severity: float | None = Field(
         description="Of all that is held against the asset; 1 is a warning for every model and "
@@ -252,6 +254,25 @@ class OpenAlarm(BaseModel):
         return cls(**stored.alert.model_dump(include=set(cls.model_fields)))
 
 
+class SilentView(BaseModel):
+    """No reading, or no score, came by its deadline."""
+
+    alarm_id: str = Field(description="The alarm that says so.")
+    evidence: Evidence = Field(
+        description="`silent`: no reading came; `unscored`: readings came, and no score."
+    )
+    last_ts: UtcTimestamp = Field(description="Time of the last reading before the alarm.")
+    reason: str = Field(examples=["No reading since 2026-01-01 14:03:00 UTC: …"])
+
+    @classmethod
+    def of(cls, stored: StoredAlert) -> Self:
+        """Return the api's view of a silence, from the alert that began it."""
+        alert = stored.alert
+        return cls(
+            alarm_id=alert.alarm_id, evidence=alert.evidence, last_ts=alert.ts, reason=alert.reason
+        )
+
+
 class Asset(BaseModel):
     """One asset: its latest run at a glance."""
 
@@ -278,10 +299,19 @@ class Asset(BaseModel):
     peak_score: float | None
     peak_severity: float | None
     alarm: OpenAlarm | None = Field(description="The alarm that is open in this run, if any.")
+    silent: SilentView | None = Field(
+        None, description="Why nothing can be said of it at present: it is silent, or not scored."
+    )
 
     @classmethod
     def of(
-        cls, run: RunSummary, runs: int, alarm: StoredAlert | None, *, dated_in_future: bool
+        cls,
+        run: RunSummary,
+        runs: int,
+        alarm: StoredAlert | None,
+        *,
+        dated_in_future: bool,
+        silent: StoredAlert | None = None,
     ) -> Self:
         """Return the api's view of one asset."""
         return cls(
@@ -301,6 +331,7 @@ class Asset(BaseModel):
             peak_score=run.peak_score,
             peak_severity=run.peak_severity,
             alarm=None if alarm is None else OpenAlarm.of(alarm),
+            silent=None if silent is None else SilentView.of(silent),
         )
 
 

@@ -217,6 +217,15 @@ API_NOTES_GIVEN_UP: Final = GaugeSpec(
     (RECEIVER,),
 )
 
+API_WATCHED: Final = GaugeSpec(
+    "surgeline_api_watched_assets", "Assets that are watched for silence.", (FLEET,)
+)
+API_SILENT: Final = GaugeSpec(
+    "surgeline_api_silent_assets",
+    "Assets of which no reading, or no score, came in time.",
+    (FLEET,),
+)
+
 # --- of an ingest
 
 INGEST_MESSAGES: Final = CounterSpec(
@@ -284,6 +293,8 @@ OF_API: Final[tuple[MetricSpec, ...]] = (
     API_NOTE_FAILURES,
     API_NOTES_WAITING,
     API_NOTES_GIVEN_UP,
+    API_WATCHED,
+    API_SILENT,
     BUILD_INFO,
 )
 

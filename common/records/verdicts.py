@@ -29,12 +29,23 @@ class Level(StrEnum):
 
 
 class Evidence(StrEnum):
-    """What is held against an asset: each kind has a score and a threshold of its own."""
+    """What is held against an asset: each kind has a score and a threshold of its own.
+
+    ``silent`` (no reading came in time) and ``unscored`` (readings, but no score) are the api's
+    own, and never on a topic.
+    """
 
     DEGRADATION = "degradation"
     CHANNEL = "channel"
     FROZEN = "frozen"
     LIFE = "life"
+    SILENT = "silent"
+    UNSCORED = "unscored"
+
+    @property
+    def is_silence(self) -> bool:
+        """Whether it is held against what sends and scores, not against what was measured."""
+        return self in (Evidence.SILENT, Evidence.UNSCORED)
 
 
 class Verdict(StrEnum):

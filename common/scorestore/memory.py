@@ -12,7 +12,15 @@ from typing import Self
 from common.records.verdicts import ScoreRecord, SourcePosition, Verdict
 from common.scorestore.batch import RepeatKey, RunKey, gather
 from common.scorestore.paging import Bounds, check_query, epoch_us, page_of, position_of
-from common.scorestore.port import Keeping, RunPage, RunSummary, ScorePage, ScoreQuery, Trimmed
+from common.scorestore.port import (
+    Keeping,
+    RunActivity,
+    RunPage,
+    RunSummary,
+    ScorePage,
+    ScoreQuery,
+    Trimmed,
+)
 from common.scorestore.tally import RunTally, in_order
 
 
@@ -105,6 +113,26 @@ class MemoryScoreStore:
             [run for run in runs if run.asset_id in chosen],
             chosen[-1] if len(names) > most_assets else None,
         )
+
+    async def activity(self, since: datetime) -> Sequence[RunActivity]:
+        """Return how far each run has come, whenever that was."""
+        return [
+            RunActivity(
+                asset_id=run.asset_id,
+                run_id=run.run_id,
+                fleet=run.fleet,
+                last_cycle=run.last_cycle,
+                last_ts=run.last_ts,
+                last_scored_cycle=self._last_scored(run),
+                readings=sum(run.verdicts.values()),
+                scored=run.verdicts.get(Verdict.SCORED, 0),
+            )
+            for run in await self.runs()
+        ]
+
+    def _last_scored(self, run: RunSummary) -> int | None:
+        rows = self._verdicts.get((run.asset_id, run.run_id), {})
+        return max((row.cycle for row in rows.values() if row.score is not None), default=None)
 
     async def verdict_counts(self, run_id: str | None = None) -> Mapping[Verdict, int]:
         """Return how many readings got each verdict."""

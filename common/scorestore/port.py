@@ -108,6 +108,31 @@ class RunPage:
 
 
 @dataclass(frozen=True, slots=True)
+class RunActivity:
+    """How far one run has come, to be compared with an earlier answer.
+
+    Attributes:
+        asset_id: Which asset.
+        run_id: Which run.
+        fleet: Of which fleet.
+        last_cycle: Highest cycle with a verdict; none where only repeats are known.
+        last_ts: Timestamp of that reading, UTC; likewise.
+        last_scored_cycle: Highest cycle with a score; none without one.
+        readings: How many messages have got a verdict, repeats included.
+        scored: How many of them were scored.
+    """
+
+    asset_id: str
+    run_id: str
+    fleet: str
+    last_cycle: int | None
+    last_ts: datetime | None
+    last_scored_cycle: int | None
+    readings: int
+    scored: int
+
+
+@dataclass(frozen=True, slots=True)
 class Keeping:
     """What is kept. None means no bound.
 
@@ -200,6 +225,17 @@ class ScoreStore(Protocol):
             asset_id: Only this asset.
             run_id: Only this run.
             fleet: Only this fleet.
+        """
+
+    async def activity(self, since: datetime) -> Sequence[RunActivity]:
+        """Return how far each run has come that has a reading at or after ``since``, in one query.
+
+        Runs without one may be among them. Of two answers to the same ``since``, counts differ by
+        what was written in between and is of that time or later; counts of one answer alone mean
+        nothing, for stores begin to count at moments of their own.
+
+        Args:
+            since: Only readings at or after this time, UTC; of repeats, the broker's time.
         """
 
     async def verdict_counts(self, run_id: str | None = None) -> Mapping[Verdict, int]:

@@ -25,6 +25,7 @@ from common.settings.log import LogSettings
 from common.settings.names import PREFIX, TEST_PREFIX, file_variable_name, variable_name
 from common.settings.notify import MailSettings, NotifySettings, WebhookSettings
 from common.settings.retention import RetentionSettings
+from common.settings.silence import SilenceSettings
 from common.settings.states import RedisSettings
 from common.settings.stores import AlertHistorySettings, ScoreStoreSettings
 from common.settings.tls import TlsSettings
@@ -46,6 +47,7 @@ __all__ = [
     "RetentionSettings",
     "ScoreStoreSettings",
     "Settings",
+    "SilenceSettings",
     "TlsSettings",
     "TrackingSettings",
     "WebhookSettings",

@@ -15,6 +15,7 @@ from common.settings.log import LogSettings
 from common.settings.names import PREFIX
 from common.settings.notify import NotifySettings
 from common.settings.retention import RetentionSettings
+from common.settings.silence import SilenceSettings
 from common.settings.states import RedisSettings
 from common.settings.stores import AlertHistorySettings, ScoreStoreSettings
 from common.settings.tracking import TrackingSettings
@@ -65,6 +66,7 @@ class Settings(BaseSettings):
     detector: DetectorSettings = DetectorSettings()
     api: ApiSettings = ApiSettings()
     notify: NotifySettings = NotifySettings()
+    silence: SilenceSettings = SilenceSettings()
     tracking: TrackingSettings = TrackingSettings()
 
     @field_validator("fleets", mode="before")

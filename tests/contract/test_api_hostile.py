@@ -28,6 +28,7 @@ from api.adapters.sql.alarms import SqlAlarmStore
 from api.adapters.sql.alert_history import SqlAlertHistory
 from api.adapters.sql.database import open_database
 from api.adapters.sql.replay_records import SqlReplayRecords
+from api.adapters.sql.silence import SqlSilenceStore
 from api.app import Adapters, create_app
 from api.http import cursors
 from api.http.problems import MEDIA_TYPE, Problem
@@ -195,12 +196,14 @@ async def api(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[R
         history: Any = MemoryAlertHistory()
         alarms: Any = MemoryAlarmStore(history)
         access: Any = MemoryAccessStore()
+        silence: Any = fakes.silence
         records: Any = MemoryReplayRecords()
         if request.param in ("sqlite", "postgres"):
             database = await stack.enter_async_context(sql_settings(request, tmp_path))
             engine = await stack.enter_async_context(open_database(database))
             history, records = SqlAlertHistory(engine), SqlReplayRecords(engine)
             alarms, access = SqlAlarmStore(engine), SqlAccessStore(engine)
+            silence = SqlSilenceStore(engine)
         await scores.write([score(cycle, level=Level.CRITICAL) for cycle in range(1, 4)])
         await scores.write([score(4, status=Verdict.WARMING_UP, asset_id="b")])
         await history.store(batch([make_alert(1), make_alert(2, asset_id="a")]))
@@ -208,9 +211,9 @@ async def api(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[R
         async def opened(given: Settings, inner: AsyncExitStack) -> Adapters:
             adapters = await fakes.opened(given, inner)
             return Adapters(
-                scores, history, alarms, access, adapters.feed, adapters.detector, adapters.group,
-                records, adapters.launcher, adapters.catalogue, adapters.scoring, adapters.clock,
-                adapters.outbox, adapters.ways,
+                scores, history, alarms, access, silence, adapters.feed, adapters.detector,
+                adapters.group, records, adapters.launcher, adapters.catalogue, adapters.scoring,
+                adapters.clock, adapters.outbox, adapters.ways,
             )  # fmt: skip
 
         app = create_app(Settings(), opened)

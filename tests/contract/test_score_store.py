@@ -706,6 +706,42 @@ async def test_counts_are_of_all_readings_or_of_one_run(store: ScoreStore) -> No
     assert await store.verdict_counts() == dict.fromkeys(Verdict, 1) | {Verdict.SCORED: 3}
 
 
+async def test_activity_tells_how_far_runs_have_come_since(store: ScoreStore) -> None:
+    since = START + timedelta(seconds=2)
+    refused = replace(
+        repeat(7, status=Verdict.REJECTED, asset_id="engine-2"),
+        published_ts_ms=round((START.timestamp() + 60) * 1000),
+        fleet="pumps",
+    )
+    await store.write([verdict(1), scored(2), verdict(3, Verdict.GAP), refused])
+    await store.write([scored(1, run_id="long-ago", at_s=-3600.0)])
+
+    before = {(run.asset_id, run.run_id): run for run in await store.activity(since)}
+    await store.write([scored(4), verdict(5), scored(2), replace(refused, ts=START)])  # two again
+    again = replace(refused, source=SourcePosition("test.readings", 0, 8))
+    await store.write([scored(1, asset_id="engine-3", at_s=5.0), again])
+    after = {(run.asset_id, run.run_id): run for run in await store.activity(since)}
+
+    one, two = before["engine-1", "run-1"], before["engine-2", "run-1"]
+    assert (one.last_cycle, one.last_ts) == (3, START + timedelta(seconds=3))
+    assert (one.last_scored_cycle, one.fleet) == (2, "default")
+    assert (two.last_cycle, two.last_ts, two.last_scored_cycle) == (None, None, None)
+    assert two.fleet == "pumps"
+    one, two, three = (after[f"engine-{number}", "run-1"] for number in (1, 2, 3))
+    assert (one.last_cycle, one.last_ts) == (5, START + timedelta(seconds=5))
+    assert one.last_scored_cycle == 4
+    assert (three.last_cycle, three.readings, three.scored) == (1, 1, 1)
+    grown = [
+        (now.readings - then.readings, now.scored - then.scored)
+        for now, then in ((one, before["engine-1", "run-1"]), (two, before["engine-2", "run-1"]))
+    ]
+    assert grown == [(2, 1), (1, 0)]
+
+
+async def test_an_empty_store_has_no_activity(store: ScoreStore) -> None:
+    assert list(await store.activity(START)) == []
+
+
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
 @pytest.mark.parametrize("place", ["score", "warning_threshold", "critical_threshold", "shares"])
 async def test_nothing_that_is_not_a_number_gets_in(

@@ -11,7 +11,7 @@ import pytest
 from api import progress
 from api.adapters.kafka.group_probe import KafkaGroupProbe
 from common.clock import SystemClock
-from common.errors import BackendUnavailableError
+from common.errors import BackendUnavailableError, NotKnownError
 from common.kafka import ensure_topics
 from common.settings import KafkaSettings
 from deploy.local.programs import free_port
@@ -111,4 +111,6 @@ async def test_a_broker_that_does_not_answer_is_unknown_and_not_a_stop() -> None
     probe = KafkaGroupProbe(nowhere, "group", SystemClock())
 
     assert "unknown: 127.0.0.1" in await said(probe)
+    with pytest.raises(NotKnownError):
+        await probe.ping()
     await probe.close()

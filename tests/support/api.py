@@ -23,6 +23,7 @@ from api.adapters.memory.replays import (
     MemoryReplayRecords,
 )
 from api.adapters.memory.scoring import MemoryScoring
+from api.adapters.memory.silence import MemorySilenceStore
 from api.alarms.ports import AlarmStore
 from api.app import Adapters, create_app
 from api.notifications.ports import Way
@@ -30,6 +31,7 @@ from api.notifications.receivers import Receiver
 from api.routes import system
 from api.routes.table import RESOURCES
 from api.services import Services
+from api.silence.ports import SilenceStore
 from common.clock import Clock, SystemClock
 from common.records.verdicts import Level, ScoreRecord, Verdict
 from common.scorestore.memory import MemoryScoreStore
@@ -52,6 +54,7 @@ class Fakes:
     catalogue: MemoryFleetCatalogue = field(default_factory=MemoryFleetCatalogue)
     scoring: MemoryScoring = field(default_factory=MemoryScoring)
     alarms: AlarmStore = field(init=False)
+    silence: SilenceStore = field(init=False)
     access: MemoryAccessStore = field(default_factory=MemoryAccessStore)
     clock: Clock = field(default_factory=SystemClock)
     receivers: tuple[Receiver, ...] = ()
@@ -62,6 +65,7 @@ class Fakes:
         """Put the alarms, and the outbox, beside the alerts."""
         self.alarms = MemoryAlarmStore(self.history)
         self.outbox = MemoryOutbox(self.history, self.alarms, self.receivers)
+        self.silence = MemorySilenceStore(self.history)
 
     async def opened(self, _settings: Settings, stack: AsyncExitStack) -> Adapters:
         """Hand the fakes to the app."""
@@ -71,6 +75,7 @@ class Fakes:
             history=self.history,
             alarms=self.alarms,
             access=self.access,
+            silence=self.silence,
             feed=self.feed,
             detector=self.detector,
             group=self.group,

@@ -19,7 +19,7 @@ from aiokafka.protocol.metadata import MetadataRequest
 
 from api.progress import GroupProgress, GroupView, Reach
 from common.clock import Clock
-from common.errors import BackendUnavailableError
+from common.errors import BackendUnavailableError, NotKnownError
 from common.kafka import make_admin
 from common.settings import KafkaSettings
 from common.topics import Topics
@@ -51,6 +51,7 @@ class KafkaGroupProbe:
         self._admin: Any = None
         self._busy = asyncio.Lock()
         self._answer: tuple[float, str | None] | None = None
+        self._is_known = True
 
     async def ping(self) -> None:
         """Return when the group moves on; see the port."""
@@ -59,8 +60,9 @@ class KafkaGroupProbe:
             if self._answer is None or asked_at - self._answer[0] > FRESH_S:
                 self._answer = (asked_at, await self._look())
             problem = self._answer[1]
+            kind = BackendUnavailableError if self._is_known else NotKnownError
         if problem is not None:
-            raise BackendUnavailableError(f"{self._group_id}: {problem}")
+            raise kind(f"{self._group_id}: {problem}")
 
     async def close(self) -> None:
         """Close the connection."""
@@ -73,8 +75,10 @@ class KafkaGroupProbe:
             view = await self._view()
         except (KafkaError, OSError, ValueError, LookupError) as exc:
             await self.close()
+            self._is_known = False
             why = str(exc) or type(exc).__name__
             return f"unknown: {self._settings.bootstrap_servers} does not say ({why})"
+        self._is_known = True
         return self._progress.problem(view, self._clock.monotonic())
 
     async def _view(self) -> GroupView:

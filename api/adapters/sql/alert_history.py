@@ -61,20 +61,15 @@ class SqlAlertHistory:
 
     async def store(self, batch: FeedBatch, noticed_at: datetime | None = None) -> int:
         """Keep the alerts, the position and a gap in one transaction; see the port."""
-        now = noticed_at or datetime.now(UTC)
+        arrived_at = noticed_at or datetime.now(UTC)
         with our_errors("store alerts"):
             async with self._engine.begin() as connection:
                 last = await lock_sequence(connection)
-                new = await _unknown(connection, batch.alerts)
-                if new:
-                    await _insert(connection, new, last)
-                    alarms = {item.alert.alarm_id for item in new}
-                    await write_alarms(connection, alarms, now)
-                    await fill_outbox(connection, self._receivers, new, last + 1, now)
+                new = await add_alerts(connection, last, batch.alerts, arrived_at, self._receivers)
                 await _put_position(connection, batch)
                 if batch.gap is not None:
-                    await _put_gap(connection, batch, batch.gap, now)
-        return len(new)
+                    await _put_gap(connection, batch, batch.gap, arrived_at)
+        return new
 
     async def positions(self, source: str) -> Mapping[int, FeedPosition]:
         """Return how far each partition was read before."""
@@ -213,6 +208,30 @@ def _in_order(
         return statement if after is None else statement.where(AlertRow.sequence < after)
     statement = statement.order_by(AlertRow.sequence)
     return statement if after is None else statement.where(AlertRow.sequence > after)
+
+
+async def add_alerts(
+    connection: AsyncConnection,
+    last: int,
+    alerts: Sequence[WireAlert],
+    arrived_at: datetime,
+    receivers: Sequence[Receiver],
+) -> int:
+    """Keep the alerts that are new, and return how many those are.
+
+    Args:
+        connection: A transaction that has locked the order of writers.
+        last: What that said: the last sequence given out.
+        alerts: Known ones among them are left as they are.
+        arrived_at: When alarms that are new have come.
+        receivers: Who is told of those that are new.
+    """
+    new = await _unknown(connection, alerts)
+    if new:
+        await _insert(connection, new, last)
+        await write_alarms(connection, {item.alert.alarm_id for item in new}, arrived_at)
+        await fill_outbox(connection, receivers, new, last + 1, arrived_at)
+    return len(new)
 
 
 async def _unknown(connection: AsyncConnection, alerts: Sequence[WireAlert]) -> list[WireAlert]:

@@ -255,6 +255,28 @@ class NoteRow(Base):
     )
 
 
+class SilenceRow(Base):
+    """An asset that is watched for silence; ``body`` is all that is known of it (JSON)."""
+
+    __tablename__ = "watched_assets"
+
+    asset_id: Mapped[str] = mapped_column(String, primary_key=True)
+    fleet: Mapped[str] = mapped_column(String)
+    silence: Mapped[str | None] = mapped_column(String)
+    body: Mapped[str] = mapped_column(Text)
+
+
+class WatchRow(Base):
+    """Which process judges silence, and when it looked last."""
+
+    __tablename__ = "silence_watch"
+
+    name: Mapped[str] = mapped_column(String, primary_key=True)
+    holder: Mapped[str] = mapped_column(String)
+    looked_at: Mapped[datetime] = mapped_column(UtcTime)
+    judged_from: Mapped[datetime] = mapped_column(UtcTime)
+
+
 class KeyRow(Base):
     """One API key; not the key itself."""
 

@@ -40,6 +40,9 @@ class Standing:
     def unscored(self) -> str | None:
         """Why it has no score, as a sentence's second half; none if it has one."""
         verdicts = self.asset.verdicts
+        if self.asset.silent is not None:
+            reason = self.asset.silent.reason
+            return f"{reason[:1].lower()}{reason[1:].rstrip('.')}"
         if self.asset.last_severity is not None or verdicts.get(Verdict.SCORED):
             return None
         counts = {kind: count for kind, count in verdicts.items() if count}
@@ -55,6 +58,11 @@ class Standing:
         if self.alarm is not None:
             return str(self.alarm.level) if self.is_active else "cleared"
         return "quiet" if self.unscored is None else "not scored"
+
+    @property
+    def says_more(self) -> bool:
+        """Whether an alarm stands that says more than that nothing came."""
+        return self.alarm is not None and self.is_active and not self.alarm.evidence.is_silence
 
     @property
     def is_active(self) -> bool:

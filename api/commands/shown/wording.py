@@ -34,6 +34,8 @@ EVIDENCE: Final = {
     "channel": "one channel, much",
     "frozen": "a channel does not move",
     "life": "little life is left",
+    "silent": "no reading came in time",
+    "unscored": "readings came, and no score in time",
 }
 
 Entry = tuple[str, str, str, str]

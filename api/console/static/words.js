@@ -18,6 +18,8 @@ export const EVIDENCE = {
   channel: 'one sensor, much',
   frozen: 'a sensor does not move',
   life: 'little life is left',
+  silent: 'no reading came in time',
+  unscored: 'readings came, and no score in time',
 };
 
 export function rank(level) {
@@ -105,6 +107,7 @@ export function sinceThen(text, now) {
 
 /** Why an asset has no score, in words; null where it has one. */
 export function unscored(asset) {
+  if (asset.silent) return asset.silent.reason;
   if (asset.last_severity !== null) return null;
   const counts = Object.entries(asset.verdicts).filter(([kind, n]) => n && kind !== 'scored');
   if (asset.verdicts.scored) return null;

@@ -26,6 +26,7 @@ from common.records.verdicts import ScoreRecord, Verdict
 from common.redaction import without_credentials
 from common.scorestore.batch import Batch, gather
 from common.scorestore.influx.access import influx_tls
+from common.scorestore.influx.activity import activity_of, select_activity
 from common.scorestore.influx.errors import (
     influx_errors,
     is_too_old,
@@ -60,7 +61,15 @@ from common.scorestore.paging import (
     page_of,
     position_of,
 )
-from common.scorestore.port import Keeping, RunPage, RunSummary, ScorePage, ScoreQuery, Trimmed
+from common.scorestore.port import (
+    Keeping,
+    RunActivity,
+    RunPage,
+    RunSummary,
+    ScorePage,
+    ScoreQuery,
+    Trimmed,
+)
 from common.settings import ScoreStoreSettings
 
 LINES_PER_REQUEST: Final = 5000
@@ -216,6 +225,10 @@ class InfluxScoreStore:
         for group in in_questions(chosen):
             runs += summaries_of(await self._ask(select_runs(asset_id, run_id, group, fleet)))
         return RunPage(runs, chosen[-1] if len(names) > most_assets else None)
+
+    async def activity(self, since: datetime) -> Sequence[RunActivity]:
+        """Return how far each run has come, counted by the server from ``since`` on."""
+        return activity_of(await self._ask(select_activity(epoch_us(since))))
 
     async def verdict_counts(self, run_id: str | None = None) -> Mapping[Verdict, int]:
         """Return how many readings got each verdict, counted by the server now."""

@@ -9,8 +9,8 @@ from itertools import islice
 from typing import Final
 
 from common.records.verdicts import Level, ScoreRecord, Verdict
-from common.scorestore.paging import Bounds, page_of, position_of
-from common.scorestore.port import RunPage, RunSummary, ScorePage, ScoreQuery
+from common.scorestore.paging import Bounds, from_epoch_us, page_of, position_of
+from common.scorestore.port import RunActivity, RunPage, RunSummary, ScorePage, ScoreQuery
 from common.scorestore.sqlite.rows import (
     TALLY_COLUMNS,
     VERDICT_COLUMNS,
@@ -22,6 +22,9 @@ from common.scorestore.sqlite.schema import COUNT_COLUMNS
 
 MAX_STREAMS: Final = 200
 """Runs that are read side by side and merged; above, one reader of all runs filters instead."""
+
+REPEAT_COLUMNS: Final = tuple(f"n_{verdict.value}" for verdict in Verdict if verdict.of_message)
+"""Counts of verdicts on messages, which say nothing of a cycle."""
 
 OF_RUNS: Final = (
     "(:asset_id IS NULL OR asset_id = :asset_id) AND (:run_id IS NULL OR run_id = :run_id) "
@@ -98,6 +101,32 @@ def read_run_page(
     last = names[:most_assets][-1]
     runs = _summaries(connection, f"{where} AND asset_id <= :last", {**values, "last": last})
     return RunPage(runs, last if len(names) > most_assets else None)
+
+
+def read_activity(connection: sqlite3.Connection, since_us: int) -> Sequence[RunActivity]:
+    """Return how far runs have come: those with a reading since then, and all with repeats.
+
+    Repeats have no time here, so runs that have any are always among them.
+    """
+    rows = connection.execute(
+        "SELECT asset_id, run_id, fleet, last_cycle, last_ts_us, last_scored_cycle, "  # noqa: S608 - our names
+        f"{' + '.join(COUNT_COLUMNS)}, n_scored FROM run "
+        f"WHERE last_ts_us >= :since_us OR {' + '.join(REPEAT_COLUMNS)} > 0",
+        {"since_us": since_us},
+    )
+    return [
+        RunActivity(
+            asset_id=asset_id,
+            run_id=run_id,
+            fleet=fleet,
+            last_cycle=cycle,
+            last_ts=None if ts_us is None else from_epoch_us(ts_us),
+            last_scored_cycle=scored_cycle,
+            readings=readings,
+            scored=scored,
+        )
+        for asset_id, run_id, fleet, cycle, ts_us, scored_cycle, readings, scored in rows
+    ]
 
 
 def _summaries(

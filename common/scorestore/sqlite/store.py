@@ -15,9 +15,23 @@ from typing import Self
 
 from common.records.verdicts import ScoreRecord, Verdict
 from common.scorestore.batch import gather
-from common.scorestore.paging import check_query, from_epoch_us
-from common.scorestore.port import Keeping, RunPage, RunSummary, ScorePage, ScoreQuery, Trimmed
-from common.scorestore.sqlite.reader import read_counts, read_page, read_run_page, read_runs
+from common.scorestore.paging import check_query, epoch_us, from_epoch_us
+from common.scorestore.port import (
+    Keeping,
+    RunActivity,
+    RunPage,
+    RunSummary,
+    ScorePage,
+    ScoreQuery,
+    Trimmed,
+)
+from common.scorestore.sqlite.reader import (
+    read_activity,
+    read_counts,
+    read_page,
+    read_run_page,
+    read_runs,
+)
 from common.scorestore.sqlite.retention import read_removed_until, trim_slice
 from common.scorestore.sqlite.thread import SqliteThread
 from common.scorestore.sqlite.writer import write_batch
@@ -92,6 +106,11 @@ class SqliteScoreStore:
                 connection, most_assets, after, asset_id, run_id, fleet
             )
         )
+
+    async def activity(self, since: datetime) -> Sequence[RunActivity]:
+        """Return how far each run has come, from the same table."""
+        since_us = epoch_us(since)
+        return await self._reader.run(lambda connection: read_activity(connection, since_us))
 
     async def verdict_counts(self, run_id: str | None = None) -> Mapping[Verdict, int]:
         """Return how many readings got each verdict, from the same table."""

@@ -233,6 +233,7 @@ async def test_an_asset_shows_its_latest_run_and_open_alarm(api: Running) -> Non
             "ts": "2026-01-01T00:00:08Z",
             "alert_id": raised.alert_id,
         },
+        "silent": None,
     }
     assert (second["asset_id"], second["alarm"], second["last_score"]) == ("b", None, None)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -13,11 +14,13 @@ from api.commands.acting import ack, shelve
 from api.commands.asset import asset
 from api.commands.assets import assets
 from api.commands.shown.wording import TIMES
+from api.commands.status import status
 from api.known_fleets import KnownFleet, KnownFleets, KnownModel
 from common.machines.turbofan import TURBOFAN
 from common.records.alerts import ModelRef, Transition
 from common.records.verdicts import Level, Verdict
 from tests.support.alerts import make_alert
+from tests.support.silence import silence_began
 from tests.support.terminal import Terminal, scored, terminal, unscored
 from tests.unit.common.test_console import commands
 
@@ -95,6 +98,27 @@ def test_a_machine_that_is_not_scored_says_why(screen: Terminal) -> None:
     assert "not scored  because it is warming up: 1 reading so far" in said["cold"]
     assert "because no model knows its operating conditions" in said["refused"]
     assert "Not scored, because it is warming up" in screen.run(asset, "cold").stdout
+
+
+def test_a_machine_that_is_silent_says_since_when_and_one_with_an_alarm_keeps_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = datetime(2026, 1, 1, 14, tzinfo=UTC)
+    quiet = silence_began("quiet", now)
+    worn = [silence_began("worn", now), make_alert(9, asset_id="worn", level=Level.CRITICAL)]
+    with terminal(monkeypatch, [scored("quiet", 0.3), scored("worn", 2.0)], [quiet, *worn]) as one:
+        lines = one.run(assets).stdout.splitlines()
+        status_said = one.run(status).stdout
+        told = {each["asset_id"]: each for each in one.get("/api/v1/assets")["items"]}
+
+    assert lines[1].startswith("asset")
+    assert "worn" in lines[2]
+    assert "T50" in lines[2]
+    assert "because no reading since 2026-01-01 14:00:00 UTC" in " ".join(lines[3].split())
+    assert "2 of machines that are silent or not scored" in status_said
+    assert (told["quiet"]["alarm"], told["worn"]["alarm"]["level"]) == (None, "critical")
+    assert told["quiet"]["silent"]["evidence"] == "silent"
+    assert told["worn"]["silent"]["alarm_id"] == worn[0].alarm_id
 
 
 def test_a_list_that_is_cut_says_what_is_left_out(screen: Terminal) -> None:

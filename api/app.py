@@ -32,6 +32,7 @@ from api.adapters.sql.replay_records import SqlReplayRecords
 from api.adapters.sql.silence import SqlSilenceStore
 from api.alarms.desk import AlarmDesk
 from api.alarms.ports import AlarmStore
+from api.assets import AssetList
 from api.console.files import CONSOLE_PATH, console_files
 from api.detection.ports import Scoring
 from api.detection.uploads import Uploads
@@ -228,6 +229,7 @@ async def _lifespan(
         app.state.services = Services(
             settings=settings,
             scores=adapters.scores,
+            assets=AssetList(adapters.scores, adapters.alarms),
             history=adapters.history,
             alarms=adapters.alarms,
             access=adapters.access,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from http import HTTPStatus
 from importlib.metadata import version
 from typing import Final
 
 from prometheus_client import CollectorRegistry, ProcessCollector
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from common.metering import names
@@ -79,18 +80,20 @@ class TimedRequests:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, and note when its answer begins."""
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
 
         async def timed_send(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"].endswith("response.start") or message["type"] == "websocket.accept":
                 route = scope.get("route")
                 # the pattern, not the path: ids in labels would grow without end
-                path = route.path if isinstance(route, Route) else names.OTHER
-                method = scope["method"] if scope["method"] in METHODS else names.OTHER
-                self._metrics.request_seconds.labels(method, path, str(message["status"])).observe(
+                path = route.path if isinstance(route, Route | WebSocketRoute) else names.OTHER
+                asked = scope.get("method", "GET")  # which a WebSocket begins as
+                method = asked if asked in METHODS else names.OTHER
+                status = str(message.get("status", HTTPStatus.SWITCHING_PROTOCOLS.value))
+                self._metrics.request_seconds.labels(method, path, status).observe(
                     time.perf_counter() - began
                 )
             await send(message)

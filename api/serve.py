@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -11,11 +12,14 @@ from collections.abc import Callable
 import typer
 import uvicorn
 from fastapi import FastAPI
+from uvicorn._types import ASGISendEvent
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from api.access.guard import check_keys, keys_are_on
 from api.adapters.sql.access import SqlAccessStore
 from api.adapters.sql.database import open_database
 from api.app import create_app
+from api.live.websocket import MAX_MESSAGE_BYTES
 from common.clock import SystemClock
 from common.errors import BackendMissingError
 from common.logs import configure_logging
@@ -56,7 +60,26 @@ async def _check_keys(settings: Settings) -> None:
 
 
 async def _serve(served: FastAPI, settings: Settings, listener: socket.socket) -> None:
-    config = uvicorn.Config(
+    config = config_of(served, settings)
+    async with served.router.lifespan_context(served):
+        spare_what_is_loaded()
+        server = _Server(config, on_stop=served.state.services.changed.close)
+        await server.serve(sockets=[listener])
+
+
+def spare_what_is_loaded() -> None:
+    """Have the collector pass over what is there for good: modules, routes, schemas.
+
+    An answer of 10,000 rows makes it look at everything several times, which took as long as the
+    answer itself (``bench.api_queries``).
+    """
+    gc.collect()
+    gc.freeze()
+
+
+def config_of(served: FastAPI, settings: Settings) -> uvicorn.Config:
+    """Return how uvicorn serves the api."""
+    return uvicorn.Config(
         served,
         lifespan="off",  # entered below, so that a store that will not open is one clear line
         log_config=None,
@@ -64,10 +87,28 @@ async def _serve(served: FastAPI, settings: Settings, listener: socket.socket) -
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=STOP_GRACE_S,
+        ws=OneWaySocket,
+        ws_max_size=MAX_MESSAGE_BYTES,
+        ws_per_message_deflate=False,  # 0.3 MB for each client; a proxy may do it
+        ws_ping_interval=None,  # heartbeats tell who is gone; one that reads slowly is waited for
     )
-    async with served.router.lifespan_context(served):
-        server = _Server(config, on_stop=served.state.services.changed.close)
-        await server.serve(sockets=[listener])
+
+
+class OneWaySocket(WebSocketsSansIOProtocol):
+    """A WebSocket that is answered only as fast as its client reads."""
+
+    def handle_ping(self) -> None:
+        """Answer a ping; cut who sends them and reads nothing, or answers would pile up."""
+        if self.writable.is_set():
+            super().handle_ping()
+        else:
+            self.transport.abort()
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """Send; a handshake that was refused is complete, and no error for the log."""
+        await super().send(message)
+        if self.initial_response is not None and self.close_sent:
+            self.handshake_complete = True
 
 
 class _Server(uvicorn.Server):

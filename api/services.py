@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends
+from starlette.requests import HTTPConnection
 
 from api.access.guard import Guard
 from api.access.ports import AccessStore
 from api.alarms.desk import AlarmDesk
 from api.alarms.ports import AlarmStore
+from api.assets import AssetList
 from api.detection.ports import Scoring
 from api.detection.uploads import Uploads
 from api.live.change_signal import ChangeSignal
@@ -34,6 +36,7 @@ class Services:
     Attributes:
         settings: The settings of this process.
         scores: Where verdicts are read.
+        assets: Lists assets.
         history: Where alerts are read.
         alarms: Where alarms, and what operators did about them, are read.
         desk: Carries out what operators ask for.
@@ -56,6 +59,7 @@ class Services:
 
     settings: Settings
     scores: ScoreStore
+    assets: AssetList
     history: AlertHistory
     alarms: AlarmStore
     desk: AlarmDesk
@@ -76,8 +80,8 @@ class Services:
     clock: Clock
 
 
-def _services(request: Request) -> Services:
-    found = request.app.state.services
+def _services(connection: HTTPConnection) -> Services:
+    found = connection.app.state.services
     assert isinstance(found, Services)  # noqa: S101 - set by the lifespan
     return found
 

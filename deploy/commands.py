@@ -37,6 +37,7 @@ COMMANDS: Final = (
     CommandEntry(
         "status", "api.commands.status:status", "Say whether the stack is well.", ASK, True
     ),
+    CommandEntry("kpis", "api.commands.kpis:kpis", "Judge the alarms by figures.", ASK, True),
     CommandEntry("alerts", "api.commands.alerts:alerts", "List alerts, or follow them.", ASK, True),
     CommandEntry(
         "scores", "api.commands.scores:scores", "List or draw one asset's scores.", ASK, True

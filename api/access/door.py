@@ -19,7 +19,7 @@ from api.access.guard import Guard, Identity
 from api.access.ports import AccessStore, AuditEntry
 from api.access.rights import ASKING, UNKNOWN_PATH, Needed, needed_for
 from api.access.roles import Role
-from api.http.gate import READING_METHODS
+from api.http.gate import ANSWER_BEGINS, ANSWERED, READING_METHODS
 from api.http.problems import backend_problem, problem_response, retry_after
 from common.clock import Clock
 from common.errors import BackendError, RequestRefusedError
@@ -53,13 +53,13 @@ class Door:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the request in, or answer why not."""
-        if scope["type"] != "http":
+        if scope["type"] not in ANSWERED:
             await self._app(scope, receive, send)
             return
         guard, store, clock = self._access(scope["app"])
 
         async def noted_send(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] in ANSWER_BEGINS:
                 await _note(store, clock, scope, message["status"])
             await send(message)
 
@@ -86,7 +86,7 @@ async def _let_in(guard: Guard, scope: Scope, routes: Sequence[BaseRoute]) -> No
     Raises:
         RequestRefusedError: If it may not be.
     """
-    method = "GET" if scope["method"] in READING_METHODS else scope["method"]
+    method = "GET" if _method(scope) in READING_METHODS else _method(scope)
     address = address_of(scope)
     needed = _needed(routes, scope, method)
     identity = await _identity(guard, scope, address, needed) if guard.keys_on else None
@@ -107,12 +107,12 @@ async def _let_in(guard: Guard, scope: Scope, routes: Sequence[BaseRoute]) -> No
 
 def _only_asks(scope: Scope) -> bool:
     """Return whether a request that is no GET changes nothing."""
-    return scope["method"] == "POST" and scope["path"] in ASKING
+    return _method(scope) == "POST" and scope["path"] in ASKING
 
 
 def _needed(routes: Sequence[BaseRoute], scope: Scope, method: str) -> Needed:
     """Return who may call what this request is for."""
-    asked = {**scope, "method": method}
+    asked = {**scope, "type": "http", "method": method}  # a WebSocket has a GET beside it
     for route in routes:
         match, _ = route.matches(asked)
         if match is Match.FULL:
@@ -133,7 +133,7 @@ async def _identity(guard: Guard, scope: Scope, address: str, needed: Needed) ->
         token = cookie_parser(headers.get("cookie", "")).get(COOKIE)
         if token is not None:
             identity = await guard.by_session(token, address)
-            _check_own_page(headers, scope["method"])
+            _check_own_page(headers, _method(scope))
             return identity
     except RequestRefusedError as exc:
         if needed is not None or exc.status == HTTPStatus.FORBIDDEN:
@@ -162,6 +162,11 @@ def _check_own_page(headers: Headers, method: str) -> None:
     )
 
 
+def _method(scope: Scope) -> str:
+    """Return how something is asked for; a WebSocket begins as a GET."""
+    return str(scope.get("method", "GET"))
+
+
 def address_of(scope: Scope) -> str:
     """Return where a request comes from."""
     client = scope.get("client")
@@ -179,7 +184,7 @@ async def _note(store: AccessStore, clock: Clock, scope: Scope, status: int) -> 
 
     What is refused for coming too often is counted and not written: it would fill the log.
     """
-    reading = scope["method"] in READING_METHODS or _only_asks(scope)
+    reading = _method(scope) in READING_METHODS or _only_asks(scope)
     if status == HTTPStatus.TOO_MANY_REQUESTS or (reading and status not in REFUSED):
         return
     identity = scope.get(IDENTITY)
@@ -190,7 +195,7 @@ async def _note(store: AccessStore, clock: Clock, scope: Scope, status: int) -> 
         who=who,
         prefix=identity.key.prefix if identity else None,
         address=address_of(scope),
-        method=scope["method"][:20],
+        method=_method(scope)[:20],
         path=_shown(scope["path"]),
         status=status,
     )

@@ -6,14 +6,16 @@ adapters to the same promises.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from api.alarms.events import ActionEvent, Draft
+from api.alarms.figures import AlarmFigures, FiguresQuery
 from api.alarms.lifecycle import Alarm, AlarmState, Urgency
 from api.alarms.maintenance import Window
+from api.alarms.urgency import StandingAlarm
 from api.ports import AlertFilter
 from common.records.verdicts import Level
 
@@ -93,6 +95,19 @@ class AlarmStore(Protocol):
             now: The moment at which shelves hold or have ended.
             before: Only alarms that arrived before this sequence.
         """
+
+    async def standing(
+        self, now: datetime, asset_ids: Collection[str] | None = None
+    ) -> Sequence[StandingAlarm]:
+        """Return all alarms that stand, the most urgent first; only those of these assets.
+
+        Args:
+            now: The moment at which shelves and windows hold.
+            asset_ids: Whose; everybody's if none.
+        """
+
+    async def figures(self, query: FiguresQuery, now: datetime) -> AlarmFigures:
+        """Count alarms, where they are kept. Times are told to the millisecond."""
 
     async def act(
         self,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from contextlib import suppress
 from http import HTTPStatus
 from traceback import TracebackException
 from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.http.gate import ANSWER_BEGINS, ANSWERED
 from api.http.problems import problem_response
 from common.logs import get_logger
 from common.redaction import without_credentials
@@ -35,15 +37,17 @@ class Defects:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand the request on; answer 500 if that fails before an answer began."""
-        if scope["type"] != "http":
+        if scope["type"] not in ANSWERED:
             await self._app(scope, receive, send)
             return
         request_id = secrets.token_hex(8)
-        began = False
+        began = is_open = False
 
         async def named_send(message: Message) -> None:
-            nonlocal began
-            if message["type"] == "http.response.start":
+            nonlocal began, is_open
+            if message["type"] == "websocket.accept":
+                began = is_open = True
+            if message["type"] in ANSWER_BEGINS:
                 began = True
                 message["headers"] = [
                     *message.get("headers", []),
@@ -63,6 +67,9 @@ class Defects:
                     request_id=request_id,
                 )
                 await answer(scope, receive, named_send)
+            elif is_open:
+                with suppress(Exception):  # it may be closed already
+                    await send({"type": "websocket.close", "code": 1011, "reason": request_id})
 
 
 async def _report(exc: Exception, scope: Scope, request_id: str) -> None:
@@ -70,7 +77,7 @@ async def _report(exc: Exception, scope: Scope, request_id: str) -> None:
     _log.error(
         "a defect",
         request_id=request_id,
-        method=scope["method"],
+        method=scope.get("method", "GET"),
         path=_shown(scope["path"]),
         exception=text,
     )

@@ -24,6 +24,10 @@ from common.errors import RequestRefusedError
 from common.settings import ApiSettings
 
 READING_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+ANSWERED: Final = frozenset({"http", "websocket"})
+"""Kinds of ASGI scopes that a stranger is behind; a refused WebSocket is answered as a request."""
+
+ANSWER_BEGINS: Final = frozenset({"http.response.start", "websocket.http.response.start"})
 
 
 class Gate:
@@ -42,13 +46,16 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand the request on, or answer why not."""
-        if scope["type"] != "http":
+        if scope["type"] not in ANSWERED:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
         try:
             self._check_host(headers.getlist("host"))
-            if scope["method"] not in READING_METHODS:
+            if scope["type"] == "websocket":
+                # no browser keeps a page of another origin from reading one, as it does answers
+                _check_origin(headers)
+            elif scope["method"] not in READING_METHODS:
                 _check_origin(headers)
                 receive = await checked_body(self._bodies(scope["path"]), headers, receive)
         except RequestRefusedError as exc:
@@ -116,7 +123,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _check_origin(headers: Headers) -> None:
-    """Refuse a change that another page's script or form asks for; other programs say no origin."""
+    """Refuse what another page's script or form asks for; other programs say no origin."""
     origins = headers.getlist("origin")
     own = headers.get("host", "").lower()
     foreign = [item for item in origins if _netloc(item) != own]
@@ -127,7 +134,8 @@ def _check_origin(headers: Headers) -> None:
     raise RequestRefusedError(
         HTTPStatus.FORBIDDEN,
         "foreign_origin",
-        f"This request comes from {shown!r}; pages of other origins may change nothing here.",
+        f"This request comes from {shown!r}; pages of other origins may change nothing here, and "
+        "open no WebSocket.",
     )
 
 

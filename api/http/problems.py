@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
+from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
@@ -129,7 +129,8 @@ def install(app: FastAPI) -> None:
     """Give every failure of ``app`` the one body."""
 
     async def on_invalid(_request: Request, exc: Exception) -> JSONResponse:
-        assert isinstance(exc, RequestValidationError)  # noqa: S101 - registered for it
+        kinds = (RequestValidationError, WebSocketRequestValidationError)
+        assert isinstance(exc, kinds)  # noqa: S101 - registered for these
         found = exc.errors()
         errors = [_field_error(error) for error in found[:MAX_ERRORS]]
         detail = "; ".join(f"{item.where} {item.field}: {item.message}" for item in errors)
@@ -156,6 +157,7 @@ def install(app: FastAPI) -> None:
         return backend_problem(exc, request.url.path)
 
     app.add_exception_handler(RequestValidationError, on_invalid)
+    app.add_exception_handler(WebSocketRequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(RequestRefusedError, on_refused)
     app.add_exception_handler(BackendError, on_backend)

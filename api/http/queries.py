@@ -18,6 +18,7 @@ from pydantic import (
     ValidationInfo,
     field_validator,
 )
+from starlette.requests import HTTPConnection
 
 from api.http.problems import invalid
 from common.records.alerts import Transition
@@ -174,6 +175,20 @@ class StreamQuery(StrictQuery):
     ] = None
 
 
+class PlotParameters(TimeRangeQuery):
+    """Parameters of ``GET /api/v1/scores/plot``."""
+
+    asset_id: Annotated[
+        str,
+        Field(pattern=ID_PATTERN, description="Which asset.", examples=["FD001-test-001"]),
+    ]
+    run_id: Annotated[
+        str | None,
+        Field(pattern=ID_PATTERN, description="Which run; else the latest.", examples=["demo"]),
+    ] = None
+    points: Annotated[int, Field(ge=16, le=5000, description="Most points.")] = 1000
+
+
 class AssetsQuery(StrictQuery):
     """Parameters of ``GET /api/v1/assets``."""
 
@@ -183,13 +198,25 @@ class AssetsQuery(StrictQuery):
         Field(pattern=ID_PATTERN, description="This run of each asset, not its latest."),
     ] = None
     fleet: FleetParam = None
+    state: Annotated[
+        Literal["active", "cleared", "quiet", "not_scored"] | None,
+        Field(description="Only assets that stand so.", examples=["active"]),
+    ] = None
+    level: Annotated[
+        Literal[Level.WARNING, Level.CRITICAL] | None,
+        Field(description="Only assets with an active alarm of this level."),
+    ] = None
+    order: Annotated[
+        Literal["name", "urgency"],
+        Field(description="By name, or the one first that needs somebody most."),
+    ] = "name"
     limit: Annotated[int, Field(ge=1, le=1000, description="Most assets in the page.")] = 200
     cursor: CursorParam = None
 
 
-def refuse_repeated(request: Request) -> None:
+def refuse_repeated(connection: HTTPConnection) -> None:
     """Refuse a parameter that is given twice: one of the two would be ignored."""
-    counts = Counter(name for name, _ in request.query_params.multi_items())
+    counts = Counter(name for name, _ in connection.query_params.multi_items())
     for name, count in counts.items():
         if count > 1:
             raise invalid("query", name, f"given {count} times; once is enough")

@@ -10,6 +10,8 @@ from typing import Final
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.http.gate import ANSWER_BEGINS, ANSWERED
+
 POLICY: Final = (
     "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
     "object-src 'none'"
@@ -39,7 +41,7 @@ class SecurityHeaders:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand the request on; the head of its answer gets the headers."""
-        if scope["type"] != "http":
+        if scope["type"] not in ANSWERED:
             await self._app(scope, receive, send)
             return
         path = scope["path"]
@@ -47,7 +49,7 @@ class SecurityHeaders:
 
         async def guarded_send(message: Message) -> None:
             nonlocal held
-            if message["type"] == "http.response.start":
+            if message["type"] in ANSWER_BEGINS:
                 headers = MutableHeaders(scope=message)
                 headers.setdefault("Content-Security-Policy", POLICY)
                 for name, value in HEADERS.items():

@@ -13,8 +13,6 @@ from collections.abc import AsyncGenerator
 from datetime import datetime
 from typing import Final
 
-from sse_starlette import ServerSentEvent
-
 from api.live.pages import StreamItem, StreamPages
 from api.metrics import ApiMetrics
 from api.ports import AlertFilter, AlertHistory
@@ -88,26 +86,30 @@ async def follow(
         await changed.wait_beyond(count, LOOK_AGAIN_S)
 
 
-async def events(
-    alerts: AsyncGenerator[StreamItem, None], start_id: str, metrics: ApiMetrics
-) -> AsyncGenerator[ServerSentEvent, None]:
-    """Yield the Server-Sent Events of a stream.
+async def told(
+    items: AsyncGenerator[StreamItem, None], start_id: str, metrics: ApiMetrics
+) -> AsyncGenerator[StreamItem, None]:
+    """Yield what a client is sent, over whatever transport, and count it.
 
-    The first has an id and no data: clients dispatch nothing for it, but if they are cut off before
-    the first alert, they resume from where they came in.
+    The first has an id and no body: the place where the client came in. One that is cut off before
+    the first alert resumes from there.
+
+    Raises:
+        BackendError: If the history cannot be read. The answer has begun, so no status can say it.
+            The client resumes by id once it is cut.
     """
     metrics.sse_subscribers.inc()
     try:
-        yield ServerSentEvent(id=start_id)
-        async for item in alerts:
-            yield ServerSentEvent(id=item.event_id, event=item.event, data=item.body)
+        yield StreamItem(0, start_id, "", "")
+        async for item in items:
+            yield item
             metrics.sse_events.inc()
             # A write that does not have to wait lets nobody else run, not even who would tell that
             # the reader has gone: each further write to it would be a warning in the log.
             await asyncio.sleep(0)
     except BackendError as exc:
-        # The answer has begun, so no status can say it. The client resumes by id when it is cut.
         _log.warning("a stream ended early", why=str(exc))
+        raise
     finally:
         metrics.sse_subscribers.dec()
-        await alerts.aclose()
+        await items.aclose()

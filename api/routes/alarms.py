@@ -3,29 +3,45 @@
 from __future__ import annotations
 
 import math
+from collections.abc import AsyncGenerator
+from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Response
+from fastapi import APIRouter, Depends, Header, Path, Query, Response, WebSocket
 from sse_starlette import EventSourceResponse
 
+from api.alarms.figures import LONGEST, USUAL, FiguresQuery
 from api.alarms.lifecycle import Urgency
 from api.alarms.ports import AlarmFilter
 from api.http import cursors
 from api.http.answers import json_answer
 from api.http.problems import illustrated, invalid
 from api.http.queries import no_query
+from api.http.sockets import socket_answers, upgrade_required
 from api.live.alarm_stream import alarm_place, follow_alarms
+from api.live.pages import StreamItem
+from api.live.sse import event_source
+from api.live.stream import told
+from api.live.websocket import serve_socket
 from api.ports import AlertFilter
 from api.routes import API_PREFIX
-from api.routes.alerts import MAX_SEQUENCE, event_source
-from api.services import ServicesDep
-from api.views.alarm_requests import AlarmsQuery, AlarmStreamQuery
+from api.routes.alerts import MAX_SEQUENCE
+from api.services import Services, ServicesDep
+from api.views.alarm_figures import AlarmFiguresView
+from api.views.alarm_requests import AlarmsQuery, AlarmStreamQuery, KpisQuery
 from api.views.alarms import AlarmDetail, AlarmPage, AlarmView
+from common.records.times import EARLIEST, LATEST
 
 router = APIRouter(prefix=f"{API_PREFIX}/alarms", tags=["alarms"])
 
 MAX_RANK: Final = 100
 UNKNOWN_ALARM: Final = illustrated(404, unknown_alarm="There is no alarm '0b7d5f0e'.")
+SOCKET_EXAMPLE: Final = {
+    "id": "0b7d5f0e-3c1c-5a5e-9f57-0a3f6a1f1c11~17",
+    "event": "acknowledged",
+    "data": {"sequence": 17, "action": "acknowledged", "who": "anna", "why": "seen"},
+}
 STREAM_EXAMPLE: Final = """id: 0b7d5f0e-3c1c-5a5e-9f57-0a3f6a1f1c11~16
 event: raised
 data: {"schema_version":1,"alert_id":"0b7d5f0e-3c1c-5a5e-9f57-0a3f6a1f1c11","state":"raised",...}
@@ -91,6 +107,41 @@ async def stream_alarms(
     `event` is an alert's state, or the action. An `id` names a place in both, and is no alert's id.
     Resuming works as it does there. Filters leave maintenance of whole fleets in.
     """
+    items = await _followed(services, query, last_event_id)
+    return event_source(items, services.settings.api.sse_heartbeat_s)
+
+
+@router.get(
+    "/ws",
+    summary="Alerts, and what operators do about them, over a WebSocket",
+    status_code=HTTPStatus.SWITCHING_PROTOCOLS,
+    response_class=Response,
+    responses=socket_answers(SOCKET_EXAMPLE),
+)
+async def no_alarms_socket(query: Annotated[AlarmStreamQuery, Query()]) -> Response:
+    """What `/api/v1/alarms/stream` sends, with the same parameters and the same promise.
+
+    Messages are as on `/api/v1/alerts/ws`.
+    """
+    raise upgrade_required(router.prefix)
+
+
+@router.websocket("/ws")
+async def alarms_socket(
+    socket: WebSocket,
+    services: ServicesDep,
+    query: Annotated[AlarmStreamQuery, Query()],
+    last_event_id: Annotated[str | None, Header(max_length=200)] = None,
+) -> None:
+    """Send each alert and each action once."""
+    items = await _followed(services, query, last_event_id)
+    await serve_socket(socket, items, services.settings.api.sse_heartbeat_s)
+
+
+async def _followed(
+    services: Services, query: AlarmStreamQuery, last_event_id: str | None
+) -> AsyncGenerator[StreamItem, None]:
+    """Return what a stream sends, over whatever transport."""
     place = await alarm_place(
         services.history,
         services.alarms,
@@ -99,7 +150,34 @@ async def stream_alarms(
     )
     wanted = AlertFilter(asset_id=query.asset_id, run_id=query.run_id, fleet=query.fleet)
     items = follow_alarms(services.pages, services.action_pages, place, wanted)
-    return event_source(services, items, place.event_id)
+    return told(items, place.event_id, services.metrics)
+
+
+@router.get("/kpis", summary="Figures to judge the alarms by", response_model=AlarmFiguresView)
+async def count_alarms(services: ServicesDep, query: Annotated[KpisQuery, Query()]) -> Response:
+    """How many alarms came, how soon they were acknowledged, which chatter, which are stale.
+
+    After ISA-18.2 and EEMUA 191. Of alarms that arrived in the time, 366 days at most, as they
+    stand now; `stale` counts them whenever they came.
+    """
+    now = services.clock.now()
+    asked = FiguresQuery(*_time(query, now), query.fleet, query.operators)
+    found = await services.alarms.figures(asked, now)
+    known = await services.catalogue.fleets()
+    return await json_answer(lambda: AlarmFiguresView.of(found, asked, known))
+
+
+def _time(query: KpisQuery, now: datetime) -> tuple[datetime, datetime]:
+    """Return from when to when to count."""
+    until = min(query.until or now, LATEST - timedelta(microseconds=1))
+    since = max(EARLIEST, until - USUAL) if query.since is None else query.since
+    if not EARLIEST <= since < until or until - since > LONGEST:
+        message = (
+            f"`since` must be before `until`, by {LONGEST.days} days at most, and not before "
+            f"{EARLIEST:%Y}"
+        )
+        raise invalid("query", "since", message, since.isoformat())
+    return since, until
 
 
 @router.get(

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from http import HTTPStatus
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Response
-from sse_starlette import EventSourceResponse, ServerSentEvent
+from fastapi import APIRouter, Depends, Header, Path, Query, Response, WebSocket
+from sse_starlette import EventSourceResponse
 
 from api.http import cursors
 from api.http.answers import json_answer
 from api.http.problems import documented, invalid
 from api.http.queries import AlertsQuery, StreamQuery, no_query
+from api.http.sockets import socket_answers, upgrade_required
 from api.live.pages import StreamItem
-from api.live.stream import events, follow, removed_words, starting_point
+from api.live.sse import event_source
+from api.live.stream import follow, removed_words, starting_point, told
+from api.live.websocket import serve_socket
 from api.ports import AlertFilter
 from api.routes import API_PREFIX
 from api.services import Services, ServicesDep
@@ -22,11 +26,13 @@ from common.errors import RequestRefusedError
 
 router = APIRouter(prefix=f"{API_PREFIX}/alerts", tags=["alerts"])
 
-STOP_GRACE_S: Final = 2.0
-"""How long a stream has to end by itself when the api stops, before it is cut, s."""
-
 MAX_SEQUENCE: Final = 2**63 - 1
 
+SOCKET_EXAMPLE: Final = {
+    "id": "0b7d5f0e-3c1c-5a5e-9f57-0a3f6a1f1c11",
+    "event": "raised",
+    "data": {"schema_version": 1, "alert_id": "0b7d5f0e-3c1c-5a5e-9f57-0a3f6a1f1c11"},
+}
 STREAM_EXAMPLE: Final = """id: 0b7d5f0e-3c1c-5a5e-9f57-0a3f6a1f1c11
 event: raised
 data: {"schema_version":1,"alert_id":"0b7d5f0e-3c1c-5a5e-9f57-0a3f6a1f1c11","state":"raised",...}
@@ -103,6 +109,43 @@ async def stream_alerts(
     `id`, the place where the stream began; browsers keep it and show nothing. An unknown id is
     answered with 404. Filters may be changed on resuming.
     """
+    items = await _followed(services, query, last_event_id)
+    return event_source(items, services.settings.api.sse_heartbeat_s)
+
+
+@router.get(
+    "/ws",
+    summary="Live alerts over a WebSocket",
+    status_code=HTTPStatus.SWITCHING_PROTOCOLS,
+    response_class=Response,
+    responses=socket_answers(SOCKET_EXAMPLE),
+)
+async def no_alerts_socket(query: Annotated[StreamQuery, Query()]) -> Response:
+    """What `/api/v1/alerts/stream` sends, with the same parameters and the same promise.
+
+    Each message is one JSON text: `id`, `event`, and the topic's message as `data`. The first has
+    only an `id`; heartbeats have only an `event`. The connection only sends: whatever a client
+    sends ends it, with a reason. What is refused is refused before the connection opens.
+    """
+    raise upgrade_required(router.prefix)
+
+
+@router.websocket("/ws")
+async def alerts_socket(
+    socket: WebSocket,
+    services: ServicesDep,
+    query: Annotated[StreamQuery, Query()],
+    last_event_id: Annotated[str | None, Header(max_length=200)] = None,
+) -> None:
+    """Send each alert once."""
+    items = await _followed(services, query, last_event_id)
+    await serve_socket(socket, items, services.settings.api.sse_heartbeat_s)
+
+
+async def _followed(
+    services: Services, query: StreamQuery, last_event_id: str | None
+) -> AsyncGenerator[StreamItem, None]:
+    """Return what a stream sends, over whatever transport."""
     start, start_id = await starting_point(
         services.history,
         last_event_id or query.last_event_id,
@@ -114,19 +157,7 @@ async def stream_alerts(
         fleet=query.fleet,
         min_level=query.min_level,
     )
-    return event_source(services, follow(services.pages, start, wanted), start_id)
-
-
-def event_source(
-    services: Services, items: AsyncGenerator[StreamItem, None], start_id: str
-) -> EventSourceResponse:
-    """Return the answer that sends these items, with heartbeats, until the api stops."""
-    return EventSourceResponse(
-        events(items, start_id, services.metrics),
-        ping=services.settings.api.sse_heartbeat_s,
-        ping_message_factory=lambda: ServerSentEvent(comment="heartbeat"),
-        shutdown_grace_period=STOP_GRACE_S,
-    )
+    return told(follow(services.pages, start, wanted), start_id, services.metrics)
 
 
 @router.get("/gaps", summary="Where the history has gaps", dependencies=[Depends(no_query)])

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Response
+from pydantic import TypeAdapter
 
+from api.alarms.urgency import AssetState, AssetUrgency
+from api.assets import AssetFilter, ListedAssets, Place
 from api.http import cursors
 from api.http.answers import json_answer
 from api.http.problems import invalid
@@ -17,80 +20,74 @@ from api.ports import StoredAlert
 from api.routes import API_PREFIX
 from api.services import ServicesDep
 from api.views.schemas import Asset, AssetPage
-from common.scorestore.port import RunPage, RunSummary
 
 AHEAD: Final = timedelta(hours=1)
 """A clock that is this far ahead is wrong, and not merely unlike ours."""
 
+URGENCY: Final = TypeAdapter(tuple[int, bool, bool, float, str])
+
 router = APIRouter(prefix=f"{API_PREFIX}/assets", tags=["assets"])
 
 
-@router.get("", summary="Assets, each with its latest run and open alarm", response_model=AssetPage)
+@router.get("", summary="Assets, each with its latest run and alarm", response_model=AssetPage)
 async def list_assets(services: ServicesDep, query: Annotated[AssetsQuery, Query()]) -> Response:
-    """One entry per asset with at least one verdict, ordered by name.
+    """One entry per asset with at least one verdict.
 
-    The latest run is the one with the latest reading; a run dated more than an hour ahead of the
-    api's clock comes after all others, and is marked where it is the only one. With `run_id`, that
-    run is shown instead, and assets without it are left out. An asset whose readings were all
-    rejected has counts, but no cycles.
+    By urgency: critical alarms that stand, then warnings; of one level those that nobody has
+    acknowledged or set aside; then assets that are not scored, then by severity. An asset that
+    changes its place while you page may be shown twice, or be on a page you have had.
+
+    The latest run is the one whose last verdict arrived last, whatever its readings' clock says.
+    With `run_id`, that run is shown instead, and assets without it are left out. An asset whose
+    readings were all rejected has counts, but no cycles.
     """
-    mark = cursors.query_mark(query)
-    page = await services.scores.run_page(
-        query.limit,
-        after=None if query.cursor is None else _asset(mark, query.cursor),
-        asset_id=query.asset_id,
-        run_id=query.run_id,
-        fleet=query.fleet,
+    mark, now = cursors.query_mark(query), services.clock.now()
+    wanted = AssetFilter(
+        query.asset_id,
+        query.run_id,
+        query.fleet,
+        None if query.state is None else AssetState(query.state),
+        query.level,
+        query.order,
     )
-    alarms = await services.history.open_alarms({run.asset_id for run in page.runs})
-    now = services.clock.now()
-    return await json_answer(lambda: _page(page, alarms, now, mark))
+    after = None if query.cursor is None else _place(mark, query.cursor, query.order)
+    known = await services.catalogue.fleets()
+    page = await services.assets.page(wanted, query.limit, now, known, after)
+    alerts = await services.history.open_alarms({item.run.asset_id for item in page.items})
+    return await json_answer(lambda: _page(page, alerts, now, mark))
 
 
-def _page(page: RunPage, alarms: Sequence[StoredAlert], now: datetime, mark: str) -> AssetPage:
-    silent = {item.alert.asset_id: item for item in alarms if item.alert.evidence.is_silence}
+def _page(page: ListedAssets, alerts: Sequence[StoredAlert], now: datetime, mark: str) -> AssetPage:
+    silent = {item.alert.asset_id: item for item in alerts if item.alert.evidence.is_silence}
     open_now = {
         (item.alert.asset_id, item.alert.run_id): item
-        for item in alarms
+        for item in alerts
         if not item.alert.evidence.is_silence
     }
-    latest: dict[str, RunSummary] = {}
-    for run in page.runs:
-        known = latest.get(run.asset_id)
-        if known is None or _recency(run, now) >= _recency(known, now):
-            latest[run.asset_id] = run
-    counts = Counter(run.asset_id for run in page.runs)
     return AssetPage(
         items=[
             Asset.of(
-                run,
-                counts[asset_id],
-                open_now.get((asset_id, run.run_id)),
-                dated_in_future=_is_ahead(run, now),
-                silent=silent.get(asset_id),
+                item,
+                open_now.get((item.run.asset_id, item.run.run_id)),
+                dated_in_future=item.run.last_ts is not None and item.run.last_ts > now + AHEAD,
+                silent=silent.get(item.run.asset_id),
             )
-            for asset_id, run in sorted(latest.items())
+            for item in page.items
         ],
-        next_cursor=None if page.next_after is None else cursors.encode(mark, page.next_after),
+        next_cursor=None if page.next_after is None else _cursor(mark, page.next_after),
     )
 
 
-def _is_ahead(run: RunSummary, now: datetime) -> bool:
-    return run.last_ts is not None and run.last_ts > now + AHEAD
+def _cursor(mark: str, place: Place) -> str:
+    return cursors.encode(mark, place if isinstance(place, str) else json.dumps(place))
 
 
-def _recency(run: RunSummary, now: datetime) -> tuple[int, float]:
-    """Return what is highest for an asset's latest run: known and past, then ahead, then unknown.
-
-    A run without a time comes last, since nothing but rejected readings is known of it.
-    """
-    if run.last_ts is None:
-        return (0, 0.0)
-    return (1 if _is_ahead(run, now) else 2, run.last_ts.timestamp())
-
-
-def _asset(mark: str, cursor: str) -> str:
+def _place(mark: str, cursor: str, order: str) -> Place:
     try:
-        return str(cursors.decode(mark, cursor))
+        position = str(cursors.decode(mark, cursor))
+        if order == "name":
+            return position
+        return AssetUrgency(*URGENCY.validate_json(position))
     except ValueError as exc:
-        raise invalid("query", "cursor", str(exc), cursor) from exc
+        known = str(exc) if "other parameters" in str(exc) else cursors.NOT_OURS
+        raise invalid("query", "cursor", known, cursor) from exc

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
@@ -9,13 +10,14 @@ from fastapi import APIRouter, Query, Response
 from api.http import cursors
 from api.http.answers import json_answer
 from api.http.problems import invalid
-from api.http.queries import ScoresQuery
+from api.http.queries import PlotParameters, ScoresQuery
 from api.known_fleets import KnownFleets
 from api.routes import API_PREFIX
 from api.services import ServicesDep
 from api.views.machines import Legend
-from api.views.schemas import Score, ScorePage
-from common.scorestore.port import ScoreQuery
+from api.views.schemas import PlotPointView, PlotView, Score, ScorePage, is_simulated
+from common.scorestore.paging import from_epoch_us
+from common.scorestore.port import Glance, Plot, PlotQuery, ScoreQuery
 
 router = APIRouter(prefix=f"{API_PREFIX}/scores", tags=["scores"])
 
@@ -58,6 +60,52 @@ async def list_scores(services: ServicesDep, query: Annotated[ScoresQuery, Query
             next_cursor=next_cursor,
             removed_until=removed_until,
         )
+    )
+
+
+@router.get("/plot", summary="One run's severity in few points", response_model=PlotView)
+async def plot_scores(services: ServicesDep, query: Annotated[PlotParameters, Query()]) -> Response:
+    """Each point is a verdict; nothing is averaged.
+
+    Where all fit, all are there. Else time is cut into buckets; of each there are the first and
+    last reading of each level, and those of the lowest and the highest severity. So the extremes,
+    both ends and every level are always there. Draw no line to a point with `gap_before`. An asset
+    or run that is not known has no points.
+    """
+    latest = await services.scores.latest_runs(asset_id=query.asset_id, run_id=query.run_id)
+    found = latest[0] if latest else None
+    plot = Plot([])
+    if found is not None:
+        plot = await services.scores.plot(
+            PlotQuery(found.asset_id, found.run_id, query.since, query.until, query.points)
+        )
+    removed_until = await services.scores.removed_until()
+    return await json_answer(lambda: _plot_view(query.asset_id, found, plot, removed_until))
+
+
+def _plot_view(
+    asset_id: str, run: Glance | None, plot: Plot, removed_until: datetime | None
+) -> PlotView:
+    return PlotView(
+        asset_id=asset_id,
+        run_id=None if run is None else run.run_id,
+        fleet=None if run is None else run.fleet,
+        simulated=run is not None and is_simulated(run.run_id),
+        scored=plot.scored,
+        gaps=plot.gaps,
+        level_changes=plot.level_changes,
+        bucket_s=None if plot.bucket_us is None else plot.bucket_us / 1e6,
+        points=[
+            PlotPointView(
+                ts=from_epoch_us(point.ts_us),
+                cycle=point.cycle,
+                severity=point.severity,
+                level=point.level,
+                gap_before=point.gap_before,
+            )
+            for point in plot.points
+        ],
+        removed_until=removed_until,
     )
 
 

@@ -92,6 +92,22 @@ class AlarmsQuery(StrictQuery):
     cursor: CursorParam = None
 
 
+class KpisQuery(StrictQuery):
+    """Parameters of ``GET /api/v1/alarms/kpis``."""
+
+    since: Annotated[
+        Moment | None,
+        Field(description="Only alarms that arrived at or after this time; 7 days unless said."),
+    ] = None
+    until: Annotated[
+        Moment | None, Field(description="Only alarms that arrived before this time; else now.")
+    ] = None
+    fleet: FleetParam = None
+    operators: Annotated[
+        int, Field(ge=1, le=1000, description="How many watch at a time.", examples=[2])
+    ] = 1
+
+
 class AnomalyEventsQuery(StrictQuery):
     """Parameters of ``GET /api/v1/anomaly_events``."""
 

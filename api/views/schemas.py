@@ -6,6 +6,8 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from api.alarms.urgency import AssetState, StandingAlarm
+from api.assets import ListedAsset
 from api.http.queries import Moment
 from api.ports import SIMULATOR, AlertGap, Replay, ReplayState, StoredAlert
 from api.views.machines import ChannelTold, Legend
@@ -16,7 +18,7 @@ from common.records.alerts import ModelRef, Transition
 from common.records.ids import ID_PATTERN, SIMULATED_PREFIX, RunId
 from common.records.times import UtcTimestamp
 from common.records.verdicts import Evidence, Level, ScoreRecord, Verdict
-from common.scorestore.port import RunSummary
+from common.scorestore.paging import from_epoch_us
 
 MOST_ENGINES: Final = 999_999
 ENGINES_PATTERN: Final = r"^(all|[1-9]\d{0,5}(-[1-9]\d{0,5})?(,[1-9]\d{0,5}(-[1-9]\d{0,5})?)*)$"
@@ -129,6 +131,38 @@ class ScorePage(BaseModel):
     )
     next_cursor: str | None = Field(description="Give it as `cursor` for the next page.")
     removed_until: RemovedUntil = None
+
+
+class PlotPointView(BaseModel):
+    """One scored reading."""
+
+    ts: UtcTimestamp
+    cycle: int
+    severity: float = Field(description="1 is a warning.", examples=[0.41])
+    level: Level
+    gap_before: bool = Field(
+        description="Whether scoring was interrupted since the point before: no line is drawn."
+    )
+
+
+class PlotView(BaseModel):
+    """A run's severity in few points."""
+
+    asset_id: str
+    run_id: str | None = Field(description="None where the asset is not known.")
+    fleet: str | None
+    simulated: bool
+    scored: int = Field(description="How many scored readings there are.", examples=[86400])
+    gaps: int = Field(description="How often scoring was interrupted.", examples=[1])
+    level_changes: int = Field(description="How often the level changes.", examples=[4])
+    bucket_s: float | None = Field(
+        description="Width of the stretches of time of which the ends, extremes and levels are "
+        "shown, s; none where all readings are."
+    )
+    points: list[PlotPointView]
+    removed_until: UtcTimestamp | None = Field(
+        description="Of readings up to then some are gone; none where nothing was removed."
+    )
 
 
 class AlertView(BaseModel):
@@ -273,6 +307,40 @@ class SilentView(BaseModel):
         )
 
 
+class StandingView(BaseModel):
+    """The alarm that tells how an asset stands."""
+
+    alarm_id: str
+    run_id: str
+    state: Literal["active", "cleared"]
+    level: Level
+    acknowledged: bool
+    shelved: bool
+    out_of_service: bool
+
+    @classmethod
+    def of(cls, alarm: StandingAlarm | None) -> Self | None:
+        """Return the api's view of an alarm, if there is one."""
+        if alarm is None:
+            return None
+        return cls(
+            alarm_id=alarm.alarm_id,
+            run_id=alarm.run_id,
+            state="active" if alarm.active else "cleared",
+            level=alarm.level,
+            acknowledged=alarm.acknowledged,
+            shelved=alarm.shelved,
+            out_of_service=alarm.out_of_service,
+        )
+
+
+class WarmUpView(BaseModel):
+    """How far the window that is being filled has come."""
+
+    seen: int = Field(description="Readings in it.", examples=[12])
+    needed: int = Field(description="Readings of a full one.", examples=[30])
+
+
 class Asset(BaseModel):
     """One asset: its latest run at a glance."""
 
@@ -284,10 +352,11 @@ class Asset(BaseModel):
     first_cycle: int | None = Field(description="None if every reading was rejected so far.")
     last_cycle: int | None
     last_ts: UtcTimestamp | None = Field(description="Timestamp of the reading at `last_cycle`.")
-    dated_in_future: bool = Field(
-        description="Whether `last_ts` lies more than an hour ahead. Such a run is shown only if "
-        "the asset has no other."
+    arrived_at: UtcTimestamp | None = Field(
+        description="When its last verdict on a cycle reached the broker: what the latest run is "
+        "told by. None for a run of an earlier version."
     )
+    dated_in_future: bool = Field(description="Whether `last_ts` lies more than an hour ahead.")
     verdicts: dict[Verdict, int] = Field(
         description="Readings by verdict.", examples=[{"warming_up": 29, "scored": 91}]
     )
@@ -298,31 +367,46 @@ class Asset(BaseModel):
     )
     peak_score: float | None
     peak_severity: float | None
+    state: AssetState = Field(
+        description="`active` and `cleared` (but not acknowledged) are said of `standing`."
+    )
+    level: Level | None = Field(description="Of the alarm that is active.")
+    asks: bool = Field(
+        description="Whether its alarm was not acknowledged, shelved or put out of service."
+    )
+    standing: StandingView | None = Field(
+        description="The active alarm of the latest run, else the most urgent that stands."
+    )
     alarm: OpenAlarm | None = Field(description="The alarm that is open in this run, if any.")
     silent: SilentView | None = Field(
         None, description="Why nothing can be said of it at present: it is silent, or not scored."
+    )
+    warm_up: WarmUpView | None = Field(
+        description="None once the last reading is scored, and where the machine type is unknown."
     )
 
     @classmethod
     def of(
         cls,
-        run: RunSummary,
-        runs: int,
+        listed: ListedAsset,
         alarm: StoredAlert | None,
         *,
         dated_in_future: bool,
         silent: StoredAlert | None = None,
     ) -> Self:
         """Return the api's view of one asset."""
+        run, standing, warm_up = listed.run, listed.alarm, listed.warm_up
+        arrived = None if run.arrived_ms is None else from_epoch_us(run.arrived_ms * 1000)
         return cls(
             asset_id=run.asset_id,
             run_id=run.run_id,
             fleet=run.fleet,
             simulated=is_simulated(run.run_id),
-            runs=runs,
+            runs=listed.runs,
             first_cycle=run.first_cycle,
             last_cycle=run.last_cycle,
             last_ts=run.last_ts,
+            arrived_at=arrived,
             dated_in_future=dated_in_future,
             verdicts=dict(run.verdicts),
             last_score=run.last_score,
@@ -330,13 +414,20 @@ class Asset(BaseModel):
             last_severity=run.last_severity,
             peak_score=run.peak_score,
             peak_severity=run.peak_severity,
+            state=listed.state,
+            level=standing.level if standing is not None and standing.active else None,
+            asks=standing is not None and standing.asks,
+            standing=StandingView.of(standing),
             alarm=None if alarm is None else OpenAlarm.of(alarm),
             silent=None if silent is None else SilentView.of(silent),
+            warm_up=None
+            if warm_up is None
+            else WarmUpView(seen=warm_up.seen, needed=warm_up.needed),
         )
 
 
 class AssetPage(BaseModel):
-    """Assets with a verdict, a page at a time, by name."""
+    """Assets with a verdict, a page at a time."""
 
     items: list[Asset]
     next_cursor: str | None = Field(description="Give it as `cursor` for the next page.")

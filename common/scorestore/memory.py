@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
@@ -11,9 +11,20 @@ from typing import Self
 
 from common.records.verdicts import ScoreRecord, SourcePosition, Verdict
 from common.scorestore.batch import RepeatKey, RunKey, gather
-from common.scorestore.paging import Bounds, check_query, epoch_us, page_of, position_of
+from common.scorestore.paging import (
+    Bounds,
+    check_plot,
+    check_query,
+    epoch_us,
+    page_of,
+    position_of,
+)
+from common.scorestore.plotting import PlotReducer
 from common.scorestore.port import (
+    Glance,
     Keeping,
+    Plot,
+    PlotQuery,
     RunActivity,
     RunPage,
     RunSummary,
@@ -21,7 +32,7 @@ from common.scorestore.port import (
     ScoreQuery,
     Trimmed,
 )
-from common.scorestore.tally import RunTally, in_order
+from common.scorestore.tally import RunTally, filling, glance_of, in_order, latest_of
 
 
 class MemoryScoreStore:
@@ -32,6 +43,7 @@ class MemoryScoreStore:
         self._repeats: dict[RepeatKey, ScoreRecord] = {}
         self._noted: dict[tuple[str, str, int], int] = {}
         self._removed_until: datetime | None = None
+        self._arrived: dict[RunKey, int] = {}
 
     async def __aenter__(self) -> Self:
         """Do nothing: there is nothing to open."""
@@ -51,6 +63,7 @@ class MemoryScoreStore:
         for run, rows in batch.verdicts.items():
             kept = self._verdicts.setdefault(run, {})
             for cycle, record in rows.items():
+                self._arrived[run] = max(self._arrived.get(run, 0), record.published_ts_ms)
                 kept[cycle] = replace(record, source=SourcePosition("", 0, 0), published_ts_ms=0)
         self._repeats.update(batch.repeats)
 
@@ -81,6 +94,7 @@ class MemoryScoreStore:
                     row.cycle, epoch_us(row.ts), row.status, row.score, row.level, row.severity
                 )
                 tallies[key].fleet = row.fleet
+            tallies[key].arrived(self._arrived[key])
         for row in self._repeats.values():
             tally = tallies[row.asset_id, row.run_id]
             tally.verdicts[row.status] += 1
@@ -133,6 +147,43 @@ class MemoryScoreStore:
     def _last_scored(self, run: RunSummary) -> int | None:
         rows = self._verdicts.get((run.asset_id, run.run_id), {})
         return max((row.cycle for row in rows.values() if row.score is not None), default=None)
+
+    async def summaries(self, asset_ids: Collection[str]) -> Sequence[RunSummary]:
+        """Return the summaries of these assets."""
+        return [run for run in await self.runs() if run.asset_id in asset_ids]
+
+    async def latest_runs(
+        self,
+        *,
+        asset_id: str | None = None,
+        run_id: str | None = None,
+        fleet: str | None = None,
+    ) -> Sequence[Glance]:
+        """Return the latest run of each asset."""
+        runs = await self.runs(asset_id=asset_id, run_id=run_id, fleet=fleet)
+        return [glance_of(run) for run in latest_of(runs)]
+
+    async def warm_ups(self, runs: Collection[tuple[str, str]], most: int) -> Sequence[int]:
+        """Return how many readings the window that is being filled has."""
+        return [
+            filling(rows[cycle].status for cycle in sorted(rows, reverse=True)[:most])
+            for rows in (self._verdicts.get(run, {}) for run in runs)
+        ]
+
+    async def plot(self, query: PlotQuery) -> Plot:
+        """Return a plot of the rows in order."""
+        bounds = check_plot(query)
+        rows = sorted(
+            (epoch_us(row.ts), row.cycle, row.severity, row.level.rank)
+            for row in self._verdicts.get((query.asset_id, query.run_id), {}).values()
+            if (bounds.since_us is None or epoch_us(row.ts) >= bounds.since_us)
+            and (bounds.until_us is None or epoch_us(row.ts) < bounds.until_us)
+        )
+        if not rows:
+            return Plot([])
+        reducer = PlotReducer(rows[0][0], rows[-1][0], query.most)
+        reducer.add(rows)
+        return reducer.plot()
 
     async def verdict_counts(self, run_id: str | None = None) -> Mapping[Verdict, int]:
         """Return how many readings got each verdict."""

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 from common.records.verdicts import ScoreRecord
-from common.scorestore.port import ScorePage, ScoreQuery
+from common.scorestore.port import FEWEST_POINTS, PlotQuery, ScorePage, ScoreQuery
 
 MAX_LIMIT: Final = 10_000
 """Largest page, rows: about 5 MB of JSON."""
@@ -132,13 +132,28 @@ def check_query(query: ScoreQuery) -> Bounds:
     """
     if not 1 <= query.limit <= MAX_LIMIT:
         raise ValueError(f"limit is {query.limit}; expected 1 to {MAX_LIMIT}.")
-    for name, moment in (("since", query.since), ("until", query.until)):
+    after = None if query.cursor is None else decode_cursor(query.cursor)
+    return Bounds(*_range(query.since, query.until), after)
+
+
+def check_plot(query: PlotQuery) -> Bounds:
+    """Return the bounds of a plot.
+
+    Raises:
+        ValueError: If a time has no zone, or there are too few points.
+    """
+    if query.most < FEWEST_POINTS:
+        raise ValueError(f"most is {query.most}; expected {FEWEST_POINTS} or more points.")
+    return Bounds(*_range(query.since, query.until), None)
+
+
+def _range(since: datetime | None, until: datetime | None) -> tuple[int | None, int | None]:
+    for name, moment in (("since", since), ("until", until)):
         if moment is not None and moment.tzinfo is None:
             raise ValueError(f"{name} is {moment}, without a timezone; give one, such as UTC.")
-    return Bounds(
-        None if query.since is None else epoch_us(query.since),
-        None if query.until is None else epoch_us(query.until),
-        None if query.cursor is None else decode_cursor(query.cursor),
+    return (
+        None if since is None else epoch_us(since),
+        None if until is None else epoch_us(until),
     )
 
 

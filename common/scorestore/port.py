@@ -8,11 +8,11 @@ again. Writing a row again replaces it, so a redelivered batch is harmless.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Final, NamedTuple, Protocol, Self
 
 from common.records.verdicts import Level, ScoreRecord, Verdict
 
@@ -78,6 +78,9 @@ class RunSummary:
             earlier version scored it.
         peak_score: Highest score; none if none was scored.
         peak_severity: Highest severity, likewise.
+        last_scored_cycle: Highest cycle with a score; none if none was scored.
+        arrived_ms: When the run's last verdict on a cycle reached the broker, UTC epoch
+            milliseconds; none where none did, or only an earlier version wrote them.
     """
 
     asset_id: str
@@ -92,6 +95,87 @@ class RunSummary:
     peak_score: float | None
     last_severity: float | None = None
     peak_severity: float | None = None
+    last_scored_cycle: int | None = None
+    arrived_ms: int | None = None
+
+
+class Glance(NamedTuple):
+    """An asset's latest run, as little of it as orders assets: a tuple, for there are many.
+
+    Attributes:
+        asset_id: Which asset.
+        run_id: Its latest run: of those with a verdict on a cycle the one of the highest
+            ``arrived_ms``, then ``last_ts``, then name; runs of repeats alone come before these.
+        fleet: Of which fleet.
+        scored: Whether any of its readings was scored.
+        severity: The latest; none if none was scored.
+    """
+
+    asset_id: str
+    run_id: str
+    fleet: str
+    scored: bool
+    severity: float | None
+
+
+FEWEST_POINTS: Final = 16
+"""A single bucket of a plot has at most 8 rows: two of each level, and two extremes."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlotQuery:
+    """What to plot.
+
+    Attributes:
+        asset_id: Which asset.
+        run_id: Which of its runs.
+        since: Only readings at or after this time.
+        until: Only readings before this time.
+        most: Most points, at least ``FEWEST_POINTS``.
+    """
+
+    asset_id: str
+    run_id: str
+    since: datetime | None = None
+    until: datetime | None = None
+    most: int = 1000
+
+
+class PlotPoint(NamedTuple):
+    """One scored reading among those that were chosen.
+
+    Attributes:
+        ts_us: Its time, UTC epoch microseconds.
+        cycle: Its cycle.
+        severity: 1 is a warning.
+        level: What this reading alone comes to.
+        gap_before: Whether readings between this point and the one before were not scored.
+    """
+
+    ts_us: int
+    cycle: int
+    severity: float
+    level: Level
+    gap_before: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A run's severity in few points, in the order of (time, cycle).
+
+    Attributes:
+        points: At most as many as were asked for.
+        scored: How many scored readings there are.
+        gaps: How often scoring was interrupted.
+        level_changes: How often the level differs from the reading's before.
+        bucket_us: Width of the buckets, microseconds; none where all readings are points.
+    """
+
+    points: Sequence[PlotPoint]
+    scored: int = 0
+    gaps: int = 0
+    level_changes: int = 0
+    bucket_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +320,39 @@ class ScoreStore(Protocol):
 
         Args:
             since: Only readings at or after this time, UTC; of repeats, the broker's time.
+        """
+
+    async def summaries(self, asset_ids: Collection[str]) -> Sequence[RunSummary]:
+        """Return the summaries of :meth:`runs` of these assets."""
+
+    async def latest_runs(
+        self,
+        *,
+        asset_id: str | None = None,
+        run_id: str | None = None,
+        fleet: str | None = None,
+    ) -> Sequence[Glance]:
+        """Return the latest matching run of each asset, in the order of their names."""
+
+    async def warm_ups(self, runs: Collection[tuple[str, str]], most: int) -> Sequence[int]:
+        """Return how many readings the window that is being filled has, for each (asset, run).
+
+        Counts back from the run's last verdict: the warming-up ones, and the gap they began with.
+
+        Args:
+            runs: Which, each once.
+            most: How far to count.
+        """
+
+    async def plot(self, query: PlotQuery) -> Plot:
+        """Return a run's severity, with the extremes and the levels of what is left out.
+
+        Rows are read one after another or a bounded number at a time; see ``plotting.py`` for
+        which are chosen. Scored rows of an earlier version, which have no severity, are taken for
+        rows that were not scored.
+
+        Raises:
+            ValueError: If ``most`` is too small or a time has no timezone.
         """
 
     async def verdict_counts(self, run_id: str | None = None) -> Mapping[Verdict, int]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from common.records.ids import DEFAULT_FLEET
 from common.records.verdicts import Level, Verdict
 from common.scorestore.paging import EPOCH, from_epoch_us
-from common.scorestore.port import RunSummary
+from common.scorestore.port import Glance, RunSummary
 
 
 @dataclass(slots=True)
@@ -27,6 +28,7 @@ class RunTally:
         last_severity: Its severity.
         peak_score: Highest score.
         peak_severity: Highest severity.
+        arrived_ms: When the last verdict on a cycle reached the broker, UTC epoch milliseconds.
         verdicts: Count by verdict, repeats included.
     """
 
@@ -40,6 +42,7 @@ class RunTally:
     last_severity: float | None = None
     peak_score: float | None = None
     peak_severity: float | None = None
+    arrived_ms: int | None = None
     verdicts: Counter[Verdict] = field(default_factory=Counter)
 
     def add(
@@ -67,6 +70,11 @@ class RunTally:
         if severity is not None and (self.peak_severity is None or severity > self.peak_severity):
             self.peak_severity = severity
 
+    def arrived(self, published_ts_ms: int) -> None:
+        """Note when a verdict on a cycle reached the broker; 0 if that is not known."""
+        if published_ts_ms > 0:
+            self.arrived_ms = max(self.arrived_ms or 0, published_ts_ms)
+
     def summary(self, asset_id: str, run_id: str) -> RunSummary:
         """Return the summary; without cycles where only repeats are known."""
         return RunSummary(
@@ -82,6 +90,8 @@ class RunTally:
             last_severity=self.last_severity,
             peak_score=self.peak_score,
             peak_severity=self.peak_severity,
+            last_scored_cycle=self.last_scored_cycle,
+            arrived_ms=self.arrived_ms,
         )
 
 
@@ -91,3 +101,48 @@ def in_order(summaries: Iterable[RunSummary]) -> list[RunSummary]:
         summaries,
         key=lambda run: (run.asset_id, run.last_ts is not None, run.last_ts or EPOCH, run.run_id),
     )
+
+
+def recency(run: RunSummary) -> tuple[bool, int, datetime, str]:
+    """Return what is highest for an asset's latest run.
+
+    Runs of which only repeats are known come before the others; of these the one whose last
+    verdict arrived last holds, whatever its readings' clock says.
+    """
+    return (run.last_ts is not None, run.arrived_ms or 0, run.last_ts or EPOCH, run.run_id)
+
+
+def latest_of(runs: Iterable[RunSummary]) -> list[RunSummary]:
+    """Return the latest run of each asset, in the order of their names."""
+    found: dict[str, RunSummary] = {}
+    for run in runs:
+        known = found.get(run.asset_id)
+        if known is None or recency(run) > recency(known):
+            found[run.asset_id] = run
+    return [found[name] for name in sorted(found)]
+
+
+def glance_of(run: RunSummary) -> Glance:
+    """Return as little of a run as orders assets."""
+    scored = bool(run.verdicts.get(Verdict.SCORED)) or run.last_severity is not None
+    return Glance(run.asset_id, run.run_id, run.fleet, scored, run.last_severity)
+
+
+def filling(latest_first: Iterable[Verdict]) -> int:
+    """Return how many readings of the window that is being filled there are.
+
+    Args:
+        latest_first: The verdicts on a run's cycles, from the last backwards.
+
+    Example:
+        >>> filling([Verdict.WARMING_UP, Verdict.WARMING_UP, Verdict.GAP, Verdict.SCORED])
+        3
+    """
+    count = 0
+    for status in latest_first:
+        if status is Verdict.GAP:
+            return count + 1
+        if status is not Verdict.WARMING_UP:
+            break
+        count += 1
+    return count

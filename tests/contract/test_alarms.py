@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from random import Random
@@ -22,7 +22,8 @@ from api.adapters.sql.alert_history import SqlAlertHistory
 from api.adapters.sql.database import migration_config, open_database
 from api.alarms.actions import Request
 from api.alarms.desk import AlarmDesk, Outcome
-from api.alarms.events import Action
+from api.alarms.events import Action, Judgement
+from api.alarms.figures import AssetCount, Busiest, ChannelCount, FiguresQuery, OldAlarm
 from api.alarms.lifecycle import Alarm, AlarmState, urgency_of
 from api.alarms.ports import AlarmFilter, AlarmStore
 from api.ports import AlertFilter, AlertHistory, AlertKeeping
@@ -563,3 +564,125 @@ async def test_nothing_is_found_where_nothing_is(world: World) -> None:
     assert await world.store.log_end() == 0
     assert await world.store.windows(10) == []
     assert await world.store.log(AlertFilter(asset_id="a"), 10) == []
+
+
+async def lived(world: World, seed: int) -> None:
+    """Let a month pass: alarms that flap, are seen late or never, are judged and set aside."""
+    dice = Random(seed)
+    for number in range(25):
+        world.clock.elapsed_s += dice.choice([0.0004, 0.5, 599.9996, 3600, 86_000.123])
+        asset_id = f"m{dice.randrange(5)}"
+        fleet = "pumps" if asset_id == "m4" else "default"
+        first = make_alert(10 + 100 * number, asset_id=asset_id, fleet=fleet)
+        channels = first.channels if dice.random() < 0.7 else first.channels[::-1]
+        first = first.model_copy(update={"channels": channels})
+        alerts = [first]
+        if dice.random() < 0.5:
+            flaps = dice.choice([0, 0, 1, 4])
+            level = dice.choice([Level.WARNING, Level.CRITICAL])
+            end = make_alert(
+                first.cycle + 50,
+                asset_id=asset_id,
+                fleet=fleet,
+                state=Transition.CLEARED,
+                level=level,  # type: ignore[arg-type]  # one of the two
+                onset_cycle=first.cycle,
+            )
+            alerts.append(end.model_copy(update={"flaps": flaps, "channels": end.channels[::-1]}))
+        dice.shuffle(alerts)
+        await world.arrive(*alerts)
+        for action in dice.sample(
+            [
+                Action.ACKNOWLEDGED,
+                Action.ACKNOWLEDGED,
+                Action.JUDGED,
+                Action.SHELVED,
+                Action.JUDGED,
+            ],
+            dice.randrange(4),
+        ):
+            world.clock.elapsed_s += dice.choice([0.001, 12.3456, 7200])
+            asked = request(action, judgement=dice.choice(list(Judgement)))
+            with suppress(RequestRefusedError):
+                await world.act(first, asked)
+
+
+async def test_figures_and_standing_alarms_are_those_of_the_fake(world: World) -> None:
+    history = MemoryAlertHistory()
+    fake = World(history, MemoryAlarmStore(history), FakeClock())
+    await lived(world, 7)
+    await lived(fake, 7)
+    now = world.clock.now()
+    assert now == fake.clock.now()
+
+    for query in (
+        FiguresQuery(NOW, now + HOUR),
+        FiguresQuery(NOW, now + HOUR, operators=3),
+        FiguresQuery(NOW, now + HOUR, "pumps"),
+        FiguresQuery(NOW + 24 * HOUR, NOW + 96 * HOUR),
+        FiguresQuery(NOW, now, "nobody"),
+    ):
+        found = await world.store.figures(query, now)
+        expected = await fake.store.figures(query, now)
+        assert found.median_s == pytest.approx(expected.median_s, abs=0.0011)
+        assert found.p90_s == pytest.approx(expected.p90_s, abs=0.0011)
+        assert replace(found, median_s=None, p90_s=None) == replace(
+            expected, median_s=None, p90_s=None
+        )
+    for moment in (now, now + HOUR, now + 800 * HOUR):
+        for assets in (None, [], ["m1", "m3", "nobody"]):
+            assert await world.store.standing(moment, assets) == await fake.store.standing(
+                moment, assets
+            )
+
+
+async def test_what_figures_say(world: World) -> None:
+    await world.arrive(raised("a"), raised("b"))
+    world.clock.elapsed_s += 60
+    await world.act(raised("a"), Action.ACKNOWLEDGED)
+    await world.arrive(*(raised("c", number) for number in range(100, 112)))
+    for number, minutes in ((100, 1), (101, 2), (102, 60)):
+        world.clock.elapsed_s += 60 * minutes
+        await world.act(raised("c", number), Action.ACKNOWLEDGED)
+    for judgement in (Judgement.TRUE_ALARM, Judgement.FALSE_ALARM):  # the latter holds
+        await world.act(raised("c", 100), request(Action.JUDGED, judgement=judgement))
+    await world.act(raised("c", 101), request(Action.JUDGED, judgement=Judgement.TRUE_ALARM))
+    ended = cleared("b").model_copy(update={"flaps": 3})
+    await world.arrive(ended, make_alert(5, asset_id="d", fleet="pumps"))
+    late = world.clock.now() + timedelta(days=1)
+
+    found = await world.store.figures(FiguresQuery(NOW, late), late)
+
+    assert (found.alarms, found.floods, found.busiest) == (15, 1, Busiest(NOW, 14))
+    assert (found.acknowledged, found.median_s, found.p90_s) == (4, 60.0, 3780.0)
+    assert (found.chattering, found.flaps) == (1, 3)
+    assert list(found.chattering_assets) == [AssetCount("b", 1, 3)]
+    assert (found.stale, found.oldest) == (14, OldAlarm(raised("a").alarm_id, "a", NOW))
+    assert found.verdicts == {Judgement.TRUE_ALARM: 1, Judgement.FALSE_ALARM: 1}
+    assert list(found.assets) == [
+        AssetCount("c", 12), AssetCount("a", 1), AssetCount("b", 1), AssetCount("d", 1),
+    ]  # fmt: skip
+    assert list(found.channels) == [
+        ChannelCount("default", "T50", 14), ChannelCount("pumps", "T50", 1),
+    ]  # fmt: skip
+    nothing = await world.store.figures(FiguresQuery(late, late + HOUR), late)
+    assert (nothing.alarms, nothing.busiest, nothing.median_s, nothing.verdicts) == (
+        0,
+        None,
+        None,
+        {},
+    )
+
+
+async def test_a_damaged_alert_is_counted_without_its_channel(
+    database: AlertHistorySettings,
+) -> None:
+    async with open_database(database) as engine:
+        await SqlAlertHistory(engine).store(batch([raised("a"), raised("b")]), NOW)
+        async with engine.begin() as connection:
+            await connection.execute(text("UPDATE alerts SET body = 'no' WHERE asset_id = 'a'"))
+
+        found = await SqlAlarmStore(engine).figures(FiguresQuery(NOW, NOW + HOUR), NOW)
+
+    assert found.alarms == 2
+    assert list(found.channels) == [ChannelCount("default", "T50", 1)]

@@ -20,7 +20,18 @@ from common.errors import BackendRefusedError, BackendUnavailableError
 from common.records.verdicts import Evidence, Level, LifeLeft, ScoreRecord, SourcePosition, Verdict
 from common.scorestore.factory import open_score_store
 from common.scorestore.memory import MemoryScoreStore
-from common.scorestore.port import Keeping, RunPage, RunSummary, ScoreQuery, ScoreStore, Trimmed
+from common.scorestore.port import (
+    Keeping,
+    Plot,
+    PlotPoint,
+    PlotQuery,
+    RunPage,
+    RunSummary,
+    ScoreQuery,
+    ScoreStore,
+    Trimmed,
+)
+from common.scorestore.tally import glance_of, latest_of
 from common.settings import ScoreStoreSettings
 from common.topics import REPEAT_MEASUREMENT, SCORE_MEASUREMENT
 from deploy.local.programs import free_port
@@ -488,6 +499,154 @@ async def test_many_assets_with_long_names_are_paged(store: ScoreStore) -> None:
     assert [run.asset_id for run in first.runs] == names[:100]
     assert [run.asset_id for run in rest.runs] == names[100:]
     assert rest.next_after is None
+
+
+async def test_the_latest_run_is_the_one_that_arrived_last_whatever_its_clock_says(
+    store: ScoreStore,
+) -> None:
+    ahead = replace(verdict(1, run_id="ahead", at_s=10**9), published_ts_ms=1000)
+    behind = replace(verdict(1, run_id="behind", at_s=-(10**9)), published_ts_ms=2000)
+    await store.write([ahead, behind, repeat(1, asset_id="other")])
+    await store.write([ahead])  # again, as after a crash
+
+    runs = {run.run_id: run for run in await store.runs(asset_id="engine-1")}
+    latest = await store.latest_runs()
+
+    assert [(run.run_id, run.arrived_ms) for run in runs.values()] == [
+        ("behind", 2000),
+        ("ahead", 1000),
+    ]
+    assert [(glance.asset_id, glance.run_id) for glance in latest] == [
+        ("engine-1", "behind"),
+        ("other", "run-1"),
+    ]
+    assert [run.arrived_ms for run in await store.runs(asset_id="other")] == [None]
+
+
+async def test_latest_runs_are_those_of_the_summaries(store: ScoreStore) -> None:
+    draw = Random(5)
+    rows = [
+        replace(
+            (scored if draw.random() < 0.5 else verdict)(
+                cycle,
+                asset_id=f"engine-{draw.randrange(6)}",
+                run_id=f"run-{draw.randrange(4)}",
+                at_s=draw.randrange(50),
+            ),
+            published_ts_ms=draw.choice([0, 0, 1000, 2000, 3000]),
+        )
+        for cycle in range(1, 60)
+    ]
+    rows += [repeat(number, asset_id=f"engine-{number}") for number in range(4, 9)]
+    await store.write(rows)
+
+    runs = await store.runs()
+    latest = await store.latest_runs()
+    of_run = await store.latest_runs(run_id="run-2")
+    some = await store.summaries(["engine-3", "engine-7", "nobody"])
+
+    assert latest == [glance_of(run) for run in latest_of(runs)]
+    assert of_run == [glance_of(run) for run in runs if run.run_id == "run-2"]
+    assert some == [run for run in runs if run.asset_id in ("engine-3", "engine-7")]
+    assert await store.latest_runs(asset_id="engine-7") == [latest[7]]
+    assert await store.latest_runs(fleet="nobody") == []
+    assert await store.summaries([]) == []
+
+
+async def test_a_window_that_is_being_filled_counts_from_its_gap(store: ScoreStore) -> None:
+    stories = {
+        "fresh": [Verdict.WARMING_UP] * 3,
+        "full": [Verdict.WARMING_UP] * 3 + [Verdict.SCORED],
+        "anew": [Verdict.SCORED, Verdict.GAP, Verdict.WARMING_UP],
+        "lost": [Verdict.WARMING_UP, Verdict.UNKNOWN_REGIME],
+        "found": [Verdict.UNKNOWN_REGIME, Verdict.WARMING_UP],
+    }
+    for asset_id, verdicts in stories.items():
+        await store.write(
+            [verdict(cycle, status, asset_id) for cycle, status in enumerate(verdicts, 1)]
+        )
+    await store.write([repeat(1, asset_id="refused")])
+    asked = [(asset_id, "run-1") for asset_id in (*stories, "refused", "nobody")]
+
+    assert await store.warm_ups(asked, 30) == [3, 0, 2, 0, 1, 0, 0]
+    assert await store.warm_ups([("fresh", "run-1")], 2) == [2]
+    assert await store.warm_ups([], 30) == []
+
+
+def plotted(rows: int) -> list[ScoreRecord]:
+    """Return a run with spikes, levels and a gap, whose rows are at odd moments."""
+    draw = Random(11)
+    found = []
+    for cycle in range(1, rows + 1):
+        at_s = cycle + draw.choice([0, 0, 0.000_3, 0.25])
+        if rows // 3 < cycle < rows // 3 + 9:
+            found.append(verdict(cycle, Verdict.GAP, at_s=at_s))
+            continue
+        score = 30.0 if cycle == rows // 2 else draw.random() * 4
+        level = Level.CRITICAL if score > 3.99 else Level.WARNING if score > 3 else Level.NONE
+        found.append(scored(cycle, score, level, at_s=at_s))
+    return found
+
+
+async def test_a_plot_is_the_same_from_every_store_and_keeps_the_extremes(
+    store: ScoreStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("common.scorestore.influx.store.PLOT_ROWS", 170)
+    rows = plotted(700)
+    await store.write(rows)
+    await store.write([scored(1, 99.0, run_id="run-2"), scored(1, 99.0, asset_id="engine-2")])
+    since, until = rows[99].ts, rows[599].ts
+    fake = MemoryScoreStore()
+    await fake.write(rows)
+
+    asked = [
+        PlotQuery("engine-1", "run-1", most=most, since=since_at, until=until_at)
+        for most in (16, 40, 300, 5000)
+        for since_at, until_at in ((None, None), (since, None), (since, until))
+    ]
+    plots = [await store.plot(query) for query in asked]
+
+    assert plots == [await fake.plot(query) for query in asked]
+    severities = [row.severity for row in rows if row.severity is not None]
+    for plot in plots[::3]:
+        assert max(point.severity for point in plot.points) == max(severities)
+        assert min(point.severity for point in plot.points) == min(severities)
+        assert (plot.points[0].cycle, plot.points[-1].cycle) == (1, 700)
+        assert plot.scored == len(severities)
+        assert plot.gaps == 1
+    assert len(plots[9].points) == len(severities)
+    (broken,) = [point for point in plots[9].points if point.gap_before]
+    assert broken.cycle == 700 // 3 + 9
+
+
+async def test_a_plot_of_nothing_is_empty(store: ScoreStore) -> None:
+    await store.write([verdict(1), scored(1, asset_id="engine-2")])
+
+    nobody = await store.plot(PlotQuery("nobody", "run-1"))
+    unscored = await store.plot(PlotQuery("engine-1", "run-1"))
+    one = await store.plot(PlotQuery("engine-2", "run-1"))
+    later = await store.plot(PlotQuery("engine-2", "run-1", since=START + timedelta(days=1)))
+
+    assert nobody == unscored == later == Plot([])
+    assert one.points == [PlotPoint(1_767_225_601_000_000, 1, 0.25 / 3, Level.NONE, False)]
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        pytest.param(PlotQuery("a", "b", most=15), "most is 15; expected 16", id="few points"),
+        pytest.param(
+            PlotQuery("a", "b", since=datetime(2026, 1, 1)),  # noqa: DTZ001 - the mistake
+            "without a timezone",
+            id="no zone",
+        ),
+    ],
+)
+async def test_a_plot_that_cannot_be_is_refused(
+    store: ScoreStore, query: PlotQuery, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        await store.plot(query)
 
 
 async def test_an_empty_store_has_an_empty_page_of_runs(store: ScoreStore) -> None:

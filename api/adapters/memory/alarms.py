@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
+from api.adapters.memory.alarm_figures import figures_of
 from api.adapters.memory.alerts import MemoryAlertHistory
 from api.alarms.events import ActionEvent
 from api.alarms.facts import AlarmFacts
+from api.alarms.figures import AlarmFigures, FiguresQuery
 from api.alarms.lifecycle import Alarm, Urgency, alarm_at, shelf_of, urgency_of
 from api.alarms.maintenance import Window, window_of
 from api.alarms.ports import AlarmFilter, DecideAlarm, DecideWindow, Listed
+from api.alarms.urgency import StandingAlarm
 from api.notifications.rules import why_held
 from api.ports import AlertFilter, StoredAlert
 
@@ -46,6 +49,32 @@ class MemoryAlarmStore:
             await self._listed(wanted, now), key=lambda item: item.urgency.sequence, reverse=True
         )
         return [item for item in found if before is None or item.urgency.sequence < before][:limit]
+
+    async def standing(
+        self, now: datetime, asset_ids: Collection[str] | None = None
+    ) -> Sequence[StandingAlarm]:
+        """Return all alarms that stand, the most urgent first."""
+        found = sorted(
+            await self._listed(AlarmFilter(standing=True), now), key=lambda item: item.urgency
+        )
+        return [
+            StandingAlarm(
+                alarm.facts.first.alarm_id,
+                alarm.facts.first.asset_id,
+                alarm.facts.first.run_id,
+                alarm.facts.level,
+                alarm.facts.is_active,
+                alarm.acknowledgement is not None,
+                alarm.shelf is not None,
+                alarm.window is not None,
+            )
+            for alarm in (item.alarm for item in found)
+            if asset_ids is None or alarm.facts.first.asset_id in asset_ids
+        ]
+
+    async def figures(self, query: FiguresQuery, now: datetime) -> AlarmFigures:
+        """Count alarms."""
+        return figures_of((await self._alarms(now)).values(), query, now)
 
     async def act(
         self,

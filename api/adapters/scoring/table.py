@@ -125,7 +125,7 @@ def read_rows(path: Path, machine: MachineType, sensor_id: str, max_rows: int) -
         file.seek(0)
         reader = csv.reader(file, delimiter=separator)
         try:
-            names = [each.strip() for each in next(fields for fields in reader if any(fields))]
+            names = [each.strip() for each in next(filter(any, reader), [])]
             reading = _Reading(find_columns(names, machine), machine, sensor_id, separator)
             return _read(reader, reading, max_rows)
         except csv.Error as exc:

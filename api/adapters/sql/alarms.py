@@ -22,6 +22,7 @@ from api.adapters.sql.alarm_copies import (
     write_shelf,
     write_window,
 )
+from api.adapters.sql.alarm_figures import read_figures
 from api.adapters.sql.alerts import CHUNK, is_storable
 from api.adapters.sql.database import lock_sequence, our_errors
 from api.adapters.sql.models import AlarmEventRow, AlarmRow, ShelfRow, WindowRow
@@ -31,10 +32,13 @@ from api.adapters.sql.sequences import (
     put_sequence,
 )
 from api.alarms.events import Action, ActionEvent, Draft
+from api.alarms.figures import AlarmFigures, FiguresQuery
 from api.alarms.lifecycle import Alarm, Shelf, Urgency, alarm_at, shelf_of, urgency_of
-from api.alarms.maintenance import Window, window_of
+from api.alarms.maintenance import Window, holding, window_of
 from api.alarms.ports import AlarmFilter, DecideAlarm, DecideWindow, Listed
+from api.alarms.urgency import StandingAlarm
 from api.ports import AlertFilter
+from common.records.verdicts import Level
 
 _PLACE: Final = (AlarmRow.rank, AlarmRow.severity, AlarmRow.sequence)
 
@@ -70,6 +74,55 @@ class SqlAlarmStore:
         if before is not None:
             statement = statement.where(AlarmRow.sequence < before)
         return await self._listed(statement, wanted, now)
+
+    async def standing(
+        self, now: datetime, asset_ids: Collection[str] | None = None
+    ) -> Sequence[StandingAlarm]:
+        """Return all alarms that stand, the most urgent first, from their rows."""
+        statement = (
+            select(
+                AlarmRow.alarm_id,
+                AlarmRow.asset_id,
+                AlarmRow.run_id,
+                AlarmRow.fleet,
+                AlarmRow.level,
+                AlarmRow.is_active,
+                AlarmRow.acknowledged,
+                _is_shelved(now),
+            )
+            .where(AlarmRow.standing)
+            .order_by(*_PLACE)
+        )
+        with our_errors("list alarms"):
+            async with self._engine.connect() as connection:
+                windows = await running_windows(connection, now)
+                if asset_ids is None:
+                    rows = list((await connection.execute(statement)).all())
+                else:
+                    names, rows = sorted(filter(is_storable, asset_ids)), []
+                    for start in range(0, len(names), CHUNK):
+                        some = statement.where(AlarmRow.asset_id.in_(names[start : start + CHUNK]))
+                        rows += (await connection.execute(some)).all()
+        levels = {level.value: level for level in Level}
+        return [
+            StandingAlarm(
+                alarm_id,
+                asset_id,
+                run_id,
+                levels[level],
+                active,
+                acknowledged,
+                shelved,
+                bool(windows) and holding(windows, asset_id, fleet, now) is not None,
+            )
+            for alarm_id, asset_id, run_id, fleet, level, active, acknowledged, shelved in rows
+        ]
+
+    async def figures(self, query: FiguresQuery, now: datetime) -> AlarmFigures:
+        """Count alarms in the database."""
+        with our_errors("count alarms"):
+            async with self._engine.connect() as connection:
+                return await read_figures(connection, query, now)
 
     async def act(
         self,

@@ -1,6 +1,6 @@
 """Which machine needs somebody first: assets and their alarms side by side, worst first.
 
-Pure: what the api answered in, rows out. The api itself lists assets by name.
+Pure: what the api answered in, rows out. The rule itself is the api's (``alarms/urgency.py``).
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from api.alarms.lifecycle import AlarmState
+from api.alarms.urgency import AssetUrgency, StandingAlarm, alarm_of, asset_urgency
 from api.views.alarms import AlarmView
 from api.views.schemas import Asset
-from common.records.verdicts import Level, Verdict
+from common.records.verdicts import Verdict
 
 NOT_SCORED: Final[Mapping[Verdict, str]] = {
     Verdict.WARMING_UP: "it is warming up: {} so far",
@@ -72,13 +73,7 @@ class Standing:
     @property
     def asks(self) -> bool:
         """Whether nobody has seen its alarm, nor set it aside."""
-        alarm = self.alarm
-        return (
-            alarm is not None
-            and not alarm.acknowledged
-            and alarm.shelved is None
-            and alarm.out_of_service is None
-        )
+        return self.alarm is not None and _standing(self.alarm).asks
 
     @property
     def severity(self) -> float | None:
@@ -86,20 +81,13 @@ class Standing:
         return self.asset.last_severity
 
     @property
-    def order(self) -> tuple[int, bool, bool, float, str]:
-        """What sorts the worst first.
-
-        The level of an alarm that stands, alarms that nobody has seen or set aside, assets that are
-        not scored, severity, name.
-        """
-        level = self.alarm.level if self.alarm is not None and self.is_active else Level.NONE
-        severity = -1.0 if self.severity is None else self.severity
-        return (
-            -level.rank,
-            not self.asks,
-            self.unscored is None,
-            -severity,
+    def order(self) -> AssetUrgency:
+        """What sorts the worst first."""
+        return asset_urgency(
             self.asset.asset_id,
+            None if self.alarm is None else _standing(self.alarm),
+            self.severity,
+            scored=self.unscored is None,
         )
 
 
@@ -108,19 +96,28 @@ def by_urgency(assets: Iterable[Asset], alarms: Iterable[AlarmView]) -> list[Sta
 
     Args:
         assets: Each once.
-        alarms: Those that stand, the most urgent first; of several of one asset the one of its
-            latest run holds, else the first.
+        alarms: Those that stand, the most urgent first.
     """
-    by_id: dict[str, AlarmView] = {}
-    first: dict[str, AlarmView] = {}
+    views: dict[str, AlarmView] = {}
+    of_asset: dict[str, list[StandingAlarm]] = {}
     for alarm in alarms:
-        by_id[alarm.alarm_id] = alarm
-        first.setdefault(alarm.asset_id, alarm)
-    rows = [
-        Standing(
-            asset,
-            by_id.get(asset.alarm.alarm_id if asset.alarm else "", first.get(asset.asset_id)),
-        )
-        for asset in assets
-    ]
+        views[alarm.alarm_id] = alarm
+        of_asset.setdefault(alarm.asset_id, []).append(_standing(alarm))
+    rows = []
+    for asset in assets:
+        telling = alarm_of(of_asset.get(asset.asset_id, ()), asset.run_id)
+        rows.append(Standing(asset, None if telling is None else views[telling.alarm_id]))
     return sorted(rows, key=lambda row: row.order)
+
+
+def _standing(alarm: AlarmView) -> StandingAlarm:
+    return StandingAlarm(
+        alarm.alarm_id,
+        alarm.asset_id,
+        alarm.run_id,
+        alarm.level,
+        alarm.state is AlarmState.ACTIVE,
+        alarm.acknowledged,
+        alarm.shelved is not None,
+        alarm.out_of_service is not None,
+    )

@@ -23,6 +23,9 @@ SHARE_PREFIX: Final = "share_"
 LIFE_FIELDS: Final = ("life", "life_low", "life_high")
 """How long is left: expected, and from where to where."""
 
+ARRIVED_FIELD: Final = "published_ts_ms"
+"""When the reading reached the broker."""
+
 CYCLES_PER_US: Final = 1000
 """A point's time is the reading's in nanoseconds, plus the cycle modulo this: readings carry
 microseconds, and two cycles of one run at the same microsecond must not overwrite each other."""
@@ -85,6 +88,8 @@ def verdict_lines(records: Iterable[ScoreRecord]) -> list[str]:
         beside_ns = _beside_ns(record, ts_us)
         time_ns = _checked(ts_us * 1000 + beside_ns, record)
         moved = "" if beside_ns < CYCLES_PER_US else f",ts_us={ts_us}i"
+        if record.published_ts_ms > 0:  # what tells an asset's latest run
+            moved += f",{ARRIVED_FIELD}={record.published_ts_ms}i"
         scored = "" if record.score is None else _score_fields(record)
         lines.append(
             f'{head} cycle={record.cycle}i,level="{record.level.value}",'

@@ -43,11 +43,11 @@ def select_page(query: ScoreQuery, bounds: Bounds, limit: int) -> str:
             of ``after`` itself is left out.
         limit: Most rows.
     """
-    lower, upper = _time_range(bounds)
+    lower, upper = time_range(bounds)
     if bounds.after is not None and query.newest_first:
-        upper = min(upper, _ms_of(bounds.after.ts_us))
+        upper = min(upper, ms_of(bounds.after.ts_us))
     elif bounds.after is not None:
-        lower = max(lower, _ms_of(bounds.after.ts_us) + MS_US)
+        lower = max(lower, ms_of(bounds.after.ts_us) + MS_US)
     direction = "DESC" if query.newest_first else "ASC"
     rows = select("*", SCORE_MEASUREMENT, _filters(query, lower, upper))
     return f"{rows} ORDER BY time {direction} LIMIT {limit}"
@@ -55,8 +55,8 @@ def select_page(query: ScoreQuery, bounds: Bounds, limit: int) -> str:
 
 def select_moment(query: ScoreQuery, bounds: Bounds, ts_us: int) -> str:
     """Return the statement for all rows of the millisecond in which ``ts_us`` is."""
-    lower, upper = _time_range(bounds)
-    begin = _ms_of(ts_us)
+    lower, upper = time_range(bounds)
+    begin = ms_of(ts_us)
     terms = _filters(query, max(lower, begin), min(upper, begin + MS_US))
     return select("*", SCORE_MEASUREMENT, terms)
 
@@ -141,25 +141,26 @@ def identity(asset_id: str | None, run_id: str | None, fleet: str | None = None)
     return [f'"{name}" = {literal(value)}' for name, value in given if value is not None]
 
 
-def _time_range(bounds: Bounds) -> tuple[int, int]:
+def time_range(bounds: Bounds) -> tuple[int, int]:
     """Return the range as far as InfluxDB can tell, widened to whole milliseconds."""
-    lower = -MAX_TS_US if bounds.since_us is None else _ms_of(bounds.since_us)
-    upper = MAX_TS_US if bounds.until_us is None else _ms_of(bounds.until_us + MS_US - 1)
+    lower = -MAX_TS_US if bounds.since_us is None else ms_of(bounds.since_us)
+    upper = MAX_TS_US if bounds.until_us is None else ms_of(bounds.until_us + MS_US - 1)
     return lower, upper
 
 
-def _ms_of(ts_us: int) -> int:
+def ms_of(ts_us: int) -> int:
+    """Return the beginning of the millisecond that a moment is in."""
     return ts_us - ts_us % MS_US
 
 
-def _tellable(ts_us: int) -> int:
+def tellable(ts_us: int) -> int:
     """Return the nearest microsecond that InfluxDB can tell."""
     return max(-MAX_TS_US, min(ts_us, MAX_TS_US))
 
 
 def _filters(query: ScoreQuery, lower_us: int, upper_us: int) -> list[str]:
     terms = identity(query.asset_id, query.run_id, query.fleet)
-    terms += [f"time >= {_tellable(lower_us) * 1000}", f"time < {_tellable(upper_us) * 1000}"]
+    terms += [f"time >= {tellable(lower_us) * 1000}", f"time < {tellable(upper_us) * 1000}"]
     if query.status is not None:
         terms.append(f'"status" = {literal(query.status.value)}')
     if query.min_level is not None and query.min_level is not Level.NONE:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
@@ -35,6 +35,15 @@ from common.scorestore.influx.errors import (
     status_error,
 )
 from common.scorestore.influx.lines import repeat_lines, verdict_lines
+from common.scorestore.influx.plots import (
+    PLOT_ROWS,
+    plot_rows,
+    select_edges,
+    select_last_verdicts,
+    select_plot,
+    time_of_edge,
+    verdicts_of,
+)
 from common.scorestore.influx.policies import kept_seconds, show_policies
 from common.scorestore.influx.queries import (
     Series,
@@ -56,13 +65,18 @@ from common.scorestore.influx.summaries import (
 from common.scorestore.paging import (
     Bounds,
     Position,
+    check_plot,
     check_query,
     epoch_us,
     page_of,
     position_of,
 )
+from common.scorestore.plotting import PlotReducer
 from common.scorestore.port import (
+    Glance,
     Keeping,
+    Plot,
+    PlotQuery,
     RunActivity,
     RunPage,
     RunSummary,
@@ -70,6 +84,7 @@ from common.scorestore.port import (
     ScoreQuery,
     Trimmed,
 )
+from common.scorestore.tally import filling, glance_of, latest_of
 from common.settings import ScoreStoreSettings
 
 LINES_PER_REQUEST: Final = 5000
@@ -229,6 +244,50 @@ class InfluxScoreStore:
     async def activity(self, since: datetime) -> Sequence[RunActivity]:
         """Return how far each run has come, counted by the server from ``since`` on."""
         return activity_of(await self._ask(select_activity(epoch_us(since))))
+
+    async def summaries(self, asset_ids: Collection[str]) -> Sequence[RunSummary]:
+        """Return the summaries of these assets, counted by the server now."""
+        runs: list[RunSummary] = []
+        for group in in_questions(sorted(asset_ids)):
+            runs += summaries_of(await self._ask(select_runs(None, None, group)))
+        return runs
+
+    async def latest_runs(
+        self,
+        *,
+        asset_id: str | None = None,
+        run_id: str | None = None,
+        fleet: str | None = None,
+    ) -> Sequence[Glance]:
+        """Return the latest run of each asset, counted by the server now."""
+        runs = await self.runs(asset_id=asset_id, run_id=run_id, fleet=fleet)
+        return [glance_of(run) for run in latest_of(runs)]
+
+    async def warm_ups(self, runs: Collection[tuple[str, str]], most: int) -> Sequence[int]:
+        """Return how many readings the window that is being filled has."""
+        statements = [select_last_verdicts(asset_id, run_id, most) for asset_id, run_id in runs]
+        counts: list[int] = []
+        for group in in_questions(statements):
+            counts += [filling(verdicts_of(answer)) for answer in await self._ask(group)]
+        return counts
+
+    async def plot(self, query: PlotQuery) -> Plot:
+        """Return a plot, reading ``PLOT_ROWS`` points at a time."""
+        bounds = check_plot(query)
+        edges = [time_of_edge(answer) for answer in await self._ask(select_edges(query, bounds))]
+        if None in edges:
+            return Plot([])
+        begin_us, end_us = (edge or 0 for edge in edges)
+        reducer = PlotReducer(begin_us, end_us, query.most)
+        from_us, most = begin_us, PLOT_ROWS
+        while True:
+            (answer,) = await self._ask([select_plot(query, bounds, from_us, most)])
+            found = await asyncio.to_thread(plot_rows, answer, bounds, most)
+            await asyncio.to_thread(reducer.add, found.rows)
+            if found.next_us is None:
+                return reducer.plot()
+            most = most if found.rows else 2 * most  # more points than that in one millisecond
+            from_us = found.next_us
 
     async def verdict_counts(self, run_id: str | None = None) -> Mapping[Verdict, int]:
         """Return how many readings got each verdict, counted by the server now."""

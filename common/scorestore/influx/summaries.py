@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from common.records.ids import DEFAULT_FLEET
 from common.records.verdicts import Level, Verdict
+from common.scorestore.influx.lines import ARRIVED_FIELD
 from common.scorestore.influx.queries import Series, identity, literal, select, ts_us_of
 from common.scorestore.port import RunSummary
 from common.scorestore.tally import RunTally, in_order
@@ -69,8 +70,8 @@ def select_runs(
     """Return the statements that summarise runs, each answered by one series per (asset, run).
 
     In order: lowest cycle; highest cycle, with its time; highest scored cycle, with its score and
-    level; highest score; highest severity; then those of :func:`select_counts`. With ``among``,
-    of these assets only.
+    level; highest score; highest severity; last arrival; then those of :func:`select_counts`.
+    With ``among``, of these assets only.
     """
     terms = _terms(asset_id, run_id, among, fleet)
     scored = [*terms, f'"status" = {literal(Verdict.SCORED.value)}']
@@ -80,6 +81,7 @@ def select_runs(
         ('MAX("cycle"), "score", "level", "severity"', scored),
         ('MAX("score")', scored),
         ('MAX("severity")', scored),
+        (f'MAX("{ARRIVED_FIELD}")', terms),
     ]
     selects = [select(fields, SCORE_MEASUREMENT, where) + _BY_RUN for fields, where in wanted]
     return [*selects, *select_counts(asset_id, run_id, among, fleet)]
@@ -116,7 +118,7 @@ def select_counts(
 
 def summaries_of(answers: Sequence[Sequence[Series]]) -> list[RunSummary]:
     """Return the summaries in the answers to :func:`select_runs`, ordered as the port says."""
-    lowest, highest, last_scored, peak, peak_severity, *counts = answers
+    lowest, highest, last_scored, peak, peak_severity, arrived, *counts = answers
     tallies: defaultdict[tuple[str, str], RunTally] = defaultdict(RunTally)
     for series in [one for answer in counts for one in answer]:
         tallies[_run_of(series)].fleet = _fleet_of(series)
@@ -137,6 +139,8 @@ def summaries_of(answers: Sequence[Sequence[Series]]) -> list[RunSummary]:
         tallies[_run_of(series)].peak_score = float(_only_row(series)[1])
     for series in peak_severity:
         tallies[_run_of(series)].peak_severity = float(_only_row(series)[1])
+    for series in arrived:
+        tallies[_run_of(series)].arrived_ms = _only_row(series)[1]
     for run, verdicts in _counts_by_run(counts).items():
         tallies[run].verdicts = verdicts
     return in_order(tally.summary(*run) for run, tally in tallies.items())

@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 import heapq
+import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
 from common.records.verdicts import Level, ScoreRecord, Verdict
-from common.scorestore.paging import Bounds, from_epoch_us, page_of, position_of
-from common.scorestore.port import RunActivity, RunPage, RunSummary, ScorePage, ScoreQuery
+from common.scorestore.paging import MIN_TS_US, Bounds, from_epoch_us, page_of, position_of
+from common.scorestore.plotting import PlotReducer
+from common.scorestore.port import (
+    Glance,
+    Plot,
+    PlotQuery,
+    RunActivity,
+    RunPage,
+    RunSummary,
+    ScorePage,
+    ScoreQuery,
+)
 from common.scorestore.sqlite.rows import (
     TALLY_COLUMNS,
     VERDICT_COLUMNS,
+    VERDICTS,
     ChannelSets,
     record_of,
     tally_of,
 )
 from common.scorestore.sqlite.schema import COUNT_COLUMNS
+from common.scorestore.tally import filling
 
 MAX_STREAMS: Final = 200
 """Runs that are read side by side and merged; above, one reader of all runs filters instead."""
@@ -34,6 +47,18 @@ SELECT_VERDICTS: Final = (
     "SELECT run.asset_id, run.run_id, run.fleet, "  # noqa: S608 - our names
     f"{', '.join(f'verdict.{name}' for name in VERDICT_COLUMNS)} "
     "FROM verdict CROSS JOIN run USING (run_key)"
+)
+
+LATEST: Final = (
+    "SELECT asset_id, run_id, fleet, n_scored > 0 OR last_severity IS NOT NULL, last_severity, "  # noqa: S608 - our names
+    # SQLite takes the other columns from the row of the maximum; a window function sorts all rows
+    "max(printf('%d%020d%020d%s', last_ts_us IS NOT NULL, coalesce(arrived_ms, 0), "
+    f"coalesce(last_ts_us, 0) - ({MIN_TS_US}), run_id)) "
+    f"FROM run WHERE {OF_RUNS} GROUP BY asset_id ORDER BY asset_id"
+)
+LAST_VERDICTS: Final = (
+    "SELECT status FROM verdict WHERE run_key = "
+    "(SELECT run_key FROM run WHERE asset_id = ? AND run_id = ?) ORDER BY cycle DESC LIMIT ?"
 )
 
 
@@ -138,6 +163,70 @@ def _summaries(
         values,
     )
     return [tally_of(row[2:]).summary(row[0], row[1]) for row in rows]
+
+
+def read_summaries(
+    connection: sqlite3.Connection, asset_ids: Collection[str]
+) -> Sequence[RunSummary]:
+    """Return the summaries of these assets."""
+    where = "asset_id IN (SELECT value FROM json_each(:asset_ids))"
+    return _summaries(connection, where, {"asset_ids": json.dumps(sorted(asset_ids))})
+
+
+def read_latest(
+    connection: sqlite3.Connection, asset_id: str | None, run_id: str | None, fleet: str | None
+) -> Sequence[Glance]:
+    """Return the latest run of each asset; ``tally.recency`` says which that is."""
+    rows = connection.execute(LATEST, {"asset_id": asset_id, "run_id": run_id, "fleet": fleet})
+    return [
+        Glance(asset, run, of, scored == 1, severity)
+        for asset, run, of, scored, severity, _ in rows
+    ]
+
+
+def read_warm_ups(
+    connection: sqlite3.Connection, runs: Collection[tuple[str, str]], most: int
+) -> Sequence[int]:
+    """Count back from the last verdict of each run; the primary key has this order."""
+    connection.execute("BEGIN")
+    return [
+        filling(
+            VERDICTS[status]
+            for (status,) in connection.execute(LAST_VERDICTS, (asset_id, run_id, most))
+        )
+        for asset_id, run_id in runs
+    ]
+
+
+def read_plot(connection: sqlite3.Connection, query: PlotQuery, bounds: Bounds) -> Plot:
+    """Return a plot, as of one moment, from an index that has all it needs."""
+    connection.execute("BEGIN")
+    found = connection.execute(
+        "SELECT run_key FROM run WHERE asset_id = ? AND run_id = ?", (query.asset_id, query.run_id)
+    ).fetchone()
+    if found is None:
+        return Plot([])
+    terms, values = ["run_key = ?"], [*found]
+    for term, value in (("ts_us >= ?", bounds.since_us), ("ts_us < ?", bounds.until_us)):
+        if value is not None:
+            terms.append(term)
+            values.append(value)
+    where = " AND ".join(terms)
+    begin_us, end_us = (
+        connection.execute(f"SELECT {name}(ts_us) FROM verdict WHERE {where}", values).fetchone()[0]  # noqa: S608 - our names
+        for name in ("min", "max")  # one at a time: then the index is asked, and not read
+    )
+    if begin_us is None:
+        return Plot([])
+    reducer = PlotReducer(begin_us, end_us, query.most)
+    reducer.add(
+        connection.execute(
+            "SELECT ts_us, cycle, severity, level FROM verdict "  # noqa: S608 - our names
+            f"WHERE {where} ORDER BY ts_us, cycle",
+            values,
+        )
+    )
+    return reducer.plot()
 
 
 def read_counts(connection: sqlite3.Connection, run_id: str | None) -> Mapping[Verdict, int]:

@@ -45,7 +45,7 @@ SUBTRACT: Final = (
 NO_VERDICT: Final = (
     "UPDATE run SET last_cycle = NULL, last_ts_us = NULL, last_scored_cycle = NULL, "
     "last_score = NULL, last_level = 0, last_severity = NULL, peak_score = NULL, "
-    "peak_severity = NULL WHERE run_key = ? AND first_cycle IS NULL"
+    "peak_severity = NULL, arrived_ms = NULL WHERE run_key = ? AND first_cycle IS NULL"
 )
 NO_ROW: Final = (
     "DELETE FROM run WHERE run_key = ? AND first_cycle IS NULL AND "  # noqa: S608 - our names

@@ -40,7 +40,7 @@ REPEAT_COLUMNS: Final = (
 )  # fmt: skip
 TALLY_COLUMNS: Final = (
     "fleet", "first_cycle", "last_cycle", "last_ts_us", "last_scored_cycle", "last_score",
-    "last_level", "last_severity", "peak_score", "peak_severity", *COUNT_COLUMNS,
+    "last_level", "last_severity", "peak_score", "peak_severity", "arrived_ms", *COUNT_COLUMNS,
 )  # fmt: skip
 
 
@@ -137,6 +137,7 @@ def tally_row(tally: RunTally) -> tuple[object, ...]:
         tally.last_severity,
         tally.peak_score,
         tally.peak_severity,
+        tally.arrived_ms,
         *(tally.verdicts[verdict] for verdict in Verdict),
     )
 
@@ -145,7 +146,7 @@ def tally_of(row: Sequence[Any]) -> RunTally:
     """Return the tally of a row in the order of ``TALLY_COLUMNS``."""
     (
         fleet, first, last, last_ts_us, last_scored, last_score, level, severity, peak,
-        peak_severity, *counts,
+        peak_severity, arrived_ms, *counts,
     ) = row  # fmt: skip
     return RunTally(
         fleet=fleet,
@@ -158,6 +159,7 @@ def tally_of(row: Sequence[Any]) -> RunTally:
         last_severity=severity,
         peak_score=peak,
         peak_severity=peak_severity,
+        arrived_ms=arrived_ms,
         verdicts=Counter(dict(zip(Verdict, counts, strict=True))),
     )
 

@@ -13,7 +13,7 @@ from common.records.ids import DEFAULT_FLEET
 from common.records.verdicts import Verdict
 from common.scorestore.sqlite.errors import sqlite_errors
 
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 5
 
 APPLICATION_ID: Final = 0x5352474C
 """`SRGL`, in the file's header: tells our file from another program's."""
@@ -28,6 +28,11 @@ RETENTION_TABLES: Final = (
     "\nCREATE TABLE removed (id INTEGER PRIMARY KEY CHECK (id = 1), until_us INTEGER NOT NULL)",
 )
 """What ``retention.py`` needs: `arrival` says when which row numbers had been given out."""
+
+PLOT_INDEX: Final = (
+    "CREATE INDEX verdict_by_run_and_time ON verdict (run_key, ts_us, cycle, severity, level)"
+)
+"""With all that a plot needs: the rows themselves, of many runs mixed, are not read for it."""
 
 # One run is one row of `run`: its ids once instead of in every verdict and index, and its summary,
 # kept in the transaction that writes the verdicts, so that `runs()` need not read them.
@@ -49,6 +54,7 @@ CREATE TABLE run (
     last_severity REAL,
     peak_score REAL,
     peak_severity REAL,
+    arrived_ms INTEGER,
     {"".join(f"{column} INTEGER NOT NULL DEFAULT 0, " for column in COUNT_COLUMNS)}
     UNIQUE (asset_id, run_id)
 );
@@ -77,7 +83,7 @@ CREATE TABLE verdict (
     PRIMARY KEY (run_key, cycle)
 );
 CREATE INDEX verdict_by_time ON verdict (ts_us, run_key, cycle);
-CREATE INDEX verdict_by_run_and_time ON verdict (run_key, ts_us, cycle);
+{PLOT_INDEX};
 CREATE INDEX verdict_anomalous ON verdict (ts_us, run_key, cycle) WHERE level > 0;
 CREATE INDEX verdict_unscored ON verdict (status, ts_us, run_key, cycle) WHERE status <> 'scored';
 CREATE TABLE repeat (
@@ -117,6 +123,11 @@ UPGRADES: Final = {
         ),
     ),
     3: RETENTION_TABLES,
+    4: (
+        "ALTER TABLE run ADD COLUMN arrived_ms INTEGER",
+        "DROP INDEX verdict_by_run_and_time",
+        PLOT_INDEX,
+    ),
 }
 
 NEW_VIEW: Final = ("DROP VIEW scores", SCHEMA[SCHEMA.index("CREATE VIEW") :].rstrip().rstrip(";"))

@@ -6,7 +6,7 @@ connection each, so that a long read delays no write.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
 from pathlib import Path
@@ -15,9 +15,12 @@ from typing import Self
 
 from common.records.verdicts import ScoreRecord, Verdict
 from common.scorestore.batch import gather
-from common.scorestore.paging import check_query, epoch_us, from_epoch_us
+from common.scorestore.paging import check_plot, check_query, epoch_us, from_epoch_us
 from common.scorestore.port import (
+    Glance,
     Keeping,
+    Plot,
+    PlotQuery,
     RunActivity,
     RunPage,
     RunSummary,
@@ -28,9 +31,13 @@ from common.scorestore.port import (
 from common.scorestore.sqlite.reader import (
     read_activity,
     read_counts,
+    read_latest,
     read_page,
+    read_plot,
     read_run_page,
     read_runs,
+    read_summaries,
+    read_warm_ups,
 )
 from common.scorestore.sqlite.retention import read_removed_until, trim_slice
 from common.scorestore.sqlite.thread import SqliteThread
@@ -111,6 +118,31 @@ class SqliteScoreStore:
         """Return how far each run has come, from the same table."""
         since_us = epoch_us(since)
         return await self._reader.run(lambda connection: read_activity(connection, since_us))
+
+    async def summaries(self, asset_ids: Collection[str]) -> Sequence[RunSummary]:
+        """Return the summaries of these assets, from the same table."""
+        return await self._reader.run(lambda connection: read_summaries(connection, asset_ids))
+
+    async def latest_runs(
+        self,
+        *,
+        asset_id: str | None = None,
+        run_id: str | None = None,
+        fleet: str | None = None,
+    ) -> Sequence[Glance]:
+        """Return the latest run of each asset, from the same table."""
+        return await self._reader.run(
+            lambda connection: read_latest(connection, asset_id, run_id, fleet)
+        )
+
+    async def warm_ups(self, runs: Collection[tuple[str, str]], most: int) -> Sequence[int]:
+        """Return how many readings the window that is being filled has."""
+        return await self._reader.run(lambda connection: read_warm_ups(connection, runs, most))
+
+    async def plot(self, query: PlotQuery) -> Plot:
+        """Return a plot in one pass over an index."""
+        bounds = check_plot(query)
+        return await self._reader.run(lambda connection: read_plot(connection, query, bounds))
 
     async def verdict_counts(self, run_id: str | None = None) -> Mapping[Verdict, int]:
         """Return how many readings got each verdict, from the same table."""

@@ -138,6 +138,7 @@ def _count(connection: sqlite3.Connection, run: _Run, records: Mapping[int, Scor
         stored = connection.execute(SELECT_COUNTED, (run.key, lowest))
         known = {row[0]: row for row in stored}
     for cycle, record in records.items():
+        run.tally.arrived(record.published_ts_ms)
         ts_us = epoch_us(record.ts)
         before = known.get(cycle)
         if before is None:
@@ -172,7 +173,7 @@ def _write_repeats(
 
 def _recount(connection: sqlite3.Connection, run: _Run) -> None:
     """Rebuild a summary from the run's rows; repeats have their own count and keep it."""
-    tally = RunTally(run.tally.fleet)
+    tally = RunTally(run.tally.fleet, arrived_ms=run.tally.arrived_ms)
     for status in Verdict:
         if status.of_message:
             tally.verdicts[status] = run.tally.verdicts[status]

@@ -217,6 +217,7 @@ async def test_an_asset_shows_its_latest_run_and_open_alarm(api: Running) -> Non
         "first_cycle": 6,
         "last_cycle": 9,
         "last_ts": "2026-01-01T00:00:09Z",
+        "arrived_at": None,
         "dated_in_future": False,
         "verdicts": {"warming_up": 1, "scored": 2},
         "last_score": 0.9,
@@ -224,6 +225,19 @@ async def test_an_asset_shows_its_latest_run_and_open_alarm(api: Running) -> Non
         "last_severity": None,
         "peak_score": 0.9,
         "peak_severity": None,
+        "state": "active",
+        "level": "warning",
+        "asks": True,
+        "standing": {
+            "alarm_id": raised.alarm_id,
+            "run_id": "run-2",
+            "state": "active",
+            "level": "warning",
+            "acknowledged": False,
+            "shelved": False,
+            "out_of_service": False,
+        },
+        "warm_up": None,
         "alarm": {
             "alarm_id": raised.alarm_id,
             "level": "warning",
@@ -274,22 +288,27 @@ async def test_an_asset_with_only_rejected_readings_is_shown(api: Running) -> No
 
 
 @pytest.mark.parametrize("ahead_min", [59, 61])
-async def test_a_run_dated_far_ahead_is_not_the_latest(api: Running, ahead_min: int) -> None:
+async def test_the_latest_run_is_the_one_that_arrived_last_and_a_wrong_clock_is_told(
+    api: Running, ahead_min: int
+) -> None:
     now = datetime.now(UTC)
+    ahead = now + timedelta(minutes=ahead_min)
     await api.fakes.scores.write(
         [
-            replace(score(1, run_id="odd"), ts=now + timedelta(minutes=ahead_min)),
-            replace(score(1, run_id="even"), ts=now),
-            replace(score(1, asset_id="b", run_id="odd"), ts=now + timedelta(minutes=ahead_min)),
+            replace(score(1, run_id="odd"), ts=ahead, published_ts_ms=1000),
+            replace(score(1, run_id="even"), ts=now, published_ts_ms=2000),
+            replace(score(1, asset_id="b", run_id="odd"), ts=ahead, published_ts_ms=3000),
+            replace(score(1, asset_id="b", run_id="even"), ts=now, published_ts_ms=2000),
         ]
     )
 
-    first, second = (await api.client.get("/api/v1/assets")).json()["items"]
+    for query in ("", "?order=urgency"):
+        items = (await api.client.get(f"/api/v1/assets{query}")).json()["items"]
+        first, second = sorted(items, key=lambda item: str(item["asset_id"]))
 
-    assert (first["run_id"], first["dated_in_future"]) == (
-        ("odd", False) if ahead_min < 60 else ("even", False)
-    )
-    assert (second["run_id"], second["dated_in_future"]) == ("odd", ahead_min > 60)
+        assert (first["run_id"], first["dated_in_future"]) == ("even", False)
+        assert (second["run_id"], second["dated_in_future"]) == ("odd", ahead_min > 60)
+        assert second["arrived_at"] == "1970-01-01T00:00:03Z"
 
 
 async def test_assets_are_paged_by_name(api: Running) -> None:

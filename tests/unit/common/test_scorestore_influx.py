@@ -115,6 +115,7 @@ def test_a_verdict_is_one_line() -> None:
     assert verdict_lines([ROW]) == [
         "score,asset_id=engine-1,model=fd001@1,run_id=run-1 "
         'cycle=12i,level="warning",status="scored",detail="",'
+        "published_ts_ms=1767225600000i,"
         "score=1.5,warning_threshold=1.0,critical_threshold=2.0,"
         'evidence="channel",severity=1.25,life=40.5,life_low=28.0,life_high=60.25,'
         "share_T24=0.25,share_T30=0.75 "
@@ -127,8 +128,8 @@ def test_a_verdict_without_a_score_has_no_fields_of_one() -> None:
 
     assert verdict_lines([bare]) == [
         "score,asset_id=engine-1,model=fd001@1,run_id=run-1 "
-        'cycle=12i,level="warning",status="gap",detail="cycles 3 to 5 are missing" '
-        "1767225612345678012"
+        'cycle=12i,level="warning",status="gap",detail="cycles 3 to 5 are missing",'
+        "published_ts_ms=1767225600000i 1767225612345678012"
     ]
 
 

@@ -86,7 +86,7 @@ def test_a_file_is_made_with_its_folders_and_opened_for_safety(tmp_path: Path) -
         "cache_size": -32_000,
         "journal_size_limit": 67_108_864,
         "application_id": 0x5352474C,
-        "user_version": 4,
+        "user_version": 5,
     }
 
 
@@ -301,7 +301,7 @@ async def test_a_file_of_a_newer_version(path: Path) -> None:
     error = await refusal(path)
 
     assert isinstance(error, BackendRefusedError)
-    assert "written by a newer Surgeline (layout 7; this one knows 4)" in str(error)
+    assert "written by a newer Surgeline (layout 7; this one knows 5)" in str(error)
 
 
 async def test_a_file_of_the_layout_before_is_brought_up_to_date_and_keeps_its_rows(
@@ -315,6 +315,9 @@ async def test_a_file_of_the_layout_before_is_brought_up_to_date_and_keeps_its_r
             "DROP VIEW scores; ALTER TABLE run DROP COLUMN fleet; "
             "ALTER TABLE run DROP COLUMN last_severity; "
             "ALTER TABLE run DROP COLUMN peak_severity; "
+            "ALTER TABLE run DROP COLUMN arrived_ms; "
+            "DROP INDEX verdict_by_run_and_time; "
+            "CREATE INDEX verdict_by_run_and_time ON verdict (run_key, ts_us, cycle); "
             "ALTER TABLE verdict DROP COLUMN evidence; "
             "ALTER TABLE verdict DROP COLUMN severity; "
             "ALTER TABLE verdict DROP COLUMN life; "
@@ -331,7 +334,7 @@ async def test_a_file_of_the_layout_before_is_brought_up_to_date_and_keeps_its_r
         version = found.execute("PRAGMA user_version").fetchone()
 
     assert after == before
-    assert (named, version) == ([("default",)], (4,))
+    assert (named, version) == ([("default",)], (5,))
 
 
 async def test_a_damaged_file_is_refused(path: Path) -> None:

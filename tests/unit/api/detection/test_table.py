@@ -187,6 +187,7 @@ def test_whatever_strangers_send_is_rows_or_a_refusal(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(st.binary(max_size=300))
+@example(b";")
 def test_any_bytes_are_a_table_or_refused(tmp_path: Path, content: bytes) -> None:
     with suppress(WrongFileError):
         read(tmp_path, content)

@@ -29,6 +29,7 @@ SINK_OF_STEP: Final = {
     "claim": "state_store",
     "intend": "state_store",
     "write_states": "state_store",
+    "publish_evidence": "broker",
     "publish": "broker",
 }
 """Which backend a failing step blames; the other steps need several."""
@@ -43,6 +44,8 @@ STEPS: Final = (
     "assemble",
     "score",
     "conclude",
+    "evidence",
+    "publish_evidence",
     "intend",
     "write_scores",
     "publish",
@@ -51,7 +54,7 @@ STEPS: Final = (
 """Of the protocol, in its order (docs/architecture.md)."""
 
 TRIED_STEPS: Final = tuple(
-    step for step in STEPS if step not in ("decode", "assemble", "score", "conclude")
+    step for step in STEPS if step not in ("decode", "assemble", "score", "conclude", "evidence")
 )
 """Steps that ask a backend, and are tried again while it is down."""
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from common.errors import InvalidRecordError
 from common.machines.machine import MachineType
 from common.records.verdicts import Verdict
-from common.ring import NOTHING_HELD, Marks
+from common.ring import NOTHING_HELD, Marks, Ring
 from detector.core.holding import Held, Holder
 from detector.core.policy import InputPolicy
 from detector.core.state.asset import AssetState, Place, Rival
@@ -160,6 +160,12 @@ class Assembled:
     state: AssetState
     held: int
     bridged: int
+
+    def behind(self, index: int) -> tuple[Ring, NDArray[np.float32]]:
+        """Return the readings of one window, and the same on the model's scale."""
+        window, end = self.windows[index], int(self.ends[index]) + 1
+        part = slice(end - len(window), end)
+        return Ring(self.rows[part], self.marks[part]), window
 
 
 def lay_out(

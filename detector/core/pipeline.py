@@ -287,9 +287,7 @@ def as_readings(items: Sequence[Decoded], machine: MachineType) -> Readings:
     )
 
 
-def _clock_us(
-    taken_us: NDArray[np.int64], published_us: NDArray[np.int64]
-) -> NDArray[np.int64]:
+def _clock_us(taken_us: NDArray[np.int64], published_us: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return readings' times, or the broker's stamps where the source's clock is far ahead."""
     ahead = (published_us > 0) & (taken_us > published_us + CLOCK_AHEAD_US)
     return np.where(ahead, published_us, taken_us)

@@ -28,6 +28,7 @@ PER_BATCH = (
     Point.ASSEMBLED,
     Point.SCORED,
     Point.CONCLUDED,
+    Point.EVIDENCE_PUBLISHED,
     Point.INTENDED,
     Point.SCORES_WRITTEN,
     Point.PUBLISHED,

@@ -335,7 +335,7 @@ def test_a_value_of_the_wrong_size_is_told_with_the_right_one() -> None:
     with pytest.raises(ValueError, match=r"^a ring of 2 x 3 has 24 bytes, not 23$"):
         unpack(as_layout_5(state)[:-1])
     with pytest.raises(ValueError, match=rf"one of \(2, 3\) from {head} was expected"):
-        unpack(full[:-FOOTER.size] + FOOTER.pack(1, 3, 0))
+        unpack(full[: -FOOTER.size] + FOOTER.pack(1, 3, 0))
 
 
 def test_before_the_first_record_no_partition_is_named() -> None:

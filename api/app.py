@@ -19,6 +19,7 @@ from api.access.ports import AccessStore
 from api.adapters.artifact_fleet_catalogue import ArtifactFleetCatalogue, FleetReader
 from api.adapters.http_detector_probe import HttpDetectorProbe
 from api.adapters.kafka.alert_feed import KafkaAlertFeed
+from api.adapters.kafka.evidence_feed import KafkaEvidenceFeed
 from api.adapters.kafka.group_probe import KafkaGroupProbe
 from api.adapters.process_replay_launcher import ProcessReplayLauncher
 from api.adapters.receivers.opening import open_ways
@@ -28,12 +29,14 @@ from api.adapters.sql.alarms import SqlAlarmStore
 from api.adapters.sql.alert_history import SqlAlertHistory
 from api.adapters.sql.database import open_database
 from api.adapters.sql.outbox import SqlOutbox
+from api.adapters.sql.evidence import SqlEvidenceStore
 from api.adapters.sql.replay_records import SqlReplayRecords
 from api.alarms.desk import AlarmDesk
 from api.alarms.ports import AlarmStore
 from api.console.files import CONSOLE_PATH, console_files
 from api.detection.ports import Scoring
 from api.detection.uploads import Uploads
+from api.evidence import EvidenceFeed, EvidenceStore
 from api.http import problems
 from api.http.bodies import bodies
 from api.http.defects import Defects
@@ -82,6 +85,8 @@ class Adapters:
     alarms: AlarmStore
     access: AccessStore
     feed: AlertFeed
+    evidence: EvidenceStore
+    evidence_feed: EvidenceFeed
     detector: DetectorProbe
     group: GroupProbe
     records: ReplayRecords
@@ -124,6 +129,8 @@ async def open_adapters(settings: Settings, stack: AsyncExitStack) -> Adapters:
         alarms=SqlAlarmStore(engine),
         access=SqlAccessStore(engine),
         feed=KafkaAlertFeed(settings.kafka, settings.retention),
+        evidence=SqlEvidenceStore(engine),
+        evidence_feed=KafkaEvidenceFeed(settings.kafka, settings.retention),
         detector=HttpDetectorProbe(client, settings.api.detector_url),
         group=group,
         records=SqlReplayRecords(engine),
@@ -204,6 +211,7 @@ async def _lifespan(
             settings=settings,
             scores=adapters.scores,
             history=adapters.history,
+            evidence=adapters.evidence,
             alarms=adapters.alarms,
             access=adapters.access,
             guard=Guard(settings.api, adapters.access, adapters.clock),
@@ -230,8 +238,15 @@ async def _lifespan(
             clock=adapters.clock,
         )
         await adapters.outbox.register(list(adapters.ways), adapters.clock.now())
-        projection = Projection(adapters.feed, adapters.history, changed, metrics, adapters.clock)
-        await stack.enter_async_context(_running(projection.run(), "projection"))
+        clock = adapters.clock
+        alerts = Projection(
+            "alerts", adapters.feed, adapters.history, changed.notify, metrics.alerts, clock
+        )
+        evidence = Projection(
+            "evidence", adapters.evidence_feed, adapters.evidence, _no_note, metrics.evidence, clock
+        )
+        await stack.enter_async_context(_running(alerts.run(), "projection"))
+        await stack.enter_async_context(_running(evidence.run(), "evidence-projection"))
         if adapters.ways:
             dispatcher = Dispatcher(
                 adapters.outbox,
@@ -244,10 +259,14 @@ async def _lifespan(
             )
             await stack.enter_async_context(_running(dispatcher.run(), "notifications"))
         bounds, every_s = keeping(settings.retention), settings.retention.every_s
-        removal = keep_within(adapters.history, bounds, every_s, adapters.clock)
+        removal = keep_within(adapters.history, adapters.evidence, bounds, every_s, adapters.clock)
         await stack.enter_async_context(_running(removal, "alert-retention"))
         stack.callback(changed.close)
         yield
+
+
+def _no_note() -> None:
+    """Tell nobody: who wants evidence asks for it."""
 
 
 @asynccontextmanager

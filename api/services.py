@@ -14,6 +14,7 @@ from api.alarms.desk import AlarmDesk
 from api.alarms.ports import AlarmStore
 from api.detection.ports import Scoring
 from api.detection.uploads import Uploads
+from api.evidence import EvidenceStore
 from api.live.change_signal import ChangeSignal
 from api.live.pages import ActionPages, StreamPages
 from api.metrics import ApiMetrics
@@ -34,6 +35,7 @@ class Services:
         settings: The settings of this process.
         scores: Where verdicts are read.
         history: Where alerts are read.
+        evidence: Where is read what they rest on.
         alarms: Where alarms, and what operators did about them, are read.
         desk: Carries out what operators ask for.
         access: Where keys and the audit log are.
@@ -55,6 +57,7 @@ class Services:
     settings: Settings
     scores: ScoreStore
     history: AlertHistory
+    evidence: EvidenceStore
     alarms: AlarmStore
     desk: AlarmDesk
     access: AccessStore

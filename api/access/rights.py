@@ -43,6 +43,7 @@ RIGHTS: Final[Mapping[tuple[str, str], Needed]] = {
     ("GET", f"{_V1}/alerts/stream"): Role.VIEWER,
     ("GET", f"{_V1}/alerts/gaps"): Role.VIEWER,
     ("GET", f"{_V1}/alerts/{{alert_id}}"): Role.VIEWER,
+    ("GET", f"{_V1}/alerts/{{alert_id}}/evidence"): Role.VIEWER,
     ("GET", f"{_V1}/alarms"): Role.VIEWER,
     ("GET", f"{_V1}/alarms/stream"): Role.VIEWER,
     ("GET", f"{_V1}/alarms/{{alarm_id}}"): Role.VIEWER,

@@ -183,9 +183,19 @@ API_REPEATED: Final = CounterSpec(
 API_GAPS: Final = CounterSpec(
     "surgeline_api_alert_gaps", "Times alerts had expired from the topic before they were read."
 )
+API_EVIDENCE_PROJECTED: Final = CounterSpec(
+    "surgeline_api_evidence_projected", "Evidence of alerts that was new to the history."
+)
+API_EVIDENCE_REPEATED: Final = CounterSpec(
+    "surgeline_api_evidence_repeated", "Evidence that was delivered again and left alone."
+)
+API_EVIDENCE_GAPS: Final = CounterSpec(
+    "surgeline_api_evidence_gaps",
+    "Times evidence had expired from its topic before it was read.",
+)
 API_PROJECTION_FAILURES: Final = CounterSpec(
     "surgeline_api_projection_failures",
-    "Times the projection of alerts failed and started over, or the history took none.",
+    "Times the projection of alerts or evidence failed and started over, or the history took none.",
 )
 API_SUBSCRIBERS: Final = GaugeSpec("surgeline_api_sse_subscribers", "Open alert streams.")
 API_EVENTS: Final = CounterSpec("surgeline_api_sse_events", "Alerts sent on streams.")
@@ -276,6 +286,9 @@ OF_API: Final[tuple[MetricSpec, ...]] = (
     API_PROJECTED,
     API_REPEATED,
     API_GAPS,
+    API_EVIDENCE_PROJECTED,
+    API_EVIDENCE_REPEATED,
+    API_EVIDENCE_GAPS,
     API_PROJECTION_FAILURES,
     API_SUBSCRIBERS,
     API_EVENTS,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,27 +33,55 @@ FIRST_LAYOUT: Final = 6
 """States of earlier layouts have another end."""
 
 
+LAST_US: Final = 9_214_646_400_000_000
+"""2262, as on the wire: a later time was never written."""
+
+
+class Moment(NamedTuple):
+    """When a row was taken.
+
+    Attributes:
+        cycle: Its cycle.
+        taken_us: Its time, UTC epoch microseconds.
+    """
+
+    cycle: int
+    taken_us: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Marks:
     """When the rows of a ring were taken, and which of their values stand in for missing ones.
 
+    Stamps stay the bytes they are stored as: every batch appends to them, and only evidence and the
+    api read them.
+
     Attributes:
-        stamps: Cycle and time (UTC epoch microseconds) of each row, shape ``(n, 2)``, int64; two
-            zeros where an earlier version had not kept them.
+        stamps: ``STAMP_BYTES`` for each row (:func:`packed_stamps`): its cycle and its time; zeros
+            where an earlier version had not kept them.
         held: Whether each channel's value is an earlier one, shape ``(n, n_channels)``; of size 0
             where all were measured.
     """
 
-    stamps: NDArray[np.int64]
+    stamps: bytes
     held: NDArray[np.bool_]
 
-    def __getitem__(self, part: slice) -> Marks:
+    def rows(self, begin: int, end: int) -> Marks:
         """Return those of some rows."""
-        return Marks(self.stamps[part], self.held[part] if self.held.size else self.held)
+        stamps = self.stamps[begin * STAMP_BYTES : end * STAMP_BYTES]
+        return Marks(stamps, self.held[begin:end] if self.held.size else self.held)
 
     def __len__(self) -> int:
         """Return the number of rows."""
-        return len(self.stamps)
+        return len(self.stamps) // STAMP_BYTES
+
+    def moments(self) -> list[Moment | None]:
+        """Return when each row was taken; none where it is not known."""
+        pairs = np.frombuffer(self.stamps, "<i8").reshape(-1, 2).tolist()
+        return [
+            Moment(cycle, taken_us) if cycle > 0 and 0 <= taken_us < LAST_US else None
+            for cycle, taken_us in pairs
+        ]
 
     def held_rows(self, n_channels: int) -> NDArray[np.bool_]:
         """Return what is held, of any number of rows, shape ``(n, n_channels)``."""
@@ -62,12 +90,17 @@ class Marks:
     @classmethod
     def unknown(cls, rows: int) -> Self:
         """Return the marks of rows of which nothing was kept."""
-        return cls(np.zeros((rows, 2), np.int64), NOTHING_HELD)
+        return cls(bytes(rows * STAMP_BYTES), NOTHING_HELD)
 
 
 NOTHING_HELD: Final = np.zeros((0, 0), np.bool_)
 
-NO_MARKS: Final = Marks(np.zeros((0, 2), np.int64), NOTHING_HELD)
+NO_MARKS: Final = Marks(b"", NOTHING_HELD)
+
+
+def packed_stamps(stamps: NDArray[np.int64]) -> bytes:
+    """Return cycles and times (UTC epoch microseconds), shape ``(n, 2)``, as rings keep them."""
+    return stamps.astype("<i8", copy=False).tobytes()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,7 +126,7 @@ def pack_ring(ring: Ring) -> bytes:
     """
     marks = ring.marks
     rows = ring.rows.astype("<f4", copy=False).tobytes()
-    stamps = marks.stamps.astype("<i8", copy=False).tobytes()
+    stamps = marks.stamps
     n, width = ring.rows.shape
     if not marks.held.size:
         return rows + stamps + FOOTER.pack(n, width, 0)
@@ -119,16 +152,13 @@ def unpack_ring(value: bytes) -> tuple[Ring, int]:
         )
     stamps_at, held_at = begin + sizes[0], begin + sizes[0] + sizes[1]
     rows = np.frombuffer(value[begin:stamps_at], "<f4").reshape(n, width)
-    stamps = np.frombuffer(value[stamps_at:held_at], "<i8").reshape(n, 2)
     held = NOTHING_HELD
     if bits:
         flags = np.frombuffer(value, np.uint8, sizes[2], held_at)
         held = np.unpackbits(flags, count=bits).astype(np.bool_).reshape(n, n_channels)
     if not np.isfinite(rows).all():
         raise ValueError("a ring with a value that is no number")
-    if n and stamps.min() < 0:
-        raise ValueError("a ring with a time or cycle below 0")
-    return Ring(rows, Marks(stamps, held)), begin
+    return Ring(rows, Marks(value[stamps_at:held_at], held)), begin
 
 
 def machine_of(state: bytes) -> bytes:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from common.errors import InvalidRecordError
 from common.machines.machine import MachineType
 from common.records.verdicts import Verdict
-from common.ring import NOTHING_HELD, Marks, Ring
+from common.ring import NOTHING_HELD, Marks, Ring, packed_stamps
 from detector.core.holding import Held, Holder
 from detector.core.policy import InputPolicy
 from detector.core.state.asset import AssetState, Place, Rival
@@ -164,8 +164,8 @@ class Assembled:
     def behind(self, index: int) -> tuple[Ring, NDArray[np.float32]]:
         """Return the readings of one window, and the same on the model's scale."""
         window, end = self.windows[index], int(self.ends[index]) + 1
-        part = slice(end - len(window), end)
-        return Ring(self.rows[part], self.marks[part]), window
+        begin = end - len(window)
+        return Ring(self.rows[begin:end], self.marks.rows(begin, end)), window
 
 
 def lay_out(
@@ -245,16 +245,17 @@ def lay_out(
         steps.append(Step(verdict, detail, opened, row, begin, cycle))
     everything, marks = ring, state.known_marks
     if rows:
-        everything = np.concatenate([ring, np.stack(rows)])
-        stamps = readings.stamps
-        if len(rows) < len(stamps):
+        fresh, stamps = readings.rows, readings.stamps
+        if filled or len(rows) < len(readings):  # stacking is dear, and hardly ever needed
+            fresh = np.stack(rows)
             stamps = stamps[[at for at, step in zip(taken, steps, strict=True) if step.row >= 0]]
+        everything = np.concatenate([ring, fresh])
         marks = _marked(marks, stamps, filled, len(machine.used))
-    kept = slice(max(begin, len(everything) - length), None)
+    first = max(begin, len(everything) - length)
     after = replace(
         state,
-        ring=everything[kept].copy(),
-        marks=marks[kept],
+        ring=everything[first:].copy(),
+        marks=marks.rows(first, len(everything)),
         ages=holder.ages,
         last_cycle=last,
         seen_from=seen_from,
@@ -269,14 +270,14 @@ def _marked(
     before: Marks, stamps: NDArray[np.int64], filled: Mapping[int, Sequence[int]], channels: int
 ) -> Marks:
     """Return marks with those of further rows; ``filled`` are the ages of what was filled in."""
-    stamps = np.concatenate([before.stamps, stamps])
+    joined = before.stamps + packed_stamps(stamps)
     if not filled and not before.held.size:
-        return Marks(stamps, NOTHING_HELD)
-    held = np.zeros((len(stamps), channels), np.bool_)
+        return Marks(joined, NOTHING_HELD)
+    held = np.zeros((len(before) + len(stamps), channels), np.bool_)
     held[: len(before)] = before.held_rows(channels)
     for row, ages in filled.items():
         held[row] = np.array(ages) > 0
-    return Marks(stamps, held)
+    return Marks(joined, held)
 
 
 def assemble(

@@ -275,9 +275,9 @@ def as_readings(items: Sequence[Decoded], machine: MachineType) -> Readings:
         machine: What their values are.
     """
     values = np.array([item.reading.values for item in items], np.float64)
-    stamps = np.array(
-        [(item.reading.cycle, (item.reading.ts - EPOCH) // MICROSECOND) for item in items], np.int64
-    ).reshape(len(items), 2)
+    stamps = np.empty((len(items), 2), np.int64)
+    stamps[:, 0] = [item.reading.cycle for item in items]
+    stamps[:, 1] = [(item.reading.ts - EPOCH) // MICROSECOND for item in items]
     published_us = np.array([item.record.published_ts_ms for item in items], np.int64) * 1000
     return Readings(
         np.array([item.record.position.offset for item in items], np.int64),

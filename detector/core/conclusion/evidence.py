@@ -167,18 +167,17 @@ def _rule(case: Case) -> RuleState:
 
 
 def _window(marks: Marks, kept: int) -> EvidenceWindow:
-    stamps: list[list[int]] = marks.stamps.tolist()
-    first = len(stamps) - kept
-    missing = [0] * len(stamps)
-    for index, ((before, _), (cycle, _)) in enumerate(pairwise(stamps), 1):
-        missing[index] = cycle - before - 1 if before else 0
+    moments = marks.moments()
+    first = len(moments) - kept
+    missing = [0] * len(moments)
+    for index, (before, after) in enumerate(pairwise(moments), 1):
+        missing[index] = after.cycle - before.cycle - 1 if before and after else 0
     return EvidenceWindow(
-        length=len(stamps),
+        length=len(moments),
         omitted=first,
-        cycles=tuple(cycle or None for cycle, _ in stamps[first:]),
+        cycles=tuple(moment and moment.cycle for moment in moments[first:]),
         ts=tuple(
-            EPOCH + timedelta(microseconds=taken_us) if cycle else None
-            for cycle, taken_us in stamps[first:]
+            moment and EPOCH + timedelta(microseconds=moment.taken_us) for moment in moments[first:]
         ),
         missing_before=tuple(missing[first:]),
     )

@@ -218,8 +218,9 @@ class AssetState:
             changes |= {"machine": machine.digest, "ring": ring, "ages": (), "history": NO_HISTORY}
             changes["marks"] = NO_MARKS
         elif len(self.ring) > machine.window.length:
-            kept = slice(-machine.window.length, None)
-            changes |= {"ring": self.ring[kept], "marks": self.known_marks[kept]}
+            first = len(self.ring) - machine.window.length
+            changes["ring"] = self.ring[first:]
+            changes["marks"] = self.known_marks.rows(first, len(self.ring))
         return replace(self, **changes) if changes else self
 
 

@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as hnp
 
 from common.records.ids import FLEET_PATTERN
 from common.records.verdicts import Level
-from common.ring import FOOTER, NOTHING_HELD, Marks, machine_of, unpack_ring
+from common.ring import FOOTER, NOTHING_HELD, Marks, machine_of, packed_stamps, unpack_ring
 from detector.core.state.asset import (
     RIVAL_LIMIT,
     AssetState,
@@ -55,7 +55,7 @@ def with_marks(draw: st.DrawFn, bare: st.SearchStrategy[AssetState]) -> AssetSta
     rows = len(state.ring)
     stamps = draw(hnp.arrays(np.int64, (rows, 2), elements=CYCLE))
     held = draw(st.just(NOTHING_HELD) | hnp.arrays(np.bool_, (rows, WIDTH - 3)))
-    return replace(state, marks=Marks(stamps, held))
+    return replace(state, marks=Marks(packed_stamps(stamps), held))
 
 
 bare_states = st.builds(
@@ -98,7 +98,7 @@ def numbers(state: AssetState) -> dict[str, object]:
 def same_marks(one: AssetState, other: AssetState) -> bool:
     """Return whether two states say the same of each row of their rings."""
     mine, theirs = one.known_marks, other.known_marks
-    return np.array_equal(mine.stamps, theirs.stamps) and np.array_equal(
+    return mine.stamps == theirs.stamps and np.array_equal(
         mine.held_rows(WIDTH), theirs.held_rows(WIDTH)
     )
 

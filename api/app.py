@@ -24,6 +24,7 @@ from api.adapters.kafka.group_probe import KafkaGroupProbe
 from api.adapters.process_replay_launcher import ProcessReplayLauncher
 from api.adapters.receivers.opening import open_ways
 from api.adapters.scoring.process import ProcessScoring
+from api.adapters.redis_ring_reader import RedisRingReader
 from api.adapters.sql.access import SqlAccessStore
 from api.adapters.sql.alarms import SqlAlarmStore
 from api.adapters.sql.alert_history import SqlAlertHistory
@@ -64,6 +65,7 @@ from api.ports import (
     ReplayRecords,
 )
 from api.readiness import Check
+from api.readings import RingReader
 from api.replays import Replays
 from api.routes import system
 from api.routes.table import RESOURCES
@@ -87,6 +89,7 @@ class Adapters:
     feed: AlertFeed
     evidence: EvidenceStore
     evidence_feed: EvidenceFeed
+    rings: RingReader
     detector: DetectorProbe
     group: GroupProbe
     records: ReplayRecords
@@ -131,6 +134,7 @@ async def open_adapters(settings: Settings, stack: AsyncExitStack) -> Adapters:
         feed=KafkaAlertFeed(settings.kafka, settings.retention),
         evidence=SqlEvidenceStore(engine),
         evidence_feed=KafkaEvidenceFeed(settings.kafka, settings.retention),
+        rings=await stack.enter_async_context(RedisRingReader(settings.redis)),
         detector=HttpDetectorProbe(client, settings.api.detector_url),
         group=group,
         records=SqlReplayRecords(engine),
@@ -212,6 +216,7 @@ async def _lifespan(
             scores=adapters.scores,
             history=adapters.history,
             evidence=adapters.evidence,
+            rings=adapters.rings,
             alarms=adapters.alarms,
             access=adapters.access,
             guard=Guard(settings.api, adapters.access, adapters.clock),

@@ -21,6 +21,7 @@ from api.metrics import ApiMetrics
 from api.notifications.ports import Outbox
 from api.ports import AlertHistory, FleetCatalogue
 from api.readiness import Check
+from api.readings import RingReader
 from api.replays import Replays
 from common.clock import Clock
 from common.scorestore.port import ScoreStore
@@ -36,6 +37,7 @@ class Services:
         scores: Where verdicts are read.
         history: Where alerts are read.
         evidence: Where is read what they rest on.
+        rings: Where the latest readings are.
         alarms: Where alarms, and what operators did about them, are read.
         desk: Carries out what operators ask for.
         access: Where keys and the audit log are.
@@ -58,6 +60,7 @@ class Services:
     scores: ScoreStore
     history: AlertHistory
     evidence: EvidenceStore
+    rings: RingReader
     alarms: AlarmStore
     desk: AlarmDesk
     access: AccessStore

@@ -171,3 +171,13 @@ def machine_of(state: bytes) -> bytes:
     if layout < FIRST_LAYOUT:
         raise ValueError(f"a state of layout {layout}; from {FIRST_LAYOUT} on it ends in its ring")
     return state[MACHINE]
+
+
+def shortest(values: NDArray[np.float32]) -> tuple[float, ...]:
+    """Return 32-bit values as the shortest numbers that are them, as sources write them.
+
+    Example:
+        >>> shortest(np.array([0.1, 1e18, 523.79], np.float32))
+        (0.1, 1e+18, 523.79)
+    """
+    return tuple(map(float, values.astype(str)))

@@ -180,4 +180,4 @@ async def test_a_database_of_the_version_before_keeps_its_alerts_and_reads_the_t
 
 
 def _downgrade(connection: Connection) -> None:
-    command.downgrade(migration_config(connection), "0006")
+    command.downgrade(migration_config(connection), "0007")

@@ -24,6 +24,7 @@ from api.adapters.memory.replays import (
     MemoryReplayRecords,
 )
 from api.adapters.memory.scoring import MemoryScoring
+from api.adapters.memory.rings import MemoryRingReader
 from api.alarms.ports import AlarmStore
 from api.app import Adapters, create_app
 from api.evidence import EvidenceStore, WireEvidence
@@ -49,6 +50,7 @@ class Fakes:
     feed: MemoryFeed[WireAlert] = field(default_factory=MemoryFeed)
     evidence: EvidenceStore = field(init=False)
     evidence_feed: MemoryFeed[WireEvidence] = field(default_factory=MemoryFeed)
+    rings: MemoryRingReader = field(default_factory=MemoryRingReader)
     detector: MemoryProbe = field(default_factory=MemoryProbe)
     group: MemoryProbe = field(default_factory=MemoryProbe)
     records: MemoryReplayRecords = field(default_factory=MemoryReplayRecords)
@@ -80,6 +82,7 @@ class Fakes:
             feed=self.feed,
             evidence=self.evidence,
             evidence_feed=self.evidence_feed,
+            rings=self.rings,
             detector=self.detector,
             group=self.group,
             records=self.records,

@@ -28,7 +28,7 @@ from common.records.evidence import (
     Weight,
     derive_evidence_id,
 )
-from common.ring import Marks, Ring
+from common.ring import Marks, Ring, shortest
 from detector.core.conclusion.weighing import Weighed
 from detector.core.fleet import Fleet
 from detector.core.pipeline import EPOCH
@@ -131,7 +131,7 @@ def _evidence(case: Case, expected: Expected, kept: int) -> AlertEvidence:
         window=_window(case.ring.marks, kept),
         conditions=tuple(
             ConditionEvidence(
-                name=condition.name, unit=condition.unit, values=measured(rows[:, index])
+                name=condition.name, unit=condition.unit, values=shortest(rows[:, index])
             )
             for index, condition in enumerate(machine.conditions)
         ),
@@ -197,22 +197,12 @@ def _channels(case: Case, expected: Expected, kept: int) -> tuple[ChannelEvidenc
             level_sd=float(levels[index]),
             healthy_mean=float(expected.means[0, -1, index]),
             healthy_sd=float(expected.sds[0, -1, index]),
-            values=measured(values[:, index]),
+            values=shortest(values[:, index]),
             expected=_rounded(expected.values[0, first:, index]),
             held=tuple(np.flatnonzero(held[:, index]).tolist()),
         )
         for share, index in ((share, by_name[share.name]) for share in case.alert.channels)
     )
-
-
-def measured(values: NDArray[np.float32]) -> tuple[float, ...]:
-    """Return 32-bit values as the shortest numbers that are them.
-
-    Example:
-        >>> measured(np.array([0.1, 1e18, 523.79], np.float32))
-        (0.1, 1e+18, 523.79)
-    """
-    return tuple(map(float, values.astype(str)))
 
 
 def _rounded(values: NDArray[np.float64]) -> tuple[float | None, ...]:

@@ -23,7 +23,8 @@ from common.records.evidence import (
 from common.records.readings import SensorReading
 from common.records.times import EARLIEST, LATEST
 from common.records.verdicts import Evidence
-from detector.core.conclusion.evidence import case_slices, measured
+from common.ring import shortest
+from detector.core.conclusion.evidence import case_slices
 from detector.core.policy import InputPolicy
 from detector.failpoints import Point
 from models.alarm import AlarmPolicy
@@ -190,7 +191,7 @@ async def test_whatever_a_stranger_sends_is_what_the_evidence_shows(
 def test_a_value_of_seven_digits_is_shown_as_it_was_written(value: float) -> None:
     short = float(f"{value:.6g}")
 
-    [shown] = measured(np.array([short], np.float32))
+    [shown] = shortest(np.array([short], np.float32))
 
     assert np.float32(shown) == np.float32(short)
     assert shown == short or abs(short) < 1e-37  # smaller ones have fewer digits in 32 bits

@@ -139,9 +139,11 @@ async def test_held_values_and_bridged_cycles_are_marked() -> None:
 
 NUMBER = st.floats(-1e18, 1e18).filter(lambda value: value == 0 or abs(value) > 1e-30)
 ROW = st.tuples(
-    st.lists(st.none() | NUMBER, min_size=3, max_size=3),
-    st.integers(1, 4),
+    st.lists(NUMBER, min_size=3, max_size=3),
+    st.sampled_from([(), (), (), (), (0,), (1, 2)]),
+    st.sampled_from([1, 1, 1, 2, 4]),
     st.integers(0, 3_600_000_000),
+    st.booleans(),
 )
 
 
@@ -150,18 +152,20 @@ ROW = st.tuples(
     EARLIEST.replace(tzinfo=None), LATEST.replace(tzinfo=None, year=2200)
 ))  # fmt: skip
 async def test_whatever_a_stranger_sends_is_what_the_evidence_shows(
-    rows: list[tuple[list[float | None], int, int]], batch: int, begin: datetime
+    rows: list[tuple[list[float], tuple[int, ...], int, int, bool]], batch: int, begin: datetime
 ) -> None:
-    """Nulls, held and bridged readings, any size, any time, and any cut into batches."""
+    """Nulls, held and bridged readings, repeats, any size, any time, any cut into batches."""
     sent: dict[int, tuple[datetime, list[float | None]]] = {}
     readings: list[SensorReading] = []
     cycle, ts = 0, begin.replace(tzinfo=UTC)
-    for values, step, later_us in rows:
+    loud = ([5.0, 7.5, 2e17], (), 1, 1, False)
+    for measured, blank, step, later_us, twice in [*rows, loud]:
+        values = [None if at in blank else value for at, value in enumerate(measured)]
         cycle, ts = cycle + step, ts + timedelta(microseconds=later_us)
         sent[cycle] = ts, values
         plain = reading(cycle)
         sensors = dict(plain.sensors) | dict(zip(CHANNELS, values, strict=True))
-        readings.append(plain.model_copy(update={"ts": ts, "sensors": sensors}))
+        readings += [plain.model_copy(update={"ts": ts, "sensors": sensors})] * (1 + twice)
 
     world = await judged(readings, batch=batch, inputs=BRIDGING)
     whole = await judged(readings, inputs=BRIDGING)

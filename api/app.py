@@ -23,14 +23,14 @@ from api.adapters.kafka.evidence_feed import KafkaEvidenceFeed
 from api.adapters.kafka.group_probe import KafkaGroupProbe
 from api.adapters.process_replay_launcher import ProcessReplayLauncher
 from api.adapters.receivers.opening import open_ways
-from api.adapters.scoring.process import ProcessScoring
 from api.adapters.redis_ring_reader import RedisRingReader
+from api.adapters.scoring.process import ProcessScoring
 from api.adapters.sql.access import SqlAccessStore
 from api.adapters.sql.alarms import SqlAlarmStore
 from api.adapters.sql.alert_history import SqlAlertHistory
 from api.adapters.sql.database import open_database
-from api.adapters.sql.outbox import SqlOutbox
 from api.adapters.sql.evidence import SqlEvidenceStore
+from api.adapters.sql.outbox import SqlOutbox
 from api.adapters.sql.replay_records import SqlReplayRecords
 from api.alarms.desk import AlarmDesk
 from api.alarms.ports import AlarmStore

@@ -23,8 +23,8 @@ from api.adapters.memory.replays import (
     MemoryReplayLauncher,
     MemoryReplayRecords,
 )
-from api.adapters.memory.scoring import MemoryScoring
 from api.adapters.memory.rings import MemoryRingReader
+from api.adapters.memory.scoring import MemoryScoring
 from api.alarms.ports import AlarmStore
 from api.app import Adapters, create_app
 from api.evidence import EvidenceStore, WireEvidence

@@ -19,14 +19,17 @@ from api.access.ports import AccessStore
 from api.adapters.artifact_fleet_catalogue import ArtifactFleetCatalogue, FleetReader
 from api.adapters.http_detector_probe import HttpDetectorProbe
 from api.adapters.kafka.alert_feed import KafkaAlertFeed
+from api.adapters.kafka.evidence_feed import KafkaEvidenceFeed
 from api.adapters.kafka.group_probe import KafkaGroupProbe
 from api.adapters.process_replay_launcher import ProcessReplayLauncher
 from api.adapters.receivers.opening import open_ways
+from api.adapters.redis_ring_reader import RedisRingReader
 from api.adapters.scoring.process import ProcessScoring
 from api.adapters.sql.access import SqlAccessStore
 from api.adapters.sql.alarms import SqlAlarmStore
 from api.adapters.sql.alert_history import SqlAlertHistory
 from api.adapters.sql.database import open_database
+from api.adapters.sql.evidence import SqlEvidenceStore
 from api.adapters.sql.outbox import SqlOutbox
 from api.adapters.sql.replay_records import SqlReplayRecords
 from api.adapters.sql.silence import SqlSilenceStore
@@ -36,6 +39,7 @@ from api.assets import AssetList
 from api.console.files import CONSOLE_PATH, console_files
 from api.detection.ports import Scoring
 from api.detection.uploads import Uploads
+from api.evidence import EvidenceFeed, EvidenceStore
 from api.http import problems
 from api.http.bodies import bodies
 from api.http.defects import Defects
@@ -63,6 +67,7 @@ from api.ports import (
     ReplayRecords,
 )
 from api.readiness import Check, reading_stopped
+from api.readings import RingReader
 from api.replays import Replays
 from api.routes import system
 from api.routes.table import RESOURCES
@@ -87,6 +92,9 @@ class Adapters:
     access: AccessStore
     silence: SilenceStore
     feed: AlertFeed
+    evidence: EvidenceStore
+    evidence_feed: EvidenceFeed
+    rings: RingReader
     detector: DetectorProbe
     group: GroupProbe
     records: ReplayRecords
@@ -130,6 +138,9 @@ async def open_adapters(settings: Settings, stack: AsyncExitStack) -> Adapters:
         access=SqlAccessStore(engine),
         silence=SqlSilenceStore(engine, receivers),
         feed=KafkaAlertFeed(settings.kafka, settings.retention),
+        evidence=SqlEvidenceStore(engine),
+        evidence_feed=KafkaEvidenceFeed(settings.kafka, settings.retention),
+        rings=await stack.enter_async_context(RedisRingReader(settings.redis)),
         detector=HttpDetectorProbe(client, settings.api.detector_url),
         group=group,
         records=SqlReplayRecords(engine),
@@ -231,6 +242,8 @@ async def _lifespan(
             scores=adapters.scores,
             assets=AssetList(adapters.scores, adapters.alarms),
             history=adapters.history,
+            evidence=adapters.evidence,
+            rings=adapters.rings,
             alarms=adapters.alarms,
             access=adapters.access,
             guard=Guard(settings.api, adapters.access, adapters.clock),
@@ -252,8 +265,15 @@ async def _lifespan(
             clock=adapters.clock,
         )
         await adapters.outbox.register(list(adapters.ways), adapters.clock.now())
-        projection = Projection(adapters.feed, adapters.history, changed, metrics, adapters.clock)
-        await stack.enter_async_context(_running(projection.run(), "projection"))
+        clock = adapters.clock
+        alerts = Projection(
+            "alerts", adapters.feed, adapters.history, changed.notify, metrics.alerts, clock
+        )
+        evidence = Projection(
+            "evidence", adapters.evidence_feed, adapters.evidence, _no_note, metrics.evidence, clock
+        )
+        await stack.enter_async_context(_running(alerts.run(), "projection"))
+        await stack.enter_async_context(_running(evidence.run(), "evidence-projection"))
         if adapters.ways:
             dispatcher = Dispatcher(
                 adapters.outbox,
@@ -266,11 +286,15 @@ async def _lifespan(
             )
             await stack.enter_async_context(_running(dispatcher.run(), "notifications"))
         bounds, every_s = keeping(settings.retention), settings.retention.every_s
-        removal = keep_within(adapters.history, bounds, every_s, adapters.clock)
+        removal = keep_within(adapters.history, adapters.evidence, bounds, every_s, adapters.clock)
         await stack.enter_async_context(_running(removal, "alert-retention"))
         await stack.enter_async_context(_running(silence.run(), "silence-watch"))
         stack.callback(changed.close)
         yield
+
+
+def _no_note() -> None:
+    """Tell nobody: who wants evidence asks for it."""
 
 
 @asynccontextmanager

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import Final
 
-from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, ProcessCollector
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -18,15 +19,30 @@ METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OP
 """Methods with a count of their own; anything may be sent as a method."""
 
 
+@dataclass(frozen=True, slots=True)
+class ProjectionMetrics:
+    """What is counted of a topic that is carried into the history.
+
+    Attributes:
+        new: Items that were new.
+        repeated: Items that came again and were left alone.
+        gaps: Times items had expired from the topic before they were read.
+        failures: Times it had to start over.
+    """
+
+    new: Counter
+    repeated: Counter
+    gaps: Counter
+    failures: Counter
+
+
 class ApiMetrics:
     """The api's instruments.
 
     Attributes:
         registry: What ``/metrics`` writes out.
-        alerts_projected: Alerts that were new to the history.
-        alerts_repeated: Alerts that came again and were left alone.
-        alert_gaps: Times alerts had expired from the topic before they were read.
-        projection_failures: Times the projection had to start over.
+        alerts: Of the projection of alerts.
+        evidence: Of the projection of what alerts rest on.
         sse_subscribers: Open alert streams.
         sse_events: Alerts sent on streams.
         request_seconds: Time to the first byte of the answer, by route and status.
@@ -44,10 +60,19 @@ class ApiMetrics:
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
-        self.alerts_projected = names.API_PROJECTED.make(registry)
-        self.alerts_repeated = names.API_REPEATED.make(registry)
-        self.alert_gaps = names.API_GAPS.make(registry)
-        self.projection_failures = names.API_PROJECTION_FAILURES.make(registry)
+        failures = names.API_PROJECTION_FAILURES.make(registry)
+        self.alerts = ProjectionMetrics(
+            names.API_PROJECTED.make(registry),
+            names.API_REPEATED.make(registry),
+            names.API_GAPS.make(registry),
+            failures,
+        )
+        self.evidence = ProjectionMetrics(
+            names.API_EVIDENCE_PROJECTED.make(registry),
+            names.API_EVIDENCE_REPEATED.make(registry),
+            names.API_EVIDENCE_GAPS.make(registry),
+            failures,
+        )
         self.sse_subscribers = names.API_SUBSCRIBERS.make(registry)
         self.sse_events = names.API_EVENTS.make(registry)
         self.request_seconds = names.API_REQUEST_SECONDS.make(registry)

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Map
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Final, Generic, Protocol, TypeAlias, TypeVar
 
 from api.known_fleets import KnownFleets
 from common.records.alerts import Alert, Transition
@@ -18,6 +18,8 @@ from common.records.ids import RunId
 from common.records.times import UtcTimestamp
 from common.records.verdicts import Level
 from common.records.wire import Finite
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,22 +98,25 @@ class AlertGap:
 
 
 @dataclass(frozen=True, slots=True)
-class FeedBatch:
+class FeedBatch(Generic[Item]):
     """What one fetch brought from one partition.
 
     Attributes:
         source: One life of the topic (cluster id and topic name); offsets of another life differ.
         partition: Which partition.
-        position: Where to go on reading once ``alerts`` are stored.
-        alerts: In the partition's order; messages that are no alerts are left out.
+        position: Where to go on reading once ``items`` are stored.
+        items: In the partition's order; messages that are something else are left out.
         gap: What was missing before them.
     """
 
     source: str
     partition: int
     position: FeedPosition
-    alerts: Sequence[WireAlert]
+    items: Sequence[Item]
     gap: OffsetGap | None = None
+
+
+AlertBatch: TypeAlias = FeedBatch[WireAlert]
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +166,7 @@ class AlertHistory(Protocol):
     ``BackendRefusedError`` when it will not.
     """
 
-    async def store(self, batch: FeedBatch, noticed_at: datetime | None = None) -> int:
+    async def store(self, batch: AlertBatch, noticed_at: datetime | None = None) -> int:
         """Keep the alerts, the batch's position and its gap in one transaction.
 
         Idempotent by ``alert_id``: a known id is left as it is and keeps its sequence. Safe from
@@ -236,10 +241,10 @@ Resume = Callable[[str], Awaitable[Mapping[int, FeedPosition]]]
 """Tells a feed where to go on in a source, by partition."""
 
 
-class AlertFeed(Protocol):
-    """The alerts topic."""
+class Feed(Protocol[Item]):
+    """A topic that is carried into the history."""
 
-    def batches(self, resume: Resume) -> AsyncGenerator[FeedBatch, None]:
+    def batches(self, resume: Resume) -> AsyncGenerator[FeedBatch[Item], None]:
         """Connect and yield what arrives, from where ``resume`` says, each partition in order.
 
         Ends when the topic turned out to be another one than it was, or its partitions changed:
@@ -251,6 +256,9 @@ class AlertFeed(Protocol):
 
     async def ping(self) -> None:
         """Return when the broker answers; raise ``BackendError`` with why not."""
+
+
+AlertFeed: TypeAlias = Feed[WireAlert]
 
 
 class DetectorProbe(Protocol):

@@ -16,12 +16,14 @@ from api.alarms.ports import AlarmStore
 from api.assets import AssetList
 from api.detection.ports import Scoring
 from api.detection.uploads import Uploads
+from api.evidence import EvidenceStore
 from api.live.change_signal import ChangeSignal
 from api.live.pages import ActionPages, StreamPages
 from api.metrics import ApiMetrics
 from api.notifications.ports import Outbox
 from api.ports import AlertHistory, FleetCatalogue
 from api.readiness import Check
+from api.readings import RingReader
 from api.replays import Replays
 from api.silence.watch import SilenceWatch
 from common.clock import Clock
@@ -38,6 +40,8 @@ class Services:
         scores: Where verdicts are read.
         assets: Lists assets.
         history: Where alerts are read.
+        evidence: Where is read what they rest on.
+        rings: Where the latest readings are.
         alarms: Where alarms, and what operators did about them, are read.
         desk: Carries out what operators ask for.
         access: Where keys and the audit log are.
@@ -61,6 +65,8 @@ class Services:
     scores: ScoreStore
     assets: AssetList
     history: AlertHistory
+    evidence: EvidenceStore
+    rings: RingReader
     alarms: AlarmStore
     desk: AlarmDesk
     access: AccessStore

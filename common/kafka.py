@@ -48,7 +48,8 @@ async def ensure_topics(
         BackendRefusedError: If it does not let us in, or cannot prove who it is.
     """
     topics = Topics(settings.topic_prefix)
-    wanted = {topics.readings: settings.partitions, topics.alerts: 1, topics.dead_letter: 1}
+    wanted = dict.fromkeys((topics.alerts, topics.evidence, topics.dead_letter), 1)
+    wanted[topics.readings] = settings.partitions
     admin = make_admin(settings)
     try:
         await admin.start()

@@ -24,7 +24,7 @@ for every key, and all states would be rebuilt from the topic."""
 
 @dataclass(frozen=True, slots=True)
 class Topics:
-    """The three topics of one installation.
+    """The four topics of one installation.
 
     Attributes:
         prefix: First part of every name; installations sharing a broker differ in it.
@@ -41,6 +41,11 @@ class Topics:
     def alerts(self) -> str:
         """Alarm transitions, keyed by asset id."""
         return f"{self.prefix}.alerts"
+
+    @property
+    def evidence(self) -> str:
+        """What each alert rests on, keyed by asset id."""
+        return f"{self.prefix}.evidence"
 
     @property
     def dead_letter(self) -> str:

@@ -19,6 +19,7 @@ from common.machines.files import parse_machine
 from common.machines.machine import Channel, Condition, MachineType
 from common.machines.turbofan import TURBOFAN
 from common.records.alerts import Alert
+from common.records.evidence import AlertEvidence
 from common.records.letters import DeadLetter
 from common.records.readings import READING_VERSION, IncomingReading, SensorReading
 from common.records.wire import WireRecord
@@ -43,6 +44,14 @@ MESSAGES: Final[tuple[tuple[str, str, type[WireRecord], str], ...]] = (
         Alert,
         "An alarm changed state. Key: asset_id. Key your own store by alert_id. `channels` name "
         "channels of the fleet's machine type; GET /api/v1/machines says their meaning and unit.",
+    ),
+    (
+        "evidence",
+        "AlertEvidence",
+        AlertEvidence,
+        "What an alert rests on: the readings in the machine's units, what the model expected of "
+        "them, how it was weighed. Key: asset_id. It comes before its alert, up to 1 MiB large; "
+        "GET /api/v1/alerts/{alert_id}/evidence answers it.",
     ),
     ("dead_letter", "DeadLetter", DeadLetter, "A message that could not be used, with the reason."),
 )

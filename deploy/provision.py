@@ -92,7 +92,8 @@ async def _topics(settings: Settings) -> str:
 
     await ensure_topics(settings.kafka, settings.retention)
     topics = Topics(settings.kafka.topic_prefix)
-    return f"topics {topics.readings}, {topics.alerts}, {topics.dead_letter} are there"
+    names = topics.readings, topics.alerts, topics.evidence, topics.dead_letter
+    return f"topics {', '.join(names)} are there"
 
 
 async def _bucket(settings: Settings, retention_days: int | None) -> str:

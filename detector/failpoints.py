@@ -29,6 +29,7 @@ class Point(StrEnum):
     ASSEMBLED = "assembled"
     SCORED = "scored"
     CONCLUDED = "concluded"
+    EVIDENCE_PUBLISHED = "evidence_published"
     INTENDED = "intended"
     SCORES_WRITTEN = "scores_written"
     PUBLISHING = "publishing"

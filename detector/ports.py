@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from common.records.alerts import Alert
+from common.records.evidence import AlertEvidence
 from common.records.letters import DeadLetter
 from detector.core.intent import Intent, NextIntent
 from detector.core.ledger import Ledger
@@ -155,7 +156,7 @@ class StateStore(Protocol):
 
 
 class OutputPublisher(Protocol):
-    """Where alerts and dead letters go. An async context manager."""
+    """Where alerts, their evidence and dead letters go. An async context manager."""
 
     async def __aenter__(self) -> Self:
         """Connect."""
@@ -167,6 +168,15 @@ class OutputPublisher(Protocol):
         traceback: TracebackType | None,
     ) -> None:
         """Flush and disconnect."""
+
+    async def publish_evidence(self, evidence: Sequence[AlertEvidence]) -> None:
+        """Publish what alerts rest on, keyed by asset; on return the broker has acknowledged all.
+
+        When it raises, any part may have been published: publish again; the ids are the same.
+
+        Raises:
+            BackendUnavailableError: If the broker did not acknowledge in time.
+        """
 
     async def publish(self, alerts: Sequence[Alert], dead_letters: Sequence[DeadLetter]) -> None:
         """Publish all, keyed by asset; on return the broker has acknowledged every one.

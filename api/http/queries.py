@@ -214,6 +214,20 @@ class AssetsQuery(StrictQuery):
     cursor: CursorParam = None
 
 
+class ReadingsQuery(StrictQuery):
+    """Parameters of ``GET /api/v1/readings``."""
+
+    asset_id: Annotated[
+        str, Field(pattern=ID_PATTERN, description="Whose.", examples=["FD001-test-001"])
+    ]
+    run_id: Annotated[
+        str | None,
+        Field(pattern=ID_PATTERN, description="In which run; the latest where it is not said."),
+    ] = None
+    fleet: FleetParam = None
+    limit: Annotated[int, Field(ge=1, le=2000, description="Most readings, the latest.")] = 200
+
+
 def refuse_repeated(connection: HTTPConnection) -> None:
     """Refuse a parameter that is given twice: one of the two would be ignored."""
     counts = Counter(name for name, _ in connection.query_params.multi_items())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
+from api.evidence import EvidenceStore
 from api.ports import AlertHistory, AlertKeeping
 from common.clock import Clock
 from common.errors import BackendError
@@ -28,7 +29,11 @@ def keeping(settings: RetentionSettings) -> AlertKeeping:
 
 
 async def keep_within(
-    history: AlertHistory, keep: AlertKeeping, every_s: float, clock: Clock
+    history: AlertHistory,
+    evidence: EvidenceStore,
+    keep: AlertKeeping,
+    every_s: float,
+    clock: Clock,
 ) -> None:
     """Remove slices until nothing is to go, look again after ``every_s``, until cancelled.
 
@@ -41,6 +46,8 @@ async def keep_within(
                 removed += gone
                 await clock.sleep(REST_S)
             removed += gone
+            while await evidence.trim(clock.now(), SLICE_ROWS) == SLICE_ROWS:
+                await clock.sleep(REST_S)
         except BackendError as exc:
             _log.debug("no alerts are removed for now", why=str(exc))
         if removed:

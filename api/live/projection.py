@@ -1,18 +1,20 @@
-"""Carries alerts from the topic into the history, for as long as the api lives.
+"""Carries a topic into the history, for as long as the api lives: alerts, and what they rest on.
 
-Effectively once: the history stores a batch and its next offset in one transaction and knows alerts
-by id, so dying anywhere in here repeats at most one fetch, and that changes nothing.
+Effectively once: the history stores a batch and its next offset in one transaction and knows items
+by id, so dying anywhere in here repeats at most one fetch, and that changes nothing. Each topic has
+a loop of its own: one that fails, or is far behind, does not hold the other up.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Final
+from datetime import datetime
+from typing import Final, Generic, Protocol
 
-from api.live.change_signal import ChangeSignal
-from api.metrics import ApiMetrics
-from api.ports import AlertFeed, AlertHistory, FeedBatch
+from api.metrics import ProjectionMetrics
+from api.ports import Feed, FeedBatch, FeedPosition, Item
 from common.clock import Clock
 from common.errors import BackendError
 from common.logs import get_logger
@@ -23,22 +25,34 @@ RETRY: Final = Backoff(initial_s=0.2, max_s=5.0)
 _log = get_logger(__name__)
 
 
+class Keeper(Protocol[Item]):
+    """Where a projection puts what it carries."""
+
+    async def store(self, batch: FeedBatch[Item], noticed_at: datetime | None = None) -> int:
+        """Keep the items and the batch's position in one transaction; return how many were new."""
+
+    async def positions(self, source: str) -> Mapping[int, FeedPosition]:
+        """Return how far each partition of ``source`` that was ever read has been read."""
+
+
 @dataclass(slots=True)
-class Projection:
-    """The loop that fills the history.
+class Projection(Generic[Item]):
+    """The loop that carries one topic.
 
     Attributes:
-        feed: Where alerts come from.
-        history: Where they go.
-        changed: Told after each batch.
+        what: What it carries, such as ``alerts``, for the log.
+        feed: Where it comes from.
+        keeper: Where it goes.
+        stored: Called after each batch.
         metrics: Counts.
         clock: What waits between tries.
     """
 
-    feed: AlertFeed
-    history: AlertHistory
-    changed: ChangeSignal
-    metrics: ApiMetrics
+    what: str
+    feed: Feed[Item]
+    keeper: Keeper[Item]
+    stored: Callable[[], None]
+    metrics: ProjectionMetrics
     clock: Clock
     _stored: int = 0
 
@@ -49,34 +63,34 @@ class Projection:
             self._stored = 0
             try:
                 await self._project()
-                _log.info("the alerts topic changed, connecting again")
+                _log.info(f"the topic of {self.what} changed, connecting again")
             except BackendError as exc:
-                self.metrics.projection_failures.inc()
-                _log.warning("no alerts for now", why=str(exc), again_in_s=wait_s)
+                self.metrics.failures.inc()
+                _log.warning(f"no {self.what} for now", why=str(exc), again_in_s=wait_s)
             except Exception:  # noqa: BLE001 - a defect must not silence alerts until a restart
-                self.metrics.projection_failures.inc()
-                _log.exception("the projection failed", again_in_s=wait_s)
+                self.metrics.failures.inc()
+                _log.exception(f"the projection of {self.what} failed", again_in_s=wait_s)
             if self._stored:
                 wait_s = RETRY.initial_s
             await self.clock.sleep(wait_s)
             wait_s = min(wait_s * 2, RETRY.max_s)
 
     async def _project(self) -> None:
-        async with aclosing(self.feed.batches(self.history.positions)) as batches:
+        async with aclosing(self.feed.batches(self.keeper.positions)) as batches:
             async for batch in batches:
                 new = await self._store(batch)
                 self._stored += 1
                 if batch.gap is not None:
-                    self.metrics.alert_gaps.inc()
-                self.metrics.alerts_projected.inc(new)
-                self.metrics.alerts_repeated.inc(len(batch.alerts) - new)
-                self.changed.notify()
+                    self.metrics.gaps.inc()
+                self.metrics.new.inc(new)
+                self.metrics.repeated.inc(len(batch.items) - new)
+                self.stored()
 
-    async def _store(self, batch: FeedBatch) -> int:
+    async def _store(self, batch: FeedBatch[Item]) -> int:
         return await retrying(
-            lambda: self.history.store(batch, self.clock.now()), RETRY, self.clock, self._note
+            lambda: self.keeper.store(batch, self.clock.now()), RETRY, self.clock, self._note
         )
 
     def _note(self, failure: BackendError, wait_s: float) -> None:
-        self.metrics.projection_failures.inc()
-        _log.warning("the history takes no alerts", why=str(failure), again_in_s=wait_s)
+        self.metrics.failures.inc()
+        _log.warning(f"the history takes no {self.what}", why=str(failure), again_in_s=wait_s)

@@ -11,18 +11,20 @@ from sse_starlette import EventSourceResponse
 
 from api.http import cursors
 from api.http.answers import json_answer
-from api.http.problems import documented, invalid
+from api.http.problems import documented, illustrated, invalid
 from api.http.queries import AlertsQuery, StreamQuery, no_query
 from api.http.sockets import socket_answers, upgrade_required
 from api.live.pages import StreamItem
 from api.live.sse import event_source
 from api.live.stream import follow, removed_words, starting_point, told
 from api.live.websocket import serve_socket
-from api.ports import AlertFilter
+from api.ports import AlertFilter, StoredAlert
 from api.routes import API_PREFIX
 from api.services import Services, ServicesDep
+from api.views.evidence import EvidenceView
 from api.views.schemas import AlertPage, AlertView, GapList, GapView
 from common.errors import RequestRefusedError
+from common.records.evidence import derive_evidence_id
 
 router = APIRouter(prefix=f"{API_PREFIX}/alerts", tags=["alerts"])
 
@@ -182,13 +184,80 @@ async def get_alert(
     alert_id: Annotated[str, Path(max_length=200, description="Its id.")],
 ) -> Response:
     """Return one alert by its id."""
+    stored = await _stored(services, alert_id)
+    known = await services.catalogue.fleets()
+    return await json_answer(
+        lambda: AlertView.of(stored, known.machine(stored.alert.fleet)), only_what_is_set=True
+    )
+
+
+@router.get(
+    "/{alert_id}/evidence",
+    summary="What an alert rests on",
+    response_model=EvidenceView,
+    responses=illustrated(
+        404,
+        unknown_alert="There is no alert 'x'.",
+        evidence_not_yet="The evidence of alert '0b7d5f0e-…' has not arrived. It is published "
+        "before its alert; ask again in a moment.",
+        no_evidence="There is no evidence of alert '0b7d5f0e-…': it was made by a worker of an "
+        "earlier version, which published none.",
+    ),
+    dependencies=[Depends(no_query)],
+)
+async def get_evidence(
+    services: ServicesDep,
+    alert_id: Annotated[str, Path(max_length=200, description="The alert's id.")],
+) -> Response:
+    """The readings that the model looked at, in the machine's units, and what it made of them.
+
+    Beside each channel's readings is what the model expects of a healthy machine that is run as
+    this one is. Lists of `values` and `expected` have one entry for each of `window.cycles`.
+    Evidence never changes; it is removed with its alert.
+    """
+    stored = await _stored(services, alert_id)
+    evidence = await services.evidence.find(derive_evidence_id(stored.alert))
+    if evidence is None:
+        raise await _no_evidence(services, stored)
+    known = await services.catalogue.fleets()
+    return await json_answer(lambda: EvidenceView.of(evidence, known.machine(stored.alert.fleet)))
+
+
+async def _stored(services: Services, alert_id: str) -> StoredAlert:
+    """Return an alert of the history.
+
+    Raises:
+        RequestRefusedError: 404, if it is not there.
+    """
     stored = await services.history.find(alert_id)
     if stored is None:
         since = removed_words(await services.history.removed_until())
         raise RequestRefusedError(404, "unknown_alert", f"There is no alert {alert_id!r}{since}.")
-    known = await services.catalogue.fleets()
-    return await json_answer(
-        lambda: AlertView.of(stored, known.machine(stored.alert.fleet)), only_what_is_set=True
+    return stored
+
+
+async def _no_evidence(services: Services, stored: StoredAlert) -> RequestRefusedError:
+    """Return why an alert has no evidence."""
+    alert_id, alert = stored.alert.alert_id, stored.alert
+    missing = f"There is no evidence of alert {alert_id!r}"
+    if alert.severity is None:
+        return RequestRefusedError(
+            404,
+            "no_evidence",
+            f"{missing}: it was made by a worker of an earlier version, which published none.",
+        )
+    if await services.evidence.has_later(stored.sequence):
+        return RequestRefusedError(
+            404,
+            "no_evidence",
+            f"{missing}: it expired from its topic before it was read, or the worker was of an "
+            "earlier version, which published none.",
+        )
+    return RequestRefusedError(
+        404,
+        "evidence_not_yet",
+        f"The evidence of alert {alert_id!r} has not arrived. It is published before its alert; "
+        "ask again in a moment. A worker of an earlier version publishes none.",
     )
 
 

@@ -17,6 +17,7 @@ from api.routes import (
     machines,
     maintenance,
     notifications,
+    readings,
     replays,
     scores,
     silence,
@@ -26,6 +27,7 @@ from api.routes import (
 RESOURCES: Final[tuple[APIRouter, ...]] = (
     assets.router,
     scores.router,
+    readings.router,
     alerts.router,
     alarms.router,
     alarm_actions.router,

@@ -29,6 +29,7 @@ SINK_OF_STEP: Final = {
     "claim": "state_store",
     "intend": "state_store",
     "write_states": "state_store",
+    "publish_evidence": "broker",
     "publish": "broker",
 }
 """Which backend a failing step blames; the other steps need several."""
@@ -43,6 +44,8 @@ STEPS: Final = (
     "assemble",
     "score",
     "conclude",
+    "evidence",
+    "publish_evidence",
     "intend",
     "write_scores",
     "publish",
@@ -51,7 +54,7 @@ STEPS: Final = (
 """Of the protocol, in its order (docs/architecture.md)."""
 
 TRIED_STEPS: Final = tuple(
-    step for step in STEPS if step not in ("decode", "assemble", "score", "conclude")
+    step for step in STEPS if step not in ("decode", "assemble", "score", "conclude", "evidence")
 )
 """Steps that ask a backend, and are tried again while it is down."""
 
@@ -180,9 +183,19 @@ API_REPEATED: Final = CounterSpec(
 API_GAPS: Final = CounterSpec(
     "surgeline_api_alert_gaps", "Times alerts had expired from the topic before they were read."
 )
+API_EVIDENCE_PROJECTED: Final = CounterSpec(
+    "surgeline_api_evidence_projected", "Evidence of alerts that was new to the history."
+)
+API_EVIDENCE_REPEATED: Final = CounterSpec(
+    "surgeline_api_evidence_repeated", "Evidence that was delivered again and left alone."
+)
+API_EVIDENCE_GAPS: Final = CounterSpec(
+    "surgeline_api_evidence_gaps",
+    "Times evidence had expired from its topic before it was read.",
+)
 API_PROJECTION_FAILURES: Final = CounterSpec(
     "surgeline_api_projection_failures",
-    "Times the projection of alerts failed and started over, or the history took none.",
+    "Times the projection of alerts or evidence failed and started over, or the history took none.",
 )
 API_SUBSCRIBERS: Final = GaugeSpec("surgeline_api_sse_subscribers", "Open alert streams.")
 API_EVENTS: Final = CounterSpec("surgeline_api_sse_events", "Alerts sent on streams.")
@@ -282,6 +295,9 @@ OF_API: Final[tuple[MetricSpec, ...]] = (
     API_PROJECTED,
     API_REPEATED,
     API_GAPS,
+    API_EVIDENCE_PROJECTED,
+    API_EVIDENCE_REPEATED,
+    API_EVIDENCE_GAPS,
     API_PROJECTION_FAILURES,
     API_SUBSCRIBERS,
     API_EVENTS,

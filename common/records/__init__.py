@@ -1,5 +1,6 @@
 """Every message on the wire and every row in the score store, once.
 
-Start at ``readings.py``, then ``verdicts.py`` and ``alerts.py``; ``letters.py`` is what could not
-be used. ``wire.py``, ``ids.py`` and ``times.py`` hold what their fields may be.
+Start at ``readings.py``, then ``verdicts.py`` and ``alerts.py``; ``evidence.py`` is what an alert
+rests on, ``letters.py`` what could not be used. ``wire.py``, ``ids.py`` and ``times.py`` hold what
+their fields may be.
 """

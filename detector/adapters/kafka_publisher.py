@@ -1,4 +1,4 @@
-"""Alerts and dead letters to their topics, each acknowledged by the broker."""
+"""Alerts, evidence and dead letters to their topics, each acknowledged by the broker."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from common.errors import BackendUnavailableError
 from common.kafka import make_producer, started
 from common.kafka_access import refusal
 from common.records.alerts import Alert
+from common.records.evidence import AlertEvidence
 from common.records.letters import DeadLetter
 from common.settings import KafkaSettings
 from common.topics import Topics
@@ -55,10 +56,13 @@ class KafkaPublisher:
         """Flush and disconnect."""
         await self._stack.aclose()
 
+    async def publish_evidence(self, evidence: Sequence[AlertEvidence]) -> None:
+        """Publish all; on return the broker has acknowledged every one."""
+        topic = self._topics.evidence
+        await self._send([(topic, item.to_json(), item.asset_id.encode()) for item in evidence])
+
     async def publish(self, alerts: Sequence[Alert], dead_letters: Sequence[DeadLetter]) -> None:
         """Publish all; on return the broker has acknowledged every one."""
-        if not alerts and not dead_letters:
-            return
         messages = [
             (self._topics.alerts, alert.to_json(), alert.asset_id.encode()) for alert in alerts
         ]
@@ -66,12 +70,17 @@ class KafkaPublisher:
             (self._topics.dead_letter, letter.to_json(), _letter_key(letter))
             for letter in dead_letters
         ]
+        if self._after_first is not None and len(messages) > 1:
+            await self._send([messages.pop(0)])
+            self._after_first()
+        await self._send(messages)
+
+    async def _send(self, messages: Sequence[tuple[str, bytes, bytes]]) -> None:
+        """Send (topic, value, key) messages, and wait for all acknowledgements."""
+        if not messages:
+            return
         try:
             async with asyncio.timeout(self._settings.op_timeout_s):
-                if self._after_first is not None and len(messages) > 1:
-                    topic, value, key = messages.pop(0)
-                    await self._producer.send_and_wait(topic, value, key=key)
-                    self._after_first()
                 acknowledgements = [
                     await self._producer.send(topic, value, key=key)
                     for topic, value, key in messages

@@ -7,6 +7,7 @@ from types import MappingProxyType, TracebackType
 from typing import Final, Self
 
 from common.records.alerts import Alert
+from common.records.evidence import AlertEvidence
 from common.records.letters import DeadLetter
 from detector.adapters.stored_values import RawValues, packed_progress
 from detector.core.intent import NextIntent
@@ -166,11 +167,12 @@ class MemoryHistory:
 
 
 class MemoryPublisher:
-    """Alerts and dead letters in lists, in the order of publishing."""
+    """Alerts, evidence and dead letters in lists, in the order of publishing."""
 
     def __init__(self) -> None:
         self.alerts: list[Alert] = []
         self.dead_letters: list[DeadLetter] = []
+        self.evidence: list[AlertEvidence] = []
 
     async def __aenter__(self) -> Self:
         """Connect."""
@@ -183,6 +185,10 @@ class MemoryPublisher:
         traceback: TracebackType | None,
     ) -> None:
         """Disconnect."""
+
+    async def publish_evidence(self, evidence: Sequence[AlertEvidence]) -> None:
+        """Keep it."""
+        self.evidence.extend(evidence)
 
     async def publish(self, alerts: Sequence[Alert], dead_letters: Sequence[DeadLetter]) -> None:
         """Keep them."""

@@ -9,25 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from functools import lru_cache
 from types import MappingProxyType, TracebackType
 from typing import Final, Self, TypeVar
 
-from aiokafka.partitioner import murmur2
-
 from common.errors import BackendError, BackendUnavailableError, SettingsError
 from common.logs import get_logger
-from common.settings import RedisSettings
-from common.topics import HASH_TAGS, StateKeys
-from detector.adapters.redis_link import (
+from common.redis_link import (
     IS_CLUSTER,
     OPEN_ERRORS,
     Command,
     information,
     open_client,
     run,
+    tag_of,
     translated,
 )
+from common.settings import RedisSettings
+from common.topics import StateKeys
 from detector.adapters.redis_scripts import (
     FENCED_SETS,
     FORGET,
@@ -218,7 +216,7 @@ class RedisStateStore:
                 return
 
     def _state(self, key: AssetRun) -> str:
-        return self._keys.asset_state(*key, _tag_of(key[0]) if self._settings.cluster else 0)
+        return self._keys.asset_state(*key, tag_of(key[0]) if self._settings.cluster else 0)
 
     def _groups(
         self, keys: Sequence[AssetRun], at_most: int = 1_000_000
@@ -226,7 +224,7 @@ class RedisStateStore:
         """Cut keys into those that one command can name."""
         by_tag: dict[int, list[AssetRun]] = {}
         for key in keys:
-            by_tag.setdefault(_tag_of(key[0]) if self._settings.cluster else 0, []).append(key)
+            by_tag.setdefault(tag_of(key[0]) if self._settings.cluster else 0, []).append(key)
         for group in by_tag.values():
             for first in range(0, len(group), at_most):
                 yield group[first : first + at_most]
@@ -267,13 +265,3 @@ class RedisStateStore:
             return await call
         except OPEN_ERRORS as exc:
             raise translated(exc, what) from exc
-
-
-@lru_cache(maxsize=100_000)
-def _tag_of(asset_id: str) -> int:
-    """Return which hash tag an asset has, by the rule by which Kafka's clients choose partitions.
-
-    So with 64 partitions, or half or a quarter as many, the assets of one are in few slots.
-    """
-    number: int = murmur2(asset_id.encode()) & 0x7FFFFFFF
-    return number % HASH_TAGS

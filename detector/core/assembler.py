@@ -13,7 +13,7 @@ that takes over in between finds every window whole.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from common.errors import InvalidRecordError
 from common.machines.machine import MachineType
 from common.records.verdicts import Verdict
+from common.ring import NOTHING_HELD, Marks, Ring, packed_stamps
 from detector.core.holding import Held, Holder
 from detector.core.policy import InputPolicy
 from detector.core.state.asset import AssetState, Place, Rival
@@ -41,7 +42,8 @@ class Readings:
 
     Attributes:
         offsets: Where they stood, shape ``(n,)``, int64, rising within an asset.
-        cycles: Their cycles, shape ``(n,)``, int64.
+        stamps: Cycle and time of each, as it says them; shape ``(n, 2)``, int64, the time in UTC
+            epoch microseconds.
         clock_us: Their times, UTC epoch microseconds, shape ``(n,)``, int64; a time far ahead of
             the broker's stamp is no time to compare with, and the stamp stands in for it.
         rows: Their values as measured, shape ``(n, width)``, float32: the conditions, then the
@@ -49,15 +51,20 @@ class Readings:
     """
 
     offsets: NDArray[np.int64]
-    cycles: NDArray[np.int64]
+    stamps: NDArray[np.int64]
     clock_us: NDArray[np.int64]
     rows: NDArray[np.float32]
+
+    @property
+    def cycles(self) -> NDArray[np.int64]:
+        """Their cycles, shape ``(n,)``."""
+        return self.stamps[:, 0]
 
     def __len__(self) -> int:
         return len(self.offsets)
 
     def __getitem__(self, part: slice | NDArray[np.int64]) -> Readings:
-        return Readings(self.offsets[part], self.cycles[part], self.clock_us[part], self.rows[part])
+        return Readings(self.offsets[part], self.stamps[part], self.clock_us[part], self.rows[part])
 
 
 class Refusal(NamedTuple):
@@ -101,6 +108,7 @@ class Course:
         steps: One for each of these.
         refused: The others.
         rows: The remembered rows, then those of the readings; as measured or held, float32.
+        marks: When each row was taken, and what of it is held.
         state: The state after the last reading; its history, alarm and fence not yet moved on.
         begun: Where the run was opened that the state before was of.
         held: In how many of them an earlier value stands in for a missing one.
@@ -111,6 +119,7 @@ class Course:
     steps: Sequence[Step]
     refused: Sequence[Refusal]
     rows: NDArray[np.float32]
+    marks: Marks
     state: AssetState
     begun: Place | None
     held: int
@@ -130,6 +139,7 @@ class Assembled:
         windows: The full windows on the model's scale, one for each ``scored`` verdict, in order;
             shape ``(n, window_length, n_channels)``.
         rows: All rows as measured or held, shape ``(m, width)``.
+        marks: When each row was taken, and what of it is held.
         ends: At which row each window ends, shape ``(n,)``.
         trail: What was remembered of the run at each window (``models.scoring.history``).
         state: The state after the last reading, its alarm and fence not yet moved on.
@@ -144,11 +154,18 @@ class Assembled:
     refused: Sequence[Refusal]
     windows: NDArray[np.float32]
     rows: NDArray[np.float32]
+    marks: Marks
     ends: NDArray[np.int64]
     trail: Trail
     state: AssetState
     held: int
     bridged: int
+
+    def behind(self, index: int) -> tuple[Ring, NDArray[np.float32]]:
+        """Return the readings of one window, and the same on the model's scale."""
+        window, end = self.windows[index], int(self.ends[index]) + 1
+        begin = end - len(window)
+        return Ring(self.rows[begin:end], self.marks.rows(begin, end)), window
 
 
 def lay_out(
@@ -173,6 +190,7 @@ def lay_out(
     steps: list[Step] = []
     refused: list[Refusal] = []
     rows: list[NDArray[np.float32]] = []
+    filled: dict[int, tuple[int, ...]] = {}
     begin = n_held = n_bridged = 0
     last, seen_from, newest_us = state.last_cycle, state.seen_from, state.newest_us
     opened, rival = state.opened, state.rival
@@ -217,6 +235,7 @@ def lay_out(
             holder.measured(readings.rows[index])
         else:
             rows.append(held.row)
+            filled[row] = held.ages
             holder.take(held)
             n_held += 1
         gap = "" if not missing else _gap(missing) if is_gap else f"{_gap(missing)}, bridged"
@@ -224,10 +243,19 @@ def lay_out(
         taken.append(index)
         verdict = Verdict.GAP if is_gap else Verdict.SCORED
         steps.append(Step(verdict, detail, opened, row, begin, cycle))
-    everything = np.concatenate([ring, np.stack(rows)]) if rows else ring
+    everything, marks = ring, state.known_marks
+    if rows:
+        fresh, stamps = readings.rows, readings.stamps
+        if filled or len(rows) < len(readings):  # stacking is dear, and hardly ever needed
+            fresh = np.stack(rows)
+            stamps = stamps[[at for at, step in zip(taken, steps, strict=True) if step.row >= 0]]
+        everything = np.concatenate([ring, fresh])
+        marks = _marked(marks, stamps, filled, len(machine.used))
+    first = max(begin, len(everything) - length)
     after = replace(
         state,
-        ring=everything[begin:][-length:].copy(),
+        ring=everything[first:].copy(),
+        marks=marks.rows(first, len(everything)),
         ages=holder.ages,
         last_cycle=last,
         seen_from=seen_from,
@@ -235,7 +263,21 @@ def lay_out(
         opened=opened,
         rival=rival,
     )
-    return Course(taken, steps, refused, everything, after, state.opened, n_held, n_bridged)
+    return Course(taken, steps, refused, everything, marks, after, state.opened, n_held, n_bridged)
+
+
+def _marked(
+    before: Marks, stamps: NDArray[np.int64], filled: Mapping[int, Sequence[int]], channels: int
+) -> Marks:
+    """Return marks with those of further rows; ``filled`` are the ages of what was filled in."""
+    joined = before.stamps + packed_stamps(stamps)
+    if not filled and not before.held.size:
+        return Marks(joined, NOTHING_HELD)
+    held = np.zeros((len(before) + len(stamps), channels), np.bool_)
+    held[: len(before)] = before.held_rows(channels)
+    for row, ages in filled.items():
+        held[row] = np.array(ages) > 0
+    return Marks(joined, held)
 
 
 def assemble(
@@ -286,6 +328,7 @@ def assemble(
         course.refused,
         windows,
         course.rows,
+        course.marks,
         where,
         trail,
         replace(course.state, history=history),

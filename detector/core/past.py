@@ -120,7 +120,7 @@ class _FleetPast:
 def _joined(parts: Sequence[Readings]) -> Readings:
     return Readings(
         np.concatenate([part.offsets for part in parts]),
-        np.concatenate([part.cycles for part in parts]),
+        np.concatenate([part.stamps for part in parts]),
         np.concatenate([part.clock_us for part in parts]),
         np.concatenate([part.rows for part in parts]),
     )

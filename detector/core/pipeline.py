@@ -275,18 +275,19 @@ def as_readings(items: Sequence[Decoded], machine: MachineType) -> Readings:
         machine: What their values are.
     """
     values = np.array([item.reading.values for item in items], np.float64)
+    stamps = np.empty((len(items), 2), np.int64)
+    stamps[:, 0] = [item.reading.cycle for item in items]
+    stamps[:, 1] = [(item.reading.ts - EPOCH) // MICROSECOND for item in items]
+    published_us = np.array([item.record.published_ts_ms for item in items], np.int64) * 1000
     return Readings(
         np.array([item.record.position.offset for item in items], np.int64),
-        np.array([item.reading.cycle for item in items], np.int64),
-        np.array([_clock_us(item) for item in items], np.int64),
+        stamps,
+        _clock_us(stamps[:, 1], published_us),
         as_rows(values.reshape(len(items), machine.row_width)),
     )
 
 
-def _clock_us(item: Decoded) -> int:
-    """Return a reading's time, or the broker's stamp where the source's clock is far ahead."""
-    clock_us = (item.reading.ts - EPOCH) // MICROSECOND
-    published_us = item.record.published_ts_ms * 1000
-    if published_us and clock_us > published_us + CLOCK_AHEAD_US:
-        return published_us
-    return clock_us
+def _clock_us(taken_us: NDArray[np.int64], published_us: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return readings' times, or the broker's stamps where the source's clock is far ahead."""
+    ahead = (published_us > 0) & (taken_us > published_us + CLOCK_AHEAD_US)
+    return np.where(ahead, published_us, taken_us)

@@ -25,6 +25,7 @@ from common.retry import Backoff, retrying
 from common.scorestore.port import ScoreStore
 from detector.core.claims import Moves
 from detector.core.conclusion.conclude import Outcome, conclude, nothing_yet
+from detector.core.conclusion.evidence import Case, all_evidence, case_slices
 from detector.core.fleet import Fleets, rules_digest
 from detector.core.intent import Intent, NextIntent, TakenOver, by_asset, to_adopt
 from detector.core.ledger import survivors
@@ -50,7 +51,7 @@ from detector.core.state.asset import AssetState
 from detector.core.state.progress import NextProgress, next_progress
 from detector.delivery.quarantine import Quarantine
 from detector.delivery.recovery import StateRebuilder
-from detector.delivery.slices import slices
+from detector.delivery.slices import MAX_SLICE_VALUES, slices
 from detector.delivery.stored import StateKeeper
 from detector.failpoints import Point, PointListener, ignore_points
 from detector.metrics import DetectorMetrics
@@ -233,6 +234,9 @@ class DetectorService:
             partition: replace(step, ledger=survivors(states, outcome.states, partition))
             for partition, step in next_progress(source, footing.stored.progress).items()
         }
+        # evidence first: an alert that is noted, or published, never lacks what it rests on
+        await self._prove(outcome.cases)
+        self._at(Point.EVIDENCE_PUBLISHED)
         intents = self._intents(outcome, taken_over, progress)
         if await self._try("intend", lambda: self._ports.states.intend(intents)):
             return None
@@ -257,6 +261,14 @@ class DetectorService:
         self._tell(outcome, sum(map(len, told.values())))
         self._count(source, plans.values(), output)
         return sum(len(plan.windows) for plan in plans.values())
+
+    async def _prove(self, cases: Sequence[Case]) -> None:
+        """Publish what each alert rests on, a few at a time."""
+        for part in case_slices(cases, MAX_SLICE_VALUES):
+            with self._timed("evidence"):
+                evidence = await asyncio.to_thread(all_evidence, part)
+            publish = partial(self._ports.publisher.publish_evidence, evidence)
+            await self._try("publish_evidence", publish)
 
     def _output(
         self,

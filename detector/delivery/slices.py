@@ -18,6 +18,9 @@ MAX_SLICE_MESSAGES: Final = 200
 MAX_SLICE_BYTES: Final = 4 * 1024 * 1024
 """About ten dead letters of the largest kind."""
 
+MAX_SLICE_VALUES: Final = 256 * 1024
+"""Of evidence: some 2 MB as text, and what is in memory of it at once."""
+
 FIXED_BYTES: Final = 2048
 """Counted for a message beside what it carries of the original: ids, reason, contributions."""
 

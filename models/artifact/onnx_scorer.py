@@ -16,7 +16,7 @@ from models.artifact.store import Artifact
 from models.scoring.contributions import ScoreParams
 from models.scoring.history import Trail, alone
 from models.scoring.life import remaining_life
-from models.scoring.scorer import NormalisedRows, ScorerSpec, Thresholds, WindowScores
+from models.scoring.scorer import Expected, NormalisedRows, ScorerSpec, Thresholds, WindowScores
 from models.scoring.scores import SCORES, Score, score_channels, score_windows
 
 CHUNK: Final = 64
@@ -188,6 +188,15 @@ class ArtifactScorer:
     ) -> NormalisedRows:
         """See :meth:`models.scoring.scorer.WindowScorer.normalise`."""
         return self._normaliser.normalise(conditions, channels)
+
+    def expect(self, conditions: NDArray[np.float64], windows: NDArray[np.float32]) -> Expected:
+        """See :meth:`models.scoring.scorer.WindowScorer.expect`."""
+        alone = [self._reconstructor.reconstruct(window[None]) for window in windows]  # (1, W, C)
+        means, sds = self._normaliser.healthy(conditions.reshape(-1, conditions.shape[-1]))
+        means, sds = means.reshape(windows.shape), sds.reshape(windows.shape)
+        rebuilt = np.concatenate([windows[:0], *alone]).astype(np.float64)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return Expected(means + sds * rebuilt, means, sds)
 
     def score(self, windows: NDArray[np.float32], trail: Trail | None = None) -> WindowScores:
         """See :meth:`models.scoring.scorer.WindowScorer.score`."""

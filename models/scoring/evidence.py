@@ -14,7 +14,7 @@ them, and the kind that has it is the one that speaks: its channels are named.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,6 +125,58 @@ def judge(found: WindowScores, unmoved: NDArray[np.int64], spec: ScorerSpec) -> 
         heard.shares,
         heard.directions,
     )
+
+
+class Weight(NamedTuple):
+    """One kind of evidence at one reading, beside the others.
+
+    Attributes:
+        kind: Which.
+        score: Of that kind; of *life*, steps expected to be left.
+        warning: Its warning threshold; none for *life*.
+        critical: Its critical threshold; none where it does not decide what is critical.
+        severity: Score over warning threshold; none for *life*.
+    """
+
+    kind: Evidence
+    score: float
+    warning: float | None
+    critical: float | None
+    severity: float | None
+
+
+def weigh_each(
+    found: WindowScores, unmoved: NDArray[np.int64], spec: ScorerSpec
+) -> tuple[Weight, ...]:
+    """Return every kind of evidence of one window, not the loudest alone.
+
+    Args:
+        found: What the scorer found of that window; of length 1.
+        unmoved: Shape ``(1, n_channels)``, as :func:`judge` takes it.
+        spec: The scorer's, with the thresholds that count.
+    """
+    thresholds = spec.thresholds
+    critical = None if decided_by_life(found, thresholds) else thresholds.critical
+    weights = [_weight(Evidence.DEGRADATION, found.scores, thresholds.warning, critical)]
+    if found.channel is not None and thresholds.channel is not None:
+        weights.append(_weight(Evidence.CHANNEL, found.channel.scores, thresholds.channel))
+    after = np.array(spec.frozen_after, np.int64)
+    if after.any():
+        ratios = np.where(after > 0, unmoved[0] / np.maximum(after, 1), 0.0)
+        worst = int(ratios.argmax())
+        rows = unmoved[0, worst : worst + 1].astype(np.float64)
+        weights.append(_weight(Evidence.FROZEN, rows, float(after[worst])))
+    if found.life is not None:
+        left = float(found.life.expected[0])
+        weights.append(Weight(Evidence.LIFE, left, None, thresholds.life, None))
+    return tuple(weights)
+
+
+def _weight(
+    kind: Evidence, scores: NDArray[np.float64], warning: float, critical: float | None = None
+) -> Weight:
+    severity = float(severity_of(scores, warning)[0])
+    return Weight(kind, float(scores[0]), warning, critical, severity)
 
 
 def judge_windows(found: WindowScores, windows: WindowSet, spec: ScorerSpec) -> Judged:

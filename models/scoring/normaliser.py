@@ -103,6 +103,17 @@ class Normaliser:
         z[~known] = 0.0
         return NormalisedRows(z.astype(np.float32), known)
 
+    def healthy(
+        self, conditions: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return healthy mean and deviation of each channel, of machines run like these rows.
+
+        Args:
+            conditions: Shape ``(n, n_conditions)``, each near a regime.
+        """
+        regimes = self.regimes(conditions)
+        return self.means[regimes], self.sds[regimes]
+
 
 def fit_normaliser(
     conditions: NDArray[np.float64], channels: NDArray[np.float64], tolerances: NDArray[np.float64]

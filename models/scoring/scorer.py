@@ -40,6 +40,22 @@ class NormalisedRows:
 
 
 @dataclass(frozen=True, slots=True)
+class Expected:
+    """What a model expects of windows of a healthy machine, in measured units.
+
+    Attributes:
+        values: Shape ``(n, window_length, n_channels)``, float64: what it expects of each reading,
+            run as it was. May hold what is no number, where the model's arithmetic overflows.
+        means: Same shape; the healthy mean of a machine run alike.
+        sds: Same shape; its deviation, positive.
+    """
+
+    values: NDArray[np.float64]
+    means: NDArray[np.float64]
+    sds: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
 class ChannelScores:
     """How odd single channels are, each measured by what it is like when healthy.
 
@@ -161,6 +177,16 @@ class WindowScorer(Protocol):
         Args:
             conditions: Shape ``(n, n_conditions)``, in the order of ``spec.machine.conditions``.
             channels: Shape ``(n, n_channels)``, in the order of ``spec.channels``, measured units.
+        """
+
+    def expect(self, conditions: NDArray[np.float64], windows: NDArray[np.float32]) -> Expected:
+        """Say what the model expects of windows, in measured units.
+
+        What it says of a window does not depend on the others.
+
+        Args:
+            conditions: Shape ``(n, window_length, n_conditions)``, of known regimes.
+            windows: Shape ``(n, window_length, n_channels)``, on the model's scale.
         """
 
     def score(self, windows: NDArray[np.float32], trail: Trail | None = None) -> WindowScores:

@@ -107,7 +107,7 @@ def _topic(topic: str | None, path: Path, settings: KafkaSettings) -> str:
     if topic is None:
         raise MapError(f"{path} names no topic. Name it there, or with --topic.")
     ours = Topics(settings.topic_prefix)
-    if topic in (ours.readings, ours.alerts, ours.dead_letter):
+    if topic in (ours.readings, ours.alerts, ours.evidence, ours.dead_letter):
         raise UserError(
             f"The topic {topic} came, which is Surgeline's own; a topic of your messages was "
             "expected."

@@ -103,7 +103,7 @@ def test_names_of_topics_and_keys_are_written_in_one_place() -> None:
     topics = Topics()
     suffixes = [
         name.removeprefix(topics.prefix)
-        for name in (topics.readings, topics.alerts, topics.dead_letter)
+        for name in (topics.readings, topics.alerts, topics.evidence, topics.dead_letter)
     ]
     key_part = StateKeys().asset_state("a", "r").split(":")[1]
     name = re.compile(rf"^[^ /]*({'|'.join(map(re.escape, suffixes))})$|:{key_part}:")

@@ -323,7 +323,7 @@ async def test_a_failed_write_leaves_neither_alerts_nor_position(
         history = SqlAlertHistory(engine)
         await history.store(batch([make_alert(1)], next_offset=1))
         with monkeypatch.context() as patched:
-            patched.setattr("api.adapters.sql.alert_history._put_position", die)
+            patched.setattr("api.adapters.sql.alert_history.put_position", die)
             with pytest.raises(RuntimeError, match="died"):
                 await history.store(batch([make_alert(2)], next_offset=2))
 

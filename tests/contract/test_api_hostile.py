@@ -9,6 +9,7 @@ import base64
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -22,11 +23,13 @@ from pydantic import TypeAdapter
 from api.adapters.memory.access import MemoryAccessStore
 from api.adapters.memory.alarms import MemoryAlarmStore
 from api.adapters.memory.alerts import MemoryAlertHistory
+from api.adapters.memory.evidence import MemoryEvidenceStore
 from api.adapters.memory.replays import MemoryReplayRecords
 from api.adapters.sql.access import SqlAccessStore
 from api.adapters.sql.alarms import SqlAlarmStore
 from api.adapters.sql.alert_history import SqlAlertHistory
 from api.adapters.sql.database import open_database
+from api.adapters.sql.evidence import SqlEvidenceStore
 from api.adapters.sql.replay_records import SqlReplayRecords
 from api.adapters.sql.silence import SqlSilenceStore
 from api.app import Adapters, create_app
@@ -194,6 +197,7 @@ async def api(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[R
             scores = MemoryScoreStore()
         await stack.enter_async_context(scores)
         history: Any = MemoryAlertHistory()
+        evidence: Any = MemoryEvidenceStore(history)
         alarms: Any = MemoryAlarmStore(history)
         access: Any = MemoryAccessStore()
         silence: Any = fakes.silence
@@ -204,17 +208,23 @@ async def api(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[R
             history, records = SqlAlertHistory(engine), SqlReplayRecords(engine)
             alarms, access = SqlAlarmStore(engine), SqlAccessStore(engine)
             silence = SqlSilenceStore(engine)
+            evidence = SqlEvidenceStore(engine)
         await scores.write([score(cycle, level=Level.CRITICAL) for cycle in range(1, 4)])
         await scores.write([score(4, status=Verdict.WARMING_UP, asset_id="b")])
         await history.store(batch([make_alert(1), make_alert(2, asset_id="a")]))
 
         async def opened(given: Settings, inner: AsyncExitStack) -> Adapters:
             adapters = await fakes.opened(given, inner)
-            return Adapters(
-                scores, history, alarms, access, silence, adapters.feed, adapters.detector,
-                adapters.group, records, adapters.launcher, adapters.catalogue, adapters.scoring,
-                adapters.clock, adapters.outbox, adapters.ways,
-            )  # fmt: skip
+            return replace(
+                adapters,
+                scores=scores,
+                history=history,
+                alarms=alarms,
+                access=access,
+                silence=silence,
+                evidence=evidence,
+                records=records,
+            )
 
         app = create_app(Settings(), opened)
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=True)

@@ -230,7 +230,7 @@ async def test_another_client_reads_alerts_and_dead_letters_as_they_are(
     ours: tuple[DetectorBench, ReplayOutcome],
 ) -> None:
     bench, expected = ours
-    for topic in (bench.topics.alerts, bench.topics.dead_letter):
+    for topic in (bench.topics.alerts, bench.topics.evidence, bench.topics.dead_letter):
         came = await asyncio.to_thread(read_all, bench.kafka, topic)
         mine = [record async for record in read_to_end(bench.kafka, topic)]
         assert [(one.offset(), one.key(), one.value()) for one in came] == [

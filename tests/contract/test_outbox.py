@@ -360,7 +360,7 @@ async def test_an_alert_and_its_notes_are_kept_together_or_not_at_all(
         history, outbox = SqlAlertHistory(engine, RECEIVERS), SqlOutbox(engine)
         await outbox.register(NAMES, now)
         with monkeypatch.context() as patched:
-            patched.setattr("api.adapters.sql.alert_history._put_position", die)
+            patched.setattr("api.adapters.sql.alert_history.put_position", die)
             with pytest.raises(RuntimeError, match="died"):
                 await history.store(batch([raised("a")]), now)
         assert await outbox.claim("all", 10, now, LEASE) == []

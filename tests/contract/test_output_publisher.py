@@ -15,6 +15,7 @@ from common.settings import KafkaSettings
 from deploy.local.programs import broker_command, free_port
 from detector.adapters.kafka_publisher import KafkaPublisher
 from tests.support.alerts import make_alert
+from tests.support.evidence import make_evidence
 from tests.support.servers.backends import build
 from tests.support.servers.own_server import OwnServer
 
@@ -62,6 +63,18 @@ async def test_what_is_published_stands_on_its_topic_word_for_word(settings: Kaf
         (b"fleet.readings-3-41", LETTERS[0].to_json()),
         (b"fleet.readings-3-42", LETTERS[1].to_json()),
     ]
+
+
+async def test_evidence_stands_on_a_topic_of_its_own_word_for_word(settings: KafkaSettings) -> None:
+    evidence = [make_evidence(alert) for alert in ALERTS]
+    async with KafkaPublisher(settings) as publisher:
+        await publisher.publish_evidence(evidence)
+        await publisher.publish_evidence([])
+
+        came = await on_topic(settings, "evidence")
+
+    assert came == [(item.asset_id.encode(), item.to_json()) for item in evidence]
+    assert await on_topic(settings, "alerts") == []
 
 
 @pytest.mark.parametrize(

@@ -17,12 +17,12 @@ from redis.crc import key_slot
 from structlog.testing import capture_logs
 
 from common.errors import BackendRefusedError, BackendUnavailableError, SettingsError
+from common.redis_link import Command, run
 from common.settings import RedisSettings
 from common.topics import HASH_TAGS, StateKeys
 from deploy.local.programs import free_port, valkey_command
 from detector.adapters import redis_state_store
 from detector.adapters.memory import MemoryStateStore
-from detector.adapters.redis_link import Command, run
 from detector.adapters.redis_scripts import INTENT_FIELD, PROGRESS_FIELD
 from detector.adapters.redis_state_store import RedisStateStore
 from detector.core.intent import Intent, NextIntent

@@ -31,7 +31,7 @@ MOST_LINES = 14
 
 READ_BY_PEOPLE = (
     "ready after", "everything is ready", "Ctrl-C stops", "all stopped", "stopping",
-    "api listening on", "reading alerts", "status pages", "joined the group",
+    "api listening on", "reading alerts", "reading evidence", "status pages", "joined the group",
 )  # fmt: skip
 """Lines that tell where the stack is in its life: a handful, however long it runs."""
 

@@ -256,6 +256,13 @@ def test_a_killed_valkey_starts_everything_anew_and_says_what_is_lost(stack: Up)
         lambda: bool(stack.get("/api/v1/alerts?run_id=simulated-after").json()["items"]),
         "an alert of a replay after the loss",
     )
+    (alert,) = stack.get("/api/v1/alerts?run_id=simulated-after&limit=1").json()["items"]
+    evidence = stack.get(f"/api/v1/alerts/{alert['alert_id']}/evidence").json()
+    assert (evidence["cycle"], evidence["window"]["cycles"][-1]) == (alert["cycle"],) * 2
+    assert len(evidence["channels"][0]["values"]) == evidence["window"]["length"] == 30
+    kept = stack.get(f"/api/v1/readings?asset_id={alert['asset_id']}&limit=2000").json()
+    assert {item["source"] for item in kept["items"]} >= {"ring"}
+    assert kept["notes"] == []
 
 
 def test_ctrl_c_leaves_no_process_and_no_port(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ PER_BATCH = (
     Point.ASSEMBLED,
     Point.SCORED,
     Point.CONCLUDED,
+    Point.EVIDENCE_PUBLISHED,
     Point.INTENDED,
     Point.SCORES_WRITTEN,
     Point.PUBLISHED,
@@ -37,7 +38,11 @@ FULL = os.environ.get("SURGELINE_TEST_FAULTS") == "full"
 REPEATED = (*PER_BATCH, Point.REBUILDING)
 REPETITIONS = 3 if FULL else 1
 RANDOM_KILLS = 20 if FULL else 2
-POINTS = (*ONCE, *PER_BATCH, *WHEN_REBUILDING, *WHEN_RUNNING) if FULL else QUICK
+POINTS = (
+    (*ONCE, *PER_BATCH, *WHEN_REBUILDING, *WHEN_RUNNING)
+    if FULL
+    else (Point.EVIDENCE_PUBLISHED, *QUICK)
+)
 
 
 @pytest.mark.timeout(600)

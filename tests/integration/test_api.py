@@ -18,7 +18,7 @@ from aiokafka.errors import TopicAlreadyExistsError
 from httpx_sse import aconnect_sse
 
 from api.adapters.kafka.alert_feed import KafkaAlertFeed
-from api.ports import FeedBatch, FeedPosition
+from api.ports import AlertBatch, FeedPosition
 from common.errors import BackendUnavailableError
 from common.kafka import ensure_topics, make_producer, started
 from common.records.alerts import Alert
@@ -382,17 +382,17 @@ async def test_a_feed_resumes_from_the_given_offset_and_reports_the_next(
     await publish(kafka_settings, alerts)
     sources: list[str] = []
 
-    async def collect(offset: int, count: int) -> list[FeedBatch]:
+    async def collect(offset: int, count: int) -> list[AlertBatch]:
         async def resume(source: str) -> dict[int, FeedPosition]:
             sources.append(source)
             return {0: FeedPosition(offset)}
 
-        found: list[FeedBatch] = []
+        found: list[AlertBatch] = []
         batches = KafkaAlertFeed(kafka_settings).batches(resume)
         async with asyncio.timeout(30):
             async for batch in batches:
                 found.append(batch)
-                if sum(len(item.alerts) for item in found) >= count:
+                if sum(len(item.items) for item in found) >= count:
                     break
         await batches.aclose()
         return found
@@ -401,11 +401,11 @@ async def test_a_feed_resumes_from_the_given_offset_and_reports_the_next(
     everything = await collect(0, 20)
     beyond = await collect(99, 0)
 
-    assert [wire.alert for batch in late for wire in batch.alerts] == alerts[15:]
-    assert [wire.alert for batch in everything for wire in batch.alerts] == alerts
+    assert [wire.alert for batch in late for wire in batch.items] == alerts[15:]
+    assert [wire.alert for batch in everything for wire in batch.items] == alerts
     assert late[-1].position == everything[-1].position
     assert everything[-1].position.next_offset == 20
-    assert (beyond[0].alerts, beyond[0].position) == ([], FeedPosition(0))
+    assert (beyond[0].items, beyond[0].position) == ([], FeedPosition(0))
     assert len(set(sources)) == 1
 
 

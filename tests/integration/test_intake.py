@@ -112,7 +112,7 @@ async def test_the_alert_feed_passes_damage_and_reports_how_far_it_came(
     found, reached = [], 0
     batches = KafkaAlertFeed(bench.kafka).batches(resume)
     async for part in batches:
-        found += [item.alert for item in part.alerts]
+        found += [item.alert for item in part.items]
         reached = part.position.next_offset
         if reached == end:
             break
@@ -139,7 +139,7 @@ async def test_an_alerts_topic_made_anew_is_read_from_its_beginning(
         batches = KafkaAlertFeed(bench.kafka).batches(resume)
         async with asyncio.timeout(40), aclosing(batches):
             async for part in batches:
-                found.extend(item.alert for item in part.alerts)
+                found.extend(item.alert for item in part.items)
                 stored[part.partition] = part.position
                 if found == old:
                     await make_anew(bench.kafka, topic, partitions=1)

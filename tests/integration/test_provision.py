@@ -43,12 +43,12 @@ def retention(influx: InfluxServer, bucket: str) -> str:
 
 
 async def partitions(settings: KafkaSettings) -> dict[str, int]:
-    """How many partitions each of the three topics has."""
+    """How many partitions each of the four topics has."""
     topics = Topics(settings.topic_prefix)
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.bootstrap_servers)
     await admin.start()
     try:
-        names = [topics.readings, topics.alerts, topics.dead_letter]
+        names = [topics.readings, topics.alerts, topics.evidence, topics.dead_letter]
         found = await admin.describe_topics(names)
     finally:
         await admin.close()
@@ -66,7 +66,12 @@ async def test_what_is_missing_is_made_and_the_second_time_nothing_changes(
     second = await provide(settings, 90, 0, FakeClock())
 
     assert made == (
-        {topics.readings: settings.kafka.partitions, topics.alerts: 1, topics.dead_letter: 1},
+        {
+            topics.readings: settings.kafka.partitions,
+            topics.alerts: 1,
+            topics.evidence: 1,
+            topics.dead_letter: 1,
+        },
         "2160h0m0s",
     )
     assert second == first

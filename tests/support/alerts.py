@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from api.ports import FeedBatch, FeedPosition, WireAlert
+from api.ports import AlertBatch, FeedBatch, FeedPosition, WireAlert
 from common.records.alerts import (
     Alert,
     ChannelShare,
@@ -68,7 +68,7 @@ def batch(
     source: str = "cluster/alerts",
     partition: int = 0,
     next_offset: int | None = None,
-) -> FeedBatch:
+) -> AlertBatch:
     """Return a fetched batch of these alerts."""
     offset = len(alerts) if next_offset is None else next_offset
     return FeedBatch(source, partition, FeedPosition(offset), [wire(alert) for alert in alerts])

@@ -14,7 +14,8 @@ from fastapi.routing import APIRoute
 
 from api.adapters.memory.access import MemoryAccessStore
 from api.adapters.memory.alarms import MemoryAlarmStore
-from api.adapters.memory.alerts import MemoryAlertFeed, MemoryAlertHistory
+from api.adapters.memory.alerts import MemoryAlertHistory, MemoryFeed
+from api.adapters.memory.evidence import MemoryEvidenceStore
 from api.adapters.memory.outbox import MemoryOutbox
 from api.adapters.memory.replays import (
     MemoryFleetCatalogue,
@@ -22,12 +23,15 @@ from api.adapters.memory.replays import (
     MemoryReplayLauncher,
     MemoryReplayRecords,
 )
+from api.adapters.memory.rings import MemoryRingReader
 from api.adapters.memory.scoring import MemoryScoring
 from api.adapters.memory.silence import MemorySilenceStore
 from api.alarms.ports import AlarmStore
 from api.app import Adapters, create_app
+from api.evidence import EvidenceStore, WireEvidence
 from api.notifications.ports import Way
 from api.notifications.receivers import Receiver
+from api.ports import WireAlert
 from api.routes import system
 from api.routes.table import RESOURCES
 from api.services import Services
@@ -45,7 +49,10 @@ class Fakes:
 
     scores: MemoryScoreStore = field(default_factory=MemoryScoreStore)
     history: MemoryAlertHistory = field(default_factory=MemoryAlertHistory)
-    feed: MemoryAlertFeed = field(default_factory=MemoryAlertFeed)
+    feed: MemoryFeed[WireAlert] = field(default_factory=MemoryFeed)
+    evidence: EvidenceStore = field(init=False)
+    evidence_feed: MemoryFeed[WireEvidence] = field(default_factory=MemoryFeed)
+    rings: MemoryRingReader = field(default_factory=MemoryRingReader)
     detector: MemoryProbe = field(default_factory=MemoryProbe)
     group: MemoryProbe = field(default_factory=MemoryProbe)
     records: MemoryReplayRecords = field(default_factory=MemoryReplayRecords)
@@ -66,6 +73,7 @@ class Fakes:
         self.alarms = MemoryAlarmStore(self.history)
         self.outbox = MemoryOutbox(self.history, self.alarms, self.receivers)
         self.silence = MemorySilenceStore(self.history)
+        self.evidence = MemoryEvidenceStore(self.history)
 
     async def opened(self, _settings: Settings, stack: AsyncExitStack) -> Adapters:
         """Hand the fakes to the app."""
@@ -77,6 +85,9 @@ class Fakes:
             access=self.access,
             silence=self.silence,
             feed=self.feed,
+            evidence=self.evidence,
+            evidence_feed=self.evidence_feed,
+            rings=self.rings,
             detector=self.detector,
             group=self.group,
             records=self.records,

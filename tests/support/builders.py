@@ -23,6 +23,7 @@ from models.scoring.history import Trail
 from models.scoring.life import Life
 from models.scoring.scorer import (
     ChannelScores,
+    Expected,
     NormalisedRows,
     ScorerSpec,
     Thresholds,
@@ -78,6 +79,11 @@ class MeanScorer:
         """Return the channels as they are."""
         known = conditions[:, 0] >= 0
         return NormalisedRows(np.where(known[:, None], channels, 0).astype(np.float32), known)
+
+    def expect(self, conditions: NDArray[np.float64], windows: NDArray[np.float32]) -> Expected:
+        """Expect half of what came; a healthy machine shows 0, give or take 1."""
+        zeros = np.zeros(windows.shape)
+        return Expected(zeros + windows / 2.0, zeros, zeros + 1.0)
 
     def score(self, windows: NDArray[np.float32], trail: Trail | None = None) -> WindowScores:
         """Return the mean of each last row, shared out by absolute value."""

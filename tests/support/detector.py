@@ -22,6 +22,7 @@ from common.intake.consumer import IntakeConsumer
 from common.kafka import ensure_topics, read_to_end, started
 from common.metering.spec import MetricSpec
 from common.records.alerts import Alert
+from common.records.evidence import AlertEvidence
 from common.records.letters import DeadLetter
 from common.records.verdicts import ScoreRecord
 from common.scorestore.factory import open_score_store
@@ -247,6 +248,13 @@ class DetectorBench:
         return [
             Alert.model_validate_json(record.value)
             async for record in read_to_end(self.kafka, self.topics.alerts)
+        ]
+
+    async def evidence(self) -> list[AlertEvidence]:
+        """All evidence on its topic, redeliveries included."""
+        return [
+            AlertEvidence.model_validate_json(record.value)
+            async for record in read_to_end(self.kafka, self.topics.evidence)
         ]
 
     async def dead_letters(self) -> list[DeadLetter]:

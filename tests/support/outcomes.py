@@ -10,10 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 
 from common.records.alerts import Alert
+from common.records.evidence import AlertEvidence, derive_evidence_id
 from common.records.letters import DeadLetter
 from common.records.verdicts import ScoreRecord, Verdict
 from common.scorestore.factory import open_score_store
@@ -36,6 +38,7 @@ class ReplayOutcome:
         verdicts: On cycles, by time and asset.
         counts: Readings by verdict, repeats included.
         alerts: By id.
+        evidence: What each alert rests on, by the alert's id.
         dead_letters: By partition and offset; their topic, whose name differs from installation to
             installation, and the broker's stamp are looked at and taken out.
     """
@@ -43,6 +46,7 @@ class ReplayOutcome:
     verdicts: Sequence[ScoreRecord]
     counts: Mapping[Verdict, int]
     alerts: Mapping[str, Alert]
+    evidence: Mapping[str, AlertEvidence]
     dead_letters: Mapping[tuple[int, int], DeadLetter]
 
 
@@ -62,11 +66,25 @@ async def outcome_of(bench: DetectorBench) -> ReplayOutcome:
         await bench.verdicts(),
         counts,
         alerts,
+        await _evidence_of(bench, alerts),
         {
             place: letter.model_copy(update={"topic": "", "received_at": None})
             for place, letter in letters.items()
         },
     )
+
+
+async def _evidence_of(
+    bench: DetectorBench, alerts: Mapping[str, Alert]
+) -> Mapping[str, AlertEvidence]:
+    """Read back what alerts rest on: of each alert one, and the same each time it was delivered."""
+    found: dict[str, AlertEvidence] = {}
+    for evidence in await bench.evidence():
+        first = found.setdefault(evidence.alert_id, evidence)
+        assert_same_evidence(evidence, first)
+    for alert in alerts.values():
+        assert found[alert.alert_id].evidence_id == derive_evidence_id(alert)
+    return found
 
 
 def assert_same_outcome(came: ReplayOutcome, expected: ReplayOutcome) -> None:
@@ -79,6 +97,9 @@ def assert_same_outcome(came: ReplayOutcome, expected: ReplayOutcome) -> None:
     assert came.alerts.keys() == expected.alerts.keys()
     for alert_id, alert in came.alerts.items():
         assert_same_alert(alert, expected.alerts[alert_id])
+    assert came.evidence.keys() == expected.evidence.keys()
+    for alert_id, evidence in came.evidence.items():
+        assert_same_evidence(evidence, expected.evidence[alert_id])
     assert expected.dead_letters, "a replay without dead letters proves nothing about them"
     assert came.dead_letters == expected.dead_letters
 
@@ -115,6 +136,34 @@ def assert_same_alert(came: Alert, expected: Alert) -> None:
         [one.share for one in expected.channels], abs=SHARE_TOLERANCE
     )
     assert _exact_part(came) == _exact_part(expected)
+
+
+def assert_same_evidence(came: AlertEvidence, expected: AlertEvidence) -> None:
+    """Every field is equal, what the model reckoned but for its last bits."""
+    exact, reckoned = _parted(came.model_dump(mode="json"))
+    others, theirs = _parted(expected.model_dump(mode="json"))
+    assert exact == others
+    assert reckoned == pytest.approx(theirs, rel=SCORE_TOLERANCE, abs=SHARE_TOLERANCE)
+
+
+RECKONED = frozenset({"score", "severity", "share", "expected", "low", "high"})
+
+
+def _parted(dumped: dict[str, Any]) -> tuple[dict[str, Any], list[float | None]]:
+    """Return what a record says without the numbers that a model reckons, and these."""
+    numbers: list[float | None] = []
+
+    def taken(value: Any, name: str = "") -> Any:
+        if isinstance(value, dict):
+            return {key: taken(item, key) for key, item in value.items()}
+        if isinstance(value, list):
+            return [taken(item, name) for item in value]
+        if name in RECKONED and isinstance(value, float):
+            numbers.append(value)
+            return "reckoned"
+        return value
+
+    return taken(dumped), numbers
 
 
 def _exact_part(alert: Alert) -> Alert:

@@ -1,29 +1,14 @@
-"""The alerts topic through aiokafka, without a consumer group.
-
-Offsets are the history's business: it keeps them in the transaction of the alerts, so what was read
-and what is stored cannot disagree. A group's committed offset could.
-
-Offsets mean something only within one life of the topic. The local broker keeps everything in
-memory, so every start of it is a new life; its cluster id tells. A topic deleted and made anew on
-the same cluster is recognised by its records (``alert_log.py``). In both cases reading starts
-over: alerts carry derived ids, so reading them again is harmless.
-"""
+"""The alerts topic, and what of it is an alert."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator, Mapping
-from contextlib import AsyncExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from aiokafka import TopicPartition
-from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
-from api.adapters.kafka.alert_log import AlertLog, AnotherLifeError
-from api.ports import FeedBatch, FeedPosition, Resume, WireAlert
-from common.errors import BackendError, BackendMissingError, BackendUnavailableError
-from common.kafka import ensure_topics, make_admin, make_consumer, started
+from api.adapters.kafka.feed import KafkaFeed
+from api.ports import WireAlert
 from common.logs import get_logger
 from common.records.alerts import Alert
 from common.records.times import LATEST
@@ -35,7 +20,7 @@ MAX_ID_CHARS: Final = 200
 _log = get_logger(__name__)
 
 
-class KafkaAlertFeed:
+class KafkaAlertFeed(KafkaFeed[WireAlert]):
     """Reads all partitions of the alerts topic."""
 
     def __init__(
@@ -43,91 +28,11 @@ class KafkaAlertFeed:
         settings: KafkaSettings,
         retention: RetentionSettings = RetentionSettings(),  # noqa: B008 - immutable
     ) -> None:
-        self._settings, self._retention = settings, retention
-        self._topic = Topics(settings.topic_prefix).alerts
-        self._admin: Any = None
-        self._trouble = "not connected yet"
-
-    async def batches(self, resume: Resume) -> AsyncGenerator[FeedBatch, None]:
-        """Connect and yield what arrives; see the port."""
-        try:
-            with _our_errors(self._settings):
-                async with AsyncExitStack() as stack:
-                    await ensure_topics(self._settings, self._retention)
-                    admin = await self._start_admin(stack)
-                    consumer = await stack.enter_async_context(
-                        started(make_consumer(self._settings), self._settings)
-                    )
-                    source = await self._source(admin)
-                    positions = await self._assign(consumer, await resume(source))
-                    self._admin = admin
-                    _log.info("reading alerts", topic=self._topic, partitions=len(positions))
-                    log = AlertLog(consumer, source, positions, _decoded)
-                    async for batch in self._read(consumer, log):
-                        yield batch
-                    _log.warning("the alerts topic is another one now", topic=self._topic)
-        except BackendError as exc:
-            self._trouble = str(exc)
-            raise
-        finally:
-            self._admin = None
-
-    async def ping(self) -> None:
-        """Return when the broker answers on the feed's own connection."""
-        if self._admin is None:
-            raise BackendUnavailableError(
-                f"not reading from the broker at {self._settings.bootstrap_servers}: "
-                f"{self._trouble}"
-            )
-        with _our_errors(self._settings):
-            await self._source(self._admin)
-
-    async def _start_admin(self, stack: AsyncExitStack) -> Any:
-        admin = make_admin(self._settings)
-        stack.push_async_callback(admin.close)
-        await admin.start()
-        return admin
-
-    async def _assign(
-        self, consumer: Any, known: Mapping[int, FeedPosition]
-    ) -> dict[TopicPartition, FeedPosition]:
-        await consumer.topics()  # brings the metadata that the next line needs
-        numbers = consumer.partitions_for_topic(self._topic)
-        if not numbers:
-            raise BackendUnavailableError(f"The broker has no topic {self._topic} yet.")
-        positions = {
-            TopicPartition(self._topic, number): known.get(number, FeedPosition(0))
-            for number in sorted(numbers)
-        }
-        consumer.assign(list(positions))
-        return positions
-
-    async def _read(self, consumer: Any, log: AlertLog) -> AsyncGenerator[FeedBatch, None]:
-        """Yield what arrives until the topic is another one.
-
-        What was fetched just before the change is yielded all the same: the alerts are alerts, and
-        the offset is noted under the old source, where it does no harm.
-        """
-        async for batch in log.start():
-            yield batch
-        numbers = {partition.partition for partition in log.positions}
-        while True:
-            try:
-                async for batch in log.news():
-                    yield batch
-            except AnotherLifeError:
-                return
-            if consumer.partitions_for_topic(self._topic) != numbers:
-                return
-            if await self._source(self._admin) != log.source:
-                return
-
-    async def _source(self, admin: Any) -> str:
-        described = await admin.describe_cluster()
-        return f"{described['cluster_id']}/{self._topic}"
+        topic = Topics(settings.topic_prefix).alerts
+        super().__init__(settings, retention, "alerts", topic, decoded_alert)
 
 
-def _decoded(record: Any) -> WireAlert | None:
+def decoded_alert(record: Any) -> WireAlert | None:
     """Return the alert; what is no alert is logged and left out, or it would block all others."""
     try:
         body = (record.value or b"").decode()
@@ -135,7 +40,7 @@ def _decoded(record: Any) -> WireAlert | None:
     except (UnicodeDecodeError, ValidationError) as exc:
         why = str(exc).splitlines()[0]
     else:
-        if _usable(alert.alert_id) and _usable(alert.alarm_id):
+        if is_usable(alert.alert_id) and is_usable(alert.alarm_id):
             return WireAlert(alert, body, _published_at(record.timestamp))
         why = f"unusable ids {alert.alert_id[:MAX_ID_CHARS]!r} {alert.alarm_id[:MAX_ID_CHARS]!r}"
     _log.warning("not an alert", partition=record.partition, offset=record.offset, why=why)
@@ -149,18 +54,6 @@ def _published_at(ts_ms: int | None) -> datetime | None:
     return datetime.fromtimestamp(ts_ms / 1000, UTC)
 
 
-def _usable(name: str) -> bool:
+def is_usable(name: str) -> bool:
     """Return whether an id fits into an SSE field, a URL and a PostgreSQL text."""
     return 0 < len(name) <= MAX_ID_CHARS and name.isascii() and name.isprintable()
-
-
-@contextmanager
-def _our_errors(settings: KafkaSettings) -> Iterator[None]:
-    try:
-        yield
-    except BackendMissingError as exc:
-        raise BackendUnavailableError(str(exc)) from exc
-    except (KafkaError, OSError) as exc:
-        raise BackendUnavailableError(
-            f"The broker at {settings.bootstrap_servers} failed: {exc!r}"
-        ) from exc

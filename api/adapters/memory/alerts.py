@@ -6,17 +6,19 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Final
+from typing import Final, Generic
 
 from pydantic import TypeAdapter
 
 from api.notifications.rules import Arrived
 from api.ports import (
+    AlertBatch,
     AlertFilter,
     AlertGap,
     AlertKeeping,
     FeedBatch,
     FeedPosition,
+    Item,
     OffsetGap,
     Replay,
     Resume,
@@ -35,6 +37,7 @@ class MemoryAlertHistory:
         failure: When set, every call raises it.
         arrived: When the first alert of each alarm came.
         on_new: Told of alerts that are new, as part of storing them.
+        forgotten: Called with the id of each alert that is removed.
     """
 
     def __init__(self) -> None:
@@ -49,12 +52,13 @@ class MemoryAlertHistory:
         self._noted: dict[int, datetime] = {}
         self._removed_until: datetime | None = None
         self.on_new: Callable[[Sequence[Arrived], datetime], Awaitable[None]] | None = None
+        self.forgotten: list[Callable[[str], object]] = []
 
-    async def store(self, batch: FeedBatch, noticed_at: datetime | None = None) -> int:
+    async def store(self, batch: AlertBatch, noticed_at: datetime | None = None) -> int:
         """Keep the alerts, the position and a gap."""
         self._check()
         now, new = noticed_at or datetime.now(UTC), list[Arrived]()
-        for item in batch.alerts:
+        for item in batch.items:
             alert = item.alert
             if alert.alert_id in self._by_id:
                 continue
@@ -151,6 +155,8 @@ class MemoryAlertHistory:
         for item in islice(gone, most_rows):
             self._alerts.remove(item)
             del self._by_id[item.alert.alert_id]
+            for tell in self.forgotten:
+                tell(item.alert.alert_id)
             self._removed_until = max(self._removed_until or item.alert.ts, item.alert.ts)
         return min(len(gone), most_rows)
 
@@ -162,6 +168,10 @@ class MemoryAlertHistory:
     async def ping(self) -> None:
         """Return, or raise what the test asked for."""
         self._check()
+
+    def ids_after(self, sequence: int) -> set[str]:
+        """Return the ids of the alerts that arrived later."""
+        return {item.alert.alert_id for item in self._alerts if item.sequence > sequence}
 
     def ids(self) -> set[str]:
         """Return the ids of all alerts, for tests that wait for some."""
@@ -187,7 +197,7 @@ def _matches(item: StoredAlert, wanted: AlertFilter) -> bool:
     )
 
 
-class MemoryAlertFeed:
+class MemoryFeed(Generic[Item]):
     """A topic that a test fills by hand.
 
     Attributes:
@@ -198,13 +208,13 @@ class MemoryAlertFeed:
     def __init__(self) -> None:
         self.failure: BackendError | None = None
         self.taken = 0
-        self._arrived: asyncio.Queue[FeedBatch | BackendError] = asyncio.Queue()
+        self._arrived: asyncio.Queue[FeedBatch[Item] | BackendError] = asyncio.Queue()
 
-    def put(self, item: FeedBatch | BackendError) -> None:
+    def put(self, item: FeedBatch[Item] | BackendError) -> None:
         """Let a batch arrive, or an error happen."""
         self._arrived.put_nowait(item)
 
-    async def batches(self, resume: Resume) -> AsyncGenerator[FeedBatch, None]:
+    async def batches(self, resume: Resume) -> AsyncGenerator[FeedBatch[Item], None]:
         """Yield what :meth:`put` brings."""
         await resume("memory")
         while True:

@@ -31,14 +31,15 @@ from api.adapters.sql.alert_retention import read_removed_until, trim_slice
 from api.adapters.sql.alerts import ALERTS, CHUNK, is_storable, readable
 from api.adapters.sql.database import lock_sequence, our_errors, upsert
 from api.adapters.sql.filling import fill_outbox
-from api.adapters.sql.models import COUNTER, AlertRow, GapRow, PositionRow
+from api.adapters.sql.models import COUNTER, AlertRow, GapRow
+from api.adapters.sql.positions import put_position, read_positions
 from api.adapters.sql.sequences import put_sequence
 from api.notifications.receivers import Receiver
 from api.ports import (
+    AlertBatch,
     AlertFilter,
     AlertGap,
     AlertKeeping,
-    FeedBatch,
     FeedPosition,
     OffsetGap,
     StoredAlert,
@@ -59,27 +60,23 @@ class SqlAlertHistory:
     def __init__(self, engine: AsyncEngine, receivers: Sequence[Receiver] = ()) -> None:
         self._engine, self._receivers = engine, receivers
 
-    async def store(self, batch: FeedBatch, noticed_at: datetime | None = None) -> int:
+    async def store(self, batch: AlertBatch, noticed_at: datetime | None = None) -> int:
         """Keep the alerts, the position and a gap in one transaction; see the port."""
         arrived_at = noticed_at or datetime.now(UTC)
         with our_errors("store alerts"):
             async with self._engine.begin() as connection:
                 last = await lock_sequence(connection)
-                new = await add_alerts(connection, last, batch.alerts, arrived_at, self._receivers)
-                await _put_position(connection, batch)
+                new = await add_alerts(connection, last, batch.items, arrived_at, self._receivers)
+                await put_position(connection, batch)
                 if batch.gap is not None:
                     await _put_gap(connection, batch, batch.gap, arrived_at)
         return new
 
     async def positions(self, source: str) -> Mapping[int, FeedPosition]:
         """Return how far each partition was read before."""
-        statement = select(PositionRow.partition, PositionRow.next_offset, PositionRow.mark).where(
-            PositionRow.source == source
-        )
         with our_errors("read its positions"):
             async with self._engine.connect() as connection:
-                rows = (await connection.execute(statement)).all()
-        return {row.partition: FeedPosition(row.next_offset, row.mark) for row in rows}
+                return await read_positions(connection, source)
 
     async def gaps(self) -> Sequence[AlertGap]:
         """Return all gaps, the latest noticed first."""
@@ -296,26 +293,8 @@ def _row(item: WireAlert, sequence: int) -> dict[str, object]:
     }
 
 
-async def _put_position(connection: AsyncConnection, batch: FeedBatch) -> None:
-    statement = upsert(connection)(PositionRow).values(
-        source=batch.source,
-        partition=batch.partition,
-        next_offset=batch.position.next_offset,
-        mark=batch.position.mark,
-    )
-    await connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=[PositionRow.source, PositionRow.partition],
-            set_={
-                "next_offset": statement.excluded.next_offset,
-                "mark": statement.excluded.mark,
-            },
-        )
-    )
-
-
 async def _put_gap(
-    connection: AsyncConnection, batch: FeedBatch, gap: OffsetGap, noticed_at: datetime
+    connection: AsyncConnection, batch: AlertBatch, gap: OffsetGap, noticed_at: datetime
 ) -> None:
     statement = upsert(connection)(GapRow).values(
         source=batch.source,

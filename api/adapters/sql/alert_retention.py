@@ -16,7 +16,7 @@ from sqlalchemy.orm import aliased
 
 from api.adapters.sql.alarm_copies import forget_alarms
 from api.adapters.sql.database import lock_sequence, upsert
-from api.adapters.sql.models import COUNTER, AlertRow, MarkRow, RemovalRow
+from api.adapters.sql.models import COUNTER, AlertRow, EvidenceRow, MarkRow, RemovalRow
 from api.ports import AlertKeeping
 
 MARKS: Final = 100
@@ -42,7 +42,7 @@ async def trim_slice(
     )
     rows = (
         await connection.execute(
-            select(AlertRow.sequence, AlertRow.ts, AlertRow.alarm_id)
+            select(AlertRow.sequence, AlertRow.ts, AlertRow.alarm_id, AlertRow.alert_id)
             .where(AlertRow.sequence <= end, ~is_held)
             .order_by(AlertRow.sequence)
             .limit(most_rows)
@@ -51,6 +51,8 @@ async def trim_slice(
     if rows:
         gone = [row.sequence for row in rows]
         await connection.execute(delete(AlertRow).where(AlertRow.sequence.in_(gone)))
+        ids = [row.alert_id for row in rows]
+        await connection.execute(delete(EvidenceRow).where(EvidenceRow.alert_id.in_(ids)))
         await forget_alarms(connection, {row.alarm_id for row in rows})
         await _remember(connection, max(row.ts for row in rows))
     return len(rows)

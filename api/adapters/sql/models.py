@@ -16,6 +16,7 @@ from sqlalchemy import (
     Float,
     Index,
     Integer,
+    LargeBinary,
     String,
     Text,
     TypeDecorator,
@@ -83,6 +84,25 @@ class AlertRow(Base):
             sqlite_where=text("is_open"),
             postgresql_where=text("is_open"),
         ),
+    )
+
+
+class EvidenceRow(Base):
+    """What one alert rests on: the message as it stood on its topic, compressed (zlib)."""
+
+    __tablename__ = "alert_evidence"
+
+    evidence_id: Mapped[str] = mapped_column(String, primary_key=True)
+    alert_id: Mapped[str] = mapped_column(String)
+    asset_id: Mapped[str] = mapped_column(String)
+    run_id: Mapped[str] = mapped_column(String)
+    cycle: Mapped[int] = mapped_column(BigInteger)
+    arrived_at: Mapped[datetime] = mapped_column(UtcTime)
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+
+    __table_args__ = (
+        Index("alert_evidence_by_alert", "alert_id"),
+        Index("alert_evidence_by_run", "asset_id", "run_id", "cycle"),
     )
 
 

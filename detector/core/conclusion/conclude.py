@@ -11,6 +11,7 @@ from common.records.alerts import Alert, Transition, derive_alarm_id
 from common.records.ids import renewed_run_id
 from common.records.verdicts import Level, ScoreRecord, Verdict
 from detector.core.conclusion.alerts import make_alert
+from detector.core.conclusion.evidence import Case
 from detector.core.conclusion.weighing import NOTHING_FOUND, Finding, Weighed, weigh
 from detector.core.fleet import Fleet
 from detector.core.pipeline import AssetPlan, AssetRun, Decoded, NextState, Plan
@@ -35,6 +36,7 @@ class Outcome:
         told: The same by partition, with the key of the asset's state.
         states: For the state store.
         opened: Runs that were opened by rule: whose, and the new run's id.
+        cases: What each of the alerts rests on.
     """
 
     verdicts: list[ScoreRecord]
@@ -42,6 +44,7 @@ class Outcome:
     told: dict[int, list[Told]]
     states: dict[AssetRun, NextState]
     opened: list[tuple[AssetRun, str]]
+    cases: list[Case]
 
     def add(self, other: Outcome) -> None:
         """Take in what another fleet's part of the batch comes to."""
@@ -51,11 +54,12 @@ class Outcome:
             self.told.setdefault(partition, []).extend(told)
         self.states.update(other.states)
         self.opened.extend(other.opened)
+        self.cases.extend(other.cases)
 
 
 def nothing_yet() -> Outcome:
     """Return what no readings come to."""
-    return Outcome([], [], {}, {}, [])
+    return Outcome([], [], {}, {}, [], [])
 
 
 def conclude(
@@ -134,6 +138,7 @@ def _conclude_asset(
     assembled, start = asset.assembled, asset.start
     watch = _watch(key, start, told)
     alike = _Alike(spec.ref.label, spec.machine.step.clock == "time")
+    first = position
     for item, verdict, detail, opened in zip(
         asset.decoded, assembled.verdicts, assembled.details, assembled.opened, strict=True
     ):
@@ -166,6 +171,8 @@ def _conclude_asset(
         if change is not None:
             alert = _alert(item, watch, change, weighed, here, fleet, warning)
             outcome.alerts.append(alert)
+            ring, window = assembled.behind(here - first)
+            outcome.cases.append(Case(alert, change, rule, fleet, weighed, here, ring, window))
             outcome.told.setdefault(start.fence.partition, []).append((key, alert))
     last = asset.fresh[-1].record.position
     fence = Fence(last.partition, last.offset + 1, start.fence.life)

@@ -21,7 +21,14 @@ from detector.core.assembler import Assembled
 from detector.core.conclusion.alerts import Cause, contributions
 from detector.core.stuck import stuck_channels, stuck_sentence
 from models.alarm import AlarmChange, AlarmPolicy
-from models.scoring.evidence import WARNERS, Judged, decided_by_life, judge
+from models.scoring.evidence import (
+    WARNERS,
+    Judged,
+    Weight,
+    decided_by_life,
+    judge,
+    weigh_each,
+)
 from models.scoring.scorer import ScorerSpec, WindowScores
 from models.scoring.unmoved import unmoved_runs
 
@@ -79,6 +86,11 @@ class Weighed:
         stuck = self._stuck[position]
         names = [self.spec.channels[index] for index in np.flatnonzero(stuck)]
         return stuck_sentence(names, int(self._unmoved[position][stuck].min()))
+
+    def each(self, position: int) -> tuple[Weight, ...]:
+        """Return every kind of evidence, for those who ask what the others said."""
+        part = slice(position, position + 1)
+        return weigh_each(self.found[part], self._unmoved[part], self.spec)
 
     def cause(self, position: int, change: AlarmChange, policy: AlarmPolicy) -> Cause:
         """Return what an alert says of why an alarm changed at this reading."""

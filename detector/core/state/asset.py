@@ -3,7 +3,7 @@
 Layout: 12 bytes of fence (partition, next offset; big-endian, so that Redis can compare them as
 they stand), then little-endian the header, the tail, the former homes, the fleet's name, the rest
 of the alarm (``alarm_codec.py``), the ages of held values, what is remembered of the run
-(``history_codec.py``), and the ring as float32 rows, oldest first.
+(``history_codec.py``), and the ring (``common/ring.py``), by which the api reads it from the end.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from common.records.ids import DEFAULT_FLEET
 from common.records.verdicts import Level
+from common.ring import NO_MARKS, Marks, Ring, pack_ring, unpack_ring
 from detector.core.fleet import Fleet
 from detector.core.state.alarm_codec import pack_more, unpack_more
 from detector.core.state.history_codec import pack_history, unpack_history
@@ -33,12 +34,14 @@ TAIL: Final = struct.Struct("<I16sqiqHqqBB")
 """Life of the fence, alarm's id, newest time, place where the run was opened by rule,
 rival (count, cycle, time), number of former homes, bytes of the fleet's name."""
 FORMER: Final = struct.Struct("<iqI")
-LAYOUT_VERSION: Final = 5
+LAYOUT_VERSION: Final = 6
+WITHOUT_MARKS: Final = 5
+"""Its ring is rows alone: when each was taken, and what of it was held, is not known."""
 WITHOUT_HISTORY: Final = 4
 """Remembers nothing of a run but the ring: reads as a run that is joined late."""
 WITHOUT_MORE: Final = 3
 """Neither, and of alarms the rows alone, which is all that its rules knew."""
-READABLE: Final = (WITHOUT_MORE, WITHOUT_HISTORY, LAYOUT_VERSION)
+READABLE: Final = (WITHOUT_MORE, WITHOUT_HISTORY, WITHOUT_MARKS, LAYOUT_VERSION)
 """Layouts 1 and 2 held rings on a model's scale, which nothing can bring back to what was measured:
 such a state counts as lost, and is rebuilt from the topic."""
 LEVELS: Final = (Level.NONE, Level.WARNING, Level.CRITICAL)
@@ -131,6 +134,7 @@ class AssetState:
         fleet: Of which fleet the asset is in this run.
         history: What is remembered of the run for remaining life, on the model's scale.
         ages: Steps since each channel was last measured; empty where all were at ``last_cycle``.
+        marks: When each row of the ring was taken, and which of its values are held.
     """
 
     machine: bytes
@@ -148,6 +152,12 @@ class AssetState:
     ages: tuple[int, ...] = ()
     fleet: str = DEFAULT_FLEET
     history: LifeHistory = NO_HISTORY
+    marks: Marks = NO_MARKS
+
+    @property
+    def known_marks(self) -> Marks:
+        """The marks, one for each row; unknown ones where none were given."""
+        return self.marks if len(self.marks) == len(self.ring) else Marks.unknown(len(self.ring))
 
     def pack(self) -> bytes:
         """Return the state as one value."""
@@ -183,7 +193,7 @@ class AssetState:
         )
         homes = b"".join(FORMER.pack(at.partition, at.next_offset, at.life) for at in former)
         ages = np.array(self.ages, "<u2").tobytes()
-        ring = self.ring.astype("<f4", copy=False).tobytes()
+        ring = pack_ring(Ring(self.ring, self.known_marks))
         more, run = pack_more(alarm), pack_history(self.history)
         return self.fence.pack() + header + tail + homes + fleet + more + ages + run + ring
 
@@ -206,8 +216,11 @@ class AssetState:
         if self.machine != machine.digest or self.ring.shape[1] != machine.row_width:
             ring = np.empty((0, machine.row_width), np.float32)
             changes |= {"machine": machine.digest, "ring": ring, "ages": (), "history": NO_HISTORY}
+            changes["marks"] = NO_MARKS
         elif len(self.ring) > machine.window.length:
-            changes["ring"] = self.ring[-machine.window.length :]
+            first = len(self.ring) - machine.window.length
+            changes["ring"] = self.ring[first:]
+            changes["marks"] = self.known_marks.rows(first, len(self.ring))
         return replace(self, **changes) if changes else self
 
 
@@ -265,16 +278,11 @@ def _unpacked(value: bytes) -> AssetState:
     history, ring_at = NO_HISTORY, ages_end
     if version > WITHOUT_HISTORY:
         history, ring_at = unpack_history(value, ages_end)
-    body = value[ring_at:]
-    if len(body) != n * width * 4:
-        raise ValueError(f"a ring of {n} x {width} has {n * width * 4} bytes, not {len(body)}")
-    ring = np.frombuffer(body, "<f4").reshape(n, width)
-    if not np.isfinite(ring).all():
-        raise ValueError("a ring with a value that is no number")
+    ring = _ring(value, ring_at, (n, width), has_marks=version > WITHOUT_MARKS)
     return AssetState(
         machine,
         model,
-        ring,
+        ring.rows,
         last_cycle,
         seen_from,
         alarm,
@@ -287,7 +295,27 @@ def _unpacked(value: bytes) -> AssetState:
         tuple(np.frombuffer(value, "<u2", n_ages, end).tolist()),
         more.fleet,
         history,
+        ring.marks,
     )
+
+
+def _ring(value: bytes, at: int, shape: tuple[int, int], *, has_marks: bool) -> Ring:
+    n, width = shape
+    if has_marks:
+        ring, begin = unpack_ring(value)
+        if begin != at or ring.rows.shape != shape:
+            raise ValueError(
+                f"a ring of {ring.rows.shape} from byte {begin}; one of {shape} from {at} was "
+                "expected"
+            )
+        return ring
+    body = value[at:]
+    if len(body) != n * width * 4:
+        raise ValueError(f"a ring of {n} x {width} has {n * width * 4} bytes, not {len(body)}")
+    rows = np.frombuffer(body, "<f4").reshape(n, width)
+    if not np.isfinite(rows).all():
+        raise ValueError("a ring with a value that is no number")
+    return Ring(rows, Marks.unknown(n))
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,5 +132,5 @@ def _readings(
     clock_us = np.arange(len(record), dtype=np.int64)
     if record.clock_us is not None:
         clock_us = record.clock_us
-    rows = as_rows(values[usable])
-    return Readings(usable.astype(np.int64), record.cycles[usable], clock_us[usable], rows)
+    stamps = np.column_stack([record.cycles, clock_us])[usable]
+    return Readings(usable.astype(np.int64), stamps, stamps[:, 1], as_rows(values[usable]))

@@ -78,7 +78,7 @@ async def test_the_api_removes_what_is_too_much_in_slices_and_looks_again() -> N
     keep = keeping(RetentionSettings(alerts_max_rows=50))
 
     with suppress(EnoughError):
-        await keep_within(fakes.history, keep, 60.0, clock)
+        await keep_within(fakes.history, fakes.evidence, keep, 60.0, clock)
     assert len(await fakes.history.page(AlertFilter(), 1000)) == 50
     assert clock.slept_s == [0.1, 60.0, 60.0, 60.0]
 
@@ -88,7 +88,7 @@ async def test_a_history_that_fails_is_left_alone_until_the_next_time() -> None:
     fakes.history.failure = BackendUnavailableError("locked")
 
     with suppress(EnoughError):
-        await keep_within(fakes.history, AlertKeeping(max_rows=1), 60.0, clock)
+        await keep_within(fakes.history, fakes.evidence, AlertKeeping(max_rows=1), 60.0, clock)
     assert clock.slept_s == [60.0, 60.0]
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from common.errors import BackendRefusedError, BackendUnavailableError
 from common.records.alerts import Alert
+from common.records.evidence import AlertEvidence
 from common.records.letters import DeadLetter
 from common.records.verdicts import ScoreRecord, Verdict
 from common.retry import Backoff
@@ -102,6 +103,10 @@ class FlakyPublisher(MemoryPublisher):
         super().__init__()
         self._script = script
 
+    async def publish_evidence(self, evidence: Sequence[AlertEvidence]) -> None:
+        self._script.enter("publish_evidence")
+        await super().publish_evidence(evidence)
+
     async def publish(self, alerts: Sequence[Alert], dead_letters: Sequence[DeadLetter]) -> None:
         self._script.enter("publish")
         await super().publish(alerts, dead_letters)
@@ -144,6 +149,7 @@ async def test_outputs_come_before_states_and_scores_before_alerts() -> None:
     assert stage.script.calls == [
         "read_states",
         "claim",  # of an asset nothing is known of
+        "publish_evidence",
         "intend",
         "write_scores",
         "publish",
@@ -157,6 +163,7 @@ async def test_outputs_come_before_states_and_scores_before_alerts() -> None:
         Point.ASSEMBLED,
         Point.SCORED,
         Point.CONCLUDED,
+        Point.EVIDENCE_PUBLISHED,
         Point.INTENDED,
         Point.SCORES_WRITTEN,
         Point.PUBLISHED,
@@ -167,7 +174,16 @@ async def test_outputs_come_before_states_and_scores_before_alerts() -> None:
 
 
 @pytest.mark.parametrize(
-    "step", ["read_states", "claim", "intend", "write_scores", "publish", "write_states"]
+    "step",
+    [
+        "read_states",
+        "claim",
+        "publish_evidence",
+        "intend",
+        "write_scores",
+        "publish",
+        "write_states",
+    ],
 )
 async def test_a_backend_that_is_down_is_waited_for_and_nothing_is_lost(step: str) -> None:
     stage, undisturbed = Stage(**{step: 4}), Stage()
@@ -178,6 +194,8 @@ async def test_a_backend_that_is_down_is_waited_for_and_nothing_is_lost(step: st
     assert stage.clock.sleeps == [0.5, 1.0, 2.0, 2.0]
     assert await stage.scores.verdict_counts() == await undisturbed.scores.verdict_counts()
     assert stage.publisher.alerts == undisturbed.publisher.alerts
+    assert stage.publisher.evidence == undisturbed.publisher.evidence
+    assert len(stage.publisher.evidence) == len(stage.publisher.alerts)
     assert stage.states.values == undisturbed.states.values
     assert stage.metric("surgeline_retries_total", step=step) == 4
 

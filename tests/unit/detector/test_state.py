@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as hnp
 
 from common.records.ids import FLEET_PATTERN
 from common.records.verdicts import Level
+from common.ring import FOOTER, NOTHING_HELD, Marks, machine_of, packed_stamps, unpack_ring
 from detector.core.state.asset import (
     RIVAL_LIMIT,
     AssetState,
@@ -27,7 +28,7 @@ from detector.core.state.asset import (
 from models.alarm import WINDOW_LIMIT, AlarmPolicy, AlarmState, PastWarning, step
 from models.scoring.history import NO_HISTORY, LifeHistory
 from tests.support.builders import MeanScorer, fleet_of
-from tests.support.earlier_layouts import as_layout_3, as_layout_4
+from tests.support.earlier_layouts import as_layout_3, as_layout_4, as_layout_5
 
 FLEET = fleet_of(MeanScorer())
 SPEC = FLEET.spec
@@ -45,7 +46,19 @@ alarms = st.builds(
 ).filter(
     lambda alarm: alarm.onset_cycle > 0 or not alarm.warning_row  # a row began at some cycle
 )
-states = st.builds(
+
+
+@st.composite
+def with_marks(draw: st.DrawFn, bare: st.SearchStrategy[AssetState]) -> AssetState:
+    """A state whose rows say when they were taken, and perhaps what of them is held."""
+    state = draw(bare)
+    rows = len(state.ring)
+    stamps = draw(hnp.arrays(np.int64, (rows, 2), elements=CYCLE))
+    held = draw(st.just(NOTHING_HELD) | hnp.arrays(np.bool_, (rows, WIDTH - 3)))
+    return replace(state, marks=Marks(packed_stamps(stamps), held))
+
+
+bare_states = st.builds(
     AssetState,
     machine=st.just(MACHINE),
     model=st.just(MODEL),
@@ -72,13 +85,22 @@ states = st.builds(
         hnp.arrays(np.float64, (3, 3), elements=st.floats(-1e300, 1e300)),
     ),
 )
+states = with_marks(bare_states)
 
 
 def numbers(state: AssetState) -> dict[str, object]:
     """Return all of a state but its arrays."""
     return asdict(replace(state, ring=np.empty(0, np.float32), history=NO_HISTORY)) | {
-        "ring": 0, "history": 0,
+        "ring": 0, "history": 0, "marks": 0,
     }  # fmt: skip
+
+
+def same_marks(one: AssetState, other: AssetState) -> bool:
+    """Return whether two states say the same of each row of their rings."""
+    mine, theirs = one.known_marks, other.known_marks
+    return mine.stamps == theirs.stamps and np.array_equal(
+        mine.held_rows(WIDTH), theirs.held_rows(WIDTH)
+    )
 
 
 @given(states)
@@ -89,18 +111,37 @@ def test_what_is_packed_is_unpacked(state: AssetState) -> None:
     assert (read.history.count, read.history.whole) == (state.history.count, state.history.whole)
     assert read.history.sums.tobytes() == state.history.sums.tobytes()
     assert numbers(read) == numbers(state)
+    assert same_marks(read, state)
+
+
+@given(states)
+def test_the_end_of_a_state_is_its_ring(state: AssetState) -> None:
+    """The api looks there, and knows nothing of what stands before."""
+    value = state.pack()
+
+    ring, _ = unpack_ring(value)
+
+    np.testing.assert_array_equal(ring.rows, state.ring)
+    assert machine_of(value) == MACHINE
+
+
+@given(states)
+def test_of_a_state_of_layout_5_nobody_knows_when_its_rows_were_taken(state: AssetState) -> None:
+    read = unpack(as_layout_5(state))
+
+    assert read.pack() == replace(state, marks=Marks.unknown(len(state.ring))).pack()
 
 
 def test_a_state_of_an_earlier_layout_is_told_from_ours() -> None:
     header = struct.pack("<B16siiHHBiHHH", 2, MODEL, 40, 1, 1, 3, 0, 0, 2, 0, 0)
 
-    with pytest.raises(ValueError, match="layout 2; this program reads 3, 4, 5"):
+    with pytest.raises(ValueError, match="layout 2; this program reads 3, 4, 5, 6"):
         unpack(Fence(5, 77).pack() + header + bytes(60))
 
 
 @given(states)
 def test_a_state_of_layout_4_reads_as_a_run_that_is_joined(state: AssetState) -> None:
-    alike = replace(state, history=NO_HISTORY)
+    alike = replace(state, history=NO_HISTORY, marks=Marks.unknown(len(state.ring)))
 
     read = unpack(as_layout_4(alike))
 
@@ -285,12 +326,16 @@ def test_of_many_former_homes_the_latest_are_kept() -> None:
 
 def test_a_value_of_the_wrong_size_is_told_with_the_right_one() -> None:
     empty = fresh_state(FLEET).pack()
-    full = AssetState(MACHINE, MODEL, np.zeros((2, 3), np.float32)).pack()
+    state = AssetState(MACHINE, MODEL, np.zeros((2, 3), np.float32))
+    full = state.pack()
 
-    with pytest.raises(ValueError, match=f"^an asset state is cut off at {len(empty) - 1} bytes$"):
-        unpack(empty[:-1])
+    head = len(empty) - FOOTER.size
+    with pytest.raises(ValueError, match=f"^an asset state is cut off at {head - 1} bytes$"):
+        unpack(empty[: head - 1])
     with pytest.raises(ValueError, match=r"^a ring of 2 x 3 has 24 bytes, not 23$"):
-        unpack(full[:-1])
+        unpack(as_layout_5(state)[:-1])
+    with pytest.raises(ValueError, match=rf"one of \(2, 3\) from {head} was expected"):
+        unpack(full[: -FOOTER.size] + FOOTER.pack(1, 3, 0))
 
 
 def test_before_the_first_record_no_partition_is_named() -> None:

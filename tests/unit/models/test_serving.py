@@ -179,3 +179,28 @@ def test_the_golden_artifact_scores_as_it_always_did() -> None:
     np.testing.assert_allclose(result.shares[2], pinned["shares"], rtol=1e-4)
     assert result.directions[2].tolist() == pinned["directions"]
     assert scorer.spec.ref.sha256 == pinned["sha256"]
+
+
+@pytest.mark.parametrize("name", ["fd001", "fd002", "fd001-patchtst"])
+def test_what_is_expected_is_in_the_machines_units_of_the_rows_own_regime(name: str) -> None:
+    artifact = load_artifact(name)
+    scorer, normaliser = open_scorer(artifact), artifact.manifest.normalisation.normaliser()
+    length, channels = scorer.spec.window_length, len(scorer.spec.channels)
+    chance = np.random.default_rng(0)
+    regimes = chance.integers(0, len(normaliser.centres), (2, length))
+    conditions = normaliser.centres[regimes]
+    drawn = chance.normal(size=(2, length, channels)).astype(np.float32)
+
+    expected = scorer.expect(conditions, drawn)
+
+    flat = conditions.reshape(-1, conditions.shape[-1])
+    for offset in (0.0, 1.0, -2.5):  # in healthy deviations
+        values = (expected.means + offset * expected.sds).reshape(-1, channels)
+        rows = scorer.normalise(flat, values)
+        assert rows.known.all()
+        np.testing.assert_allclose(rows.rows, offset, atol=1e-4)
+    rebuilt = scorer.normalise(flat, expected.values.reshape(-1, channels)).rows
+    alone = scorer.expect(conditions[1:], drawn[1:])
+    np.testing.assert_array_equal(alone.values[0], expected.values[1])
+    assert np.abs(rebuilt).max() < 20.0
+    assert np.abs(rebuilt).max() > 0.01

@@ -7,8 +7,10 @@ start the server need not be there yet. Whoever names the wrong one is told so i
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final
 
+from aiokafka.partitioner import murmur2
 from redis.asyncio import Redis
 from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.asyncio.retry import Retry
@@ -24,9 +26,10 @@ from redis.exceptions import (
 )
 
 from common.errors import BackendError, BackendRefusedError, BackendUnavailableError, SettingsError
+from common.redis_access import redis_access
 from common.settings import RedisSettings
 from common.tls import tls_refusal
-from detector.adapters.redis_access import redis_access
+from common.topics import HASH_TAGS
 
 Command = tuple[str | bytes | int, ...]
 
@@ -131,3 +134,13 @@ def translated(exc: Exception, what: str) -> BackendError:
     # READONLY, OOM, LOADING, MISCONF, CLUSTERDOWN and the like pass when the operator acts or time
     # goes by; nothing is lost by asking again.
     return BackendUnavailableError(message)
+
+
+@lru_cache(maxsize=100_000)
+def tag_of(asset_id: str) -> int:
+    """Return which hash tag an asset has, by the rule by which Kafka's clients choose partitions.
+
+    So with 64 partitions, or half or a quarter as many, the assets of one are in few slots.
+    """
+    number: int = murmur2(asset_id.encode()) & 0x7FFFFFFF
+    return number % HASH_TAGS

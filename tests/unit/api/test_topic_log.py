@@ -11,7 +11,7 @@ from aiokafka import TopicPartition
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.adapters.kafka.alert_log import AlertLog, AnotherLifeError, mark_of
+from api.adapters.kafka.topic_log import AnotherLifeError, TopicLog, mark_of
 from api.adapters.memory.alerts import MemoryAlertHistory
 from api.ports import FeedPosition, OffsetGap, WireAlert
 from common.records.alerts import Alert
@@ -117,7 +117,7 @@ class Reader:
     topic: Topic
     resets: bool
     history: MemoryAlertHistory = field(default_factory=MemoryAlertHistory)
-    log: AlertLog | None = None
+    log: TopicLog[WireAlert] | None = None
 
     async def rounds(self, count: int) -> None:
         for _ in range(count):
@@ -126,7 +126,7 @@ class Reader:
                     known = await self.history.positions("cluster")
                     position = known.get(0, FeedPosition(0))
                     consumer = TopicConsumer(self.topic, resets=self.resets)
-                    self.log = AlertLog(consumer, "cluster", {PARTITION: position}, decoded)
+                    self.log = TopicLog(consumer, "cluster", {PARTITION: position}, decoded)
                     async for batch in self.log.start():
                         await self.history.store(batch)
                 async for batch in self.log.news():

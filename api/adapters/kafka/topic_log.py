@@ -14,11 +14,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, Generic, Protocol
 
 from aiokafka import TopicPartition
 
-from api.ports import FeedBatch, FeedPosition, OffsetGap, WireAlert
+from api.ports import FeedBatch, FeedPosition, Item, OffsetGap
 from common.logs import get_logger
 
 PROOF_WAIT_MS: Final = 2000
@@ -37,8 +37,6 @@ MAX_RECORDS: Final = 1000
 """Most records of one batch, and so of one transaction."""
 
 _log = get_logger(__name__)
-
-Decode: TypeAlias = Callable[[Any], WireAlert | None]
 
 
 class Consumer(Protocol):
@@ -69,23 +67,23 @@ class AnotherLifeError(Exception):
 
 
 @dataclass(slots=True)
-class AlertLog:
-    """Follows the partitions of one life of the alerts topic.
+class TopicLog(Generic[Item]):
+    """Follows the partitions of one life of a topic.
 
     Attributes:
         consumer: Assigned to the partitions.
         source: Name of the life, as batches bear it.
         positions: How far each partition was read; updated as batches are yielded.
-        decode: Makes an alert of a record, or nothing.
+        decode: Makes an item of a record, or nothing.
     """
 
     consumer: Consumer
     source: str
     positions: dict[TopicPartition, FeedPosition]
-    decode: Decode
+    decode: Callable[[Any], Item | None]
     _rounds: int = 0
 
-    async def start(self) -> AsyncGenerator[FeedBatch, None]:
+    async def start(self) -> AsyncGenerator[FeedBatch[Item], None]:
         """Yield a gap for each partition whose next record is gone already."""
         begins = await self.consumer.beginning_offsets(list(self.positions))
         for partition, position in list(self.positions.items()):
@@ -94,7 +92,7 @@ class AlertLog:
             if begin > position.next_offset:
                 yield self._gap(partition, position, begin)
 
-    async def news(self) -> AsyncGenerator[FeedBatch, None]:
+    async def news(self) -> AsyncGenerator[FeedBatch[Item], None]:
         """Wait until something arrives or some time passes, and yield what is new.
 
         When the topic turns out to be another one, the last batches set all positions to the
@@ -148,7 +146,7 @@ class AlertLog:
             return records  # the one read last is gone, by retention or compaction: no proof
         return records[1:] if mark_of(records[0]) == position.mark else None
 
-    async def _passed(self, partition: TopicPartition) -> AsyncGenerator[FeedBatch, None]:
+    async def _passed(self, partition: TopicPartition) -> AsyncGenerator[FeedBatch[Item], None]:
         """Go on behind what a fetch passed over without a record.
 
         What has expired is a gap. A batch that nobody can read, or the end of a transaction, would
@@ -179,7 +177,7 @@ class AlertLog:
 
     async def _batches(
         self, partition: TopicPartition, records: Sequence[Any]
-    ) -> AsyncGenerator[FeedBatch, None]:
+    ) -> AsyncGenerator[FeedBatch[Item], None]:
         if not records:
             return
         position = self.positions[partition]
@@ -188,15 +186,16 @@ class AlertLog:
             begin = min(begins.get(partition, 0), records[0].offset)
             if begin > position.next_offset:
                 yield self._gap(partition, position, begin)
-        alerts = [alert for record in records if (alert := self.decode(record))]
+        items = [item for record in records if (item := self.decode(record)) is not None]
         position = FeedPosition(records[-1].offset + 1, mark_of(records[-1]))
         self.positions[partition] = position
-        yield FeedBatch(self.source, partition.partition, position, alerts)
+        yield FeedBatch(self.source, partition.partition, position, items)
 
-    def _gap(self, partition: TopicPartition, position: FeedPosition, end: int) -> FeedBatch:
+    def _gap(self, partition: TopicPartition, position: FeedPosition, end: int) -> FeedBatch[Item]:
         gap = OffsetGap(position.next_offset, end)
         _log.warning(
-            "alerts expired before they were read",
+            "messages expired before they were read",
+            topic=partition.topic,
             partition=partition.partition,
             from_offset=gap.from_offset,
             to_offset=gap.to_offset,

@@ -7,10 +7,10 @@ the file changes.
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import mimetypes
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -24,6 +24,9 @@ CONSOLE_PATH: Final = "/console"
 STATIC: Final = Path(__file__).parent / "static"
 VENDOR: Final = STATIC / "vendor"
 LEAST_COMPRESSED_BYTES: Final = 500
+ITERATIONS: Final = 1
+"""More take longer, and win one byte in a thousand."""
+
 MINIFIED: Final = {".js": "application/javascript", ".css": "text/css"}
 
 POLICY: Final = "; ".join(
@@ -80,7 +83,7 @@ def served(path: Path) -> Served:
     plain = path.read_bytes()
     if path.suffix in MINIFIED and VENDOR not in path.parents:
         plain = minified(plain, MINIFIED[path.suffix])
-    zipped = gzip.compress(plain, mtime=0) if len(plain) >= LEAST_COMPRESSED_BYTES else None
+    zipped = zipped_well(plain) if len(plain) >= LEAST_COMPRESSED_BYTES else None
     return Served(plain, zipped, hashlib.sha256(plain).hexdigest()[:32])
 
 
@@ -91,9 +94,18 @@ def minified(source: bytes, media_type: str) -> bytes:
 
     try:
         short: str = minify.string(media_type, source.decode())
-        return short.encode()
+        # what line breaks are left stand in templates, where indentation says nothing
+        return re.sub(r"\n\s+", "\n", short).encode()
     except minify.MinifyError:
         return source  # the browser says where the mistake is, in lines that a person can read
+
+
+def zipped_well(plain: bytes) -> bytes:
+    """Return bytes gzipped, smaller than zlib can: about 10 ms a file, once."""
+    from zopfli.gzip import compress
+
+    packed: bytes = compress(plain, numiterations=ITERATIONS)
+    return packed
 
 
 class ConsoleFiles(StaticFiles):

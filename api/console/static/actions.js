@@ -26,7 +26,8 @@ const asked = signal(null);
 const said = signal(null);
 let forgetting = null;
 
-function say(text, undo = null) {
+/** Say what was done, for ten seconds, with a way back where there is one. */
+export function say(text, undo = null) {
   said.value = { text, undo };
   clearTimeout(forgetting);
   forgetting = setTimeout(() => { said.value = null; }, UNDO_MS);
@@ -134,7 +135,12 @@ function Fields({ name }) {
         ${VERDICTS.map(([value, word]) => html`<label class="choice"><input type="radio" name="verdict" required value=${value} /> ${word}</label>`)}
       </fieldset>`}
     <label>${text}${needed ? '' : ' (may be empty)'} <textarea name="text" rows="3" maxlength="2000" required=${needed} autofocus></textarea></label>
-    ${!session.value.keys && html`<label>Your name <input name="operator" maxlength="100" autocomplete="name" defaultValue=${kept()} placeholder="local" /></label>`}`;
+    <${NameField} />`;
+}
+
+/** Asks who it is, where no keys say so. */
+export function NameField() {
+  return !session.value.keys && html`<label>Your name <input name="operator" maxlength="100" autocomplete="name" defaultValue=${kept()} placeholder="local" /></label>`;
 }
 
 /** Says what was done, with a way back where there is one. */
@@ -154,7 +160,10 @@ function kept() {
   }
 }
 
-function keep(name) {
+/** Who it is, for what is done without a form. */
+export const me = () => ({ operator: (!session.value.keys && kept()) || undefined });
+
+export function keep(name) {
   try {
     localStorage.setItem(NAME, name);
   } catch {

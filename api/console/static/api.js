@@ -23,6 +23,19 @@ export function send(method, path, body = undefined) {
   return ask(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
 }
 
+/** Send a file as it is, by its kind. */
+export function sendFile(path, parameters, file) {
+  return ask(`${path}?${new URLSearchParams(parameters)}`, { method: 'POST', headers: { 'Content-Type': 'text/csv' }, body: file });
+}
+
+/** What was asked for, or null where there is none of it: what stands beside it says so. */
+export function offered(answer) {
+  return answer.catch((error) => {
+    if (error.status === 404) return null;
+    throw error;
+  });
+}
+
 async function ask(path, options) {
   let answer;
   try {

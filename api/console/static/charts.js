@@ -17,17 +17,19 @@ export function colour(name) {
  * @param {string} props.title what is drawn
  * @param {string} props.step what the x axis counts
  * @param {(number|null)[][]} props.data x, then one array a series
- * @param {{label: string, colour: string, width?: number, dash?: number[], value?: Function}[]} props.series
+ * @param {{label: string, colour: string, width?: number, dash?: number[], hollow?: boolean, value?: Function}[]} props.series
  * @param {{at: number, label: string, colour: string}[]} [props.lines] horizontal lines
  * @param {{x: number, label: string, colour: string}[]} [props.marks] vertical marks
+ * @param {{from: number, to: number, colour: string}[]} [props.regions] stretches of x that are shaded
  * @param {{series: [number, number], fill: string}[]} [props.bands]
  * @param {number} [props.least] the y axis reaches at least this high
+ * @param {boolean} [props.tight] the y axis is about the values, wherever they are; else it begins at 0
  */
-export function Chart({ title, step, data, series, lines = [], marks = [], bands = [], least = 0 }) {
+export function Chart({ title, step, data, series, lines = [], marks = [], regions = [], bands = [], least = 0, tight = false }) {
   const box = useRef(null);
   const plot = useRef(null);
   const now = useRef({});
-  now.current = { lines, marks, least };
+  now.current = { lines, marks, regions, least };
 
   useEffect(() => {
     const options = {
@@ -36,9 +38,9 @@ export function Chart({ title, step, data, series, lines = [], marks = [], bands
       cursor: { sync: { key: SYNC, setSeries: false }, drag: { x: true, y: false } },
       scales: {
         x: { time: false },
-        y: { range: (_, low, high) => [Math.min(0, low ?? 0), Math.max(now.current.least, (high ?? 1) * 1.06)] },
+        y: { range: (_, low, high) => (tight ? around(low, high) : [Math.min(0, low ?? 0), Math.max(now.current.least, (high ?? 1) * 1.06)]) },
       },
-      axes: [axis(), axis(50)],
+      axes: [axis(), axis(tight ? 64 : 50)],
       series: [
         { label: step },
         ...series.map((each) => ({
@@ -46,7 +48,9 @@ export function Chart({ title, step, data, series, lines = [], marks = [], bands
           stroke: colour(each.colour),
           width: each.width ?? 1.6,
           dash: each.dash,
-          points: { show: false },
+          // hollow: rings without a line, for what was not measured
+          ...(each.hollow && { paths: () => null }),
+          points: { show: Boolean(each.hollow), size: 8, fill: colour('page') },
           spanGaps: false,
           value: (_, value) => (value === null || value === undefined ? '–' : (each.value ?? short)(value)),
         })),
@@ -80,6 +84,11 @@ export function Chart({ title, step, data, series, lines = [], marks = [], bands
     </figure>`;
 }
 
+function around(low, high) {
+  const room = (high - low) * 0.08 || Math.abs(high) * 0.01 || 1;
+  return low === null ? [0, 1] : [low - room, high + room];
+}
+
 function short(value) {
   return Number(value.toPrecision(3)).toLocaleString('en');
 }
@@ -94,10 +103,17 @@ function axis(size) {
   };
 }
 
-function drawLines(self, { lines, marks }) {
+function drawLines(self, { lines, marks, regions }) {
   const { ctx, bbox } = self;
   const scale = devicePixelRatio;
   ctx.save();
+  for (const region of regions) {
+    const [from, to] = [self.valToPos(region.from, 'x', true), self.valToPos(region.to, 'x', true)];
+    ctx.fillStyle = `${colour(region.colour)}2e`;
+    ctx.fillRect(from, bbox.top, Math.max(2 * scale, to - from), bbox.height);
+    ctx.fillStyle = colour(region.colour); // a bar at the foot: shape beside colour
+    ctx.fillRect(from, bbox.top + bbox.height - 4 * scale, Math.max(2 * scale, to - from), 4 * scale);
+  }
   ctx.font = `${11 * scale}px system-ui`;
   for (const line of lines) {
     const y = self.valToPos(line.at, 'y', true);

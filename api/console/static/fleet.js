@@ -1,6 +1,7 @@
 // The fleet, worst first: which machine, since when, which sensor, how long is left.
 
 import { html, useState } from './html.js';
+import { Lanes } from './lanes.js';
 import { List } from './list.js';
 import { Spark } from './spark.js';
 import { assets, fetchedAt, now, stepOf, tally, urgent } from './store.js';
@@ -38,6 +39,7 @@ export function FleetPage({ parameters }) {
           heads=${['level', 'machine', 'severity', 'since', 'sensors', 'seen', 'left', 'lately']} />`
       : html`<p class="empty">No machine ${text ? `has “${wanted}” in its name` : 'in this fleet'}.
           <button onClick=${() => { setWanted(''); setFleet(''); }}>Show all ${assets.value.size}</button></p>`}
+    <${Lanes} rows=${rows} />
     <p class="dim">Severity is a score over its own warning threshold: 1× is a warning for every model.
       Fetched ${ago(new Date(fetchedAt.value).toISOString(), now.value)}.</p>`;
 }

@@ -1,7 +1,7 @@
 // The pipeline as it is: what answers, what does not and what to do, what is running.
 
 import { get } from './api.js';
-import { html, useEffect, useState } from './html.js';
+import { Table, html, useEffect, useState } from './html.js';
 import { assets, fleets, readiness } from './store.js';
 import { VERDICTS } from './words.js';
 
@@ -24,28 +24,22 @@ export function HealthPage() {
     ${found && html`<p class=${`notice ${found.status === 'ready' ? '' : 'bad'}`} role="status">
       ${{ ready: 'Everything answers.', degraded: 'What is stored can be read, but something is down.', not_ready: 'Something this page needs is down.' }[found.status]}</p>`}
     ${(found?.notes ?? []).map((note) => html`<p class="notice">${note}</p>`)}
-    <div class="wide"><table class="stack">
-      <thead><tr><th>part</th><th>state</th><th class="number">answered in</th><th>what it does</th></tr></thead>
-      <tbody>${Object.entries(found?.dependencies ?? {}).map(([name, part]) => html`
+    <${Table} heads=${['part', 'state', 'answered in', 'what it does']}>${Object.entries(found?.dependencies ?? {}).map(([name, part]) => html`
         <tr>
           <td><b>${name.replace('_', ' ')}</b></td>
           <td>${part.ok ? html`<span class="lamp">ok</span>` : html`<span class="lamp broken">${part.error}</span>`}</td>
-          <td class="number">${part.latency_ms.toFixed(1)} ms</td>
+          <td>${part.latency_ms.toFixed(1)} ms</td>
           <td class="dim">${DOES[name] ?? ''}</td>
-        </tr>`)}</tbody>
-    </table></div>
+        </tr>`)}<//>
     <${Readings} />
     <h2>Fleets and their models</h2>
-    <div class="wide"><table class="stack">
-      <thead><tr><th>fleet</th><th>machines</th><th>model</th><th>machine type</th></tr></thead>
-      <tbody>${fleets.value.map((each) => html`
+    <${Table} heads=${['fleet', 'machines', 'model', 'machine type']}>${fleets.value.map((each) => html`
         <tr>
           <td><b>${each.fleet}</b></td>
           <td>${[...assets.value.values()].filter((asset) => asset.fleet === each.fleet).length}</td>
           <td>${each.problem ? html`<span class="lamp broken">${each.problem}</span>` : `${each.model.name}@${each.model.version}`}</td>
           <td>${each.machine_type?.title ?? '–'}</td>
-        </tr>`)}</tbody>
-    </table></div>
+        </tr>`)}<//>
     ${about && html`<p class="dim">Surgeline ${about.version} · counts for machines: <a href="/metrics">/metrics</a> ·
       the API: <a href="/docs">/docs</a></p>`}`;
 }

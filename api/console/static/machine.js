@@ -3,16 +3,18 @@
 import { Buttons, RoleNeeded, actByKey } from './actions.js';
 import { API, get, pages } from './api.js';
 import { Chart } from './charts.js';
-import { html, useEffect, useMemo, useState } from './html.js';
+import { Readings, useEvidence } from './evidence.js';
+import { Table, html, useEffect, useMemo, useState } from './html.js';
+import { useSiblings } from './siblings.js';
 import { alarms, assets, machineOf, now, stepOf } from './store.js';
-import { EVIDENCE, VERDICTS, ago, direction, life, moment, number, quoted, sensor, standing, times, unscored } from './words.js';
+import { EVIDENCE, VERDICTS, ago, count, direction, life, moment, number, quoted, sensor, standing, times, unscored } from './words.js';
 
 const PAGE = 10_000;
 const TOP = 5;
 const EVERY_SENSOR = 40;
 
-export function MachinePage({ about: [id] }) {
-  const asset = assets.value.get(id);
+export function MachinePage({ about: [id], parameters }) {
+  const asset = useRun(id, parameters.get('run'));
   const { rows, error } = useScores(id, asset?.run_id, asset?.last_cycle);
   const mine = useMemo(
     () => [...alarms.value.values()].filter((alarm) => alarm.asset_id === id && alarm.run_id === asset?.run_id),
@@ -20,6 +22,8 @@ export function MachinePage({ about: [id] }) {
   );
   const open = mine.find((alarm) => alarm.alarm_id === asset?.alarm?.alarm_id);
   const stories = useStories(mine);
+  const last = rows.at(-1);
+  const evidence = useEvidence(asset, open ?? (parameters.get('run') ? mine[0] : null));
   useEffect(() => {
     const press = (event) => { if (open) actByKey(event, [open]); };
     addEventListener('keydown', press);
@@ -31,7 +35,6 @@ export function MachinePage({ about: [id] }) {
       <p class="empty">No machine of this name has been heard of. <a href="#/fleet">To the fleet</a></p>`;
   }
   const step = stepOf(asset.fleet);
-  const last = rows.at(-1);
   return html`
     <p class="dim"><a href="#/fleet">Fleet</a> › ${asset.fleet}</p>
     <${Title} asset=${asset} />
@@ -41,12 +44,27 @@ export function MachinePage({ about: [id] }) {
           <div class="bar"><${Buttons} alarm=${open} /></div>
           <${RoleNeeded} what="Acknowledging and shelving" />`
       : html`<p class="headline dim">${unscored(asset) ? `Not being scored: ${unscored(asset)}.` : 'No alarm is open.'}</p>`}
-    <${Figures} asset=${asset} alarm=${open} last=${last} step=${step} />
+    <${Figures} asset=${asset} alarm=${open} last=${last} step=${step} sure=${evidence.sure} />
     ${error && html`<p class="notice bad" role="alert">${error}</p>`}
     ${rows.length > 0 && html`<${Courses} rows=${rows} alarms=${mine} stories=${stories} asset=${asset} step=${step} />`}
     <${Sensors} alarm=${open} last=${last} fleet=${asset.fleet} />
+    <${Readings} ...${evidence} step=${step} shares=${last?.shares ?? {}} machine=${machineOf(asset.fleet)} />
     <${Verdicts} asset=${asset} />
-    <${Timeline} stories=${stories} step=${step} />`;
+    <${Timeline} stories=${stories} step=${step} />
+    <${Runs} asset=${asset} />`;
+}
+
+/** The asset as its latest run has it, or as a run that is asked for has it. */
+function useRun(id, run) {
+  const [found, setFound] = useState(null);
+  const latest = assets.value.get(id);
+  const other = run && run !== latest?.run_id;
+  useEffect(() => {
+    if (!other) return;
+    get(`${API}/assets`, { asset_id: id, run_id: run }).then((page) => setFound(page.items[0])).catch(() => setFound(null));
+  }, [id, run, other]);
+  if (!other) return latest;
+  return found?.run_id === run ? found : undefined;
 }
 
 /** The scores of a run, oldest first; what is new is added, the rest is kept. */
@@ -86,12 +104,13 @@ function Title({ asset }) {
     </div>`;
 }
 
-function Figures({ asset, alarm, last, step }) {
+function Figures({ asset, alarm, last, step, sure }) {
   const left = last?.life ?? alarm?.life;
   return html`
     <dl class="figures">
       <div><dt>Severity now</dt><dd>${times(asset.last_severity)} <small>of its warning threshold; at most ${times(asset.peak_severity)} in this run</small></dd></div>
       <div><dt>Since</dt><dd>${alarm ? `${step} ${alarm.onset_cycle}` : '–'} <small>${alarm ? `raised at ${moment(alarm.raised_ts)}` : 'no alarm is open'}</small></dd></div>
+      ${alarm && html`<div><dt>How sure</dt><dd>${sure?.reach ?? 'not known'} <small>${sure ? `healthy windows reach this (of ${sure.windows.toLocaleString('en')} seen)` : 'the model has no table of healthy windows, or is another by now'}</small></dd></div>`}
       <div><dt>Held against it</dt><dd>${alarm ? EVIDENCE[alarm.evidence] : '–'}</dd></div>
       <div><dt>Left</dt><dd>${life(left, step)} <small>${left ? 'in nine of ten cases; what the model was taught, not a promise' : 'the model knows no failures of such machines, or has too little to go by'}</small></dd></div>
       <div><dt>Last reading</dt><dd>${step} ${asset.last_cycle ?? '–'} <small>${moment(asset.last_ts)} (${ago(asset.last_ts, now.value)})</small></dd></div>
@@ -109,13 +128,15 @@ function Courses({ rows, alarms: mine, stories, asset, step }) {
     if (alert.state !== 'cleared') marks.push({ x: alert.cycle, label: alert.state, colour: alert.level });
   }
   const severity = rows.map((row) => row.severity);
+  const { median, machines } = useSiblings(asset, x);
   const named = topSensors(rows);
   const lives = rows.map((row) => row.life);
   return html`
     <h2>Course of run ${asset.run_id}</h2>
     <${Chart} title="Severity, as a multiple of its warning threshold (◆ where the data crossed it)" step=${step} least=${1.4} marks=${marks}
-      data=${[x, severity]} lines=${[{ at: 1, label: 'warning', colour: 'warning' }]}
-      series=${[{ label: 'severity', colour: 's1', value: times }]} />
+      data=${machines ? [x, severity, median] : [x, severity]} lines=${[{ at: 1, label: 'warning', colour: 'warning' }]}
+      series=${[{ label: 'severity', colour: 's1', value: times },
+        ...(machines ? [{ label: `median of ${machines} others of ${asset.fleet}`, colour: 's5', dash: [3, 3], value: times }] : [])]} />
     ${lives.some(Boolean) && html`
       <${Chart} title=${`Remaining life, ${step}s: most likely, and in nine of ten cases`} step=${step} marks=${[]}
         data=${[x, lives.map((one) => one?.high ?? null), lives.map((one) => one?.low ?? null), lives.map((one) => one?.expected ?? null)]}
@@ -148,17 +169,14 @@ function Sensors({ alarm, last, fleet }) {
   if (!channels.length) return null;
   return html`
     <h2>Sensors ${alarm ? 'when the alarm last changed' : 'at the last reading'}</h2>
-    <div class="wide"><table class="stack">
-      <thead><tr><th>sensor</th><th>what it measures</th><th>unit</th><th>share</th><th>reads</th></tr></thead>
-      <tbody>${channels.map((channel) => html`
+    <${Table} heads=${['sensor', 'what it measures', 'unit', 'share', 'reads']}>${channels.map((channel) => html`
         <tr>
           <td><b>${channel.direction ? sensor(channel) : channel.name}</b></td>
           <td>${meanings.get(channel.name)?.meaning ?? ''}</td>
           <td>${meanings.get(channel.name)?.unit ?? ''}</td>
           <td class="nowrap"><meter value=${channel.share} max="1" aria-label=${`share of ${channel.name}`}></meter> ${Math.round(100 * channel.share)} %</td>
           <td>${channel.direction ? direction(channel) : ''}</td>
-        </tr>`)}</tbody>
-    </table></div>`;
+        </tr>`)}<//>`;
 }
 
 function Verdicts({ asset }) {
@@ -167,6 +185,26 @@ function Verdicts({ asset }) {
     <h2>Its readings</h2>
     <p>${counts.map(([kind, n]) => `${VERDICTS[kind] ?? kind} ${n.toLocaleString('en')}`).join(' · ')}
       ${asset.runs > 1 && ` · ${asset.runs} runs are stored`}</p>`;
+}
+
+/** The asset's runs with alarms, the latest first. */
+function Runs({ asset }) {
+  const runs = new Map();
+  for (const alarm of alarms.value.values()) {
+    if (alarm.asset_id === asset.asset_id && alarm.run_id !== asset.run_id) runs.set(alarm.run_id, [...(runs.get(alarm.run_id) ?? []), alarm]);
+  }
+  const others = [...runs];
+  if (!others.length && asset.runs < 2) return null;
+  others.sort(([, [a]], [, [b]]) => b.raised_ts.localeCompare(a.raised_ts));
+  return html`
+    <h2>Other runs</h2>
+    ${!others.length && html`<p class="dim">None of them has had an alarm.</p>`}
+    <ul class="timeline">${others.map(([run, [first, ...more]]) => html`
+      <li><a href=${`#/machine/${encodeURIComponent(asset.asset_id)}?run=${encodeURIComponent(run)}`}>${run}</a>${' '}
+        <span class=${`badge ${first.level}`}>${first.level}</span> raised ${moment(first.raised_ts)}, at most ${times(first.peak_severity)}
+        ${first.cleared_ts ? `, cleared ${moment(first.cleared_ts)}` : ''}${first.verdict ? `, ${first.verdict.verdict.replace('_', ' ')}${quoted(first.verdict.why)}` : ''}
+        ${more.length > 0 && html` · ${count(more.length, 'further alarm')}`}</li>`)}
+    </ul>`;
 }
 
 const ALARMS_TOLD = 20;

@@ -7,14 +7,18 @@ import { HealthPage } from './health.js';
 import { html, render, signal, useEffect, useRef } from './html.js';
 import { LoginPage } from './login.js';
 import { MachinePage } from './machine.js';
+import { MaintenancePage } from './maintenance.js';
 import { ReplayPage } from './replay.js';
 import { brokenSince, loaded, logOut, now, open, problem, session, start, stream } from './store.js';
+import { WhatIfPage } from './whatif.js';
 import { clock, zone } from './words.js';
 
 const PAGES = [
   ['fleet', 'Fleet', FleetPage],
   ['alarms', 'Alarms', AlarmsPage],
+  ['maintenance', 'Maintenance', MaintenancePage],
   ['replay', 'Replay', ReplayPage],
+  ['whatif', 'What if', WhatIfPage],
   ['health', 'Health', HealthPage],
 ];
 
@@ -108,7 +112,7 @@ function Help() {
           <tr><td><kbd>Enter</kbd></td><td>open what is marked</td></tr>
           <tr><td><kbd>x</kbd></td><td>select, or not, what is marked</td></tr>
           <tr><td><kbd>a</kbd> <kbd>s</kbd> <kbd>v</kbd> <kbd>c</kbd></td><td>acknowledge, shelve, give a verdict, comment</td></tr>
-          <tr><td><kbd>g</kbd> then <kbd>f</kbd> <kbd>a</kbd> <kbd>r</kbd> <kbd>h</kbd></td><td>go to fleet, alarms, replay, health</td></tr>
+          <tr><td><kbd>g</kbd> then <kbd>f</kbd> <kbd>a</kbd> <kbd>m</kbd> <kbd>r</kbd> <kbd>w</kbd> <kbd>h</kbd></td><td>go to fleet, alarms, maintenance, replay, what if, health</td></tr>
           <tr><td><kbd>?</kbd></td><td>this help</td></tr>
         </tbody>
       </table>

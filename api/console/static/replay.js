@@ -2,8 +2,9 @@
 
 import { RoleNeeded } from './actions.js';
 import { API, get, send } from './api.js';
-import { html, useEffect, useState } from './html.js';
+import { Table, html, useEffect, useState } from './html.js';
 import { assets, fleets, mayAct } from './store.js';
+import { Upload } from './upload.js';
 import { moment } from './words.js';
 
 const EVERY_MS = 2000;
@@ -31,14 +32,12 @@ export function ReplayPage() {
     ${mayAct.value && html`<${Start} onStart=${(body) => change(() => send('POST', `${API}/replays`, body))} />`}
     <h2>Replays</h2>
     ${known === null ? html`<p class="dim">Loading …</p>` : known.items.length
-      ? html`<div class="wide"><table class="stack">
-          <thead><tr><th>run</th><th>what</th><th>state</th><th>progress</th><th>started</th><th><span class="hidden">what you can do</span></th></tr></thead>
-          <tbody>${known.items.map((item) => html`
+      ? html`<${Table} heads=${['run', 'what', 'state', 'progress', 'started']} ears="what you can do">${known.items.map((item) => html`
             <${Row} key=${item.id} item=${item}
-              onStop=${() => change(() => send('DELETE', `${API}/replays/${encodeURIComponent(item.id)}`))} />`)}</tbody>
-        </table></div>`
+              onStop=${() => change(() => send('DELETE', `${API}/replays/${encodeURIComponent(item.id)}`))} />`)}<//>`
       : html`<p class="empty">None yet.</p>`}
-    ${known?.unreadable.map((item) => html`<p class="notice bad">${item.id}: ${item.why}</p>`)}`;
+    ${known?.unreadable.map((item) => html`<p class="notice bad">${item.id}: ${item.why}</p>`)}
+    <${Upload} />`;
 }
 
 function Start({ onStart }) {

@@ -4,7 +4,7 @@ import { API, get, pages, send } from './api.js';
 import { batch, computed, signal } from './html.js';
 import { rank, unscored } from './words.js';
 
-/** @type {import('./vendor/signals.js').Signal<Map<string, object>>} assets by id */
+/** @type {import('@preact/signals').Signal<Map<string, object>>} assets by id */
 export const assets = signal(new Map());
 /** Alarms by id, as they stand: what the detector says, and what operators did. */
 export const alarms = signal(new Map());
@@ -61,6 +61,13 @@ export const tally = computed(() => {
 
 /** How many alarms ask for somebody. */
 export const open = computed(() => [...alarms.value.values()].filter((alarm) => alarm.standing).length);
+
+/** Fleets whose model can be read, those with most machines first. */
+export const able = computed(() => {
+  const machines = {};
+  for (const { fleet } of assets.value.values()) machines[fleet] = (machines[fleet] ?? 0) + 1;
+  return fleets.value.filter((each) => !each.problem).sort((a, b) => (machines[b.fleet] ?? 0) - (machines[a.fleet] ?? 0));
+});
 
 /** What a fleet's machines are, or null. */
 export function machineOf(fleet) {

@@ -41,6 +41,12 @@ export function count(n, one, many = `${one}s`) {
   return `${n.toLocaleString('en')} ${n === 1 ? one : many}`;
 }
 
+/** How many healthy windows reach what so many of them stay below. */
+export function reached(confidence) {
+  const reach = 1000 * (1 - confidence);
+  return `${reach < 1 ? 'fewer than 1' : Math.round(reach)} in 1,000`;
+}
+
 /** 'T50 ↑' with its share; the arrow has words for who cannot see it. */
 export function sensor(channel) {
   return `${channel.name} ${channel.direction === 'high' ? '↑' : '↓'}`;

@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from common.machines.turbofan import SENSOR_NAMES, SETTING_NAMES
 from deploy.local.programs import free_port
+from producer.simulator.simulate import simulate
 from tests.e2e.test_up import Up, surgeline_up
 from tests.support.browser import Scheme, Watched, chromium, watched_page
+from tests.support.strangers import talk_like_strangers
 
 pytestmark = pytest.mark.slow
 
-PAGES = ("fleet", "alarms", "replay", "health")
+PAGES = ("fleet", "alarms", "maintenance", "replay", "whatif", "health")
+PAYLOAD = (
+    "<img src=x onerror='window.ran=1'><script>window.ran=1</script>\"'`>${window.ran=1}"
+    "{{window.ran=1}}</script><svg onload=window.ran=1>javascript:window.ran=1//__proto__ "
+    "\u202e%00%3Cb%3E&lt;&amp;\u2028,;\n=1+1"
+)
+"""What has run in somebody's browser elsewhere."""
+
 ALARM_MS = 60_000
 """How long a replay, a worker and a page may take on a busy machine until an alarm is seen."""
 
@@ -53,6 +65,12 @@ def start_a_replay(page: Page) -> None:
     page.get_by_role("button", name="Start the replay").click()
 
 
+def settled(page: Page) -> None:
+    """Wait until a page has what it asked for."""
+    expect(page.get_by_text(re.compile("^(Loading|Judging)"))).to_have_count(0)
+    page.wait_for_function("!performance.getEntriesByType('resource').some(e => !e.responseEnd)")
+
+
 def machines(page: Page) -> list[str]:
     return page.get_by_role("group", name="Machines, worst first").locator("b").all_inner_texts()
 
@@ -74,6 +92,9 @@ def test_a_replay_from_the_page_becomes_an_alarm_on_it_without_a_reload(shown: W
     sensors = page.locator("table.stack").first
     expect(sensors.get_by_role("row").nth(1)).to_contain_text("healthy level")
     expect(page.get_by_role("img", name=re.compile("Severity, as a multiple"))).to_be_visible()
+    expect(page.get_by_role("img", name=re.compile("rpm|psia|°R.*expected"))).not_to_have_count(0)
+    sure = page.locator("dt", has_text="How sure").locator("xpath=following-sibling::dd")
+    expect(sure).to_contain_text(re.compile(r"(\d+|fewer than 1) in 1,000 healthy windows"))
     assert page.evaluate("window.notReloaded") is True
     assert shown.complaints == []
     assert shown.hosts == {urlsplit(page.url).netloc}, "it loads from elsewhere"
@@ -129,6 +150,89 @@ def test_where_no_keys_are_in_use_a_name_is_asked_for_and_kept(shown: Watched) -
     assert shown.complaints == []
 
 
+def test_lanes_say_in_words_what_they_draw_and_lead_to_their_machine(shown: Watched) -> None:
+    page = shown.page
+    lane = page.locator(".lane").first
+    expect(lane).to_have_attribute(
+        "aria-label", re.compile(r"^SIM-test-\d+, simulated: .*(warning|critical) from .* UTC")
+    )
+    assert lane.locator(".run:is(.warning, .critical)").count() > 0
+    name = lane.locator("b").inner_text().split()[0]
+    lane.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name=name)).to_be_visible()
+
+
+def test_a_machine_is_taken_out_of_service_and_back(shown: Watched) -> None:
+    page = shown.page
+    go(page, "Maintenance")
+    page.get_by_role("combobox", name="Machine").fill("SIM-test-003")
+    page.get_by_label("Why").fill("compressor wash")
+    page.get_by_role("button", name="Plan it").click()
+    window = page.get_by_role("row", name=re.compile("SIM-test-003"))
+    expect(window).to_contain_text("running")
+    expect(window).to_contain_text("compressor wash")
+
+    go(page, "Alarms")
+    standing = page.locator(".line").filter(has_text="SIM-test-003").first
+    expect(standing).to_contain_text("out of service until")
+    go(page, "Maintenance")
+    window.get_by_role("button", name="1 h longer").click()
+    expect(page.get_by_text("one hour longer")).to_be_visible()
+    window.get_by_role("button", name="End now").click()
+    expect(page.get_by_text("Nothing is out of service")).to_be_visible()
+    assert shown.complaints == []
+
+
+def test_a_higher_threshold_is_tried_and_what_would_be_lost_is_said(shown: Watched) -> None:
+    page = shown.page
+    go(page, "What if")
+    sums = page.locator(".sums")
+    expect(sums).to_contain_text(re.compile(r"(\d+) alarms? as it is, \1 as you say"))
+    page.get_by_label("Raised after, as a number").fill("60")
+    page.keyboard.press("Tab")
+    expect(sums).not_to_contain_text("the same 0gained")
+    expect(page.get_by_role("heading", name=re.compile("Lost|Moved")).first).to_be_visible()
+    page.get_by_role("button", name="As it is now").click()
+    expect(sums).to_contain_text("lost 0")
+    assert shown.complaints == []
+
+
+def test_a_file_is_judged_as_the_stream_was_and_its_mistakes_are_listed(
+    shown: Watched, stack: Up
+) -> None:
+    page = shown.page
+    go(page, "Replay")
+    page.get_by_label("CSV file").set_input_files(
+        {"name": "<b>engine</b>.csv", "mimeType": "text/csv", "buffer": engine_file()}
+    )
+    page.get_by_label("Judged as fleet").last.select_option("default")
+    page.get_by_role("button", name="Judge the file").click()
+    found = httpx.get(f"{stack.api}/api/v1/alarms?asset_id=SIM-test-003").json()["items"]
+    for alarm in found:
+        begins = re.compile(f"SIM-test-003 rows {alarm['onset_cycle']} to ")
+        expect(page.get_by_role("row", name=begins)).to_be_visible()
+    assert found
+    expect(page.get_by_role("img", name=re.compile("SIM-test-003: severity"))).to_be_visible()
+    expect(page.get_by_text("<b>engine</b>.csv")).to_be_visible()
+    wrong = page.get_by_role("row", name=re.compile("line 6"))
+    expect(wrong).to_contain_text("<script>window.ran=1</script>")
+    assert page.evaluate("window.ran") is None
+    assert shown.complaints == []
+
+
+def engine_file() -> bytes:
+    """Return the third engine of the replay as a table, with a cell that is no number."""
+    [*_, engine] = simulate(3, seed=7, split="test").engines
+    rows = [["asset_id", "cycle", *SETTING_NAMES, *SENSOR_NAMES]]
+    for cycle, settings, sensors in zip(
+        engine.cycles, engine.settings, engine.sensors, strict=True
+    ):
+        rows.append(["SIM-test-003", str(cycle), *map(str, settings), *map(str, sensors)])
+    rows[5][-1] = "<script>window.ran=1</script>"
+    return "\n".join(map(",".join, rows)).encode()
+
+
 def test_a_break_of_the_stream_is_said_at_once_and_mended_by_itself(shown: Watched) -> None:
     page = shown.page
     expect(page.get_by_text("live", exact=True)).to_be_visible()
@@ -172,7 +276,32 @@ def test_every_page_is_accessible(stack: Up, browser: Browser, width: int, schem
         for each in (*PAGES, f"machine/{name}"):
             page.goto(f"{stack.api}/#/{each}")
             expect(page.get_by_role("heading", level=1).first).to_be_attached()
-            page.wait_for_timeout(500)
+            settled(page)
             assert watched.violations() == [], each
             assert page.evaluate("document.documentElement.scrollWidth") <= width, each
         assert watched.complaints == []
+
+
+def test_what_strangers_say_is_shown_and_never_run(stack: Up, browser: Browser) -> None:
+    until = datetime.now(UTC) + timedelta(hours=1)
+    plan = {"asset_id": "SIM-test-002", "ends_at": until.isoformat(), "reason": "wash"}
+    assert httpx.post(f"{stack.api}/api/v1/maintenance", json=plan).status_code == 201
+    with watched_page(browser, 1280, "light") as watched:
+        page = watched.page
+        talk_like_strangers(page, PAYLOAD)
+        page.goto(stack.api)
+        expect(page.locator(".list .row").first).to_be_visible()
+        machine = page.locator(".list .row").first.get_attribute("href") or ""
+        for each in (*(f"#/{one}" for one in PAGES), machine):
+            page.goto(f"{stack.api}/{each}")
+            expect(page.get_by_role("heading", level=1).first).to_be_attached()
+            settled(page)
+            if each != "#/whatif":  # it may have nothing to tell
+                expect(page.locator("main")).to_contain_text("onerror='window.ran=1'><script>")
+            assert page.locator("#app :is(script, img, svg, iframe, object, embed)").count() == 0
+            assert set(page.eval_on_selector_all("a", "all => all.map(a => a.protocol)")) == {
+                "http:"
+            }
+        assert page.evaluate("window.ran") is None
+        assert watched.complaints == []
+        page.unroute_all(behavior="ignoreErrors")

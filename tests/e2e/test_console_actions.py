@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
@@ -25,6 +26,8 @@ pytestmark = pytest.mark.slow
 REPLAY = {"dataset": "SIM", "engines": "1-20", "speed": "max", "seed": 7}
 NEEDED_ALARMS = 4
 ALARM_MS = 60_000
+FIELD = "%Y-%m-%dT%H:%M"
+"""A moment as a field of a page takes it, on the screen's clock."""
 
 
 @dataclass(frozen=True)
@@ -218,6 +221,31 @@ def test_many_are_acknowledged_at_once_with_one_note(plant: Plant, operator: Wat
     expect(page.get_by_text("acknowledged by operator-1 “power cut”")).not_to_have_count(0)
 
 
+def test_an_operator_plans_maintenance_of_a_machine_and_an_admin_alone_of_a_fleet(
+    plant: Plant, operator: Watched
+) -> None:
+    page = operator.page
+    page.goto(f"{plant.up.api}/#/maintenance")
+    expect(page.get_by_role("radio", name="a whole fleet (role admin)")).to_be_disabled()
+    page.get_by_role("combobox", name="Machine").fill("SIM-test-020")
+    page.get_by_label("From").fill("2100-01-01T06:00")
+    page.get_by_label("Until").fill("2100-01-01T05:00")
+    page.get_by_label("Why").fill("compressor wash")
+    page.get_by_role("button", name="Plan it").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+
+    page.get_by_label("From").fill((datetime.now(UTC) + timedelta(days=2)).strftime(FIELD))
+    page.get_by_label("Until").fill((datetime.now(UTC) + timedelta(days=3)).strftime(FIELD))
+    page.get_by_role("button", name="Plan it").click()
+    window = page.get_by_role("row", name=re.compile("SIM-test-020"))
+    expect(window).to_contain_text("planned")
+    expect(window).to_contain_text("operator-1")
+    window.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_text("nothing is planned")).to_be_visible()
+    page.get_by_label("also those that are over").check()
+    expect(window).to_contain_text("cancelled")
+
+
 def test_a_viewer_sees_all_and_is_offered_nothing(plant: Plant, browser: Browser) -> None:
     actions = re.compile("Acknowledge|Shelve|Verdict|Comment|Close|More|Start the replay|Stop")
     with watched_page(browser, 1280, "light") as watched:
@@ -231,6 +259,11 @@ def test_a_viewer_sees_all_and_is_offered_nothing(plant: Plant, browser: Browser
             expect(page.get_by_text("needs the role operator")).to_be_visible()
             expect(page.get_by_role("button", name=actions)).to_have_count(0)
             expect(page.get_by_role("checkbox")).to_have_count(0)
+        page.goto(f"{plant.up.api}/#/maintenance")
+        expect(page.get_by_text("needs the role operator")).to_be_visible()
+        expect(page.get_by_role("button", name=re.compile("Plan|End|Cancel|longer"))).to_have_count(
+            0
+        )
         page.goto(f"{plant.up.api}/#/machine/{name}")
         page.keyboard.press("s")
         expect(page.get_by_role("dialog")).to_have_count(0)

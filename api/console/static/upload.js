@@ -20,7 +20,7 @@ export function Upload() {
     setSending(true);
     setProblem(null);
     setFound(null);
-    await sendFile(`${API}/detect/csv`, { fleet, sensor_id: file.name.replace(/\.\w+$/, '').replace(/[^\w.-]/g, '_').slice(0, 60) }, file)
+    await sendFile(`${API}/detect/csv`, { fleet, sensor_id: named(file.name) }, file)
       .then((answer) => setFound({ ...answer, name: file.name }), (error) => setProblem(error.status === 404 ? 'This api does not judge files.' : error.message));
     setSending(false);
   };
@@ -68,6 +68,9 @@ function Judged({ found }) {
       ${found.problems_total > found.problems.length && html`<p class="dim">and ${found.problems_total - found.problems.length} more</p>`}`}
     ${found.ignored_columns.length > 0 && html`<p class="dim">Not read: ${found.ignored_columns.join(', ')}.</p>`}`;
 }
+
+/** What to call the machine of a file: its name, as far as a machine may be called so. */
+const named = (name) => name.replace(/\.\w+$/, '').replace(/[^\w.-]+/g, '_').replace(/^[^A-Za-z0-9]+/, '').slice(0, 60) || 'file';
 
 const surely = ({ confidence }, { confidence_windows: windows }) =>
   (confidence === null ? '' : `; ${reached(confidence)} healthy windows reach it (of ${windows})`);

@@ -13,6 +13,8 @@ const LISTED = 50;
 /** What can be moved: where it stands in the request, its word. */
 const MOVED = {
   warning: ['thresholds', 'Warning from a score of'],
+  critical: ['thresholds', 'Critical from a score of'],
+  life: ['thresholds', 'Critical with less left than'],
   on_delay_cycles: ['alarm', 'Raised after'],
   off_delay_cycles: ['alarm', 'Cleared after'],
 };
@@ -59,13 +61,13 @@ export function WhatIfPage() {
       <label>until <input type="datetime-local" onChange=${time('until')} /></label>
     </div>
     ${before && html`<div class="form">${Object.entries(MOVED).filter(([name]) => before[name] !== null).map(([name, [, words]]) => {
-      const most = name === 'warning' ? before.warning * FACTOR : MOST_DELAY;
-      const [least, by] = name === 'warning' ? [before.warning / FACTOR, 'any'] : [1, 1];
-      const unit = name === 'warning' ? '' : `, ${step}s`;
+      const score = MOVED[name][0] === 'thresholds';
+      const [least, most, by] = score ? [before[name] / FACTOR, before[name] * FACTOR, 'any'] : [1, MOST_DELAY, 1];
+      const unit = score && name !== 'life' ? '' : `, ${step}s`;
       return html`
         <fieldset><legend>${words}${unit}</legend>
           <input type="range" min=${least} max=${most} step=${by} value=${at(name)} aria-label=${`${words}${unit}`} aria-valuetext=${`${number(at(name), 4)}; now ${number(before[name], 4)}`} onChange=${set(name)} />
-          <input type="number" min=${by === 1 ? 1 : 0} step=${by} value=${Number(at(name).toPrecision(4))} aria-label=${`${words}, as a number`} onChange=${set(name)} />
+          <input type="number" min=${score ? 0 : 1} step=${by} value=${Number(at(name).toPrecision(4))} aria-label=${`${words}, as a number`} onChange=${set(name)} />
           <small class="dim">now ${number(before[name], 4)}</small>
         </fieldset>`;
     })}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import re
+import statistics
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
@@ -163,6 +165,30 @@ def test_lanes_say_in_words_what_they_draw_and_lead_to_their_machine(shown: Watc
     expect(page.get_by_role("heading", name=name)).to_be_visible()
 
 
+def test_siblings_are_compared_at_the_same_step_of_their_runs(shown: Watched) -> None:
+    rng = random.Random(7)
+    steps = list(range(1, 40))
+    courses = [
+        sorted(rng.sample(steps, rng.randint(1, 30)))
+        for _ in range(rng.randint(2, 5))
+        for _ in "ab"
+    ]
+    severity = [{at: rng.random() for at in course} for course in courses]
+    points = [[{"cycle": at, "severity": one[at]} for at in one] for one in severity]
+
+    found = shown.page.evaluate(
+        "async ([points, x]) => (await import('/console/siblings.js')).medians(points, x)",
+        [points, steps],
+    )
+    for step, median in zip(steps, found, strict=True):
+        known = [
+            one[max(at for at in one if at <= step)]
+            for one in severity
+            if min(one) <= step <= max(one)
+        ]
+        assert median == (pytest.approx(statistics.median(known)) if len(known) >= 3 else None)
+
+
 def test_a_machine_is_taken_out_of_service_and_back(shown: Watched) -> None:
     page = shown.page
     go(page, "Maintenance")
@@ -212,8 +238,9 @@ def test_a_file_is_judged_as_the_stream_was_and_its_mistakes_are_listed(
     for alarm in found:
         begins = re.compile(f"SIM-test-003 rows {alarm['onset_cycle']} to ")
         expect(page.get_by_role("row", name=begins)).to_be_visible()
+        shaded = re.compile(f"SIM-test-003: severity.*shaded from {alarm['onset_cycle']} to ")
+        expect(page.get_by_role("img", name=shaded)).to_be_visible()
     assert found
-    expect(page.get_by_role("img", name=re.compile("SIM-test-003: severity"))).to_be_visible()
     expect(page.get_by_text("<b>engine</b>.csv")).to_be_visible()
     wrong = page.get_by_role("row", name=re.compile("line 6"))
     expect(wrong).to_contain_text("<script>window.ran=1</script>")

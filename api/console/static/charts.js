@@ -76,7 +76,7 @@ export function Chart({ title, step, data, series, lines = [], marks = [], regio
   const last = data[0].length - 1;
   const summary = last < 0 ? 'no data' : `${step} ${data[0][0]} to ${data[0][last]}; last ${series
     .map((each, index) => `${each.label} ${data[index + 1][last] === null ? 'none' : short(data[index + 1][last] ?? 0)}`)
-    .join(', ')}`;
+    .join(', ')}${regions.map((region) => `; shaded from ${region.from} to ${region.to}`).join('')}`;
   return html`
     <figure class="chart">
       <figcaption>${title}</figcaption>

@@ -7,13 +7,15 @@ import { number, reached, sensor } from './words.js';
 
 const SHOWN = 5;
 const READINGS = 100;
+const OF_THE_API = ['silent', 'unscored'];
 /** So many healthy deviations around what is expected are drawn as its band. */
 const BAND_SD = 2;
 
 /** The evidence of an alert, or of an asset without one its latest readings: {found, problem, sure}. */
 export function useEvidence(asset, alarm) {
   const [known, setKnown] = useState({});
-  const alert = alarm?.alert_id;
+  // what the api itself says, of a silent machine, rests on no reading
+  const alert = OF_THE_API.includes(alarm?.evidence) ? null : alarm?.alert_id;
   const key = asset && (alert ?? `${asset.asset_id} ${asset.run_id} ${asset.last_cycle}`);
   useEffect(() => {
     if (!key) return undefined;

@@ -3,14 +3,14 @@
 import { get } from './api.js';
 import { Table, html, useEffect, useState } from './html.js';
 import { assets, fleets, readiness } from './store.js';
-import { VERDICTS } from './words.js';
+import { VERDICTS, count } from './words.js';
 
 const DOES = {
   broker: 'carries readings and alerts. While it is away, producers wait and nothing is lost.',
   score_store: 'keeps verdicts. While it is away, workers wait; this page shows nothing new.',
   alert_history: 'keeps alerts. While it is away, alerts stay on their topic.',
   detector: 'one worker, by its own word.',
-  detector_group: 'all workers, as the broker sees them.',
+  detector_group: 'all workers, as the broker sees them; it says where readings wait.',
 };
 
 export function HealthPage() {
@@ -51,8 +51,12 @@ function Readings() {
   }
   const all = Object.values(sums).reduce((sum, n) => sum + n, 0);
   if (!all) return null;
+  const refused = [...assets.value.values()].filter((asset) => asset.verdicts.rejected).sort((a, b) => b.verdicts.rejected - a.verdicts.rejected);
   return html`
     <h2>Readings of the latest runs</h2>
+    ${refused.length > 0 && html`<p class="notice bad">${count(sums.rejected, 'reading')} of ${count(refused.length, 'machine')} could not be used, most of
+      ${' '}${refused.slice(0, 3).map(({ asset_id: id }) => html`<a href=${`#/machine/${encodeURIComponent(id)}`}>${id}</a> `)}.
+      Why, one by one: <code>surgeline deadletter list</code></p>`}
     ${!sums.scored && html`<p class="notice bad">Readings come, and none of them is scored.</p>`}
     <div class="wide"><table>
       <thead><tr><th>verdict</th><th class="number">readings</th><th class="number">part</th></tr></thead>

@@ -94,8 +94,8 @@ def minified(source: bytes, media_type: str) -> bytes:
 
     try:
         short: str = minify.string(media_type, source.decode())
-        # what line breaks are left stand in templates, where indentation says nothing
-        return re.sub(r"\n\s+", "\n", short).encode()
+        # the line breaks that are left stand in templates, where they say nothing beside tags
+        return re.sub(r"(?<=>)\n\s*|\n\s*(?=<)|(?<=\n)\s+", "", short).encode()
     except minify.MinifyError:
         return source  # the browser says where the mistake is, in lines that a person can read
 

@@ -17,7 +17,7 @@ from common.machines.turbofan import SENSOR_NAMES, SETTING_NAMES
 from deploy.local.programs import free_port
 from producer.simulator.simulate import simulate
 from tests.e2e.test_up import Up, surgeline_up
-from tests.support.browser import Scheme, Watched, chromium, watched_page
+from tests.support.browser import Watched, chromium, watched_page
 from tests.support.strangers import talk_like_strangers
 
 pytestmark = pytest.mark.slow
@@ -291,10 +291,34 @@ def test_what_is_refused_is_said_in_a_sentence(shown: Watched) -> None:
     expect(page.get_by_role("alert")).to_contain_text("engines:")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_an_api_does_not_offer_is_missed_calmly(shown: Watched) -> None:
+    page = shown.page
+    missing = re.compile("/(whatif|detect|detect/csv|scores/plot|evidence|readings)([?]|$)")
+    body = {"title": "Not Found", "status": 404, "detail": "There is none of it."}
+    page.route(missing, lambda route: route.fulfill(status=404, json=body))
+    page.reload()
+    expect(page.locator(".list .row").first).to_be_visible()
+    page.locator(".list .row").first.click()
+    expect(page.get_by_text("There is none of it.")).to_be_visible()
+    expect(page.locator("dl")).to_contain_text("not known")
+    expect(page.get_by_role("img", name=re.compile("Severity"))).to_be_visible()
+    go(page, "What if")
+    expect(page.get_by_role("alert")).to_have_text("This api does not offer what-if.")
+    go(page, "Replay")
+    page.get_by_label("CSV file").set_input_files(
+        {"name": "a.csv", "mimeType": "text/csv", "buffer": b"a\n1\n"}
+    )
+    page.get_by_role("button", name="Judge the file").click()
+    expect(page.get_by_role("alert")).to_have_text("This api does not judge files.")
+    go(page, "Fleet")
+    expect(page.locator(".list .row").first).to_be_visible()
+    expect(page.locator(".lane")).to_have_count(0)
+    assert not [each for each in shown.complaints if "404" not in each]
+
+
 @pytest.mark.parametrize("width", [1280, 390])
-def test_every_page_is_accessible(stack: Up, browser: Browser, width: int, scheme: Scheme) -> None:
-    with watched_page(browser, width, scheme) as watched:
+def test_every_page_is_accessible(stack: Up, browser: Browser, width: int) -> None:
+    with watched_page(browser, width, "light") as watched:
         page = watched.page
         page.goto(stack.api)
         row = page.locator(".list .row b").first
@@ -304,7 +328,10 @@ def test_every_page_is_accessible(stack: Up, browser: Browser, width: int, schem
             page.goto(f"{stack.api}/#/{each}")
             expect(page.get_by_role("heading", level=1).first).to_be_attached()
             settled(page)
+            page.emulate_media(color_scheme="light")
             assert watched.violations() == [], each
+            page.emulate_media(color_scheme="dark")
+            assert watched.violations(of_colours=True) == [], each
             assert page.evaluate("document.documentElement.scrollWidth") <= width, each
         assert watched.complaints == []
 

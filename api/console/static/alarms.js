@@ -1,7 +1,7 @@
 // All alarms, one line each, worst first; select many, acknowledge them with one note.
 
 import { RoleNeeded, actByKey, askFor } from './actions.js';
-import { html, useMemo, useState } from './html.js';
+import { html, simulated, useMemo, useState } from './html.js';
 import { List } from './list.js';
 import { alarms, mayAct, now, stepOf } from './store.js';
 import { count, isShelved, moment, rank, sensor, sinceThen, standing } from './words.js';
@@ -89,7 +89,7 @@ function cells(alarm) {
   const words = standing(alarm, now.value);
   return html`
     <span><span class=${`badge ${aside ? 'cleared' : alarm.level}`}>${alarm.level}</span></span>
-    <b class=${aside ? 'dim' : ''} title=${`run ${alarm.run_id}`}>${alarm.asset_id} ${alarm.simulated && html`<span class="simulated">SIMULATED</span>`}</b>
+    <b class=${aside ? 'dim' : ''} title=${`run ${alarm.run_id}`}>${alarm.asset_id} ${simulated(alarm.simulated)}</b>
     <span class="since" title=${moment(alarm.raised_ts)}>${stepOf(alarm.fleet)} ${alarm.onset_cycle}${sinceThen(alarm.raised_ts, now.value)}</span>
     <span class=${`stand ${aside ? 'dim' : ''}`} title=${words}>${words}</span>
     <span class="reason" title=${alarm.reason}>${alarm.channels.slice(0, 3).map(sensor).join('  ')} · ${alarm.reason}</span>`;

@@ -1,6 +1,6 @@
 // The fleet, worst first: which machine, since when, which sensor, how long is left.
 
-import { html, useState } from './html.js';
+import { html, simulated, useState } from './html.js';
 import { Lanes } from './lanes.js';
 import { List } from './list.js';
 import { Spark } from './spark.js';
@@ -62,7 +62,7 @@ function cells({ asset, alarm, why }) {
   const said = { unscored: 'not scored' }[level] ?? level;
   return html`
     <span><span class=${`badge ${level}`}>${said}</span></span>
-    <b>${asset.asset_id} ${asset.simulated && html`<span class="simulated">SIMULATED</span>`}</b>
+    <b>${asset.asset_id} ${simulated(asset.simulated)}</b>
     <span>${times(asset.last_severity)}</span>
     <span class="since">${since(asset, alarm, step)}</span>
     <span class="sensors" title=${alarm?.reason ?? why ?? ''}>${sensors(alarm, why)}</span>

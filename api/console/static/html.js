@@ -13,3 +13,6 @@ export function Table({ heads, ears, children }) {
       <tbody>${children}</tbody>
     </table></div>`;
 }
+
+/** Marks what comes from a simulator, if it does. */
+export const simulated = (is) => is && html`<span class="simulated">SIMULATED</span>`;

@@ -1,7 +1,7 @@
 // Swim lanes: how bad the most urgent machines were, over time. Height and pattern first, colour second.
 
 import { API, get, offered } from './api.js';
-import { html, useEffect, useState } from './html.js';
+import { html, simulated, useEffect, useState } from './html.js';
 import { count, moment } from './words.js';
 
 const LANES = 12;
@@ -31,7 +31,7 @@ export function Lanes({ rows }) {
   const [span, setSpan] = useState('');
   const [courses, setCourses] = useState({});
   const shown = rows.filter(({ asset }) => asset.last_ts).slice(0, LANES);
-  const key = shown.map(({ asset }) => asset.asset_id).join();
+  const key = shown.map(({ asset }) => `${asset.asset_id} ${asset.run_id}`).join();
   useEffect(() => {
     const stop = new AbortController();
     const load = () => Promise.all(shown.map(async ({ asset }) => {
@@ -61,7 +61,7 @@ export function Lanes({ rows }) {
       ${shown.map(({ asset }) => html`
         <a class="lane" key=${asset.asset_id} href=${`#/machine/${encodeURIComponent(asset.asset_id)}`}
            aria-label=${`${asset.asset_id}${asset.simulated ? ', simulated' : ''}: ${told(courses[asset.asset_id] ?? [])}`}>
-          <b>${asset.asset_id}${asset.simulated && html` <span class="simulated">SIMULATED</span>`}</b><${Bars} from=${first} until=${last} runs=${courses[asset.asset_id] ?? []} /></a>`)}
+          <b>${asset.asset_id} ${simulated(asset.simulated)}</b><${Bars} from=${first} until=${last} runs=${courses[asset.asset_id] ?? []} /></a>`)}
       <p class="bar dim ends"><span>${moment(first)}</span><span class="grow"></span><span>${moment(last)}</span></p>
     </section>`;
 }

@@ -4,7 +4,7 @@ import { Buttons, RoleNeeded, actByKey } from './actions.js';
 import { API, get, pages } from './api.js';
 import { Chart } from './charts.js';
 import { Readings, useEvidence } from './evidence.js';
-import { Table, html, useEffect, useMemo, useState } from './html.js';
+import { Table, html, simulated, useEffect, useMemo, useState } from './html.js';
 import { useSiblings } from './siblings.js';
 import { alarms, assets, machineOf, now, stepOf } from './store.js';
 import { EVIDENCE, VERDICTS, ago, count, direction, life, moment, number, quoted, sensor, standing, times, unscored } from './words.js';
@@ -99,7 +99,7 @@ function Title({ asset }) {
       <h1>${asset.asset_id}</h1>
       <span class=${`badge ${level}`}>${level === 'unscored' ? 'not scored' : level}</span>
       <span>run ${asset.run_id}</span>
-      ${asset.simulated && html`<span class="simulated">SIMULATED</span>`}
+      ${simulated(asset.simulated)}
       ${asset.dated_in_future && html`<span class="notice bad">its clock runs ahead: ${moment(asset.last_ts)}</span>`}
     </div>`;
 }

@@ -2,7 +2,7 @@
 
 import { NameField, RoleNeeded, keep, me, say } from './actions.js';
 import { API, get, send } from './api.js';
-import { Table, html, useEffect, useState } from './html.js';
+import { Table, html, simulated, useEffect, useState } from './html.js';
 import { alarms, assets, fleets, mayAct, now, session } from './store.js';
 import { ago, moment, zone } from './words.js';
 
@@ -39,7 +39,7 @@ export function MaintenancePage() {
     <div class="bar"><h2>Windows</h2>
       <label class="choice"><input type="checkbox" checked=${!current} onChange=${() => setCurrent(!current)} /> also those that are over</label></div>
     ${known === null ? html`<p class="dim">Loading …</p>` : known.items.length
-      ? html`<${Table} heads=${['state', 'out of service', 'from', 'until', 'why', 'planned by']} ears="what you can do">${known.items.map((window) => html`<${Row} key=${window.maintenance_id} window=${window} change=${change} />`)}<//>`
+      ? html`<${Table} heads=${['state', 'out of service', 'when', 'why', 'planned']} ears="what you can do">${known.items.map((window) => html`<${Row} key=${window.maintenance_id} window=${window} change=${change} />`)}<//>`
       : html`<p class="empty">${current ? 'Nothing is out of service, and nothing is planned.' : 'There has been no maintenance yet.'}</p>`}`;
 }
 
@@ -52,11 +52,10 @@ function Row({ window, change }) {
   return html`
     <tr>
       <td><span class=${`badge ${holds ? 'unscored' : 'cleared'}`}>${window.state}</span></td>
-      <td><b>${window.asset_id ? html`<a href=${`#/machine/${encodeURIComponent(window.asset_id)}`}>${about}</a>` : about}</b></td>
-      <td>${moment(window.starts_at)}</td>
-      <td>${moment(window.ends_at)} <span class="dim">(${ago(window.ends_at, now.value)})</span></td>
+      <td><b>${window.asset_id ? html`<a href=${`#/machine/${encodeURIComponent(window.asset_id)}`}>${about}</a>` : about}</b> ${simulated(assets.value.get(window.asset_id)?.simulated)}</td>
+      <td>${moment(window.starts_at)} to ${moment(window.ends_at)} <span class="dim">(${ago(window.ends_at, now.value)})</span></td>
       <td>${window.reason}</td>
-      <td>${window.planned_by}</td>
+      <td>by ${window.planned_by}</td>
       <td>${holds && mine && html`
         <button onClick=${() => change(longer, `${about}: one hour longer.`)}>1 h longer<span class="hidden">: ${about}</span></button>${' '}
         <button onClick=${() => change(() => send('POST', `${path}/end`, me()), `${about}: ended.`)}>${window.state === 'planned' ? 'Cancel' : 'End now'}<span class="hidden">: ${about}</span></button>`}</td>

@@ -2,7 +2,7 @@
 
 import { RoleNeeded } from './actions.js';
 import { API, get, send } from './api.js';
-import { Table, html, useEffect, useState } from './html.js';
+import { Table, html, simulated, useEffect, useState } from './html.js';
 import { assets, fleets, mayAct } from './store.js';
 import { Upload } from './upload.js';
 import { moment } from './words.js';
@@ -26,7 +26,7 @@ export function ReplayPage() {
   return html`
     <h1>Replay</h1>
     <p>Streams engines through the whole system, as if they ran now. C-MAPSS data must be on the API's machine;
-      the simulator (SIM) needs none, and its machines are marked <span class="simulated">SIMULATED</span>.</p>
+      the simulator (SIM) needs none, and its machines are marked ${simulated(true)}.</p>
     ${problem && html`<p class="notice bad" role="alert">${problem}</p>`}
     <${RoleNeeded} what="Starting and stopping replays" />
     ${mayAct.value && html`<${Start} onStart=${(body) => change(() => send('POST', `${API}/replays`, body))} />`}
@@ -79,7 +79,7 @@ function Row({ item, onStop }) {
   const done = item.sent + item.skipped;
   return html`
     <tr>
-      <td><b>${item.run_id}</b> ${item.simulated && html`<span class="simulated">SIMULATED</span>`}</td>
+      <td><b>${item.run_id}</b> ${simulated(item.simulated)}</td>
       <td>${item.dataset === 'SIM' ? 'simulator' : `${item.dataset} ${item.split}`}, engines ${item.engines}, ${item.speed}</td>
       <td>${item.state}${item.error ? html`<br /><span class="dim">${item.error}</span>` : ''}</td>
       <td>

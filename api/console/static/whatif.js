@@ -1,7 +1,7 @@
 // What if: another threshold or delay on what is stored. Which alarms would there be, which not, which later?
 
 import { API, send } from './api.js';
-import { Table, html, useEffect, useState } from './html.js';
+import { Table, html, simulated, useEffect, useState } from './html.js';
 import { able, stepOf } from './store.js';
 import { count, moment, number, zone } from './words.js';
 
@@ -14,7 +14,7 @@ const LISTED = 50;
 const MOVED = {
   warning: ['thresholds', 'Warning from a score of'],
   critical: ['thresholds', 'Critical from a score of'],
-  life: ['thresholds', 'Critical with less left than'],
+  life: ['thresholds', 'Critical life'],
   on_delay_cycles: ['alarm', 'Raised after'],
   off_delay_cycles: ['alarm', 'Cleared after'],
 };
@@ -80,12 +80,12 @@ function Outcome({ found, step }) {
   const { counts } = found;
   const message = (one) => `${one.state} ${one.level}, ${step} ${one.cycle}`;
   const row = (one, words) => html`
-    <tr><td><b><a href=${`#/machine/${encodeURIComponent(one.asset_id)}?run=${encodeURIComponent(one.run_id)}`}>${one.asset_id}</a></b></td>
+    <tr><td><b><a href=${`#/machine/${encodeURIComponent(one.asset_id)}?run=${encodeURIComponent(one.run_id)}`}>${one.asset_id}</a></b> ${simulated(one.run_id.startsWith('simulated'))}</td>
       <td>${one.run_id}</td><td>${words}</td></tr>`;
   const lists = [
     ['Gained', counts.gained, found.gained, (one) => message(one)],
     ['Lost', counts.lost, found.lost, (one) => message(one)],
-    ['Moved', counts.moved, found.moved, (one) => `${message(one.before)} → ${message(one.after)}${one.by_cycles ? ` (${count(Math.abs(one.by_cycles), step)} ${one.by_cycles > 0 ? 'later' : 'earlier'})` : ''}`],
+    ['Moved', counts.moved, found.moved, (one) => `${message(one.before)} → ${one.before.state === one.after.state && one.before.level === one.after.level ? one.after.cycle : message(one.after)}${one.by_cycles ? ` (${count(Math.abs(one.by_cycles), step)} ${one.by_cycles > 0 ? 'later' : 'earlier'})` : ''}`],
   ];
   if (!found.rows) return html`<p class="empty">No scores of this fleet are stored${found.since || found.until ? ' for that time' : ''}. A <a href="#/replay">replay</a> makes some.</p>`;
   return html`

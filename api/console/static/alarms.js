@@ -1,10 +1,11 @@
 // All alarms, one line each, worst first; select many, acknowledge them with one note.
 
 import { RoleNeeded, actByKey, askFor } from './actions.js';
-import { html, simulated, useMemo, useState } from './html.js';
+import { API, get, offered } from './api.js';
+import { html, simulated, useEffect, useMemo, useState } from './html.js';
 import { List } from './list.js';
 import { alarms, mayAct, now, stepOf } from './store.js';
-import { count, isShelved, moment, rank, sensor, sinceThen, standing } from './words.js';
+import { count, isShelved, lasting, moment, number, rank, sensor, sinceThen, standing } from './words.js';
 
 const SHOWN = {
   open: (alarm) => alarm.standing,
@@ -67,7 +68,22 @@ export function AlarmsPage() {
           keyOf=${(alarm) => alarm.alarm_id}
           hrefOf=${(alarm) => `#/machine/${encodeURIComponent(alarm.asset_id)}`}
           heads=${['level', 'machine', 'since', 'state', 'why']} />`
-      : html`<p class="empty">${alarms.value.size ? `No ${show === 'all' ? '' : `${show} `}alarm${text ? ` of “${wanted}”` : ''}.` : 'No machine has had an alarm yet.'}</p>`}`;
+      : html`<p class="empty">${alarms.value.size ? `No ${show === 'all' ? '' : `${show} `}alarm${text ? ` of “${wanted}”` : ''}.` : 'No machine has had an alarm yet.'}</p>`}
+    <${Lately} />`;
+}
+
+/** For who judges the alarms: how many there were, how soon they were seen, which are a nuisance. */
+function Lately() {
+  const [figures, setFigures] = useState(null);
+  useEffect(() => {
+    offered(get(`${API}/alarms/kpis`)).then(setFigures, () => {}); // the list stands without them
+  }, []);
+  if (!figures?.alarms) return null;
+  const { acknowledgement: seen, chattering, stale, top_assets: [worst] } = figures;
+  return html`
+    <p class="dim">Last 7 days: ${count(figures.alarms, 'alarm')}, ${number(figures.per_day)} a day (${figures.load.replace('_', ' ')}), most of ${worst.asset_id} (${worst.alarms}).
+      ${seen.median_s !== null && ` Half of those seen were seen within ${lasting(seen.median_s)}.`}
+      ${' '}${count(chattering.alarms, 'alarm')} chattered, ${stale.alarms} stood for more than a day.</p>`;
 }
 
 function After(alarm) {

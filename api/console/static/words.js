@@ -100,6 +100,8 @@ export function ago(text, now) {
   return seconds < 0 ? `in ${amount} ${unit}` : `${amount} ${unit} ago`;
 }
 
+export const lasting = (seconds) => inUnits(Math.round(seconds)).join(' ');
+
 function inUnits(seconds) {
   if (seconds < 60) return [seconds, 's'];
   if (seconds < 3600) return [Math.floor(seconds / 60), 'min'];
@@ -147,5 +149,5 @@ export function quoted(text) {
 
 function ending(until, now) {
   const left = Math.max(0, Math.round((new Date(until) - now) / 1000));
-  return `${left < 86400 ? clock(new Date(until)).slice(0, 5) : moment(until)} (${inUnits(left).join(' ')} left)`;
+  return `${left < 86400 ? clock(new Date(until)).slice(0, 5) : moment(until)} (${lasting(left)} left)`;
 }

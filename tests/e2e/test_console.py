@@ -248,6 +248,25 @@ def test_a_file_is_judged_as_the_stream_was_and_its_mistakes_are_listed(
     assert shown.complaints == []
 
 
+def test_a_machine_shows_its_other_runs_and_each_of_them_as_it_was(
+    shown: Watched, stack: Up
+) -> None:
+    [first] = httpx.get(f"{stack.api}/api/v1/replays").json()["items"]
+    again = {"dataset": "SIM", "engines": "3", "seed": 7, "run_id": "simulated-again"}
+    assert httpx.post(f"{stack.api}/api/v1/replays", json=again).status_code == 202
+    page = shown.page
+    page.goto(f"{stack.api}/#/machine/SIM-test-003")
+    expect(page.get_by_role("heading", name="Other runs")).to_be_visible(timeout=ALARM_MS)
+    expect(page.get_by_text("run simulated-again").first).to_be_visible()
+
+    page.get_by_role("link", name=first["run_id"]).click()
+    expect(page.get_by_text(f"run {first['run_id']}").first).to_be_visible()
+    expect(page.get_by_role("link", name="simulated-again")).to_be_visible(timeout=ALARM_MS)
+    page.goto(f"{stack.api}/#/machine/SIM-test-003?run=nowhere")
+    expect(page.get_by_text("No machine of this name")).to_be_visible()
+    assert shown.complaints == []
+
+
 def engine_file() -> bytes:
     """Return the third engine of the replay as a table, with a cell that is no number."""
     [*_, engine] = simulate(3, seed=7, split="test").engines

@@ -29,6 +29,7 @@ export function MachinePage({ about: [id], parameters }) {
     addEventListener('keydown', press);
     return () => removeEventListener('keydown', press);
   }, [open]);
+  if (asset === null) return html`<h1>${id}</h1><p class="dim">Loading …</p>`;
   if (!asset) {
     return html`
       <h1>${id}</h1>
@@ -54,17 +55,17 @@ export function MachinePage({ about: [id], parameters }) {
     <${Runs} asset=${asset} />`;
 }
 
-/** The asset as its latest run has it, or as a run that is asked for has it. */
+/** The asset as its latest run has it, or as a run that is asked for has it; null while that is asked. */
 function useRun(id, run) {
-  const [found, setFound] = useState(null);
+  const [found, setFound] = useState({});
   const latest = assets.value.get(id);
   const other = run && run !== latest?.run_id;
   useEffect(() => {
     if (!other) return;
-    get(`${API}/assets`, { asset_id: id, run_id: run }).then((page) => setFound(page.items[0])).catch(() => setFound(null));
+    get(`${API}/assets`, { asset_id: id, run_id: run }).then((page) => page.items[0], () => undefined).then((asset) => setFound({ run, asset }));
   }, [id, run, other]);
   if (!other) return latest;
-  return found?.run_id === run ? found : undefined;
+  return found.run === run ? found.asset : null;
 }
 
 /** The scores of a run, oldest first; what is new is added, the rest is kept. */

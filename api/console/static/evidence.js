@@ -56,7 +56,7 @@ async function howSure({ asset_id, fleet, ts, model, window, conditions, channel
   return { reach: reached(said.confidence), windows: said.confidence_windows };
 }
 
-/** @param {{found: object, fleet: string, shares: object}} props what was found, and the shares of the latest reading */
+/** The readings of an alarm, or the latest ones: the sensors with the largest shares first. */
 export function Readings({ found, problem, step, shares, machine }) {
   const [all, setAll] = useState(false);
   if (problem) return html`<h2>Readings</h2><p class="notice">${problem}</p>`;
@@ -76,8 +76,9 @@ export function Readings({ found, problem, step, shares, machine }) {
 
 function Course({ channel, window, step }) {
   const { values, expected, held, healthy_sd: sd } = channel;
+  const whole = !window.cycles.includes(null); // an earlier version kept no cycles
   const rows = values.flatMap((value, place) => {
-    const x = window.cycles[place] ?? place;
+    const x = whole ? window.cycles[place] : place;
     const middle = expected?.[place] ?? null;
     const around = middle === null ? [null, null] : [middle + BAND_SD * sd, middle - BAND_SD * sd];
     const isHeld = held.includes(place);

@@ -40,7 +40,7 @@ export function Chart({ title, step, data, series, lines = [], marks = [], regio
         x: { time: false },
         y: { range: (_, low, high) => (tight ? around(low, high) : [Math.min(0, low ?? 0), Math.max(now.current.least, (high ?? 1) * 1.06)]) },
       },
-      axes: [axis(), axis(tight ? 64 : 50)],
+      axes: [axis(), axis(tight ? 74 : 50)],
       series: [
         { label: step },
         ...series.map((each) => ({

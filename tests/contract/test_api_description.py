@@ -277,6 +277,7 @@ def test_only_streams_are_left_out(described: Described) -> None:
 
 
 Probe = tuple[str, dict[str, str], bytes]
+JSON_BODY: Final[dict[str, object]] = {"application/json": {}}
 JSON: Final = {"Content-Type": "application/json"}
 PROBES: Final[tuple[Probe, ...]] = (
     ("another host", {"Host": "evil.example"}, b""),
@@ -344,7 +345,8 @@ async def test_a_body_that_does_not_come_is_described(monkeypatch: pytest.Monkey
     async with running() as api:
         paths = api.app.openapi()["paths"]
         for method, path in OPERATIONS:
-            if method == "GET":
+            takes = paths[path][method.lower()].get("requestBody", {}).get("content", JSON_BODY)
+            if method == "GET" or not takes.keys() & JSON_BODY.keys():
                 continue
             answer = await api.client.request(method, path, content=never(), headers=JSON)
             assert answer.status_code == 408, path

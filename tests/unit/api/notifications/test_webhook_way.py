@@ -164,7 +164,7 @@ async def test_from_the_topic_to_a_receiver_that_fails_half_of_the_time_and_stal
             found = api.services.metrics.registry.get_sample_value(name, {"receiver": "chat"})
             return found == 60
 
-        await eventually(all_told, 30)
+        await eventually(all_told, 100)
         listed = (await api.client.get("/api/v1/notifications")).json()
 
     assert Counter(receiver.accepted) == Counter(alert.alert_id for alert in alerts)

@@ -24,6 +24,7 @@ from pydantic import SecretStr
 from common.errors import BackendRefusedError, BackendUnavailableError
 from common.records.verdicts import Level, ScoreRecord, SourcePosition, Verdict
 from common.scorestore.influx.errors import split_address
+from common.scorestore.influx.lines import ARRIVED_FIELD
 from common.scorestore.influx.store import InfluxScoreStore
 from common.scorestore.paging import Position, encode_cursor
 from common.scorestore.port import RunSummary, ScoreQuery
@@ -366,7 +367,7 @@ GROUPED = ' GROUP BY "asset_id", "run_id", "fleet"'
 OF_RUN = "\"asset_id\" = 'engine-1' AND \"run_id\" = 'run-1'"
 
 
-async def test_a_summary_is_asked_in_one_request_and_read_from_ten_answers(
+async def test_a_summary_is_asked_in_one_request_and_read_from_eleven_answers(
     influx: Script,
 ) -> None:
     influx.will_answer(
@@ -375,6 +376,7 @@ async def test_a_summary_is_asked_in_one_request_and_read_from_ten_answers(
         {"series": [by_run(0, 8, 2, "warning", 1.5)]},
         {"series": [by_run(0, 4)]},
         {"series": [by_run(0, 2.5)]},
+        {"series": [by_run(0, 1_767_225_600_123)]},
         {"series": [by_run(0, 5)]},
         {"series": [by_run(0, 29)]},
         {},
@@ -402,6 +404,8 @@ async def test_a_summary_is_asked_in_one_request_and_read_from_ten_answers(
             peak_score=4.0,
             last_severity=1.5,
             peak_severity=2.5,
+            last_scored_cycle=8,
+            arrived_ms=1_767_225_600_123,
         )
     ]
     assert isinstance(whole.last_score, float)
@@ -413,6 +417,7 @@ async def test_a_summary_is_asked_in_one_request_and_read_from_ten_answers(
         f"\"status\" = 'scored'{GROUPED}",
         f'SELECT MAX("score") FROM "score" WHERE {OF_RUN} AND "status" = \'scored\'{GROUPED}',
         f'SELECT MAX("severity") FROM "score" WHERE {OF_RUN} AND "status" = \'scored\'{GROUPED}',
+        f'SELECT MAX("{ARRIVED_FIELD}") FROM "score" WHERE {OF_RUN}{GROUPED}',
         *(
             f'SELECT COUNT(DISTINCT("cycle")) FROM "score" WHERE {OF_RUN} AND '
             f"\"status\" = '{status}'{GROUPED}"
@@ -449,7 +454,7 @@ async def test_runs_are_ordered_by_asset_time_and_run(influx: Script) -> None:
         by_run(START_US * 1000 + second * 10**9, 1, None, run_id=run_id)
         for run_id, second in (("c", 1), ("b", 1), ("a", 2))
     ]
-    influx.will_answer({"series": lowest}, {"series": highest}, *[{}] * 8)
+    influx.will_answer({"series": lowest}, {"series": highest}, *[{}] * 9)
 
     async with influx.store() as store:
         found = await store.runs()

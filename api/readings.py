@@ -18,9 +18,9 @@ from common.machines.machine import MachineType
 from common.records.evidence import AlertEvidence
 from common.ring import Ring, shortest
 from common.scorestore.port import RunSummary
+from common.scorestore.tally import recency
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-AHEAD: Final = timedelta(hours=1)
 RENEWED: Final = re.compile(r":from-\d+-\d+$")
 """How the id of a run ends that a worker opened by rule (``common/records/ids.py``)."""
 
@@ -84,14 +84,8 @@ def source_run(run_id: str) -> str:
     return RENEWED.sub("", run_id)
 
 
-def latest_run(runs: Iterable[RunSummary], now: datetime) -> RunSummary | None:
-    """Return the run with the latest reading; one dated ahead of the clock only if it is alone."""
-
-    def recency(run: RunSummary) -> tuple[int, float]:
-        if run.last_ts is None:
-            return 0, 0.0
-        return 1 if run.last_ts > now + AHEAD else 2, run.last_ts.timestamp()
-
+def latest_run(runs: Iterable[RunSummary]) -> RunSummary | None:
+    """Return the run that is the latest wherever assets are shown: which arrived last."""
     return max(runs, key=recency, default=None)
 
 

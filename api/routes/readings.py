@@ -74,7 +74,7 @@ async def _run(services: Services, query: ReadingsQuery) -> tuple[RunSummary, li
         for run in page.runs
         if query.run_id in (None, run.run_id) and query.fleet in (None, run.fleet)
     ]
-    found = latest_run(matching, services.clock.now())
+    found = latest_run(matching)
     if found is None:
         within = f" in run {query.run_id!r}" if query.run_id else ""
         within += f" of fleet {query.fleet!r}" if query.fleet else ""
@@ -96,7 +96,7 @@ async def _ring(
     """Return the readings of the ring; nothing, and why not in ``notes``, where there are none."""
     name = source_run(run.run_id)
     alike = [other for other in runs if source_run(other.run_id) == name]
-    latest = latest_run(alike, services.clock.now())
+    latest = latest_run(alike)
     if latest is not None and latest.run_id != run.run_id:
         notes.append(f"the ring holds readings of the run {latest.run_id!r}, which followed this")
         return []

@@ -192,7 +192,9 @@ class ArtifactScorer:
     def expect(self, conditions: NDArray[np.float64], windows: NDArray[np.float32]) -> Expected:
         """See :meth:`models.scoring.scorer.WindowScorer.expect`."""
         alone = [self._reconstructor.reconstruct(window[None]) for window in windows]  # (1, W, C)
-        means, sds = self._normaliser.healthy(conditions.reshape(-1, conditions.shape[-1]))
+        # by its size: where a machine has no conditions, -1 would say nothing
+        flat = conditions.reshape(conditions.shape[0] * conditions.shape[1], conditions.shape[2])
+        means, sds = self._normaliser.healthy(flat)
         means, sds = means.reshape(windows.shape), sds.reshape(windows.shape)
         rebuilt = np.concatenate([windows[:0], *alone]).astype(np.float64)
         with np.errstate(over="ignore", invalid="ignore"):

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from common.records.evidence import AlertEvidence
 from common.records.letters import DeadLetter
 from common.records.times import utc_text
 from common.records.verdicts import ScoreRecord, Verdict
@@ -69,9 +70,27 @@ def truly_clocked(outcome: ReplayOutcome) -> ReplayOutcome:
         assert alert.ts == source_clock(alert.asset_id, alert.cycle)
         ts = true_clock(alert.asset_id, alert.cycle)
         alerts[alert_id] = alert.model_copy(update={"ts": ts})
+    evidence = {name: _evidence_of_true_clocks(item) for name, item in outcome.evidence.items()}
     letters = {place: _truly_clocked(letter) for place, letter in outcome.dead_letters.items()}
     return replace(
-        outcome, verdicts=sorted(verdicts, key=position_of), alerts=alerts, dead_letters=letters
+        outcome,
+        verdicts=sorted(verdicts, key=position_of),
+        alerts=alerts,
+        evidence=evidence,
+        dead_letters=letters,
+    )
+
+
+def _evidence_of_true_clocks(evidence: AlertEvidence) -> AlertEvidence:
+    window, asset_id = evidence.window, evidence.asset_id
+    cycles = [cycle for cycle in window.cycles if cycle is not None]
+    assert window.ts == tuple(source_clock(asset_id, cycle) for cycle in cycles)
+    ts = tuple(true_clock(asset_id, cycle) for cycle in cycles)
+    return evidence.model_copy(
+        update={
+            "ts": true_clock(asset_id, evidence.cycle),
+            "window": window.model_copy(update={"ts": ts}),
+        }
     )
 
 

@@ -99,6 +99,9 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Deliver until cancelled, or until the bell is closed."""
+        for name in self.ways:  # there at 0, so that the first failure is seen as a rise
+            self.metrics.notes_delivered.labels(name)
+            self.metrics.note_failures.labels(name)
         async with asyncio.TaskGroup() as tasks:
             for name in self.ways:
                 tasks.create_task(self._serve(name), name=f"notify-{name}")

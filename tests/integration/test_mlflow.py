@@ -142,7 +142,7 @@ def test_a_run_is_tracked_promoted_defended_and_loaded_by_url(
     assert kept.data.metrics["validation.auc"] > 0.9
     assert {"heldout.auc", "heldout.critical.f1"} <= kept.data.metrics.keys()
     files = [item.path for item in client.list_artifacts(good, "artifact")]
-    assert files == ["artifact/manifest.json"]
+    assert files == ["artifact/confidence.json", "artifact/manifest.json"]
     assert [item.path for item in client.list_artifacts(good, "report")] == ["report/report.html"]
 
     promoted = run("promote", "--run-id", good)
@@ -184,7 +184,7 @@ def test_a_network_s_losses_are_kept_pass_by_pass(
     assert [point.step for point in losses] == [1, 2]
     assert losses[1].value == pytest.approx(client.get_run(run_id).data.metrics["train_loss"])
     names = {item.path for item in client.list_artifacts(run_id, "artifact")}
-    assert names == {"artifact/manifest.json", "artifact/model.onnx"}
+    assert names == {"artifact/confidence.json", "artifact/manifest.json", "artifact/model.onnx"}
     assert client.list_artifacts(run_id, "report") == []
 
 

@@ -9,6 +9,7 @@ alarms that are cleared and raised again, and a model with a critical threshold.
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import uuid
 from collections.abc import Iterator, Sequence
@@ -26,6 +27,7 @@ from common.records.verdicts import ScoreRecord
 from common.scorestore.factory import open_score_store
 from common.settings import KafkaSettings, RedisSettings
 from deploy.dashboards.sources import API_JOB, DETECTOR_JOB
+from deploy.local.programs import free_port
 from detector.adapters.kafka_publisher import KafkaPublisher
 from producer.simulator.simulate import simulate
 from tests.support.api_process import ApiProcess
@@ -98,6 +100,13 @@ class Observed:
             await connection.close()
 
 
+NOBODY: Final = f"""
+[receiver.nobody]
+webhook = "http://127.0.0.1:{free_port()}/"
+"""
+"""A receiver that is told of alerts, and takes none."""
+
+
 @contextmanager
 def observed(
     kafka: KafkaSettings, redis: RedisSettings, postgres: str, folder: Path
@@ -110,9 +119,14 @@ def observed(
     with ExitStack() as stack:
         influx = stack.enter_context(influx_server(folder))
         bench.scores = influx.new_bucket()
+        receivers = folder / "receivers.toml"
+        receivers.write_text(NOBODY)
+        receivers.chmod(0o600)
         api = ApiProcess(
             kafka,
             folder,
+            SURGELINE_NOTIFY__FILE=str(receivers),
+            SURGELINE_NOTIFY__WEBHOOKS__SECRET="whsec_" + base64.b64encode(bytes(32)).decode(),
             SURGELINE_ALERTS__URL=f"{server}/{database}",
             SURGELINE_SCORES__BACKEND="influx",
             SURGELINE_SCORES__INFLUX_URL=bench.scores.influx_url,

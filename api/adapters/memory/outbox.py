@@ -158,6 +158,8 @@ class MemoryOutbox:
         return sorted(found, key=lambda each: each.draft.stored.sequence)
 
     async def _fill(self, arrived: Sequence[Arrived], now: datetime) -> None:
+        if not self._receivers:
+            return
         judged = [
             replace(each, held=await self._alarms.held(each.stored.alert.alarm_id, now))
             for each in arrived

@@ -48,6 +48,8 @@ def main(
     ] = None,
 ) -> None:
     """Measure the console on a fleet, in Chromium. The stores take a minute and 300 MB."""
+    # what is forked must have one thread, and numpy starts more as it is imported
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with ExitStack() as stack:

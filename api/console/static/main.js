@@ -9,7 +9,7 @@ import { LoginPage } from './login.js';
 import { MachinePage } from './machine.js';
 import { MaintenancePage } from './maintenance.js';
 import { ReplayPage } from './replay.js';
-import { brokenSince, loaded, logOut, now, open, problem, session, start, stream } from './store.js';
+import { brokenSince, loaded, logOut, now, open, problem, session, start, stream, whole } from './store.js';
 import { WhatIfPage } from './whatif.js';
 import { clock, zone } from './words.js';
 
@@ -157,7 +157,7 @@ function App() {
     ${!stranger && html`<${Top} />`}
     <main tabindex="-1" id="main">
       ${problem.value && !stranger && html`<p class="notice bad" role="alert">${problem.value.message}</p>`}
-      ${stranger ? html`<${LoginPage} />` : !loaded.value ? html`<p class="dim">Loading machines and alarms …</p>`
+      ${stranger ? html`<${LoginPage} />` : !(page === 'fleet' ? loaded : whole).value ? html`<p class="dim">Loading machines and alarms …</p>`
         : Page ? html`<${Page} about=${about} parameters=${parameters} />`
           : html`<p>There is no page “${page}”. <a href="#/fleet">To the fleet</a></p>`}
     </main>

@@ -17,11 +17,15 @@ export const now = signal(Date.now());
 /** 'connecting', 'live', 'broken', or 'lost' where what was missed must be fetched: what the stream is. */
 export const stream = signal('connecting');
 export const problem = signal(null);
+/** Whether the worst machines are here, and whether all are, with all alarms. */
 export const loaded = signal(false);
+export const whole = signal(false);
 /** When the assets on the page were fetched, ms. */
 export const fetchedAt = signal(0);
 export const brokenSince = signal(0);
 
+/** How many machines are shown before all are here: more than a screen of them. */
+export const WORST = 100;
 const ASSETS_PAGE = 1000;
 const ALARMS_KEPT = 10_000;
 const FEW = 5;
@@ -78,15 +82,19 @@ export function stepOf(fleet) {
   return machineOf(fleet)?.step.word ?? 'cycle';
 }
 
-/** Load everything once, then stay live. Where nobody is logged in, that comes first. */
+/** Load the worst, then everything, and stay live. Where nobody is logged in, that comes first. */
 export async function start() {
   await attempt(loadSession);
   if (!session.value) return setTimeout(start, FAST_MS);
   if (!session.value.logged_in) return undefined;
   setInterval(() => { now.value = Date.now(); }, 1000);
-  await Promise.all([attempt(loadFleets), attempt(loadAlarms), attempt(loadAssets), attempt(loadReadiness)]);
+  attempt(loadReadiness); // it may take as long as what does not answer
+  await Promise.all([attempt(loadFleets), attempt(loadWorst)]);
   loaded.value = true;
   follow();
+  await Promise.all([attempt(loadAlarms), attempt(loadAssets)]);
+  whole.value = true;
+  if (changed.size) refresh();
   keepFresh();
   setInterval(() => attempt(loadReadiness), 10_000);
   setInterval(() => attempt(loadFleets), 60_000);
@@ -126,6 +134,19 @@ async function loadReadiness() {
   readiness.value = await get('/ready');
 }
 
+/** What a screen shows of a large fleet, in the time of two answers. */
+const loadWorst = async function loadAssets() {
+  const limit = WORST;
+  const [machines, told] = await Promise.all([
+    get(`${API}/assets`, { order: 'urgency', limit }), get(`${API}/alarms`, { limit }),
+  ]);
+  batch(() => {
+    alarms.value = new Map(told.items.map((alarm) => [alarm.alarm_id, alarm]));
+    assets.value = new Map(machines.items.map((asset) => [asset.asset_id, asset]));
+    fetchedAt.value = Date.now();
+  });
+};
+
 async function loadAssets() {
   const found = new Map();
   for await (const page of pages(`${API}/assets`, { limit: ASSETS_PAGE })) {
@@ -141,6 +162,7 @@ async function loadAlarms() {
   const found = new Map();
   for await (const page of pages(`${API}/alarms`, { limit: 500 })) {
     for (const alarm of page.items) found.set(alarm.alarm_id, alarm);
+    if (!whole.value) alarms.value = new Map([...alarms.value, ...found]); // rows that wait for theirs
     if (found.size >= ALARMS_KEPT) break;
   }
   alarms.value = found;
@@ -187,9 +209,10 @@ function follow() {
 const changed = new Set();
 let refreshing = null;
 
-/** Fetch what changed; many changes at once cost one fetch. */
+/** Fetch what changed, once all is here; many changes at once cost one fetch. */
 function refresh(asset) {
-  changed.add(asset);
+  if (asset) changed.add(asset);
+  if (!whole.value) return;
   refreshing ??= setTimeout(async () => {
     refreshing = null;
     const ids = [...changed];

@@ -115,9 +115,7 @@ def _show(seen: list[Visit]) -> None:
     for each in seen:
         for name, tasks in each.long_tasks.items():
             for task in tasks[:5]:
-                print(
-                    f"  {name:8} {task.wall_ms:7.0f}, processor {task.cpu_ms:5.0f}: {task.holds}"
-                )
+                print(f"  {name:8} {task.wall_ms:7.0f}, processor {task.cpu_ms:5.0f}: {task.holds}")
     print("Weight as sent, bytes")
     for path, size in sorted(seen[0].weights.items(), key=lambda each: -each[1]):
         print(f"  {path:44} {size:10,}")

@@ -108,7 +108,7 @@ def _verdict(
     asset_id: str, run_id: str, cycle: int, ts: datetime, severity: float, shares: dict[str, float]
 ) -> ScoreRecord:
     scored = cycle > WARM_UP
-    level = Level.NONE if severity < 1 else Level.WARNING if severity < 2 else Level.CRITICAL  # noqa: PLR2004 - the critical threshold is twice the other
+    level = Level.NONE if severity < 1 else Level.WARNING if severity < 2 else Level.CRITICAL
     return ScoreRecord(
         asset_id=asset_id,
         run_id=run_id,

@@ -1,7 +1,7 @@
 """Figures from Chromium's own trace of a page: its paints, and the tasks of its main thread.
 
 The format is the Trace Event Format of Chromium: times are microseconds; a task is a ``RunTask`` on
-the thread ``CrRendererMain``, with ``dur`` by the clock on the wall and ``tdur`` by the processor's.
+the thread ``CrRendererMain``, with ``dur`` by the clock on the wall, and ``tdur`` of the processor.
 On a busy machine the first holds what other programs took meanwhile, the second does not.
 """
 
@@ -57,7 +57,7 @@ class Trace:
         return [
             Task(
                 each["dur"] / 1000,
-                each.get("tdur", each["dur"]) / 1000,
+                each["tdur"] / 1000 if "tdur" in each else each["dur"] / 1000,
                 _holds(each, ours) if each["dur"] > 1000 * LONG_MS else "",
             )
             for each in found

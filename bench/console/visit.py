@@ -88,7 +88,8 @@ def visit(browser: Browser, url: str, act: Callable[[], None]) -> Visit:
     try:
         page = context.new_page()
         answers: list[Response] = []
-        page.on("response", lambda answer: answers.append(answer))  # noqa: PLW0108 - it marks what it calls
+        # a function: Playwright sets attributes on what it calls
+        page.on("response", lambda answer: answers.append(answer))
         seen.figures["fixed loop, ms"] = float(page.evaluate(LOOP))
         _open(browser, page, url, seen)
         for answer in answers:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from common.machines.turbofan import SENSOR_NAMES, SETTING_NAMES
 from deploy.local.programs import free_port
@@ -100,6 +100,22 @@ def test_a_replay_from_the_page_becomes_an_alarm_on_it_without_a_reload(shown: W
     assert page.evaluate("window.notReloaded") is True
     assert shown.complaints == []
     assert shown.hosts == {urlsplit(page.url).netloc}, "it loads from elsewhere"
+
+
+def test_the_worst_are_shown_before_all_are_here(shown: Watched) -> None:
+    page, held = shown.page, list[Route]()
+    every_machine = re.compile(r"/api/v1/assets\?limit=1000")
+    page.route(every_machine, lambda route: held.append(route))
+    page.reload()
+    expect(page.locator(".list.fleet .row").first).to_be_visible()
+
+    go(page, "Health")
+    expect(page.get_by_text("Loading machines and alarms")).to_be_visible()
+    assert len(held) == 1
+    held[0].continue_()
+    page.unroute(every_machine)
+    expect(page.get_by_role("heading", name="Health")).to_be_visible()
+    assert shown.complaints == []
 
 
 def test_the_worst_comes_first_and_one_is_found_by_its_name(shown: Watched) -> None:

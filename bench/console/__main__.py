@@ -7,7 +7,8 @@
 Fills the stores of an api, starts it, opens its pages in Chromium with an empty cache, and scrolls
 the fleet and the alarms from the first row to the last with the mouse's wheel, while an alarm is
 acknowledged and the page fetches all machines anew. Figures come from the browser's own trace.
-Needs no broker: the api says that it has none, and serves what it holds.
+Needs no broker: the api says that it has none, and serves what it holds. ``fleet.py`` fills,
+``visit.py`` opens and scrolls, ``trace.py`` reads what Chromium recorded.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ import { html, simulated, useState } from './html.js';
 import { Lanes } from './lanes.js';
 import { List } from './list.js';
 import { Spark } from './spark.js';
-import { WORST, assets, fetchedAt, now, stepOf, tally, urgent, whole } from './store.js';
+import { assets, fetchedAt, now, stepOf, tally, urgent, whole } from './store.js';
 import { ago, count, isShelved, life, sensor, sinceThen, standing, times } from './words.js';
 
 const TOP = 3;
@@ -48,7 +48,7 @@ function Sums() {
   const { critical, warning, quiet, unscored } = tally.value;
   return html`
     <p class="sums" aria-live="polite">
-      <b>${!whole.value && assets.value.size === WORST && 'the worst '}${count(assets.value.size, 'machine')}</b>
+      <b>${!whole.value && 'the worst '}${count(assets.value.size, 'machine')}</b>
       <span>${critical ? html`<span class="badge critical">critical</span>` : 'critical'} ${critical}</span>
       <span>${warning ? html`<span class="badge warning">warning</span>` : 'warning'} ${warning}</span>
       <span>quiet ${quiet}</span>

@@ -24,8 +24,7 @@ export const whole = signal(false);
 export const fetchedAt = signal(0);
 export const brokenSince = signal(0);
 
-/** How many machines are shown before all are here: more than a screen of them. */
-export const WORST = 100;
+const WORST = 100;
 const ASSETS_PAGE = 1000;
 const ALARMS_KEPT = 10_000;
 const FEW = 5;
@@ -89,7 +88,7 @@ export async function start() {
   if (!session.value.logged_in) return undefined;
   setInterval(() => { now.value = Date.now(); }, 1000);
   attempt(loadReadiness); // it may take as long as what does not answer
-  await Promise.all([attempt(loadFleets), attempt(loadWorst)]);
+  await Promise.all([attempt(loadFleets), attempt(loadAlarms), attempt(loadAssets)]);
   loaded.value = true;
   follow();
   await Promise.all([attempt(loadAlarms), attempt(loadAssets)]);
@@ -134,23 +133,12 @@ async function loadReadiness() {
   readiness.value = await get('/ready');
 }
 
-/** What a screen shows of a large fleet, in the time of two answers. */
-const loadWorst = async function loadAssets() {
-  const limit = WORST;
-  const [machines, told] = await Promise.all([
-    get(`${API}/assets`, { order: 'urgency', limit }), get(`${API}/alarms`, { limit }),
-  ]);
-  batch(() => {
-    alarms.value = new Map(told.items.map((alarm) => [alarm.alarm_id, alarm]));
-    assets.value = new Map(machines.items.map((asset) => [asset.asset_id, asset]));
-    fetchedAt.value = Date.now();
-  });
-};
-
+/** All machines; at first only the worst, more than a screen of them. */
 async function loadAssets() {
   const found = new Map();
-  for await (const page of pages(`${API}/assets`, { limit: ASSETS_PAGE })) {
+  for await (const page of pages(`${API}/assets`, loaded.value ? { limit: ASSETS_PAGE } : { limit: WORST, order: 'urgency' })) {
     for (const asset of page.items) found.set(asset.asset_id, asset);
+    if (!loaded.value) break;
   }
   batch(() => {
     assets.value = found;
@@ -158,12 +146,13 @@ async function loadAssets() {
   });
 }
 
+/** All alarms, worst first; at first only a page of them. */
 async function loadAlarms() {
   const found = new Map();
-  for await (const page of pages(`${API}/alarms`, { limit: 500 })) {
+  for await (const page of pages(`${API}/alarms`, { limit: loaded.value ? 500 : WORST })) {
     for (const alarm of page.items) found.set(alarm.alarm_id, alarm);
-    if (!whole.value) alarms.value = new Map([...alarms.value, ...found]); // rows that wait for theirs
-    if (found.size >= ALARMS_KEPT) break;
+    if (!whole.value) put(page.items); // rows wait for theirs
+    if (!loaded.value || found.size >= ALARMS_KEPT) break;
   }
   alarms.value = found;
 }

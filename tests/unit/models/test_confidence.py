@@ -56,17 +56,20 @@ def test_confidence_is_the_part_that_is_lower_and_rises_with_severity(
 
 
 @given(st.integers(MOST_STEPS + 1, 3 * MOST_STEPS), st.integers(0, 100))
-def test_of_many_windows_quantiles_are_kept_that_err_by_a_thousandth_at_most(
+@example(1075, 0)  # of a thousandth of it, times 1,000, comes a little more than 1,075
+def test_of_many_windows_quantiles_are_kept_that_err_by_under_a_thousandth(
     count: int, seed: int
 ) -> None:
-    known = np.random.default_rng(seed).gamma(2.0, size=count)
+    known = np.random.default_rng(seed).gamma(2.0, size=count).round(3)
+    asked = np.concatenate([np.linspace(0, 8, 50).round(3), known])
     table = table_of(known, SHA)
-    asked = np.linspace(0, 8, 50)
 
-    exact = np.searchsorted(np.sort(known), asked) / count
+    steps = read(table.to_json()).of(asked) * MOST_STEPS
+    lower = np.searchsorted(np.sort(known), asked)
+
     assert len(table.severities) == MOST_STEPS
     assert len(table.to_json()) < 20_000
-    assert np.abs(read(table.to_json()).of(asked) - exact).max() <= 1 / MOST_STEPS + 1 / count
+    assert (steps.round() == lower * MOST_STEPS // count).all()
 
 
 @pytest.mark.parametrize(

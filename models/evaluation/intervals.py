@@ -65,8 +65,10 @@ def proportion_interval(hits: float, n: int) -> Interval | None:
 def wilson(hits: float, n: float) -> Interval:
     """Return Wilson's interval of ``n`` above 0, which need not be whole.
 
-    So it also serves windows, with the number of independent ones they are worth.
+    So it also serves windows, with the number of independent ones they are worth. It holds
+    ``hits / n`` itself, also where the last bit of a bound falls on the wrong side of it.
     """
     centre = (hits + Z * Z / 2) / (n + Z * Z)
     half = Z / (n + Z * Z) * math.sqrt(max(0.0, hits * (n - hits) / n) + Z * Z / 4)
-    return Interval(max(0.0, centre - half), min(1.0, centre + half))
+    part = hits / n
+    return Interval(max(0.0, min(part, centre - half)), min(1.0, max(part, centre + half)))

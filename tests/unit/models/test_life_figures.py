@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
@@ -84,6 +84,7 @@ def test_a_perfect_order_ranks_perfectly_and_equality_counts() -> None:
 @given(
     inside=arrays(np.bool_, st.integers(1, 60)), owners=st.integers(1, 12), seed=st.integers(0, 99)
 )
+@example(np.ones(40, np.bool_), 4, 0)  # of four engines, Wilson's bound ends a bit below 1
 def test_a_coverage_lies_within_its_interval_which_has_a_width(
     inside: NDArray[np.bool_], owners: int, seed: int
 ) -> None:
@@ -91,7 +92,7 @@ def test_a_coverage_lies_within_its_interval_which_has_a_width(
 
     found = coverage_interval(inside, units)
 
-    assert 0.0 <= found.low <= inside.mean() <= found.high + 1e-12 <= 1.0 + 2e-12
+    assert 0.0 <= found.low <= inside.mean() <= found.high <= 1.0
     assert found.high - found.low > 0.01
 
 

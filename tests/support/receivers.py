@@ -54,17 +54,26 @@ class WebhookReceiver:
             lines of their own, ``STALLS`` or ``HANGS_UP``.
         requests: All that came.
         accepted: The ids of those that were taken, as often as they were.
+        came: Set whenever something came.
     """
 
     plan: Callable[[int], str] = lambda _: "200 OK"
     port: int = 0
     requests: list[Received] = field(default_factory=list)
     accepted: list[str] = field(default_factory=list)
+    came: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def url(self) -> str:
         """Its address, as secret as those of others."""
         return f"http://{LOOPBACK}:{self.port}/hook/very-secret-path"
+
+    async def took(self, count: int, timeout_s: float = 30.0) -> None:
+        """Return once so many different messages were taken; the event loop has its rest."""
+        async with asyncio.timeout(timeout_s):
+            while len(set(self.accepted)) < count:
+                self.came.clear()
+                await self.came.wait()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one request."""
@@ -82,13 +91,14 @@ class WebhookReceiver:
         request = Received(headers, body)
         answer = self.plan(len(self.requests))
         self.requests.append(request)
+        if answer.startswith("2"):
+            self.accepted.append(request.message)
+        self.came.set()
         if answer == HANGS_UP:
             return
         if answer == STALLS:
             await reader.read()  # until the other side has had enough
             return
-        if answer.startswith("2"):
-            self.accepted.append(request.message)
         status, *more = answer.split("\n")
         lines = [f"HTTP/1.1 {status}", *more, "content-length: 0", "connection: close", "", ""]
         writer.write("\r\n".join(lines).encode())

@@ -27,7 +27,6 @@ from common.records.verdicts import ScoreRecord
 from common.scorestore.factory import open_score_store
 from common.settings import KafkaSettings, RedisSettings
 from deploy.dashboards.sources import API_JOB, DETECTOR_JOB
-from deploy.local.programs import free_port
 from detector.adapters.kafka_publisher import KafkaPublisher
 from producer.simulator.simulate import simulate
 from tests.support.api_process import ApiProcess
@@ -100,11 +99,13 @@ class Observed:
             await connection.close()
 
 
-NOBODY: Final = f"""
-[receiver.nobody]
-webhook = "http://127.0.0.1:{free_port()}/"
+NOBODY: Final = "nobody"
+"""A receiver that is told of alerts, and takes none: at its port nobody ever listens."""
+
+RECEIVERS: Final = f"""
+[receiver.{NOBODY}]
+webhook = "http://127.0.0.1:1/"
 """
-"""A receiver that is told of alerts, and takes none."""
 
 
 @contextmanager
@@ -120,7 +121,7 @@ def observed(
         influx = stack.enter_context(influx_server(folder))
         bench.scores = influx.new_bucket()
         receivers = folder / "receivers.toml"
-        receivers.write_text(NOBODY)
+        receivers.write_text(RECEIVERS)
         receivers.chmod(0o600)
         api = ApiProcess(
             kafka,

@@ -16,8 +16,8 @@ from sqlalchemy import Row, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.adapters.sql.alerts import ALERTS, CHUNK, readable
-from api.adapters.sql.database import upsert
 from api.adapters.sql.models import AlarmEventRow, AlarmRow, AlertRow, ShelfRow, WindowRow
+from api.adapters.sql.upsert import put_rows
 from api.alarms.events import Action, ActionEvent, Draft
 from api.alarms.facts import AlarmFacts
 from api.alarms.lifecycle import alarm_at, urgency_of
@@ -101,12 +101,7 @@ async def write_alarms(
     rows = [_alarm_row(each, events.get(name, ()), arrived_at) for name, each in facts.items()]
     if not rows:
         return
-    statement = upsert(connection)(AlarmRow)
-    kept = {"alarm_id", "arrived_at"}
-    changed = {name: statement.excluded[name] for name in rows[0] if name not in kept}
-    await connection.execute(
-        statement.on_conflict_do_update(index_elements=[AlarmRow.alarm_id], set_=changed), rows
-    )
+    await put_rows(connection, AlarmRow, rows, kept={"arrived_at"})
     recovered = [name for name, each in facts.items() if not each.is_active]
     for start in range(0, len(recovered), CHUNK):
         await connection.execute(
@@ -142,11 +137,7 @@ async def write_shelf(connection: AsyncConnection, draft: Draft) -> None:
         "until": draft.until,
         "ends_on_recovery": draft.ends_on_recovery,
     }
-    await connection.execute(
-        upsert(connection)(ShelfRow)
-        .values(row)
-        .on_conflict_do_update(index_elements=[ShelfRow.asset_id], set_=row)
-    )
+    await put_rows(connection, ShelfRow, [row])
 
 
 async def write_window(connection: AsyncConnection, events: Sequence[ActionEvent]) -> None:
@@ -159,11 +150,7 @@ async def write_window(connection: AsyncConnection, events: Sequence[ActionEvent
         "starts_at": window.starts_at,
         "ends_at": window.ends_at,
     }
-    await connection.execute(
-        upsert(connection)(WindowRow)
-        .values(row)
-        .on_conflict_do_update(index_elements=[WindowRow.window_id], set_=row)
-    )
+    await put_rows(connection, WindowRow, [row])
 
 
 def _alarm_row(

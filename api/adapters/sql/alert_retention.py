@@ -15,8 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
 from api.adapters.sql.alarm_copies import forget_alarms
-from api.adapters.sql.database import lock_sequence, upsert
+from api.adapters.sql.database import lock_sequence
 from api.adapters.sql.models import COUNTER, AlertRow, EvidenceRow, MarkRow, RemovalRow
+from api.adapters.sql.upsert import put_rows, upsert
 from api.ports import AlertKeeping
 
 MARKS: Final = 100
@@ -86,9 +87,4 @@ async def _expired(connection: AsyncConnection, before: datetime) -> int:
 async def _remember(connection: AsyncConnection, until: datetime) -> None:
     before = await read_removed_until(connection)
     latest = until if before is None else max(before, until)
-    statement = upsert(connection)(RemovalRow).values(name=COUNTER, until=latest)
-    await connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=[RemovalRow.name], set_={"until": statement.excluded.until}
-        )
-    )
+    await put_rows(connection, RemovalRow, [{"name": COUNTER, "until": latest}])

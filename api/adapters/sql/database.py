@@ -12,8 +12,6 @@ from typing import Any, Final
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, event, make_url, select, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import (
@@ -185,11 +183,6 @@ async def lock_sequence(connection: AsyncConnection) -> int:
     )
     found = await connection.execute(select(SequenceRow.value).where(SequenceRow.name == COUNTER))
     return found.scalar_one()
-
-
-def upsert(connection: AsyncConnection) -> Any:
-    """Return the dialect's ``insert``, which may say what to do on a conflict."""
-    return postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert
 
 
 async def _migrate(engine: AsyncEngine) -> None:

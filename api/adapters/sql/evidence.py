@@ -12,9 +12,10 @@ from sqlalchemy import delete, exists, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from api.adapters.sql.alerts import CHUNK, is_storable
-from api.adapters.sql.database import our_errors, upsert
+from api.adapters.sql.database import our_errors
 from api.adapters.sql.models import AlertRow, EvidenceRow
 from api.adapters.sql.positions import put_position, read_positions
+from api.adapters.sql.upsert import upsert
 from api.evidence import WITHOUT_ALERT, EvidenceBatch, WireEvidence
 from api.ports import FeedPosition
 from common.logs import get_logger

@@ -14,8 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.adapters.sql.alarm_copies import read_alarms
 from api.adapters.sql.alarms import running_windows, shelves_of
-from api.adapters.sql.database import upsert
 from api.adapters.sql.models import NoteRow, ReceiverRow
+from api.adapters.sql.upsert import upsert
 from api.notifications.receivers import Receiver
 from api.notifications.rules import Arrived, Draft, NoteState, drafts_of, why_held
 from api.ports import StoredAlert, WireAlert

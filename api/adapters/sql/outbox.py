@@ -14,8 +14,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import case, delete, func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from api.adapters.sql.database import our_errors, upsert
+from api.adapters.sql.database import our_errors
 from api.adapters.sql.models import NoteRow, ReceiverRow
+from api.adapters.sql.upsert import upsert
 from api.notifications.ports import Note, Settled, Standing
 from api.notifications.rules import NoteState
 

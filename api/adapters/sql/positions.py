@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.adapters.sql.database import upsert
 from api.adapters.sql.models import PositionRow
+from api.adapters.sql.upsert import put_rows
 from api.ports import FeedBatch, FeedPosition, Item
 
 
@@ -23,18 +23,10 @@ async def read_positions(connection: AsyncConnection, source: str) -> Mapping[in
 
 async def put_position(connection: AsyncConnection, batch: FeedBatch[Item]) -> None:
     """Note that a batch has been read."""
-    statement = upsert(connection)(PositionRow).values(
-        source=batch.source,
-        partition=batch.partition,
-        next_offset=batch.position.next_offset,
-        mark=batch.position.mark,
-    )
-    await connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=[PositionRow.source, PositionRow.partition],
-            set_={
-                "next_offset": statement.excluded.next_offset,
-                "mark": statement.excluded.mark,
-            },
-        )
-    )
+    row = {
+        "source": batch.source,
+        "partition": batch.partition,
+        "next_offset": batch.position.next_offset,
+        "mark": batch.position.mark,
+    }
+    await put_rows(connection, PositionRow, [row])

@@ -13,8 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from api.adapters.sql.alert_history import add_alerts
 from api.adapters.sql.alerts import CHUNK
-from api.adapters.sql.database import lock_sequence, our_errors, upsert
+from api.adapters.sql.database import lock_sequence, our_errors
 from api.adapters.sql.models import SilenceRow, WatchRow
+from api.adapters.sql.upsert import put_rows
 from api.notifications.receivers import Receiver
 from api.silence.ports import Claim, Numbers, Outcome, Turn, taken
 from api.silence.rule import Watched
@@ -98,20 +99,13 @@ async def _put_turn(connection: AsyncConnection, turn: Turn) -> None:
         "looked_at": turn.looked_at,
         "judged_from": turn.judged_from,
     }
-    await connection.execute(
-        upsert(connection)(WatchRow)
-        .values(row)
-        .on_conflict_do_update(index_elements=[WatchRow.name], set_=row)
-    )
+    await put_rows(connection, WatchRow, [row])
 
 
 async def _put_assets(connection: AsyncConnection, assets: Sequence[Watched]) -> None:
-    statement = upsert(connection)(SilenceRow)
-    changed = {name: statement.excluded[name] for name in ("fleet", "silence", "body")}
-    statement = statement.on_conflict_do_update(index_elements=[SilenceRow.asset_id], set_=changed)
     for start in range(0, len(assets), SLICE_ROWS):
         rows = [_row(item) for item in assets[start : start + SLICE_ROWS]]
-        await connection.execute(statement, rows)
+        await put_rows(connection, SilenceRow, rows)
         await asyncio.sleep(0)
 
 

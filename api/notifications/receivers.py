@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
+import httpx
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from api.notifications.signing import read_secrets
@@ -20,6 +21,7 @@ from common.records.alerts import Alert, Transition
 from common.records.ids import FleetName
 from common.records.verdicts import Level
 from common.settings import NotifySettings, Settings
+from common.settings.address import LONGEST_ADDRESS, MAIL_ADDRESS
 from common.terminal.nearest import suggestion
 
 MOST_RECEIVERS: Final = 50
@@ -27,7 +29,7 @@ MOST_RECEIVERS: Final = 50
 
 MOST_ADDRESSES: Final = 50
 NAME_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._\-]{0,63}$"
-_ADDRESS: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~\-]{1,64}@[A-Za-z0-9.\-]{1,189}")
+LONGEST_URL: Final = 4000
 _MEND: Final = "Mend the file of SURGELINE_NOTIFY__FILE, or leave the variable out for none."
 
 
@@ -115,7 +117,7 @@ class _Entry(BaseModel):
         if Level.NONE in self.levels:
             raise ValueError("levels are warning and critical")
         for address in self.mail or ():
-            if not _ADDRESS.fullmatch(address):
+            if len(address) > LONGEST_ADDRESS or not re.fullmatch(MAIL_ADDRESS, address):
                 raise ValueError(f"mail: {address[:100]!r} came; an address a@b.org is expected")
         if self.webhook is not None:
             _check_url(self.webhook.get_secret_value())
@@ -137,10 +139,17 @@ def _check_url(url: str) -> None:
     try:
         parts = urlsplit(url)
         port = parts.port
-    except ValueError:
+        host = httpx.URL(url).host  # as what sends will read it: names in punycode can be none
+    except (ValueError, httpx.InvalidURL):
         raise ValueError(expected) from None
-    usable = url.isascii() and url.isprintable() and " " not in url and len(url) <= 4000
-    if parts.scheme not in ("http", "https") or not parts.hostname or not usable or port == 0:
+    usable = url.isascii() and url.isprintable() and " " not in url and len(url) <= LONGEST_URL
+    if (
+        parts.scheme not in ("http", "https")
+        or not host
+        or not parts.hostname
+        or not usable
+        or port == 0
+    ):
         raise ValueError(expected)
     if "@" in parts.netloc:
         raise ValueError("webhook: no user and password are expected in the address")

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 
+from common.settings.address import LONGEST_ADDRESS, MAIL_ADDRESS
 from common.settings.group import Group
 from common.settings.tls import TlsSettings
 
@@ -45,8 +46,8 @@ class MailSettings(Group):
     password: SecretStr = Field(SecretStr(""), description="Its password.")
     sender: str = Field(
         "",
-        max_length=254,
-        pattern=r"^([^\s@<>,;]+@[^\s@<>,;]+)?$",
+        max_length=LONGEST_ADDRESS,
+        pattern=rf"^({MAIL_ADDRESS})?$",
         description="Address that mails are from, as in `surgeline@plant.org`.",
     )
     tls: MailTls = MailTls()

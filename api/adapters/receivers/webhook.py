@@ -95,7 +95,7 @@ class WebhookWay:
                 return self._judged(answer)
         except (TimeoutError, httpx.TimeoutException):
             return Failure(f"no answer within {self._timeout_s:g} s")
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as exc:
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as exc:
             # never the exception's own text: it may hold the address, and with it a secret
             refused = tls_refusal(exc)
             return Failure(f"no connection: {refused}" if refused else _why(exc))

@@ -79,6 +79,8 @@ def test_a_whole_file(tmp_path: Path) -> None:
             '[receiver.a]\nmail = ["a@b.org\\nBcc: c@d.org"]', "an address a@b.org", id="header"
         ),
         pytest.param('[receiver.a]\nmail = ["<a@b.org>"]', "an address a@b.org", id="brackets"),
+        pytest.param('[receiver.a]\nmail = ["a..b@c"]', "an address a@b.org", id="dots"),
+        pytest.param('[receiver.a]\nmail = ["=?x?q?y?=@c"]', "an address a@b", id="encoded word"),
         pytest.param(
             f"[receiver.a]\n{HOOK}levels = ['none']", "levels are warning and critical", id="none"
         ),
@@ -93,6 +95,7 @@ def test_a_whole_file(tmp_path: Path) -> None:
         ),
         pytest.param('[receiver.a]\nwebhook = "http://x:99999/hunter2"', "an address", id="port"),
         pytest.param('[receiver.a]\nwebhook = "http://x/hunter2 b"', "an address", id="blank"),
+        pytest.param('[receiver.a]\nwebhook = "http://xn--/hunter2"', "an address", id="no name"),
         pytest.param(
             '[receiver.a]\nwebhook = "http://me:hunter2@x/"', "no user and password", id="password"
         ),

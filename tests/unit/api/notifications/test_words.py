@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
 
+from aiosmtplib.email import extract_recipients, extract_sender
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +17,7 @@ from api.notifications.words import IN_FULL, Told, alert_mail, mail_of_test, web
 from common.machines.turbofan import TURBOFAN
 from common.records.alerts import Alert, ChannelShare, RemainingLife, Transition
 from common.records.verdicts import Level
+from common.settings.address import LONGEST_ADDRESS, MAIL_ADDRESS
 from tests.support.alerts import make_alert
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -138,6 +141,22 @@ def test_nobodys_values_become_headers_or_lines_of_a_mail(alerts: list[Alert]) -
     assert len(lines) == len(plain.get_content().splitlines())
     assert all(line.isprintable() for line in lines)
     assert len(text) < 10_000 * len(alerts)
+
+
+addresses = st.from_regex(re.compile(MAIL_ADDRESS, re.ASCII), fullmatch=True).filter(
+    lambda each: len(each) <= LONGEST_ADDRESS
+)
+
+
+@settings(max_examples=60)
+@given(st.lists(addresses, min_size=1, max_size=3, unique=True), addresses)
+def test_a_mail_goes_to_the_very_addresses_that_were_named(to: list[str], sender: str) -> None:
+    mail = mail_of_test(sender, to, "shift", NOW, "key")
+
+    assert extract_recipients(mail) == to
+    assert extract_sender(mail) == sender
+    found = message_from_bytes(mail.as_bytes(), policy=default)
+    assert (found["To"], found["From"]) == (", ".join(to), sender)
 
 
 @settings(max_examples=60)

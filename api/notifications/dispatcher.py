@@ -9,6 +9,9 @@ A note is taken under a lease, told, and settled:
 Dying between 1 and 3 leaves the notes as they are: after the lease they are taken again, and a
 receiver that knows the id drops what it has had. So each note is told at least once, and is not
 told twice at the same time.
+
+Notes that a defect of ours keeps from being told together are told one a round; the one at fault
+waits longer each time, as after any failure, and keeps no other from being told.
 """
 
 from __future__ import annotations
@@ -44,7 +47,11 @@ REMEMBERED: Final = timedelta(days=7)
 """How long what was settled stays to be looked at."""
 
 LEASE_TO_SPARE_S: Final = 1.0
-"""Beyond twice what telling takes at most: for the database, and for clocks that differ."""
+"""Beyond twice what telling takes at most: for the database, and for clocks that differ.
+
+Twice, since after a defect one note is told again alone."""
+
+DEFECT: Final = "a defect of Surgeline; the api's log says more"
 
 OUTBOX_DOWN: Final = Backoff(initial_s=0.2, max_s=5.0)
 
@@ -154,17 +161,28 @@ class Dispatcher:
         if not notes:
             return None
         told, settled = await self._readable(notes)
-        found = await way.tell([each for _, each in told]) if told else []
-        for (note, _), failure in zip(told, found, strict=True):
+        found = await self._tell(way, [each for _, each in told])
+        for (note, _), failure in zip(told, found, strict=False):
             settled.append(self._settled(note, failure))
+        back = [Settled(note, NoteState.WAITING) for note, _ in told[len(found) :]]
         await retrying(
-            lambda: self.outbox.settle(settled, self.clock.now()),
+            lambda: self.outbox.settle([*settled, *back], self.clock.now()),
             OUTBOX_DOWN,
             self.clock,
             lambda exc, _: _log.warning("the outbox takes nothing", why=str(exc)),
         )
         self._count(name, settled)
         return found
+
+    async def _tell(self, way: Way, told: Sequence[Told]) -> Sequence[Failure | None]:
+        """Tell all; where a defect hinders it, only the first, and nothing comes of the others."""
+        for some in (told, told[:1]):
+            try:
+                return await way.tell(some) if some else []
+            except Exception:  # noqa: BLE001 - it would keep all others from being told, again and again
+                ids = [each.alert.alert_id for each in some]
+                _log.exception("telling a receiver failed", alert_ids=ids[:10], alerts=len(ids))
+        return [Failure(DEFECT)]
 
     async def _readable(
         self, notes: Sequence[Note]

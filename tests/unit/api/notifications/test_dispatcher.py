@@ -20,7 +20,7 @@ from api.adapters.memory.outbox import MemoryOutbox
 from api.adapters.memory.replays import MemoryFleetCatalogue
 from api.live.change_signal import ChangeSignal
 from api.metrics import ApiMetrics
-from api.notifications.dispatcher import Dispatcher, Patience
+from api.notifications.dispatcher import DEFECT, Dispatcher, Patience
 from api.notifications.ports import Failure, Standing
 from api.notifications.receivers import Mail, Receiver
 from api.notifications.words import Told
@@ -129,6 +129,27 @@ async def delivered(world: World, task: asyncio.Task[None]) -> None:
     while (await world.standing()).waiting:  # noqa: ASYNC110 - no event of ours
         await asyncio.sleep(0)
     await end(task)
+
+
+async def test_an_alert_that_a_defect_keeps_from_being_told_keeps_no_other() -> None:
+    def plan(alert_id: str) -> Failure | None:
+        if alert_id == world.ids[3]:
+            raise RuntimeError("no words for this one")
+        return None
+
+    way = PlannedWay(plan)
+    world = World(way, 20)
+    await world.fill()
+
+    task = world.dispatcher()
+    await eventually(lambda: task.done() or len(set(way.took)) == 19, 20)
+    for _ in range(50):  # it is tried again, and again alone
+        await asyncio.sleep(0)
+    await end(task)
+
+    assert sorted(way.took) == sorted(set(world.ids) - {world.ids[3]})
+    found = await world.standing()
+    assert (found.delivered, found.waiting, found.problem) == (19, 1, DEFECT)
 
 
 async def test_a_receiver_that_fails_half_of_the_time_gets_each_alert_once() -> None:

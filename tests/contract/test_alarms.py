@@ -23,12 +23,19 @@ from api.adapters.sql.database import migration_config, open_database
 from api.alarms.actions import Request
 from api.alarms.desk import AlarmDesk, Outcome
 from api.alarms.events import Action, Judgement
-from api.alarms.figures import AssetCount, Busiest, ChannelCount, FiguresQuery, OldAlarm
+from api.alarms.figures import (
+    MOST_FLAPS,
+    AssetCount,
+    Busiest,
+    ChannelCount,
+    FiguresQuery,
+    OldAlarm,
+)
 from api.alarms.lifecycle import Alarm, AlarmState, urgency_of
 from api.alarms.ports import AlarmFilter, AlarmStore
-from api.ports import AlertFilter, AlertHistory, AlertKeeping
+from api.ports import AlertFilter, AlertHistory, AlertKeeping, WireAlert
 from common.errors import RequestRefusedError
-from common.records.alerts import Alert, Transition
+from common.records.alerts import Alert, ChannelShare, Transition
 from common.records.verdicts import Level
 from common.settings import AlertHistorySettings
 from tests.contract.test_alert_history import sql_settings
@@ -672,6 +679,33 @@ async def test_what_figures_say(world: World) -> None:
         None,
         {},
     )
+
+
+async def test_figures_count_whatever_the_topic_says(world: World) -> None:
+    """Numbers beyond every column, characters no database takes, white space around the JSON."""
+    changed: list[dict[str, object]] = [
+        {"flaps": 10**40, "reason": "\0"},
+        {"flaps": 10**18},
+        {
+            "reason": "\\u0000 \\\0",
+            "channels": (ChannelShare(name="é'\"[0]", share=1, direction="low"),),
+        },
+    ]
+    alerts = [raised(f"m{number}").model_copy(update=each) for number, each in enumerate(changed)]
+    items = [WireAlert(each, f" {each.to_json().decode()}\n") for each in alerts]
+    await world.history.store(replace(batch(alerts), items=items), NOW)
+
+    found = await world.store.figures(FiguresQuery(NOW, NOW + HOUR), NOW)
+
+    assert (found.alarms, found.chattering, found.flaps) == (3, 2, 2 * MOST_FLAPS)
+    assert list(found.chattering_assets) == [
+        AssetCount("m0", 1, MOST_FLAPS),
+        AssetCount("m1", 1, MOST_FLAPS),
+    ]
+    assert list(found.channels) == [
+        ChannelCount("default", "T50", 2),
+        ChannelCount("default", "é'\"[0]", 1),
+    ]
 
 
 async def test_a_damaged_alert_is_counted_without_its_channel(

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from api.alarms.events import Action
 from api.alarms.figures import (
+    MOST_FLAPS,
     MOST_LISTED,
     STALE,
     STRETCH,
@@ -27,7 +28,10 @@ def figures_of(alarms: Iterable[Alarm], query: FiguresQuery, now: datetime) -> A
     dated = [(item, item.facts.arrived_at) for item in ours if item.facts.arrived_at is not None]
     some = [(item, at) for item, at in dated if query.since <= at < query.until]
     stretches = Counter(int(at.timestamp() // STRETCH.total_seconds()) for _, at in some)
-    flaps = {item: max(each.alert.flaps for each in item.facts.alerts) for item, _ in some}
+    flaps = {
+        item: min(MOST_FLAPS, max(each.alert.flaps for each in item.facts.alerts))
+        for item, _ in some
+    }
     old = sorted(
         OldAlarm(item.facts.first.alarm_id, item.facts.first.asset_id, at)
         for item, at in dated

@@ -12,6 +12,7 @@ from sqlalchemy import (
     ColumnElement,
     Float,
     Integer,
+    Numeric,
     Select,
     and_,
     case,
@@ -27,6 +28,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from api.adapters.sql.models import AlarmEventRow, AlarmRow, AlertRow
 from api.alarms.events import Action, Judgement
 from api.alarms.figures import (
+    MOST_FLAPS,
     MOST_LISTED,
     STALE,
     STRETCH,
@@ -39,6 +41,7 @@ from api.alarms.figures import (
 )
 from api.alarms.lifecycle import AlarmState
 
+WHITE_SPACE: Final = " \t\r\n"
 STRETCH_S: Final = int(STRETCH.total_seconds())
 JUDGEMENTS: Final = {each.value: each for each in Judgement}
 
@@ -125,9 +128,11 @@ async def _stretches(
 async def _chattering(
     connection: AsyncConnection, ours: ColumnElement[bool], dialect: str
 ) -> tuple[int, int, Sequence[AssetCount]]:
-    flaps = func.coalesce(
-        func.max(cast(_text_in(AlertRow.body, dialect, "flaps"), Integer)), 0
-    ).label("flaps")
+    # SQLite's integers end at 2**63, PostgreSQL's numeric takes whatever a message may say
+    number = Numeric if dialect == "postgresql" else Integer
+    said = cast(_text_in(AlertRow.body, dialect, "flaps"), number)
+    most = func.coalesce(func.max(said), 0)
+    flaps = cast(case((most > MOST_FLAPS, MOST_FLAPS), else_=most), BigInteger).label("flaps")
     of_alarm = (
         select(AlarmRow.asset_id, flaps)
         .join(AlertRow, AlertRow.alarm_id == AlarmRow.alarm_id)
@@ -276,8 +281,10 @@ def _text_in(
     """Return a value inside JSON; none where it is not there, or the text is no JSON."""
     if dialect == "postgresql":
         # a damaged row harms only itself; what was stored as JSON begins and ends like this
-        looks_sound: ColumnElement[bool] = body.like("{%}")
-        found = func.json_extract_path_text(cast(body, JSON), *path)
+        looks_sound: ColumnElement[bool] = func.btrim(body, WHITE_SPACE).like("{%}")
+        # a text of PostgreSQL cannot hold the character 0, and no JSON that does gives anything out
+        takeable = func.replace(body, r"\u0000", r"\ufffd")
+        found = func.json_extract_path_text(cast(takeable, JSON), *path)
     else:
         steps = "".join(f"[{step}]" if step.isdigit() else f".{step}" for step in path)
         looks_sound = func.json_valid(body) == 1

@@ -100,9 +100,6 @@ class DetectorSettings(Group):
         description="Most bytes of keys and values in one micro-batch, decompressed; at least one "
         "reading is in it however large. A worker holds two at a time.",
     )
-    batch_wait_ms: int = Field(
-        10, ge=0, le=5000, description="How long a micro-batch waits to fill, ms."
-    )
     inference_threads: int = Field(
         1, ge=1, le=64, description="Threads of one worker's model; scale by workers instead."
     )

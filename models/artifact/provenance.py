@@ -78,11 +78,6 @@ class TrainingSection(Part):
         return written
 
     @property
-    def assets_word(self) -> str:
-        """What its assets are called in a sentence."""
-        return "engines" if self.own is None else "assets"
-
-    @property
     def origin(self) -> str:
         """The data in words: their name, and whether they are somebody's own."""
         if self.own is None:

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from models.evaluation.intervals import Interval, proportion_interval
 from models.evaluation.measure import Scored, lead_cycles
 
-DEFAULT_RESAMPLES: Final = 1000
 LEVEL: Final = 0.95
 MIN_FINITE: Final = 0.5
 """A metric that is undefined in more of the resamples than this has no interval."""

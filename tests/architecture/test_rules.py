@@ -12,9 +12,10 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from common.metering.names import OF_ALL
-from common.settings import TEST_PREFIX, variable_names
+from common.settings import TEST_PREFIX, Settings, variable_names
 from common.topics import REPEAT_MEASUREMENT, SCORE_MEASUREMENT, StateKeys, Topics
 
 REPOSITORY = Path(__file__).parents[2]
@@ -207,6 +208,22 @@ def test_every_variable_that_the_docs_name_exists() -> None:
 
     assert unknown == set()
     assert any("SURGELINE_" in file.read_text(encoding="utf-8") for file in documents)
+
+
+def test_every_setting_is_read_by_something() -> None:
+    sources = [file.read_text() for file in modules() if file.parts[-2] != "settings"]
+    read = set(re.findall(r"\.(\w+)", "\n".join(sources)))
+
+    assert {name for name in setting_names(Settings()) if name not in read} == set()
+
+
+def setting_names(group: BaseModel) -> Iterator[str]:
+    for name in type(group).model_fields:
+        value = getattr(group, name)
+        if isinstance(value, BaseModel):
+            yield from setting_names(value)
+        else:
+            yield name
 
 
 def test_every_setting_that_messages_name_exists() -> None:

@@ -27,7 +27,6 @@ HANDSHAKE: Final = 17
 AUTHENTICATE: Final = 36
 
 UNSUPPORTED_MECHANISM: Final = 33
-ILLEGAL_STATE: Final = 34
 AUTHENTICATION_FAILED: Final = 58
 """Kafka's error codes."""
 

@@ -18,7 +18,7 @@ from detector.adapters.memory import NO_ASSETS, MemoryHistory, MemoryPublisher, 
 from detector.core.intent import NextIntent
 from detector.core.pipeline import AssetRun, NextState
 from detector.core.source import dense
-from detector.core.state.asset import Fence, model_digest
+from detector.core.state.asset import Fence
 from detector.core.state.progress import NextProgress, unpack_progress
 from detector.delivery.service import DetectorPolicy, DetectorPorts, DetectorService
 from detector.failpoints import Point
@@ -28,7 +28,6 @@ from detector.worker.health import Health
 from tests.support.builders import INPUTS, MeanScorer, fleets_of, reading, record, records
 
 SCORER = MeanScorer()
-DIGEST = model_digest(SCORER.spec.ref.sha256)
 
 
 class FakeClock:

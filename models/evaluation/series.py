@@ -34,6 +34,8 @@ class SeriesResult:
             where there is none.
         threshold: Of the score that flags; anomalous from it on; one number, or one per row.
         flags: Shape ``(rows,)``; which rows are reported, after the clean-up.
+        wait_rows: After how many more readings the score that flags a row is there; 0 for the
+            provisional one.
 
     Raises:
         ValueError: If lengths differ, a true interval is empty or lies outside, or they overlap.
@@ -49,6 +51,7 @@ class SeriesResult:
     final: FloatArray
     threshold: float | FloatArray
     flags: BoolArray
+    wait_rows: int = 0
 
     def __post_init__(self) -> None:
         """Refuse what no figure could be computed from."""

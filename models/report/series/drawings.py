@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 from models.evaluation.series import FloatArray, SeriesResult, Span
@@ -26,6 +27,17 @@ from models.report.svg import (
 BINS: Final = 600
 """Of a longer line only the lowest and highest point of each bin are drawn: more than a screen
 shows, and a page of 55 series stays small."""
+
+WIDTH: Final = 10.4
+LANE: Final = 0.16
+GAPS: Final = 0.75
+"""Inches: of the drawing, of one model's alarms, of all that stands between and below panels."""
+
+LABEL_AT: Final = -0.075
+"""Left of the panels, in widths of one: names of axes stand in one column."""
+
+NAME: Final = 22
+"""Letters of a model's name that have room in the margin."""
 
 LANES: Final = 12
 """More models than these are not drawn under a series."""
@@ -53,10 +65,16 @@ def draw_series(report: SeriesReport, label: str, key: str) -> Markup:
         for name in models
     ]
     with house_style():
-        figure = canvas(10.4, 2.7 + 0.17 * len(lanes))
-        signal, score, below = figure.subplots(
-            3, 1, sharex=True, height_ratios=(1.2, 1.2, 0.16 * len(lanes))
-        )
+        heights = (1.0, 1.15, LANE * len(lanes))
+        figure = canvas(WIDTH, sum(heights) + GAPS)
+        # the same margins under every series: the eye compares them, and nothing is measured twice
+        figure.set_layout_engine(None)
+        whole = sum(heights) + GAPS
+        figure.subplots_adjust(
+            left=1.35 / WIDTH, right=1 - 0.1 / WIDTH, bottom=0.45 / whole, top=1 - 0.06 / whole,
+            hspace=0.12,
+        )  # fmt: skip
+        signal, score, below = figure.subplots(3, 1, sharex=True, height_ratios=heights)
         _draw_signal(signal, result)
         _draw_score(score, result)
         _draw_lanes(below, lanes, result.rows)
@@ -94,6 +112,7 @@ def _draw_signal(axes: Axes, result: SeriesResult) -> None:
     rows, values = thinned(result.signal)
     axes.plot(rows, values, color=INK, lw=0.8)
     axes.set_ylabel("signal")
+    axes.yaxis.set_label_coords(LABEL_AT, 0.5)
     axes.set_xlim(0, result.rows)
     axes.grid(visible=False, axis="x")
 
@@ -103,16 +122,23 @@ def _draw_score(axes: Axes, result: SeriesResult) -> None:
     _shade(axes, result.true, CRITICAL, 0.16)
     _shade(axes, result.found, WARNING, 0.30)
     floor = _log_floor(result, threshold)
-    lines = [(threshold, WARNING, 1.1, "--"), (result.final, ACCENT, 1.1, "-")]
+    lines = [(threshold, WARNING, 1.1, "--", 1.0), (result.final, ACCENT, 1.2, "-", 1.0)]
     if not np.array_equal(result.provisional, result.final, equal_nan=True):
-        lines.insert(0, (result.provisional, SERIES[0], 0.7, "-"))
-    for values, colour, width, dashes in lines:
+        lines.insert(0, (result.provisional, SERIES[0], 0.6, "-", 0.5))
+    for values, colour, width, dashes, alpha in lines:
         drawn = values if floor is None else np.maximum(values, floor)
         rows, thin = thinned(drawn)
-        axes.plot(rows, thin, color=colour, lw=width, ls=dashes)
+        axes.plot(rows, thin, color=colour, lw=width, ls=dashes, alpha=alpha)
     if floor is not None:
         axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(numticks=4))
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    else:
+        axes.yaxis.set_major_locator(MaxNLocator(3))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
     axes.set_ylabel("score" if floor is None else "score (log)")
+    axes.yaxis.set_label_coords(LABEL_AT, 0.5)
     axes.grid(visible=False, axis="x")
 
 
@@ -133,11 +159,22 @@ def _draw_lanes(axes: Axes, lanes: list[tuple[str, tuple[Span, ...], str]], rows
         bars = [(start, stop - start) for start, stop in spans]
         # an outline of the same colour: a short alarm in a long record is still seen
         axes.broken_barh(bars, (place - 0.36, 0.72), facecolor=colour, edgecolor=colour, lw=0.8)
-    axes.set_yticks(range(len(lanes)), [name for name, _, _ in lanes], fontsize=7.5)
+    names = [shorten(name, NAME) for name, _, _ in lanes]
+    axes.set_yticks(range(len(lanes)), names, fontsize=7.5)
     axes.set_ylim(len(lanes) - 0.5, -0.5)
     axes.set_xlim(0, rows)
     axes.set_xlabel("row")
     axes.grid(visible=False, axis="y")
+
+
+def shorten(name: str, most: int) -> str:
+    """Return the name, cut where it is longer than ``most`` letters.
+
+    Example:
+        >>> shorten("window_pca", 8)
+        'window_…'
+    """
+    return name if len(name) <= most else f"{name[: most - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def _shade(axes: Axes, spans: tuple[Span, ...], colour: str, alpha: float) -> None:

@@ -16,6 +16,7 @@ from models.evaluation.ranges.volume import LONGEST
 from models.report.series.content import SeriesReport
 from models.report.series.distributions import f1_figure, precision_recall_figure, told
 from models.report.series.drawings import LANES, draw_series
+from models.report.series.published import protocols
 from models.report.series.table import (
     clean_table,
     dataset_tables,
@@ -73,6 +74,7 @@ def render_page(report: SeriesReport, on_series: Callable[[str], None] = lambda 
         disputed=disputed,
         by_dataset=dataset_tables(report),
         single=single_tables(report),
+        protocols=protocols(report.datasets),
         f1=f1_figure(report),
         precision=precision_recall_figure(report),
         best=report.ranked[:TOP],

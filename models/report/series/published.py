@@ -68,6 +68,14 @@ def published_on(datasets: Collection[str]) -> list[Published]:
     return [one for one in PUBLISHED if one.datasets & set(datasets)]
 
 
+def protocols(datasets: Collection[str]) -> list[tuple[str, str]]:
+    """Return whose figures follow which protocol, those of one protocol together."""
+    found: dict[str, list[str]] = {}
+    for one in published_on(datasets):
+        found.setdefault(one.protocol, []).append(one.name)
+    return [("; ".join(names), protocol) for protocol, names in found.items()]
+
+
 def published_json(datasets: Collection[str]) -> list[dict[str, object]]:
     """Return the same for a JSON report."""
     return [

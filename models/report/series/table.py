@@ -100,7 +100,7 @@ def table_of(
     Args:
         report: All figures.
         keep: Which series count.
-        published: The rows below; figures of all series, whatever is kept.
+        published: The rows below, whatever is kept.
     """
     kept = {
         name: summarise(own)
@@ -141,7 +141,14 @@ def dataset_tables(report: SeriesReport) -> list[tuple[str, list[TableRow]]]:
     if len(report.datasets) == 1:
         return []
     return [
-        (name, table_of(report, partial(_is_of, datasets={name}, series=""), []))
+        (
+            name,
+            table_of(
+                report,
+                partial(_is_of, datasets={name}, series=""),
+                [one for one in published_on({name}) if one.datasets == {name} and not one.series],
+            ),
+        )
         for name in report.datasets
     ]
 
@@ -184,7 +191,7 @@ def _published(one: Published) -> TableRow:
         else Cell("", False, column.group)
         for column in COLUMNS
     )
-    return TableRow(one.name, PUBLISHED, False, one.protocol, cells)
+    return TableRow(one.name, PUBLISHED, False, "", cells)
 
 
 def _figure_of(column: Column, one: Published) -> str:

@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import jinja2
 import numpy as np
-from markupsafe import Markup
 
 from common.settings import AlarmSettings
 from models.artifact.metrics import Metrics
@@ -28,6 +26,7 @@ from models.report.events import EngineStory, engine_stories
 from models.report.main_findings import Finding, main_findings
 from models.report.ranking import RankingRow, ranking
 from models.report.roles import DESIGN, roles_of
+from models.report.templates import environment, style
 from models.report.uncertainty import FEW_ENGINES, Uncertainty, sentence, summary
 from models.training.preparation.windows import Prepared
 
@@ -92,33 +91,24 @@ def render_report(
         uncertainty: Intervals; none leaves them out.
         command: How to make the report again.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(FOLDER),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "num": shown,
-        "pm": shown_interval,
-        "thousands": thousands,
-        "sentence": as_sentence,
-    }
     scored = comparison.scored[comparison.default]
     stories = engine_stories(scored)
-    return environment.get_template(TEMPLATE).render(
-        **_provenance(artifact, prepared, comparison, command),
-        **_standing(comparison, uncertainty),
-        **_drawings(artifact, comparison, scored, stories),
-        css=Markup((FOLDER / "report.css").read_text(encoding="utf-8")),  # noqa: S704 - ours
-        roles=roles_of(artifact.manifest),
-        design=DESIGN,
-        alarm=AlarmSettings(),
-        fault_rul=FAULT_RUL,
-        healthy_rul=HEALTHY_RUL,
-        few_engines=FEW_ENGINES,
-        many_engines=figures.MANY_ENGINES,
+    return (
+        environment(FOLDER)
+        .get_template(TEMPLATE)
+        .render(
+            **_provenance(artifact, prepared, comparison, command),
+            **_standing(comparison, uncertainty),
+            **_drawings(artifact, comparison, scored, stories),
+            css=style(),
+            roles=roles_of(artifact.manifest),
+            design=DESIGN,
+            alarm=AlarmSettings(),
+            fault_rul=FAULT_RUL,
+            healthy_rul=HEALTHY_RUL,
+            few_engines=FEW_ENGINES,
+            many_engines=figures.MANY_ENGINES,
+        )
     )
 
 
@@ -216,40 +206,3 @@ def rankable(comparison: Comparison) -> bool:
 def _by_quality(models: Mapping[str, Metrics], default: str) -> list[str]:
     others = [name for name in models if name != default]
     return sorted(others, key=lambda name: -(models[name].pr_auc or 0.0))
-
-
-def shown(value: float | None, digits: int = 3) -> str:
-    """Return a number, or a dash for none.
-
-    Example:
-        >>> shown(0.98765, 3), shown(None)
-        ('0.988', '-')
-    """
-    return "-" if value is None else f"{value:.{digits}f}"
-
-
-def shown_interval(value: Interval | None, digits: int = 3) -> str:
-    """Return ``low-high`` with the dash of ranges, or nothing for none."""
-    if value is None:
-        return ""
-    return "\N{EN DASH}".join(value.written(digits))
-
-
-def as_sentence(text: str) -> str:
-    """Return the text with a capital at its start and a full stop at its end.
-
-    Example:
-        >>> as_sentence("highest F1 on engines 1-80")
-        'Highest F1 on engines 1-80.'
-    """
-    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
-
-
-def thousands(value: int) -> str:
-    """Return a count with separators.
-
-    Example:
-        >>> thousands(44510)
-        '44,510'
-    """
-    return f"{value:,}"

@@ -78,7 +78,7 @@ def conclude(
             last of them an asset's alarm goes as they say, and nothing else is said of it.
     """
     outcome = nothing_yet()
-    weighed = weigh([asset.assembled for asset in plan.assets.values()], scores, fleet.spec)
+    weighed = weigh(plan.rows, plan.ends, scores, fleet.spec)
     first = 0
     for key, asset in plan.assets.items():
         state = _conclude_asset(key, asset, weighed, first, fleet, told.get(key, ()), outcome)

@@ -144,15 +144,19 @@ class Weighed:
         )
 
 
-def weigh(assets: Sequence[Assembled], found: WindowScores, spec: ScorerSpec) -> Weighed:
-    """Weigh the windows of some assets, in their order.
+def weigh(
+    rows: NDArray[np.float32], ends: NDArray[np.int64], found: WindowScores, spec: ScorerSpec
+) -> Weighed:
+    """Weigh the windows of a batch.
 
     Args:
-        assets: What their readings came to.
-        found: The scores of their windows.
+        rows: The rows they are cut from, as measured or held, shape ``(m, width)``.
+        ends: At which of them each ends, shape ``(n,)``.
+        found: Their scores.
         spec: The model's, with the fleet's thresholds.
     """
-    unmoved = unmoved_of([(asset, slice(None)) for asset in assets], spec.machine)
+    channels = rows[:, len(spec.machine.conditions) :]
+    unmoved = unmoved_runs(channels, ends, spec.window_length)
     judged = judge(found, unmoved, spec)
     stuck = stuck_channels(unmoved, spec)
     return Weighed(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import struct
 import uuid
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -224,6 +225,7 @@ class AssetState:
         return replace(self, **changes) if changes else self
 
 
+@lru_cache(maxsize=256)
 def model_digest(sha256: str) -> bytes:
     """Return the digest of a model as states carry it: the first 16 bytes of its sha256.
 

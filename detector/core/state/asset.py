@@ -193,7 +193,7 @@ class AssetState:
             len(fleet),
         )
         homes = b"".join(FORMER.pack(at.partition, at.next_offset, at.life) for at in former)
-        ages = np.array(self.ages, "<u2").tobytes()
+        ages = np.array(self.ages, "<u2").tobytes() if self.ages else b""
         ring = pack_ring(Ring(self.ring, self.known_marks))
         more, run = pack_more(alarm), pack_history(self.history)
         return self.fence.pack() + header + tail + homes + fleet + more + ages + run + ring

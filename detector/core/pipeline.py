@@ -83,6 +83,12 @@ class AssetPlan:
     assembled: Assembled
 
     @property
+    def fence(self) -> Fence:
+        """How far the topic is applied with them."""
+        last = self.fresh[-1].record.position
+        return Fence(last.partition, last.offset + 1, self.start.fence.life)
+
+    @property
     def decoded(self) -> Sequence[Decoded]:
         """The readings that have a verdict."""
         return [self.fresh[index] for index in self.assembled.taken]
@@ -104,6 +110,7 @@ class Plan:
         misplaced: Readings that came on another partition than their asset's own.
         rows: All rows the windows are cut from, as measured or held, shape ``(m, width)``.
         ends: At which of them each window ends, shape ``(n,)``.
+        steady: Which assets went on as they should (``steady.py``), shape ``(n_assets,)``.
     """
 
     assets: Mapping[AssetRun, AssetPlan]
@@ -112,6 +119,7 @@ class Plan:
     misplaced: Mapping[AssetRun, Sequence[Decoded]]
     rows: NDArray[np.float32]
     ends: NDArray[np.int64]
+    steady: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +212,7 @@ def prepare(
         key: AssetPlan(starts[key].fence if key in states else Fence(), starts[key], mine, done)
         for (key, mine), done in zip(fresh.items(), found.assets, strict=True)
     }
-    return Plan(assets, found.windows, found.trail, misplaced, found.rows, found.ends)
+    return Plan(assets, found.windows, found.trail, misplaced, found.rows, found.ends, found.steady)
 
 
 def home_of(decoded: Sequence[Decoded]) -> Fence:

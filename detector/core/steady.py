@@ -73,6 +73,7 @@ class AssembledBatch:
         trail: What was remembered of its run at each window, shape ``(n, ...)``.
         rows: The rows of all assets as measured or held, shape ``(m, width)``.
         ends: At which of them each window ends, shape ``(n,)``.
+        steady: Which assets went on as they should, shape ``(n_assets,)``.
     """
 
     assets: Sequence[Assembled]
@@ -80,6 +81,7 @@ class AssembledBatch:
     trail: Trail
     rows: NDArray[np.float32]
     ends: NDArray[np.int64]
+    steady: NDArray[np.bool_]
 
 
 def assemble_batch(
@@ -113,7 +115,7 @@ def assemble_batch(
     values = table.windows_at(windows.ends, length)
     found = apart | dict(_each(starts, batch, table, windows, histories, (values, trail)))
     in_order = [found[asset] for asset in range(len(starts))]
-    return AssembledBatch(in_order, values, trail, table.rows, windows.ends)
+    return AssembledBatch(in_order, values, trail, table.rows, windows.ends, steady)
 
 
 def _nothing(spec: ScorerSpec) -> AssembledBatch:
@@ -124,6 +126,7 @@ def _nothing(spec: ScorerSpec) -> AssembledBatch:
         np.empty((0, trail_width(channels) if spec.knows_life else 0)),
         np.empty((0, spec.machine.row_width), np.float32),
         np.empty(0, np.int64),
+        np.empty(0, np.bool_),
     )
 
 

@@ -67,6 +67,7 @@ class Weighed:
         findings: The same, window by window.
         severities: ``judged.severities`` as plain numbers.
         critical: ``judged.critical`` likewise.
+        any_stuck: Whether any channel has not moved for too long, shape ``(n,)``.
     """
 
     spec: ScorerSpec
@@ -75,13 +76,13 @@ class Weighed:
     findings: list[Finding]
     severities: list[float]
     critical: list[bool]
+    any_stuck: NDArray[np.bool_]
     _unmoved: NDArray[np.int64]
     _stuck: NDArray[np.bool_]
-    _any_stuck: list[bool]
 
     def stuck_sentence(self, position: int) -> str:
         """Return what is to be said of sensors that do not move; empty if all do."""
-        if not self._any_stuck[position]:
+        if not self.any_stuck[position]:
             return ""
         stuck = self._stuck[position]
         names = [self.spec.channels[index] for index in np.flatnonzero(stuck)]
@@ -166,9 +167,9 @@ def weigh(
         _findings(found, judged, spec),
         judged.severities.tolist(),
         judged.critical.tolist(),
+        np.any(stuck, axis=1),
         unmoved,
         stuck,
-        np.any(stuck, axis=1).tolist(),
     )
 
 

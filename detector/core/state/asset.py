@@ -198,6 +198,27 @@ class AssetState:
         more, run = pack_more(alarm), pack_history(self.history)
         return self.fence.pack() + header + tail + homes + fleet + more + ages + run + ring
 
+    def moved_on(self, alarm: AlarmState, alarm_id: str, fence: Fence) -> AssetState:
+        """Return the state with another alarm and fence; ``replace`` takes four times as long."""
+        return AssetState(
+            self.machine,
+            self.model,
+            self.ring,
+            self.last_cycle,
+            self.seen_from,
+            alarm,
+            fence,
+            alarm_id,
+            self.newest_us,
+            self.opened,
+            self.rival,
+            self.former,
+            self.ages,
+            self.fleet,
+            self.history,
+            self.marks,
+        )
+
     def under(self, spec: ScorerSpec) -> AssetState:
         """Return the state as a model goes on with it, which may be another than before.
 

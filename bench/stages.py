@@ -30,12 +30,12 @@ from common.scorestore.sqlite.schema import open_connection
 from common.scorestore.sqlite.writer import write_batch
 from common.settings import DetectorSettings
 from common.terminal.cli import friendly_errors
+from detector.adapters.stored_values import RawValues
 from detector.core.conclusion.conclude import conclude
 from detector.core.fleet import Fleets, one_fleet
 from detector.core.pipeline import AssetRun, by_fleet, decode_batch, prepare
 from detector.core.policy import InputPolicy
 from detector.core.source import SourceRecord
-from detector.core.state.asset import unpack
 from models.alarm import AlarmPolicy
 from models.artifact.onnx_scorer import open_reconstructor
 from models.artifact.opening import open_scorer
@@ -181,7 +181,8 @@ def _one_turn(batches: Batches, fleets: Fleets) -> dict[str, float]:
             with stage("decode"):
                 batch = decode_batch(records, fleets)
             with stage("states"):
-                known = {key: unpack(states[key]) for key in batch.by_asset if key in states}
+                stored = {key: states[key] for key in batch.by_asset if key in states}
+                known = RawValues(stored, {}, {}).read()[0].states
             with stage("assemble"):
                 plan = prepare(by_fleet(batch, known).parts[fleet.name], known, fleet)
             with stage(SCORE):

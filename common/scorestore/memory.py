@@ -97,7 +97,7 @@ class MemoryScoreStore:
             tallies[key].arrived(self._arrived[key])
         for row in self._repeats.values():
             tally = tallies[row.asset_id, row.run_id]
-            tally.verdicts[row.status] += 1
+            tally.count(row.status)
             if tally.first_cycle is None:
                 tally.fleet = row.fleet
         return in_order(

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from common.records.ids import DEFAULT_FLEET
 from common.records.verdicts import Level, Verdict
 from common.scorestore.paging import EPOCH, from_epoch_us
 from common.scorestore.port import Glance, RunSummary
+
+ALL_VERDICTS: Final = tuple(Verdict)
+PLACES: Final = {verdict: place for place, verdict in enumerate(ALL_VERDICTS)}
+
+
+def _nothing() -> list[int]:
+    return [0] * len(ALL_VERDICTS)
 
 
 @dataclass(slots=True)
@@ -29,7 +36,7 @@ class RunTally:
         peak_score: Highest score.
         peak_severity: Highest severity.
         arrived_ms: When the last verdict on a cycle reached the broker, UTC epoch milliseconds.
-        verdicts: Count by verdict, repeats included.
+        counts: How many of each verdict there are, in their order, repeats included.
     """
 
     fleet: str = DEFAULT_FLEET
@@ -43,7 +50,7 @@ class RunTally:
     peak_score: float | None = None
     peak_severity: float | None = None
     arrived_ms: int | None = None
-    verdicts: Counter[Verdict] = field(default_factory=Counter)
+    counts: list[int] = field(default_factory=_nothing)
 
     def add(
         self,
@@ -55,7 +62,7 @@ class RunTally:
         severity: float | None,
     ) -> None:
         """Count one verdict that was not counted yet."""
-        self.verdicts[status] += 1
+        self.count(status)
         if self.first_cycle is None or cycle < self.first_cycle:
             self.first_cycle = cycle
         if self.last_cycle is None or cycle > self.last_cycle:
@@ -69,6 +76,14 @@ class RunTally:
             self.peak_score = score
         if severity is not None and (self.peak_severity is None or severity > self.peak_severity):
             self.peak_severity = severity
+
+    def count(self, status: Verdict, more: int = 1) -> None:
+        """Count further verdicts of a kind, or fewer."""
+        self.counts[PLACES[status]] += more
+
+    def of(self, status: Verdict) -> int:
+        """Return how many of a kind there are."""
+        return self.counts[PLACES[status]]
 
     def arrived(self, published_ts_ms: int) -> None:
         """Note when a verdict on a cycle reached the broker; 0 if that is not known."""
@@ -84,7 +99,11 @@ class RunTally:
             first_cycle=self.first_cycle,
             last_cycle=self.last_cycle,
             last_ts=None if self.last_ts_us is None else from_epoch_us(self.last_ts_us),
-            verdicts={status: count for status, count in self.verdicts.items() if count},
+            verdicts={
+                status: count
+                for status, count in zip(ALL_VERDICTS, self.counts, strict=True)
+                if count
+            },
             last_score=self.last_score,
             last_level=self.last_level,
             last_severity=self.last_severity,

@@ -12,6 +12,7 @@ from detector.core.intent import unpack_intent
 from detector.core.ledger import Ledger, entry_key, entry_name, pack_entry, unpack_entry
 from detector.core.pipeline import AssetRun
 from detector.core.state.asset import FENCE, Fence, unpack
+from detector.core.state.many import unpack_many
 from detector.core.state.progress import Progress, unpack_progress
 from detector.ports import Stored
 
@@ -40,7 +41,11 @@ class RawValues:
 
     def read(self) -> tuple[Stored, Foreign]:
         """Return what it says, and the names of what says nothing to us."""
-        states, no_states = _sorted(self.states, unpack)
+        many = dict(zip(self.states, unpack_many(list(self.states.values())), strict=True))
+        states = {key: state for key, state in many.items() if state is not None}
+        odd = {key: self.states[key] for key, state in many.items() if state is None}
+        alone, no_states = _sorted(odd, unpack)
+        states |= alone
         progress, no_progress = _sorted(self.progress, unpack_progress)
         intents, no_intents = _sorted(self.intents, unpack_intent)
         unreadable = {key: _fence_bytes(self.states[key]) for key in no_states}

@@ -31,11 +31,11 @@ from detector.core.pipeline import (
     Decoded,
     NextState,
     as_readings,
-    assemble_all,
     decode_batch,
 )
 from detector.core.source import SourceRecord
 from detector.core.state.asset import AssetState, Fence, fresh_state
+from detector.core.steady import ReadingBatch, assemble_batch
 from models.alarm import AlarmPolicy, AlarmState, interrupt, is_quiet, step
 from models.scoring.evidence import judge
 
@@ -219,15 +219,18 @@ class _FleetRestorer:
         group: Mapping[AssetRun, Readings],
         states: Mapping[AssetRun, AssetState],
     ) -> dict[AssetRun, AssetState]:
-        assembled = assemble_all(states, group, self._fleet)
+        starts = [states[key] for key in group]
+        found = assemble_batch(starts, ReadingBatch.joined(group.values()), self._fleet)
         runs = {
             key: _Run(
-                states[key],
-                assembled[key],
-                part.cycles[list(assembled[key].taken)].tolist(),
+                start,
+                assembled,
+                part.cycles[list(assembled.taken)].tolist(),
                 self._fleet.alarm_of(key[0]),
             )
-            for key, part in group.items()
+            for (key, part), start, assembled in zip(
+                group.items(), starts, found.assets, strict=True
+            )
         }
         self._find_alarms(list(runs.values()))
         model = self._fleet.spec.ref.label

@@ -11,7 +11,7 @@ Two pure halves around the one thing that takes time, scoring the windows::
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -21,17 +21,17 @@ from numpy.typing import NDArray
 
 from common.errors import InvalidRecordError
 from common.machines.machine import MachineType
-from common.machines.rows import as_rows, split_rows
+from common.machines.rows import as_rows
 from common.records.letters import DeadLetter
 from common.records.verdicts import ScoreRecord
-from detector.core.assembler import Assembled, Course, Readings, assemble, lay_out
+from detector.core.assembler import Assembled, Readings
 from detector.core.decoding import decode
 from detector.core.fleet import Fleet, Fleets
 from detector.core.letters import dead_letter, rejected_verdict
 from detector.core.source import Reading, SourceRecord
 from detector.core.state.asset import AssetState, Fence, fresh_state
-from models.scoring.history import Trail, no_trail
-from models.scoring.scorer import ScorerSpec
+from detector.core.steady import ReadingBatch, assemble_batch
+from models.scoring.history import Trail
 
 AssetRun = tuple[str, str]
 """(asset_id, run_id)."""
@@ -83,6 +83,12 @@ class AssetPlan:
     assembled: Assembled
 
     @property
+    def fence(self) -> Fence:
+        """How far the topic is applied with them."""
+        last = self.fresh[-1].record.position
+        return Fence(last.partition, last.offset + 1, self.start.fence.life)
+
+    @property
     def decoded(self) -> Sequence[Decoded]:
         """The readings that have a verdict."""
         return [self.fresh[index] for index in self.assembled.taken]
@@ -102,12 +108,18 @@ class Plan:
         windows: All windows to score, asset by asset, shape ``(n, window_length, n_channels)``.
         trail: What was remembered of its run at each window, shape ``(n, ...)``.
         misplaced: Readings that came on another partition than their asset's own.
+        rows: All rows the windows are cut from, as measured or held, shape ``(m, width)``.
+        ends: At which of them each window ends, shape ``(n,)``.
+        steady: Which assets went on as they should (``steady.py``), shape ``(n_assets,)``.
     """
 
     assets: Mapping[AssetRun, AssetPlan]
     windows: NDArray[np.float32]
     trail: Trail
     misplaced: Mapping[AssetRun, Sequence[Decoded]]
+    rows: NDArray[np.float32]
+    ends: NDArray[np.int64]
+    steady: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,56 +204,15 @@ def prepare(
             starts[key], fresh[key] = state, mine
         if elsewhere:
             misplaced[key] = elsewhere
-    readings = as_readings([item for items in fresh.values() for item in items], spec.machine)
-    parts: dict[AssetRun, Readings] = {}
-    begin = 0
-    for key, items in fresh.items():
-        parts[key] = readings[begin : begin + len(items)]
-        begin += len(items)
-    assembled = assemble_all(starts, parts, fleet)
+    items = [item for each in fresh.values() for item in each]
+    counts = np.array(list(map(len, fresh.values())), np.int64)
+    readings = ReadingBatch(counts, as_readings(items, spec.machine))
+    found = assemble_batch(list(starts.values()), readings, fleet)
     assets = {
-        key: AssetPlan(
-            starts[key].fence if key in states else Fence(), starts[key], fresh[key], done
-        )
-        for key, done in assembled.items()
+        key: AssetPlan(starts[key].fence if key in states else Fence(), starts[key], mine, done)
+        for (key, mine), done in zip(fresh.items(), found.assets, strict=True)
     }
-    empty = np.empty((0, spec.window_length, len(spec.channels)), np.float32)
-    windows = np.concatenate([empty, *(done.windows for done in assembled.values())])
-    return Plan(assets, windows, trail_of(assembled.values(), spec), misplaced)
-
-
-def assemble_all(
-    starts: Mapping[AssetRun, AssetState],
-    readings: Mapping[AssetRun, Readings],
-    fleet: Fleet,
-) -> dict[AssetRun, Assembled]:
-    """Take readings of several assets into account; the model is asked once for all of them.
-
-    Args:
-        starts: What is remembered of each, as the model takes it over.
-        readings: Of each, in the order of the topic.
-        fleet: Its model, which gaps a window may span, and when a new run is opened.
-    """
-    machine = fleet.spec.machine
-    courses: dict[AssetRun, Course] = {
-        key: lay_out(starts[key], part, machine, fleet.inputs) for key, part in readings.items()
-    }
-    empty = np.empty((0, machine.row_width), np.float32)
-    rows = np.concatenate([empty, *(course.rows for course in courses.values())])
-    normalised = fleet.scorer.normalise(*split_rows(rows, len(machine.conditions)))
-    found: dict[AssetRun, Assembled] = {}
-    begin = 0
-    for key, course in courses.items():
-        own = normalised[begin : begin + len(course.rows)]
-        found[key] = assemble(course, own, machine.window.length, follows=fleet.spec.knows_life)
-        begin += len(course.rows)
-    return found
-
-
-def trail_of(assembled: Iterable[Assembled], spec: ScorerSpec) -> Trail:
-    """Return what was remembered at each window of some assets, in their order."""
-    nothing = no_trail(len(spec.channels)) if spec.knows_life else np.empty((0, 0))
-    return np.concatenate([nothing, *(each.trail for each in assembled)])
+    return Plan(assets, found.windows, found.trail, misplaced, found.rows, found.ends, found.steady)
 
 
 def home_of(decoded: Sequence[Decoded]) -> Fence:

@@ -12,6 +12,7 @@ their intervals are measured on such runs alone.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -104,6 +105,62 @@ def follow(
     trail[:, AGE] = cycles if whole else AGE_UNKNOWN
     trail[:, FIRST_SUM:] = sums.reshape(n, -1)
     return trail, LifeHistory(after, whole, sums[-1].copy())
+
+
+def follow_on(
+    histories: Sequence[LifeHistory],
+    counts: NDArray[np.int64],
+    rows: NDArray[np.float32],
+    cycles: NDArray[np.int64],
+) -> tuple[Trail, list[LifeHistory]]:
+    """Take the next windows of many runs into account, as :func:`follow` does of each alone.
+
+    Args:
+        histories: What is remembered of each run; of each a window was taken in before.
+        counts: How many windows each run goes on with, shape ``(n_runs,)``, each at least 1.
+        rows: The newest row of each window, run by run, shape ``(n, n_channels)``.
+        cycles: Cycle at each window's end, shape ``(n,)``.
+
+    Returns:
+        What was remembered at each window, itself included; and of each run after its last one.
+    """
+    channels = rows.shape[1]
+    before = np.concatenate([each.sums for each in histories]).reshape(-1, SUMS, channels)
+    taken_in = np.array([each.count for each in histories], np.int64)
+    whole = [each.whole for each in histories]
+    firsts = np.cumsum(counts) - counts
+    times = np.repeat(taken_in - firsts, counts) + np.arange(len(rows)).astype(np.float64)
+    terms = np.empty((len(rows), SUMS, channels))  # (n, 3, C)
+    np.maximum(np.minimum(rows, FARTHEST), -FARTHEST, out=terms[:, 0])
+    np.multiply(terms[:, 0], times[:, None], out=terms[:, 1])
+    np.multiply(terms[:, 1], times[:, None], out=terms[:, 2])
+    sums = _added_up(before, counts, firsts, terms)
+    trail = np.empty((len(rows), trail_width(channels)))
+    trail[:, COUNT] = times + 1.0
+    trail[:, AGE] = np.where(np.repeat(whole, counts), cycles, AGE_UNKNOWN)
+    trail[:, FIRST_SUM:] = sums.reshape(len(rows), -1)
+    last = sums[firsts + counts - 1]
+    return trail, list(map(LifeHistory, (taken_in + counts).tolist(), whole, last))
+
+
+def _added_up(
+    before: NDArray[np.float64],
+    counts: NDArray[np.int64],
+    firsts: NDArray[np.int64],
+    terms: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return the running sums of each run: one term after the other, as :func:`follow` adds."""
+    sums = np.empty_like(terms)
+    if counts.max() <= len(counts):  # many short runs: the next window of all of them at once
+        for ahead in range(int(counts.max())):
+            go_on = np.flatnonzero(counts > ahead)
+            at = firsts[go_on] + ahead
+            sums[at] = (sums[at - 1] if ahead else before[go_on]) + terms[at]
+        return sums
+    for run, (first, count) in enumerate(zip(firsts.tolist(), counts.tolist(), strict=True)):
+        part = np.concatenate([before[run : run + 1], terms[first : first + count]])
+        sums[first : first + count] = np.add.accumulate(part, axis=0)[1:]
+    return sums
 
 
 def alone(windows: NDArray[np.float32]) -> Trail:

@@ -97,10 +97,13 @@ class Normaliser:
             )
         regimes = self.regimes(conditions)
         known = regimes >= 0
+        # of a single regime there is nothing to choose: broadcasting it is cheaper
+        of_row = slice(0, 1) if len(self.centres) == 1 else regimes
         with np.errstate(over="ignore"):
-            z = (channels - self.means[regimes]) / self.sds[regimes]
+            z = (channels - self.means[of_row]) / self.sds[of_row]
         np.clip(z, -Z_LIMIT, Z_LIMIT, out=z)
-        z[~known] = 0.0
+        if not known.all():
+            z[~known] = 0.0
         return NormalisedRows(z.astype(np.float32), known)
 
     def healthy(

@@ -142,7 +142,8 @@ def summaries_of(answers: Sequence[Sequence[Series]]) -> list[RunSummary]:
     for series in arrived:
         tallies[_run_of(series)].arrived_ms = _only_row(series)[1]
     for run, verdicts in _counts_by_run(counts).items():
-        tallies[run].verdicts = verdicts
+        for status, count in verdicts.items():
+            tallies[run].count(status, count)
     return in_order(tally.summary(*run) for run, tally in tallies.items())
 
 

@@ -165,8 +165,8 @@ def _write_repeats(
         row = repeat_row(run.key, record)
         stored = connection.execute(SELECT_REPEAT, row[: len(REPEAT_IDENTITY)]).fetchone()
         if stored is not None:
-            run.tally.verdicts[VERDICTS[stored[0]]] -= 1
-        run.tally.verdicts[record.status] += 1
+            run.tally.count(VERDICTS[stored[0]], -1)
+        run.tally.count(record.status)
         rows.append(row)
     connection.executemany(UPSERT_REPEAT, rows)
 
@@ -176,7 +176,7 @@ def _recount(connection: sqlite3.Connection, run: _Run) -> None:
     tally = RunTally(run.tally.fleet, arrived_ms=run.tally.arrived_ms)
     for status in Verdict:
         if status.of_message:
-            tally.verdicts[status] = run.tally.verdicts[status]
+            tally.count(status, run.tally.of(status))
     for cycle, ts_us, status, score, level, severity in connection.execute(
         SELECT_COUNTED, (run.key, 0)
     ):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -11,11 +11,12 @@ from common.records.alerts import Alert, Transition, derive_alarm_id
 from common.records.ids import renewed_run_id
 from common.records.verdicts import Level, ScoreRecord, Verdict
 from detector.core.conclusion.alerts import make_alert
+from detector.core.conclusion.calm import calm_alarms
 from detector.core.conclusion.evidence import Case
 from detector.core.conclusion.weighing import NOTHING_FOUND, Finding, Weighed, weigh
 from detector.core.fleet import Fleet
 from detector.core.pipeline import AssetPlan, AssetRun, Decoded, NextState, Plan
-from detector.core.state.asset import AssetState, Fence, Place
+from detector.core.state.asset import AssetState, Place
 from models.alarm import AlarmChange, AlarmState, interrupt, step
 from models.scoring.scorer import WindowScores
 
@@ -78,13 +79,33 @@ def conclude(
             last of them an asset's alarm goes as they say, and nothing else is said of it.
     """
     outcome = nothing_yet()
-    weighed = weigh([asset.assembled for asset in plan.assets.values()], scores, fleet.spec)
+    weighed = weigh(plan.rows, plan.ends, scores, fleet.spec)
+    calm = calm_alarms(plan, weighed, fleet, told)
+    alike = _Alike(fleet.spec.ref.label, fleet.spec.machine.step.clock == "time")
     first = 0
-    for key, asset in plan.assets.items():
-        state = _conclude_asset(key, asset, weighed, first, fleet, told.get(key, ()), outcome)
+    for (key, asset), alarm in zip(plan.assets.items(), calm, strict=True):
+        if alarm is None:
+            state = _conclude_asset(key, asset, weighed, first, fleet, told.get(key, ()), outcome)
+        else:
+            outcome.verdicts.extend(_calm_verdicts(key, asset, weighed.findings, first, alike))
+            state = asset.assembled.state.moved_on(alarm, asset.start.alarm_id, asset.fence)
         outcome.states[key] = NextState(state, asset.before)
-        first += len(asset.assembled.windows)
+        first += len(asset.assembled.ends)
     return outcome
+
+
+def _calm_verdicts(
+    key: AssetRun, asset: AssetPlan, findings: Sequence[Finding], first: int, alike: _Alike
+) -> Iterator[ScoreRecord]:
+    """Yield the verdicts of an asset of which nothing else is to be said."""
+    run_id = _run_of(key, asset.start)
+    assembled = asset.assembled
+    unscored = len(asset.fresh) - len(assembled.ends)
+    for index, (item, verdict, detail) in enumerate(
+        zip(asset.fresh, assembled.verdicts, assembled.details, strict=True), first - unscored
+    ):
+        finding = findings[index] if verdict is Verdict.SCORED else NOTHING_FOUND
+        yield _verdict(item, run_id, verdict, detail, alike, finding)
 
 
 @dataclass(slots=True)
@@ -174,13 +195,15 @@ def _conclude_asset(
             ring, window = assembled.behind(here - first)
             outcome.cases.append(Case(alert, change, rule, fleet, weighed, here, ring, window))
             outcome.told.setdefault(start.fence.partition, []).append((key, alert))
-    last = asset.fresh[-1].record.position
-    fence = Fence(last.partition, last.offset + 1, start.fence.life)
-    return replace(assembled.state, alarm=watch.alarm, alarm_id=watch.alarm_id, fence=fence)
+    return assembled.state.moved_on(watch.alarm, watch.alarm_id, asset.fence)
+
+
+def _run_of(key: AssetRun, start: AssetState) -> str:
+    return key[1] if start.opened is None else renewed_run_id(key[1], *start.opened)
 
 
 def _watch(key: AssetRun, start: AssetState, told: Sequence[Alert]) -> _Watch:
-    run_id = key[1] if start.opened is None else renewed_run_id(key[1], *start.opened)
+    run_id = _run_of(key, start)
     to_come = [alert for alert in told if alert.run_id != run_id or alert.cycle > start.last_cycle]
     alarm = interrupt(start.alarm) if to_come else start.alarm
     return _Watch(key[1], start.opened, run_id, alarm, start.alarm_id, to_come)

@@ -67,6 +67,7 @@ class Weighed:
         findings: The same, window by window.
         severities: ``judged.severities`` as plain numbers.
         critical: ``judged.critical`` likewise.
+        any_stuck: Whether any channel has not moved for too long, shape ``(n,)``.
     """
 
     spec: ScorerSpec
@@ -75,13 +76,13 @@ class Weighed:
     findings: list[Finding]
     severities: list[float]
     critical: list[bool]
+    any_stuck: NDArray[np.bool_]
     _unmoved: NDArray[np.int64]
     _stuck: NDArray[np.bool_]
-    _any_stuck: list[bool]
 
     def stuck_sentence(self, position: int) -> str:
         """Return what is to be said of sensors that do not move; empty if all do."""
-        if not self._any_stuck[position]:
+        if not self.any_stuck[position]:
             return ""
         stuck = self._stuck[position]
         names = [self.spec.channels[index] for index in np.flatnonzero(stuck)]
@@ -144,15 +145,19 @@ class Weighed:
         )
 
 
-def weigh(assets: Sequence[Assembled], found: WindowScores, spec: ScorerSpec) -> Weighed:
-    """Weigh the windows of some assets, in their order.
+def weigh(
+    rows: NDArray[np.float32], ends: NDArray[np.int64], found: WindowScores, spec: ScorerSpec
+) -> Weighed:
+    """Weigh the windows of a batch.
 
     Args:
-        assets: What their readings came to.
-        found: The scores of their windows.
+        rows: The rows they are cut from, as measured or held, shape ``(m, width)``.
+        ends: At which of them each ends, shape ``(n,)``.
+        found: Their scores.
         spec: The model's, with the fleet's thresholds.
     """
-    unmoved = unmoved_of([(asset, slice(None)) for asset in assets], spec.machine)
+    channels = rows[:, len(spec.machine.conditions) :]
+    unmoved = unmoved_runs(channels, ends, spec.window_length)
     judged = judge(found, unmoved, spec)
     stuck = stuck_channels(unmoved, spec)
     return Weighed(
@@ -162,9 +167,9 @@ def weigh(assets: Sequence[Assembled], found: WindowScores, spec: ScorerSpec) ->
         _findings(found, judged, spec),
         judged.severities.tolist(),
         judged.critical.tolist(),
+        np.any(stuck, axis=1),
         unmoved,
         stuck,
-        np.any(stuck, axis=1).tolist(),
     )
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import struct
 import uuid
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -192,10 +193,31 @@ class AssetState:
             len(fleet),
         )
         homes = b"".join(FORMER.pack(at.partition, at.next_offset, at.life) for at in former)
-        ages = np.array(self.ages, "<u2").tobytes()
+        ages = np.array(self.ages, "<u2").tobytes() if self.ages else b""
         ring = pack_ring(Ring(self.ring, self.known_marks))
         more, run = pack_more(alarm), pack_history(self.history)
         return self.fence.pack() + header + tail + homes + fleet + more + ages + run + ring
+
+    def moved_on(self, alarm: AlarmState, alarm_id: str, fence: Fence) -> AssetState:
+        """Return the state with another alarm and fence; ``replace`` takes four times as long."""
+        return AssetState(
+            self.machine,
+            self.model,
+            self.ring,
+            self.last_cycle,
+            self.seen_from,
+            alarm,
+            fence,
+            alarm_id,
+            self.newest_us,
+            self.opened,
+            self.rival,
+            self.former,
+            self.ages,
+            self.fleet,
+            self.history,
+            self.marks,
+        )
 
     def under(self, spec: ScorerSpec) -> AssetState:
         """Return the state as a model goes on with it, which may be another than before.
@@ -224,6 +246,7 @@ class AssetState:
         return replace(self, **changes) if changes else self
 
 
+@lru_cache(maxsize=256)
 def model_digest(sha256: str) -> bytes:
     """Return the digest of a model as states carry it: the first 16 bytes of its sha256.
 

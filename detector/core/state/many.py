@@ -1,0 +1,196 @@
+"""Many states read at once: nearly all of a batch have one layout, and are read as one table.
+
+``asset.unpack`` is the definition. Read here is what is plain: of the current layout, with no
+former home, no warning remembered, and nothing held. Whatever is not, or holds what no state has,
+is left to the definition; ``test_many_states.py`` holds both against each other.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import repeat
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.ring import NOTHING_HELD, Marks
+from detector.core.state.asset import (
+    LAYOUT_VERSION,
+    LEVELS,
+    NO_ALARM,
+    AssetState,
+    Fence,
+    Place,
+    Rival,
+)
+from models.alarm import AlarmState
+from models.scoring.history import SUMS, LifeHistory
+
+NO_RIVAL: Final = Rival()
+
+HEAD: Final = [
+    ("partition", ">i4"), ("next_offset", ">i8"),
+    ("version", "u1"), ("machine", "V16"), ("model", "V16"), ("last_cycle", "<i8"),
+    ("seen_from", "<i8"), ("n", "<u2"), ("width", "<u2"), ("ages", "<u2"), ("level", "u1"),
+    ("onset", "<i8"), ("warning_row", "<u2"), ("critical_row", "<u2"), ("quiet_row", "<u2"),
+    ("life", "<u4"), ("alarm_id", "V16"), ("newest_us", "<i8"), ("opened_partition", "<i4"),
+    ("opened_offset", "<i8"), ("rivals", "<u2"), ("rival_cycle", "<i8"), ("rival_us", "<i8"),
+    ("homes", "u1"), ("named", "u1"),
+]  # fmt: skip
+"""``FENCE``, ``HEADER`` and ``TAIL`` of ``asset.py``."""
+AFTER_NAME: Final = [
+    ("open_for", "<u2"), ("closing", "<u2"), ("flaps", "<u2"), ("warnings", "u1"),
+    ("taken_in", "<i8"), ("whole", "u1"), ("channels", "<u2"),
+]  # fmt: skip
+"""What alarms have beside their rows, and the begin of the history."""
+END: Final = [("end_n", "<u2"), ("end_width", "<u2"), ("held", "<u2")]
+"""Of the ring."""
+
+NOT_NEGATIVE: Final = ("last_cycle", "seen_from", "onset", "next_offset", "taken_in")
+HEAD_TYPE: Final = np.dtype(HEAD)
+AFTER_NAME_TYPE: Final = np.dtype(AFTER_NAME)
+COLUMNS: Final = tuple(name for name, _ in (*HEAD, *AFTER_NAME))
+
+
+@lru_cache(maxsize=256)
+def _layout(n: int, width: int, named: int, channels: int) -> np.dtype[np.void]:
+    return np.dtype(
+        [
+            *HEAD,
+            ("fleet", f"V{named}"),
+            *AFTER_NAME,
+            ("sums", "<f8", (SUMS, channels)),
+            ("rows", "<f4", (n, width)),
+            ("stamps", f"V{16 * n}"),
+            *END,
+        ]
+    )
+
+
+def unpack_many(values: Sequence[bytes]) -> list[AssetState | None]:
+    """Return the states that values hold; none for a value that is to be read alone.
+
+    Args:
+        values: What a store holds.
+    """
+    found: list[AssetState | None] = [None] * len(values)
+    by_size: dict[int, list[int]] = {}
+    for index, value in enumerate(values):
+        by_size.setdefault(len(value), []).append(index)
+    for size, which in by_size.items():
+        for index, state in _unpacked([values[index] for index in which], which, size):
+            found[index] = state
+    return found
+
+
+def _unpacked(
+    values: Sequence[bytes], which: Sequence[int], size: int
+) -> Iterator[tuple[int, AssetState]]:
+    """Yield the states of values of one size that have the first one's layout and are plain."""
+    if (layout := _layout_of(values[0])) is None or layout.itemsize != size:
+        return
+    table = np.frombuffer(b"".join(values), layout)
+    fleet = _part(layout, "fleet")
+    plain = _alike(table, layout) & np.array([value[fleet].isascii() for value in values])
+    if not plain.all():
+        table = table[plain]
+        values = [value for value, good in zip(values, plain.tolist(), strict=True) if good]
+        which = [index for index, good in zip(which, plain.tolist(), strict=True) if good]
+    if values:
+        yield from zip(which, _states(table, values, layout), strict=True)
+
+
+def _layout_of(value: bytes) -> np.dtype[np.void] | None:
+    """Return the layout of a value, as far as it says one."""
+    if len(value) < HEAD_TYPE.itemsize + AFTER_NAME_TYPE.itemsize:
+        return None
+    head = np.frombuffer(value, HEAD_TYPE, 1)[0]
+    named = int(head["named"])
+    begin = HEAD_TYPE.itemsize + named
+    if begin + AFTER_NAME_TYPE.itemsize > len(value):
+        return None
+    channels = int(np.frombuffer(value, AFTER_NAME_TYPE, 1, begin)[0]["channels"])
+    return _layout(int(head["n"]), int(head["width"]), named, channels)
+
+
+def _alike(table: NDArray[np.void], layout: np.dtype[np.void]) -> NDArray[np.bool_]:
+    """Return which values have the layout that was taken for all, and are plain and sound."""
+    n, width = layout["rows"].shape
+    (_, channels) = layout["sums"].shape
+    wanted = {
+        "version": LAYOUT_VERSION, "n": n, "width": width, "ages": 0, "homes": 0,
+        "named": layout["fleet"].itemsize, "warnings": 0, "channels": channels,
+        "end_n": n, "end_width": width, "held": 0,
+    }  # fmt: skip
+    plain = table["level"] < len(LEVELS)
+    for name, value in wanted.items():
+        plain &= table[name] == value
+    for name in NOT_NEGATIVE:
+        plain &= table[name] >= 0
+    plain &= np.isfinite(table["rows"]).all(axis=(1, 2))
+    plain &= np.isfinite(table["sums"]).all(axis=(1, 2))
+    return plain
+
+
+def _states(
+    table: NDArray[np.void], values: Sequence[bytes], layout: np.dtype[np.void]
+) -> Iterator[AssetState]:
+    fleet, stamps = _part(layout, "fleet"), _part(layout, "stamps")
+    columns: dict[str, Any] = {name: table[name].tolist() for name in COLUMNS}
+    return map(
+        AssetState,
+        columns["machine"],
+        columns["model"],
+        np.ascontiguousarray(table["rows"]),
+        columns["last_cycle"],
+        columns["seen_from"],
+        _alarms(columns),
+        map(Fence, columns["partition"], columns["next_offset"], columns["life"]),
+        ["" if each == NO_ALARM else str(uuid.UUID(bytes=each)) for each in columns["alarm_id"]],
+        columns["newest_us"],
+        [
+            None if at[0] < 0 else Place(*at)
+            for at in zip(columns["opened_partition"], columns["opened_offset"], strict=True)
+        ],
+        [
+            Rival(*each) if any(each) else NO_RIVAL
+            for each in zip(
+                columns["rivals"], columns["rival_cycle"], columns["rival_us"], strict=True
+            )
+        ],
+        repeat(()),  # no former homes, no ages
+        repeat(()),
+        [value[fleet].decode("ascii") for value in values],
+        map(
+            LifeHistory,
+            columns["taken_in"],
+            map(bool, columns["whole"]),
+            np.ascontiguousarray(table["sums"]),
+        ),
+        [Marks(value[stamps], NOTHING_HELD) for value in values],
+    )
+
+
+def _alarms(columns: dict[str, Any]) -> Iterator[AlarmState]:
+    return map(
+        AlarmState,
+        map(LEVELS.__getitem__, columns["level"]),
+        columns["onset"],
+        columns["warning_row"],
+        columns["critical_row"],
+        columns["quiet_row"],
+        repeat(()),  # no warning remembered
+        columns["open_for"],
+        columns["closing"],
+        columns["flaps"],
+    )
+
+
+def _part(layout: np.dtype[np.void], name: str) -> slice:
+    """Return where a field stands in a value."""
+    assert layout.fields is not None  # noqa: S101 - it has
+    kind, begin = layout.fields[name][:2]
+    return slice(begin, begin + kind.itemsize)

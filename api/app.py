@@ -57,18 +57,11 @@ from api.metrics import ApiMetrics, TimedRequests
 from api.notifications.dispatcher import Dispatcher, patience
 from api.notifications.ports import Outbox, Way
 from api.notifications.receivers import load_receivers
-from api.ports import (
-    AlertFeed,
-    AlertHistory,
-    DetectorProbe,
-    FleetCatalogue,
-    GroupProbe,
-    ReplayLauncher,
-    ReplayRecords,
-)
+from api.ports import AlertFeed, AlertHistory, DetectorProbe, FleetCatalogue, GroupProbe
 from api.readiness import Check, reading_stopped
 from api.readings import RingReader
-from api.replays import Replays
+from api.replays.ports import ReplayLauncher, ReplayRecords
+from api.replays.running import Replays
 from api.routes import system
 from api.routes.table import RESOURCES
 from api.services import Services

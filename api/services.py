@@ -24,7 +24,7 @@ from api.notifications.ports import Outbox
 from api.ports import AlertHistory, FleetCatalogue
 from api.readiness import Check
 from api.readings import RingReader
-from api.replays import Replays
+from api.replays.running import Replays
 from api.silence.watch import SilenceWatch
 from common.clock import Clock
 from common.scorestore.port import ScoreStore

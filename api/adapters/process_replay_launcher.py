@@ -14,7 +14,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
 from typing import BinaryIO, Final
 
-from api.ports import ReplayProgress, ReplaySpec, ReplayState
+from api.replays.ports import ReplayProgress, ReplaySpec, ReplayState
 from common.errors import BackendUnavailableError
 from common.logs import get_logger
 from common.records.times import utc_text

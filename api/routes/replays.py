@@ -10,8 +10,8 @@ from fastapi import APIRouter, Depends, Path, Response
 
 from api.http.problems import documented, invalid
 from api.http.queries import no_query
-from api.ports import SIMULATOR, Replay, ReplaySpec, UnreadableReplay
-from api.replays import new_run_id
+from api.replays.ports import SIMULATOR, Replay, ReplaySpec, UnreadableReplay
+from api.replays.running import new_run_id
 from api.routes import API_PREFIX
 from api.services import Services, ServicesDep
 from api.views.schemas import ReplayList, ReplayRequest, ReplayView, UnreadableReplayView

@@ -16,7 +16,8 @@ from datetime import datetime, timedelta
 
 from api.known_fleets import KnownFleets
 from api.metrics import ApiMetrics
-from api.ports import FleetCatalogue, Replay, ReplayRecords
+from api.ports import FleetCatalogue
+from api.replays.ports import Replay, ReplayRecords
 from api.silence.alerts import silence_alert
 from api.silence.deadlines import Deadlines, deadlines_of
 from api.silence.hearing import Look, Sums, hear

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from api.alarms.urgency import AssetState, StandingAlarm
 from api.assets import ListedAsset
 from api.http.queries import Moment
-from api.ports import SIMULATOR, AlertGap, Replay, ReplayState, StoredAlert
+from api.ports import AlertGap, StoredAlert
+from api.replays.ports import SIMULATOR, Replay, ReplayState
 from api.views.machines import ChannelTold, Legend
 from common.cmapss.engines import parse_engines
 from common.errors import UserError

@@ -36,12 +36,14 @@ from api.ports import (
     FeedBatch,
     FeedPosition,
     OffsetGap,
+    StoredAlert,
+)
+from api.replays.ports import (
     Replay,
     ReplayProgress,
     ReplayRecords,
     ReplaySpec,
     ReplayState,
-    StoredAlert,
     UnreadableReplay,
 )
 from common.errors import BackendError, BackendRefusedError, BackendUnavailableError

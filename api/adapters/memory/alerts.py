@@ -20,10 +20,10 @@ from api.ports import (
     FeedPosition,
     Item,
     OffsetGap,
-    Replay,
     Resume,
     StoredAlert,
 )
+from api.replays.ports import Replay
 from common.errors import BackendError
 from common.records.alerts import Transition
 

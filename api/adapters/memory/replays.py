@@ -9,13 +9,7 @@ from typing import Final
 from pydantic import TypeAdapter
 
 from api.known_fleets import KnownFleets
-from api.ports import (
-    Replay,
-    ReplayProgress,
-    ReplaySpec,
-    ReplayState,
-    UnreadableReplay,
-)
+from api.replays.ports import Replay, ReplayProgress, ReplaySpec, ReplayState, UnreadableReplay
 from common.errors import BackendError
 
 _REPLAY: Final = TypeAdapter(Replay)

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from api.adapters.sql.database import our_errors
 from api.adapters.sql.models import ReplayRow
-from api.ports import Replay, ReplaySpec, UnreadableReplay
+from api.replays.ports import Replay, ReplaySpec, UnreadableReplay
 
 MAX_WHY_CHARS: Final = 300
 

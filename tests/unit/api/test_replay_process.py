@@ -18,7 +18,7 @@ from api.adapters.process_replay_launcher import (
     producer_command,
     producer_environment,
 )
-from api.ports import ReplayProgress, ReplaySpec, ReplayState
+from api.replays.ports import ReplayProgress, ReplaySpec, ReplayState
 from common.settings import KafkaSettings, RedisSettings, Settings, load_settings
 from tests.support.alerts import START
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.ports import UnreadableReplay
+from api.replays.ports import UnreadableReplay
 from common.cmapss.files import LONGEST_LIFE_CYCLES
 from common.records.times import EARLIEST, LATEST, require_wire_times
 from common.settings import ApiSettings

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from api.ports import Replay, ReplayProgress, ReplaySpec, ReplayState
+from api.replays.ports import Replay, ReplayProgress, ReplaySpec, ReplayState
 from common.errors import BackendUnavailableError
 from common.metering.names import ENDED
 from common.settings import ApiSettings

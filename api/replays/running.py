@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from api.metrics import ApiMetrics
-from api.ports import (
+from api.replays.ports import (
     SIMULATOR,
     Replay,
     ReplayLauncher,

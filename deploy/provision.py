@@ -88,7 +88,7 @@ async def _patiently(step: Callable[[], Awaitable[str]], wait_s: float, clock: C
 
 
 async def _topics(settings: Settings) -> str:
-    from common.kafka import ensure_topics
+    from common.links.kafka import ensure_topics
 
     await ensure_topics(settings.kafka, settings.retention)
     topics = Topics(settings.kafka.topic_prefix)

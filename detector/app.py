@@ -12,8 +12,8 @@ import faust
 
 from common.clock import SystemClock
 from common.errors import BackendError
-from common.kafka import ensure_topics
-from common.kafka_access import refusal
+from common.links.kafka import ensure_topics
+from common.links.kafka_access import refusal
 from common.logs import get_logger
 from common.retry import Backoff
 from common.scorestore.factory import open_score_store

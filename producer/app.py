@@ -21,7 +21,7 @@ from common.cmapss.files import SIMULATED_NAME, Split, file_name
 from common.cmapss.reader import Dataset, load_dataset
 from common.errors import FleetsError, UserError
 from common.fleets import fleet_of_dataset, load_fleets
-from common.kafka import ensure_topics
+from common.links.kafka import ensure_topics
 from common.machines.files import load_machine
 from common.readers.files import find_files
 from common.readers.options import columns_given, options_again, roles_given

@@ -7,7 +7,7 @@ from typing import Self
 
 from api.readings import KeptRing
 from common.errors import BackendRefusedError
-from common.redis_link import OPEN_ERRORS, open_client, run, tag_of, translated
+from common.links.redis_link import OPEN_ERRORS, open_client, run, tag_of, translated
 from common.ring import machine_of, unpack_ring
 from common.settings import RedisSettings
 from common.topics import StateKeys

@@ -34,7 +34,7 @@ from redis.asyncio import Redis
 
 from bench.hostile.feed import Stranger
 from bench.memory import resident_mb
-from common.kafka import ensure_topics, started
+from common.links.kafka import ensure_topics, started
 from common.logs import configure_logging
 from common.scorestore.factory import open_score_store
 from common.settings import KafkaSettings, LogSettings, RedisSettings, load_settings

@@ -32,7 +32,7 @@ from aiokafka import AIOKafkaProducer
 
 from bench.memory import resident_mb
 from bench.soak.faults import FAULTS, PATIENT, Target
-from common.kafka import ensure_topics, started
+from common.links.kafka import ensure_topics, started
 from common.settings import KafkaSettings, RedisSettings, load_settings
 from deploy.local.programs import broker_command, free_port
 from detector.tools.parity.report import parity_report

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from common.kafka import read_to_end
+from common.links.kafka import read_to_end
 from common.records.alerts import Alert, ChannelShare, RemainingLife, Transition
 from common.records.verdicts import Level, Verdict
 from common.scorestore.port import RunSummary, ScoreQuery, ScoreStore

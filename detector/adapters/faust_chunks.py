@@ -35,7 +35,7 @@ from faust.types import TP, ConsumerMessage, Message
 
 from common.intake.consumer import IntakeConsumer
 from common.intake.fetcher import Parts
-from common.kafka import FETCH_MAX_BYTES, FETCH_MAX_WAIT_MS
+from common.links.kafka import FETCH_MAX_BYTES, FETCH_MAX_WAIT_MS
 
 faust_logger = logging.getLogger("faust.chunks")
 """Faust gives subclasses a logger of their module's name, and would narrate in ours."""

@@ -10,7 +10,7 @@ import faust
 from faust.app import BootStrategy
 from faust.types import TP
 
-from common.kafka_access import credentials
+from common.links.kafka_access import credentials
 from common.logs import get_logger
 from common.settings import DetectorSettings, KafkaSettings
 from detector.adapters.faust_chunks import ChunkTransport, RawSchema

@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError
 from common.errors import BackendMissingError, BackendUnavailableError
 from common.intake.consumer import IntakeConsumer
 from common.intake.fetcher import log_set_aside
-from common.kafka import make_consumer, started
+from common.links.kafka import make_consumer, started
 from common.settings import KafkaSettings
 from common.topics import Topics
 from detector.adapters.kafka_topic_life import look_back

@@ -11,8 +11,8 @@ from typing import Self
 from aiokafka.errors import KafkaError
 
 from common.errors import BackendUnavailableError
-from common.kafka import make_producer, started
-from common.kafka_access import refusal
+from common.links.kafka import make_producer, started
+from common.links.kafka_access import refusal
 from common.records.alerts import Alert
 from common.records.evidence import AlertEvidence
 from common.records.letters import DeadLetter

@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import ConsumerRecord
 
 from common.errors import BackendMissingError, BackendUnavailableError
-from common.kafka import make_consumer, started
+from common.links.kafka import make_consumer, started
 from common.settings import KafkaSettings
 from detector.adapters.source_records import source_records
 from detector.core.state.progress import Progress, mark_of

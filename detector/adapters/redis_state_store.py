@@ -13,8 +13,7 @@ from types import MappingProxyType, TracebackType
 from typing import Final, Self, TypeVar
 
 from common.errors import BackendError, BackendUnavailableError, SettingsError
-from common.logs import get_logger
-from common.redis_link import (
+from common.links.redis_link import (
     IS_CLUSTER,
     OPEN_ERRORS,
     Command,
@@ -24,6 +23,7 @@ from common.redis_link import (
     tag_of,
     translated,
 )
+from common.logs import get_logger
 from common.settings import RedisSettings
 from common.topics import StateKeys
 from detector.adapters.redis_scripts import (

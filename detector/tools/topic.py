@@ -8,8 +8,8 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import ConsumerRecord
 
 from common.errors import BackendMissingError, BackendUnavailableError
-from common.kafka import NOT_CONNECTED, make_admin, read_to_end
-from common.kafka_access import refusal
+from common.links.kafka import NOT_CONNECTED, make_admin, read_to_end
+from common.links.kafka_access import refusal
 from common.settings import KafkaSettings
 
 Progress = Callable[[str, int, int | None], None]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from pydantic import ValidationError
 
-from common.kafka import read_to_end
+from common.links.kafka import read_to_end
 from common.records.readings import SensorReading
 from common.settings import KafkaSettings
 from common.topics import Topics

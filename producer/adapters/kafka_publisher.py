@@ -22,8 +22,8 @@ from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from common.errors import BackendRefusedError, BackendUnavailableError
-from common.kafka import make_producer, started
-from common.kafka_access import refusal
+from common.links.kafka import make_producer, started
+from common.links.kafka_access import refusal
 from common.settings import KafkaSettings
 from common.topics import Topics
 from producer.fleet import Message

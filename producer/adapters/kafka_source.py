@@ -18,8 +18,8 @@ from aiokafka.errors import (
 from common.clock import Clock
 from common.errors import BackendRefusedError, BackendUnavailableError
 from common.intake.fetcher import Parts
-from common.kafka import make_consumer, started
-from common.kafka_access import refusal
+from common.links.kafka import make_consumer, started
+from common.links.kafka_access import refusal
 from common.settings import KafkaSettings
 from producer.ingest.ports import SourceMessage, Taken
 

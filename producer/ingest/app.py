@@ -20,8 +20,8 @@ from common.errors import (
     UserError,
 )
 from common.fleets import load_fleets
-from common.kafka import NOT_CONNECTED, ensure_topics, make_admin, read_to_end
-from common.kafka_access import refusal
+from common.links.kafka import NOT_CONNECTED, ensure_topics, make_admin, read_to_end
+from common.links.kafka_access import refusal
 from common.machines.files import load_machine
 from common.machines.machine import MachineType
 from common.settings import KafkaSettings, RetentionSettings, Settings

@@ -14,7 +14,7 @@ from itertools import pairwise
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from common.kafka import ensure_topics, make_producer, started
+from common.links.kafka import ensure_topics, make_producer, started
 from common.settings import DetectorSettings, KafkaSettings
 from common.topics import Topics
 from detector.adapters.faust_stream import add_agent, build_faust_app

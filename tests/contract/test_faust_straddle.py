@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from common.kafka import ensure_topics
+from common.links.kafka import ensure_topics
 from common.settings import KafkaSettings
 from detector.adapters.faust_chunks import ChunkConsumer
 from tests.contract.test_faust_chunks import Recorder, send, until, worker

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import RejectReason
-from common.kafka import ensure_topics, read_to_end
+from common.links.kafka import ensure_topics, read_to_end
 from common.records.alerts import Alert
 from common.records.letters import DeadLetter
 from common.records.verdicts import Verdict

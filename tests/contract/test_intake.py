@@ -12,7 +12,7 @@ from common.errors import BackendUnavailableError
 from common.intake.consumer import IntakeConsumer
 from common.intake.fetcher import Fetcher, Part
 from common.intake.response import PartitionRecords
-from common.kafka import ensure_topics, make_consumer, read_to_end, started
+from common.links.kafka import ensure_topics, make_consumer, read_to_end, started
 from common.settings import KafkaSettings
 from common.topics import Topics
 from detector.adapters.kafka_history import KafkaHistory

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pytest
 
 from common.clock import SystemClock
-from common.kafka import make_producer, started
+from common.links.kafka import make_producer, started
 from common.settings import KafkaSettings
 from producer.adapters.kafka_source import KafkaMessageSource
 from producer.adapters.memory import MemoryMessages

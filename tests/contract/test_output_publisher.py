@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from common.errors import BackendMissingError, BackendUnavailableError
-from common.kafka import ensure_topics, read_to_end
+from common.links.kafka import ensure_topics, read_to_end
 from common.records.alerts import Alert
 from common.records.letters import DeadLetter
 from common.settings import KafkaSettings

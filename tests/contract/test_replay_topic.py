@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from common.kafka import ensure_topics
+from common.links.kafka import ensure_topics
 from common.settings import KafkaSettings
 from producer.adapters.kafka_history import KafkaRunHistory
 from producer.adapters.kafka_publisher import KafkaReadingPublisher

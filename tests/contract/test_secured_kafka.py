@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from common.errors import BackendMissingError, BackendRefusedError, SettingsError
-from common.kafka import ensure_topics, make_consumer, make_producer, read_to_end, started
-from common.kafka_access import refusal
+from common.links.kafka import ensure_topics, make_consumer, make_producer, read_to_end, started
+from common.links.kafka_access import refusal
 from common.settings import KafkaSettings
 from common.topics import Topics
 from deploy.local.programs import free_port

@@ -17,7 +17,7 @@ from redis.crc import key_slot
 from structlog.testing import capture_logs
 
 from common.errors import BackendRefusedError, BackendUnavailableError, SettingsError
-from common.redis_link import Command, run
+from common.links.redis_link import Command, run
 from common.settings import RedisSettings
 from common.topics import HASH_TAGS, StateKeys
 from deploy.local.programs import free_port, valkey_command

@@ -10,7 +10,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from common.errors import BackendUnavailableError
-from common.kafka import ensure_topics, started
+from common.links.kafka import ensure_topics, started
 from common.records.verdicts import SourcePosition
 from common.settings import KafkaSettings
 from deploy.local.programs import broker_command, free_port

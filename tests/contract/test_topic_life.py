@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from common.kafka import ensure_topics
+from common.links.kafka import ensure_topics
 from common.settings import KafkaSettings
 from common.topics import Topics
 from detector.adapters.kafka_history import KafkaHistory

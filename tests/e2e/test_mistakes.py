@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from common.kafka import make_producer, started
+from common.links.kafka import make_producer, started
 from common.settings import KafkaSettings
 from common.topics import Topics
 from deploy.local.programs import free_port

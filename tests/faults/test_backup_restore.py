@@ -20,7 +20,7 @@ from aiokafka.structs import OffsetAndMetadata
 from redis import Redis
 
 from common.intake.consumer import IntakeConsumer
-from common.kafka import started
+from common.links.kafka import started
 from common.settings import RedisSettings, ScoreStoreSettings
 from deploy.local.programs import free_port, valkey_command
 from tests.support.api_process import ApiProcess

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from common.redis_link import IS_CLUSTER
+from common.links.redis_link import IS_CLUSTER
 from tests.support.detector import DetectorBench
 from tests.support.kills import QUICK, SMALL_BATCHES, die_at_each
 from tests.support.outcomes import ReplayOutcome, assert_same_outcome, outcome_of

@@ -20,7 +20,7 @@ from httpx_sse import aconnect_sse
 from api.adapters.kafka.alert_feed import KafkaAlertFeed
 from api.ports import AlertBatch, FeedPosition
 from common.errors import BackendUnavailableError
-from common.kafka import ensure_topics, make_producer, started
+from common.links.kafka import ensure_topics, make_producer, started
 from common.records.alerts import Alert
 from common.settings import KafkaSettings
 from common.topics import Topics

@@ -10,7 +10,7 @@ from typing import Final
 import httpx
 import pytest
 
-from common.kafka import ensure_topics
+from common.links.kafka import ensure_topics
 from common.settings import KafkaSettings
 from tests.support.api_process import ApiProcess
 

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from common.kafka import ensure_topics, read_to_end
+from common.links.kafka import ensure_topics, read_to_end
 from common.settings import KafkaSettings
 from common.topics import Topics
 from tests.support.api_process import ApiProcess

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from common.kafka import read_to_end
+from common.links.kafka import read_to_end
 from common.records.letters import MAX_ORIGINAL_BYTES
 from common.records.verdicts import Verdict
 from producer.simulator.simulate import simulate

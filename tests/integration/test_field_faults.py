@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from redis.asyncio import Redis
 
-from common.kafka import ensure_topics, started
+from common.links.kafka import ensure_topics, started
 from common.records.readings import SensorReading
 from common.records.verdicts import Verdict
 from common.scorestore.factory import open_score_store

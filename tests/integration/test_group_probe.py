@@ -12,7 +12,7 @@ from api import progress
 from api.adapters.kafka.group_probe import KafkaGroupProbe
 from common.clock import SystemClock
 from common.errors import BackendUnavailableError, NotKnownError
-from common.kafka import ensure_topics
+from common.links.kafka import ensure_topics
 from common.settings import KafkaSettings
 from deploy.local.programs import free_port
 from producer.simulator.simulate import simulate

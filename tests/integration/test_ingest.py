@@ -19,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from common.clock import SystemClock
 from common.errors import BackendUnavailableError
-from common.kafka import make_producer, read_to_end, started
+from common.links.kafka import make_producer, read_to_end, started
 from common.metering.names import OF_INGEST
 from common.records.verdicts import SourcePosition
 from common.settings import KafkaSettings

@@ -15,7 +15,7 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from api.adapters.kafka.alert_feed import KafkaAlertFeed
 from api.ports import FeedPosition
 from common.errors import RejectReason
-from common.kafka import started
+from common.links.kafka import started
 from common.records.alerts import Alert
 from common.records.verdicts import Verdict
 from producer.adapters.kafka_history import KafkaRunHistory

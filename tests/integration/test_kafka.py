@@ -9,7 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from common.errors import BackendMissingError
-from common.kafka import ensure_topics, make_producer, read_to_end, started
+from common.links.kafka import ensure_topics, make_producer, read_to_end, started
 from common.settings import KafkaSettings, RetentionSettings
 from common.topics import Topics
 from deploy.local.programs import free_port

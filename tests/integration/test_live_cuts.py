@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from common.kafka import ensure_topics, make_producer, started
+from common.links.kafka import ensure_topics, make_producer, started
 from common.records.alerts import Alert
 from common.settings import KafkaSettings
 from common.topics import Topics

@@ -16,7 +16,7 @@ import httpx
 import pytest
 from httpx_sse import aconnect_sse
 
-from common.kafka import ensure_topics, make_producer, started
+from common.links.kafka import ensure_topics, make_producer, started
 from common.records.alerts import Alert, ChannelShare
 from common.settings import PREFIX, KafkaSettings
 from common.topics import Topics

@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 
 from api.adapters.receivers.webhook import AT_ONCE
-from common.kafka import ensure_topics, make_producer, started
+from common.links.kafka import ensure_topics, make_producer, started
 from common.settings import KafkaSettings
 from common.topics import Topics
 from tests.support.alerts import make_alert

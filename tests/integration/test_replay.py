@@ -11,7 +11,7 @@ import pytest
 
 from common.clock import SystemClock
 from common.errors import UserError
-from common.kafka import ensure_topics, make_producer, started
+from common.links.kafka import ensure_topics, make_producer, started
 from common.replay import ReplayProgress, ReplayState
 from common.settings import KafkaSettings, Settings
 from common.topics import Topics

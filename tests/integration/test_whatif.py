@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from common.kafka import read_to_end
+from common.links.kafka import read_to_end
 from models.artifact.opening import open_scorer
 from models.artifact.store import load_artifact
 from producer.simulator.simulate import simulate, write_dataset

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from common.kafka import ensure_topics
+from common.links.kafka import ensure_topics
 from common.settings import KafkaSettings
 from producer.simulator.simulate import simulate
 from tests.support.detector import DetectorBench

@@ -19,7 +19,7 @@ from aiokafka.errors import KafkaError
 from prometheus_client.parser import text_string_to_metric_families
 
 from common.intake.consumer import IntakeConsumer
-from common.kafka import ensure_topics, read_to_end, started
+from common.links.kafka import ensure_topics, read_to_end, started
 from common.metering.spec import MetricSpec
 from common.records.alerts import Alert
 from common.records.evidence import AlertEvidence

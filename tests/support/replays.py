@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from common.kafka import read_to_end
+from common.links.kafka import read_to_end
 from common.records.readings import SensorReading
 from common.settings import KafkaSettings
 from common.topics import Topics

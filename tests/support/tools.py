@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import closing
 
-from common.kafka import ensure_topics, make_producer, read_to_end, started
+from common.links.kafka import ensure_topics, make_producer, read_to_end, started
 from common.settings import KafkaSettings
 from common.topics import Topics
 from tests.support.detector import DetectorBench

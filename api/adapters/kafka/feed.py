@@ -21,7 +21,7 @@ from aiokafka.errors import KafkaError
 from api.adapters.kafka.topic_log import AnotherLifeError, TopicLog
 from api.ports import FeedBatch, FeedPosition, Item, Resume
 from common.errors import BackendError, BackendMissingError, BackendUnavailableError
-from common.kafka import ensure_topics, make_admin, make_consumer, started
+from common.links.kafka import ensure_topics, make_admin, make_consumer, started
 from common.logs import get_logger
 from common.settings import KafkaSettings, RetentionSettings
 

@@ -20,7 +20,7 @@ from aiokafka.protocol.metadata import MetadataRequest
 from api.progress import GroupProgress, GroupView, Reach
 from common.clock import Clock
 from common.errors import BackendUnavailableError, NotKnownError
-from common.kafka import make_admin
+from common.links.kafka import make_admin
 from common.settings import KafkaSettings
 from common.topics import Topics
 

@@ -21,7 +21,7 @@ from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
 from common.errors import BackendUnavailableError, RejectReason, UserError
-from common.kafka import make_producer, started
+from common.links.kafka import make_producer, started
 from common.records.letters import MAX_ORIGINAL_BYTES, MAX_ORIGINAL_KEY_BYTES, DeadLetter
 from common.records.verdicts import SourcePosition
 from common.settings import KafkaSettings

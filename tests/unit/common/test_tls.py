@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from common.kafka_access import credentials
+from common.links.kafka_access import credentials
 from common.logs import without_proofs
 from common.settings import KafkaSettings, TlsSettings
 from common.tls import tls_context, tls_refusal

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.errors import InvalidRecordError, RejectReason
-from common.kafka import MAX_REQUEST_BYTES
+from common.links.kafka import MAX_REQUEST_BYTES
 from common.records.alerts import Alert
 from common.records.letters import MAX_ORIGINAL_BYTES, MAX_ORIGINAL_KEY_BYTES, DeadLetter
 from common.records.verdicts import SourcePosition

@@ -26,7 +26,7 @@ from redis.exceptions import (
 )
 
 from common.errors import BackendError, BackendRefusedError, BackendUnavailableError, SettingsError
-from common.redis_access import redis_access
+from common.links.redis_access import redis_access
 from common.settings import RedisSettings
 from common.tls import tls_refusal
 from common.topics import HASH_TAGS

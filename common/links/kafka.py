@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExists
 from common.errors import BackendMissingError, BackendUnavailableError
 from common.intake.consumer import IntakeConsumer
 from common.intake.fetcher import log_set_aside
-from common.kafka_access import connection, refusal
+from common.links.kafka_access import connection, refusal
 from common.settings import KafkaSettings, RetentionSettings
 from common.topics import Topics
 

@@ -23,6 +23,7 @@ PACKAGES = ("common", "models", "producer", "detector", "api", "deploy", "surgel
 DATA_SUFFIXES = {".gz", ".zip", ".npz", ".npy", ".csv", ".parquet", ".db", ".pkl", ".pickle", ".pt"}
 LARGEST_FILE_BYTES = 1024 * 1024
 VARIABLE = re.compile(r"SURGELINE_[A-Z0-9_]*[A-Z0-9]")
+ARCHITECTURE = REPOSITORY / "docs" / "architecture.md"
 NAME_HOME = Path("common/topics.py")
 METRICS_HOME = Path("common/metering/names.py")
 
@@ -98,6 +99,18 @@ def string_constants(file: Path) -> Iterator[str]:
         is_text = isinstance(node, ast.Constant) and id(node) not in docstrings
         if is_text and isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.value
+
+
+def test_the_architecture_page_names_the_rooms_as_they_are() -> None:
+    rows = re.findall(r"^\| `(\w+)/` \| (.*) \|$", ARCHITECTURE.read_text(), re.MULTILINE)
+    named = {f"{folder}/{room}" for folder, text in rows for room in re.findall(r"`(\w+)/`", text)}
+    there = {
+        "/".join(file.relative_to(REPOSITORY).parts[:2])
+        for file in modules()
+        if file.name == "__init__.py" and len(file.relative_to(REPOSITORY).parts) == 3
+    }
+
+    assert named == {each for each in there if not each.startswith("deploy/")}
 
 
 def test_names_of_topics_and_keys_are_written_in_one_place() -> None:

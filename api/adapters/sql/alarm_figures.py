@@ -131,8 +131,8 @@ async def _chattering(
     # SQLite's integers end at 2**63, PostgreSQL's numeric takes whatever a message may say
     number = Numeric if dialect == "postgresql" else Integer
     said = cast(_text_in(AlertRow.body, dialect, "flaps"), number)
-    most = func.coalesce(func.max(said), 0)
-    flaps = cast(case((most > MOST_FLAPS, MOST_FLAPS), else_=most), BigInteger).label("flaps")
+    top = func.coalesce(func.max(said), 0)
+    flaps = cast(case((top > MOST_FLAPS, MOST_FLAPS), else_=top), BigInteger).label("flaps")
     of_alarm = (
         select(AlarmRow.asset_id, flaps)
         .join(AlertRow, AlertRow.alarm_id == AlarmRow.alarm_id)

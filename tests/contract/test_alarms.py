@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 
 import pytest
 from alembic import command
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
+from api.adapters.kafka.alert_feed import decoded_alert
 from api.adapters.memory.alarms import MemoryAlarmStore
 from api.adapters.memory.alerts import MemoryAlertHistory
 from api.adapters.sql.alarms import SqlAlarmStore
@@ -35,8 +40,10 @@ from api.alarms.lifecycle import Alarm, AlarmState, urgency_of
 from api.alarms.ports import AlarmFilter, AlarmStore
 from api.ports import AlertFilter, AlertHistory, AlertKeeping, WireAlert
 from common.errors import RequestRefusedError
-from common.records.alerts import Alert, ChannelShare, Transition
+from common.records.alerts import Alert, ChannelShare, ModelRef, Transition
+from common.records.times import EARLIEST, LATEST
 from common.records.verdicts import Level
+from common.records.wire import MAX_CYCLE
 from common.settings import AlertHistorySettings
 from tests.contract.test_alert_history import sql_settings
 from tests.support.alarms import NOW, request
@@ -706,6 +713,57 @@ async def test_figures_count_whatever_the_topic_says(world: World) -> None:
         ChannelCount("default", "T50", 2),
         ChannelCount("default", "é'\"[0]", 1),
     ]
+
+
+free_text = st.text(max_size=30) | st.sampled_from(["\0", "\\u0000", "{%", "'\"; --", "\u2028\r\n"])
+free_number = st.floats(allow_nan=False, allow_infinity=False)
+strangers = st.fixed_dictionaries(
+    {
+        "reason": free_text,
+        "score": free_number,
+        "severity": st.none() | free_number,
+        "flaps": st.sampled_from([0, 1, 2**31, 2**63, 10**40]),
+        "ts": st.sampled_from([EARLIEST, LATEST - timedelta(microseconds=1), NOW]),
+        "cycle": st.sampled_from([1, MAX_CYCLE]),
+        "model": st.builds(ModelRef, name=free_text, version=free_text, sha256=free_text),
+        "channels": st.lists(
+            st.builds(
+                ChannelShare,
+                name=free_text,
+                share=st.floats(0, 1),
+                direction=st.sampled_from(["high", "low"]),
+            ),
+            max_size=2,
+        ).map(tuple),
+    }
+)
+
+
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(strangers, min_size=1, max_size=12))
+@example([{"reason": "\0", "flaps": 10**40, "channels": ()}])
+@example([{"channels": (ChannelShare(name="\0", share=1.0, direction="low"),)}])
+async def test_whatever_an_alert_says_it_is_stored_listed_and_counted(
+    world: World, said: list[dict[str, object]]
+) -> None:
+    """From the record on the topic on: one that cannot be stored would hold up all others."""
+    mark = uuid.uuid4().hex
+    alerts = [
+        raised(f"{mark}-{number}").model_copy(update=each) for number, each in enumerate(said)
+    ]
+    records = [SimpleNamespace(value=each.to_json(), timestamp=None) for each in alerts]
+    items = [item for record in records if (item := decoded_alert(record)) is not None]
+    before = (await world.store.figures(FiguresQuery(NOW, NOW + HOUR), NOW)).alarms
+
+    assert await world.history.store(replace(batch(alerts), items=items), NOW) == len(said)
+
+    found = await world.store.figures(FiguresQuery(NOW, NOW + HOUR), NOW)
+    assert found.alarms == before + len(said)
+    for alert in alerts:
+        listed = await world.store.page(AlarmFilter(asset_id=alert.asset_id), 2, NOW)
+        assert [each.alarm.facts.first for each in listed] == [alert]
 
 
 async def test_a_damaged_alert_is_counted_without_its_channel(

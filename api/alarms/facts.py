@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Self
+from typing import Final, Self
 
 from api.alarms.events import Seen
 from api.ports import StoredAlert
 from common.records.alerts import Alert, Transition
 from common.records.verdicts import Level
+
+MOST_FLAPS: Final = 1_000_000
+"""Counted of one alarm: what a message says beyond that is no count, and would swamp all others.
+A database's column could not hold it, and whatever cannot be stored holds up all other alerts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,21 @@ class AlarmFacts:
     def peak(self) -> float:
         """The highest severity of its alerts; score over threshold where an old one has none."""
         return max(_severity(item.alert) for item in self.alerts)
+
+    @property
+    def flaps(self) -> int:
+        """How often it ended and came again, at most ``MOST_FLAPS``."""
+        return min(MOST_FLAPS, max(item.alert.flaps for item in self.alerts))
+
+    @property
+    def channel(self) -> str | None:
+        """The channel that was largest when it was raised; none where none is said.
+
+        As a text of PostgreSQL may have it: with U+FFFD for the character 0.
+        """
+        if not self.first.channels:
+            return None
+        return self.first.channels[0].name.replace("\0", "\ufffd")
 
     @property
     def sequence(self) -> int:

@@ -17,9 +17,6 @@ FLOOD: Final = 10
 """More alarms than that in ten minutes are a flood for one operator (ISA-18.2, 16.5)."""
 
 STALE: Final = timedelta(days=1)
-MOST_FLAPS: Final = 1_000_000
-"""Counted of one alarm: what a message says beyond that is no count, and would swamp all others."""
-
 MOST_LISTED: Final = 10
 USUAL: Final = timedelta(days=7)
 """Time of which figures are told, unless said."""

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 
 from api.alarms.events import Action
 from api.alarms.figures import (
-    MOST_FLAPS,
     MOST_LISTED,
     STALE,
     STRETCH,
@@ -28,10 +27,7 @@ def figures_of(alarms: Iterable[Alarm], query: FiguresQuery, now: datetime) -> A
     dated = [(item, item.facts.arrived_at) for item in ours if item.facts.arrived_at is not None]
     some = [(item, at) for item, at in dated if query.since <= at < query.until]
     stretches = Counter(int(at.timestamp() // STRETCH.total_seconds()) for _, at in some)
-    flaps = {
-        item: min(MOST_FLAPS, max(each.alert.flaps for each in item.facts.alerts))
-        for item, _ in some
-    }
+    flaps = {item: item.facts.flaps for item, _ in some}
     old = sorted(
         OldAlarm(item.facts.first.alarm_id, item.facts.first.asset_id, at)
         for item, at in dated
@@ -49,9 +45,9 @@ def figures_of(alarms: Iterable[Alarm], query: FiguresQuery, now: datetime) -> A
     for item, count in flaps.items():
         asset_flaps[item.facts.first.asset_id] += count
     channels = Counter(
-        (item.facts.first.fleet, item.facts.first.channels[0].name)
+        (item.facts.first.fleet, item.facts.channel)
         for item, _ in some
-        if item.facts.first.channels
+        if item.facts.channel is not None
     )
     return AlarmFigures(
         alarms=len(some),

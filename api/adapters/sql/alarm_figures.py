@@ -27,8 +27,8 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from api.adapters.sql.models import AlarmEventRow, AlarmRow, AlertRow
 from api.alarms.events import Action, Judgement
+from api.alarms.facts import MOST_FLAPS
 from api.alarms.figures import (
-    MOST_FLAPS,
     MOST_LISTED,
     STALE,
     STRETCH,
@@ -279,14 +279,14 @@ def _text_in(
     body: InstrumentedAttribute[str], dialect: str, *path: str
 ) -> ColumnElement[str | None]:
     """Return a value inside JSON; none where it is not there, or the text is no JSON."""
+    # a text of PostgreSQL cannot hold the character 0, and no JSON that does gives anything out
+    takeable = func.replace(body, r"\u0000", r"\ufffd")
     if dialect == "postgresql":
         # a damaged row harms only itself; what was stored as JSON begins and ends like this
         looks_sound: ColumnElement[bool] = func.btrim(body, WHITE_SPACE).like("{%}")
-        # a text of PostgreSQL cannot hold the character 0, and no JSON that does gives anything out
-        takeable = func.replace(body, r"\u0000", r"\ufffd")
         found = func.json_extract_path_text(cast(takeable, JSON), *path)
     else:
         steps = "".join(f"[{step}]" if step.isdigit() else f".{step}" for step in path)
         looks_sound = func.json_valid(body) == 1
-        found = func.json_extract(body, f"${steps}")
+        found = func.json_extract(takeable, f"${steps}")
     return case((looks_sound, found), else_=None)

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from common.machines.machine import MachineType
 from common.records.alerts import ModelRef
 from common.settings import AlarmSettings
+
+PROBLEM_EVERY_S: Final = 10
+"""An artifact that could not be read is tried again this often, s, even if its manifest is as it
+was: another of its files may have been mended. Whoever asked is told to come back then."""
 
 
 @dataclass(frozen=True, slots=True)

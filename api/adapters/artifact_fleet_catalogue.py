@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from api.known_fleets import KnownFleet, KnownFleets, KnownModel
+from api.known_fleets import PROBLEM_EVERY_S, KnownFleet, KnownFleets, KnownModel
 from common.clock import Clock
 from common.errors import FleetsError, SurgelineError
 from common.files.stamp import FileStamp, file_stamp
@@ -39,9 +39,6 @@ WAIT_S: Final = 0.2
 was known before. Files take milliseconds; a registry may take as long as its time limit."""
 
 REGISTRY_EVERY_S: Final = 60.0
-PROBLEM_EVERY_S: Final = 10.0
-"""An artifact that could not be read is tried again this often, even if its manifest is as it was:
-another of its files may have been mended."""
 
 NOT_YET: Final = KnownFleets(problem="The fleets are being read; ask again in a moment.")
 

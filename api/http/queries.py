@@ -104,19 +104,25 @@ class StrictQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def after_since(until: datetime | None, info: ValidationInfo) -> datetime | None:
+    """Return ``until`` of a model that has ``since`` before it.
+
+    Raises:
+        ValueError: If the range between them is empty.
+    """
+    since = info.data.get("since")
+    if since is not None and until is not None and since >= until:
+        raise ValueError("`since` must be before `until`")
+    return until
+
+
 class TimeRangeQuery(StrictQuery):
     """Base of queries with a time range."""
 
     since: SinceParam = None
     until: UntilParam = None
 
-    @field_validator("until")
-    @classmethod
-    def _in_order(cls, until: datetime | None, info: ValidationInfo) -> datetime | None:
-        since = info.data.get("since")
-        if since is not None and until is not None and since >= until:
-            raise ValueError("`since` must be before `until`")
-        return until
+    _in_order = field_validator("until")(after_since)
 
 
 class ScoresQuery(TimeRangeQuery):

@@ -25,7 +25,7 @@ from api.detection.values import (
 from api.http.answers import json_answer
 from api.http.problems import documented, illustrated, invalid, invalid_fields
 from api.http.queries import no_query
-from api.known_fleets import KnownFleet, KnownModel
+from api.known_fleets import PROBLEM_EVERY_S, KnownFleet, KnownModel
 from api.routes import API_PREFIX
 from api.services import Services, ServicesDep
 from api.views.detect import (
@@ -43,7 +43,6 @@ from common.terminal.nearest import suggestion
 router = APIRouter(prefix=API_PREFIX, tags=["detect"])
 
 PIECE_BYTES: Final = 256 * 1024
-UNREADABLE_RETRY_AFTER_S: Final = 10
 REFUSED: Final[dict[int | str, dict[str, Any]]] = {
     **documented(400, 408, 413, 415),
     **illustrated(
@@ -251,7 +250,7 @@ async def model_of(services: Services, fleet: str, place: Path) -> tuple[KnownFl
 
 
 def _unreadable(why: str) -> RequestRefusedError:
-    return RequestRefusedError(503, "model_unreadable", why, UNREADABLE_RETRY_AFTER_S)
+    return RequestRefusedError(503, "model_unreadable", why, PROBLEM_EVERY_S)
 
 
 def _source(known: KnownModel) -> ModelSource:

@@ -6,10 +6,9 @@ from datetime import datetime
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
-from pydantic_core.core_schema import ValidationInfo
 
 from api.detection.values import Moved, OneSided, OtherRule, ToldAlert, WhatIfFound
-from api.http.queries import AssetParam, Moment, RunParam
+from api.http.queries import AssetParam, Moment, RunParam, after_since
 from api.known_fleets import KnownFleet, KnownModel
 from common.records.ids import FLEET_PATTERN
 from common.records.times import UtcTimestamp
@@ -85,13 +84,7 @@ class WhatIfRequest(_Body):
     thresholds: ThresholdChanges = ThresholdChanges()
     alarm: AlarmChanges = AlarmChanges()
 
-    @field_validator("until")
-    @classmethod
-    def _in_order(cls, until: datetime | None, info: ValidationInfo) -> datetime | None:
-        since = info.data.get("since")
-        if since is not None and until is not None and since >= until:
-            raise ValueError("`since` must be before `until`")
-        return until
+    _in_order = field_validator("until")(after_since)
 
     @model_validator(mode="after")
     def _something(self) -> Self:

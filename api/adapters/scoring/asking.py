@@ -21,13 +21,12 @@ from api.detection.values import (
     WindowsFound,
     Wrong,
 )
+from api.known_fleets import PROBLEM_EVERY_S
 from common.errors import RequestRefusedError
 
 FoundT = TypeVar("FoundT")
 
 RETRY_AFTER_S: Final = 1
-UNREADABLE_RETRY_AFTER_S: Final = 10
-"""As often as the catalogue tries an artifact that could not be read."""
 
 
 class EngineScoring(ABC):
@@ -63,7 +62,7 @@ class EngineScoring(ABC):
     async def _found(self, asked: Asked, bulk: Callable[[], bytes]) -> tuple[Answer, bytes]:
         answer, told = await self._ask(asked, bulk)
         if answer.unreadable is not None:
-            raise refused("model_unreadable", answer.unreadable, UNREADABLE_RETRY_AFTER_S)
+            raise refused("model_unreadable", answer.unreadable, PROBLEM_EVERY_S)
         if answer.defect is not None:
             raise RuntimeError(answer.defect)
         return answer, told

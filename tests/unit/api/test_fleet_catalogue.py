@@ -13,12 +13,11 @@ import pytest
 
 from api.adapters.artifact_fleet_catalogue import (
     LOOK_EVERY_S,
-    PROBLEM_EVERY_S,
     REGISTRY_EVERY_S,
     ArtifactFleetCatalogue,
     FleetReader,
 )
-from api.known_fleets import KnownFleets
+from api.known_fleets import PROBLEM_EVERY_S, KnownFleets
 from common.errors import BackendUnavailableError
 from common.settings import AlarmSettings, Settings
 from models.artifact.store import SHIPPED, Artifact, load_artifact

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
-from pydantic import ValidationError
-
+from api.adapters.kafka.decoding import decoded
 from api.adapters.kafka.feed import KafkaFeed
 from api.ports import WireAlert
-from common.logs import get_logger
 from common.records.alerts import Alert
 from common.records.times import LATEST
 from common.settings import KafkaSettings, RetentionSettings
 from common.topics import Topics
-
-MAX_ID_CHARS: Final = 200
-
-_log = get_logger(__name__)
 
 
 class KafkaAlertFeed(KafkaFeed[WireAlert]):
@@ -33,18 +27,9 @@ class KafkaAlertFeed(KafkaFeed[WireAlert]):
 
 
 def decoded_alert(record: Any) -> WireAlert | None:
-    """Return the alert; what is no alert is logged and left out, or it would block all others."""
-    try:
-        body = (record.value or b"").decode()
-        alert = Alert.model_validate_json(body)
-    except (UnicodeDecodeError, ValidationError) as exc:
-        why = str(exc).splitlines()[0]
-    else:
-        if is_usable(alert.alert_id) and is_usable(alert.alarm_id):
-            return WireAlert(alert, body, _published_at(record.timestamp))
-        why = f"unusable ids {alert.alert_id[:MAX_ID_CHARS]!r} {alert.alarm_id[:MAX_ID_CHARS]!r}"
-    _log.warning("not an alert", partition=record.partition, offset=record.offset, why=why)
-    return None
+    """Return the alert, or nothing where it is none."""
+    found = decoded(record, Alert, ("alert_id", "alarm_id"), "an alert")
+    return None if found is None else WireAlert(*found, _published_at(record.timestamp))
 
 
 def _published_at(ts_ms: int | None) -> datetime | None:
@@ -52,8 +37,3 @@ def _published_at(ts_ms: int | None) -> datetime | None:
     if ts_ms is None or not 0 <= ts_ms < LATEST.timestamp() * 1000:
         return None
     return datetime.fromtimestamp(ts_ms / 1000, UTC)
-
-
-def is_usable(name: str) -> bool:
-    """Return whether an id fits into an SSE field, a URL and a PostgreSQL text."""
-    return 0 < len(name) <= MAX_ID_CHARS and name.isascii() and name.isprintable()

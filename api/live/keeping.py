@@ -50,6 +50,8 @@ async def keep_within(
                 await clock.sleep(REST_S)
         except BackendError as exc:
             _log.debug("no alerts are removed for now", why=str(exc))
+        except Exception:  # noqa: BLE001 - a defect must not end the removal until a restart
+            _log.exception("removing old alerts failed")
         if removed:
             _log.info("old alerts were removed", alerts=removed)
         await clock.sleep(every_s)

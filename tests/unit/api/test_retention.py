@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
+
+import pytest
 
 from api.live.keeping import SLICE_ROWS, keep_within, keeping
 from api.ports import AlertFilter, AlertKeeping
@@ -90,6 +92,24 @@ async def test_a_history_that_fails_is_left_alone_until_the_next_time() -> None:
     with suppress(EnoughError):
         await keep_within(fakes.history, fakes.evidence, AlertKeeping(max_rows=1), 60.0, clock)
     assert clock.slept_s == [60.0, 60.0]
+
+
+async def test_a_defect_ends_no_removal(monkeypatch: pytest.MonkeyPatch) -> None:
+    fakes, clock = Fakes(), ShortClock(2)
+    over = [make_alert(n + 1, state=Transition.CLEARED, onset_cycle=n) for n in (1, 3)]
+    await fakes.history.store(batch(over), START)
+    broken, real = [ZeroDivisionError()], fakes.history.trim
+
+    async def once(keep: AlertKeeping, now: datetime, most_rows: int) -> int:
+        if broken:
+            raise broken.pop()
+        return await real(keep, now, most_rows)
+
+    monkeypatch.setattr(fakes.history, "trim", once)
+    with suppress(EnoughError):
+        await keep_within(fakes.history, fakes.evidence, AlertKeeping(max_rows=1), 60.0, clock)
+
+    assert len(await fakes.history.page(AlertFilter(), 10)) == 1
 
 
 def test_no_bound_is_none() -> None:

@@ -100,5 +100,5 @@ def _plausible(part: _Found) -> Sequence[tuple[int, Reading]]:
     channels = values[:, n_conditions:]
     good = (np.abs(values) <= ORDINARY).all(axis=1)
     good &= ((channels >= limits[:, 0]) & (channels <= limits[:, 1])).all(axis=1)
-    plausible: list[bool] = good.tolist()
+    plausible: list[bool] = np.asarray(good).tolist()
     return list(compress(zip(part.at, part.readings, strict=True), plausible))

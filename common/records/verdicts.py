@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from common.records.ids import DEFAULT_FLEET
 
@@ -67,7 +67,11 @@ class Verdict(StrEnum):
         for the same cycle may still come). Such verdicts are told apart by where the message stood
         on the topic, and never stand in the place of the cycle's own verdict.
         """
-        return self in (Verdict.LATE, Verdict.DUPLICATE, Verdict.REJECTED)
+        return self in OF_MESSAGE
+
+
+OF_MESSAGE: Final = (Verdict.LATE, Verdict.DUPLICATE, Verdict.REJECTED)
+"""Verdicts on messages. Named once: asking an enumeration for a member takes long."""
 
 
 @dataclass(frozen=True, slots=True)

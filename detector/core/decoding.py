@@ -83,7 +83,7 @@ def decode(record: SourceRecord, fleets: Fleets) -> Reading:
             "SURGELINE_FLEETS names, or mend the source.",
         )
     machine = fleet.spec.machine
-    cycle = _cycle(came, machine)
+    cycle = cycle_of(came, machine)
     values = (*_conditions(came.settings, machine), *_channels(came.sensors, machine))
     return Reading(name, came.asset_id, came.run_id, cycle, came.ts, values)
 
@@ -105,7 +105,12 @@ def _few(fleets: Fleets) -> str:
     return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if names[NAMED:] else "")
 
 
-def _cycle(came: IncomingReading | QuickReading, machine: MachineType) -> int:
+def cycle_of(came: IncomingReading | QuickReading, machine: MachineType) -> int:
+    """Return a reading's cycle: its count within the run, or the tick of its time.
+
+    Raises:
+        InvalidRecordError: If it has no count, or is too far off a tick.
+    """
     step = machine.step
     if step.clock == "counter":
         if came.cycle is None:

@@ -26,6 +26,7 @@ from common.records.letters import DeadLetter
 from common.records.verdicts import ScoreRecord
 from detector.core.assembler import Assembled, Readings
 from detector.core.decoding import decode
+from detector.core.decoding_many import decode_many
 from detector.core.fleet import Fleet, Fleets
 from detector.core.letters import dead_letter, rejected_verdict
 from detector.core.source import Reading, SourceRecord
@@ -135,9 +136,9 @@ def decode_batch(records: Sequence[SourceRecord], fleets: Fleets) -> DecodedBatc
     by_asset: dict[AssetRun, list[Decoded]] = {}
     dead_letters: list[DeadLetter] = []
     rejected: list[ScoreRecord] = []
-    for record in records:
+    for record, plain in zip(records, decode_many(records, fleets), strict=True):
         try:
-            reading = decode(record, fleets)
+            reading = plain or decode(record, fleets)
         except InvalidRecordError as exc:
             dead_letters.append(dead_letter(record, exc))
             rejected.extend(rejected_verdict(record, exc, fleets))

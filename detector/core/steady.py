@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,10 @@ from detector.core.state.asset import AssetState
 from models.scoring.history import LifeHistory, Trail, follow_on, trail_width
 from models.scoring.scorer import NormalisedRows, ScorerSpec
 from models.scoring.windows import sliding_windows
+
+WARMING_UP: Final = Verdict.WARMING_UP
+SCORED: Final = Verdict.SCORED
+"""Named once: asking an enumeration for a member takes longer than all else done for a reading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,8 +344,10 @@ def _each(
             asset,
             Assembled(
                 range(count),
-                [Verdict.WARMING_UP] * (count - n_windows) + [Verdict.SCORED] * n_windows,
-                _details(size - count, count - n_windows, n_windows, length),
+                [WARMING_UP] * (count - n_windows) + [SCORED] * n_windows,
+                [""] * count
+                if count == n_windows
+                else _details(size - count, count - n_windows, n_windows, length),
                 [start.opened] * count,
                 (),
                 values[first:behind],

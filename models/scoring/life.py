@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.scoring.contributions import RECENT_ROWS, ScoreParams
+from models.scoring.contributions import RECENT_ROWS, ScoreParams, weighed_rows
 from models.scoring.history import OF_RUN, Trail, run_features, whole_runs
 from models.scoring.trees import TREE_ARRAYS, check_trees, trees_sum
 
@@ -251,5 +251,4 @@ def _along(rows: NDArray[np.float64], direction: NDArray[np.float64]) -> NDArray
     """Return how much of a direction, shape ``(window_length,)``, each channel's course holds."""
     size = float(np.square(direction).sum())
     weights = direction / size if size > 0 else direction
-    found: NDArray[np.float64] = (rows * weights[:, None]).sum(axis=1)
-    return found
+    return weighed_rows(rows, weights)

@@ -43,20 +43,27 @@ def trees_sum(rows: NDArray[np.float32], params: ScoreParams) -> NDArray[np.floa
     feature = params["feature"].ravel().astype(np.intp)
     threshold, leaf = params["threshold"].ravel(), params["leaf"].ravel()
     first_node = np.arange(n_trees) * (n_leaves - 1)
-    first_leaf = np.arange(n_trees) * n_leaves
+    to_left = 1 - first_node  # a node's left child stands at twice its place, and this
+    to_leaf = np.arange(n_trees) * n_leaves - (n_leaves - 1) - first_node
     found = np.empty(len(rows), np.int64)
     for start in range(0, len(rows), CHUNK):
         part = rows[start : start + CHUNK]
         values = np.ascontiguousarray(part).ravel()
         offset = (np.arange(len(part)) * part.shape[1])[:, None]
-        node = np.zeros((len(part), n_trees), np.intp)  # (n, T)
+        at = np.empty((len(part), n_trees), np.intp)  # (n, T); all below is written in place
+        at[:] = first_node
+        column = np.empty_like(at)
+        value, limit = np.empty(at.shape, np.float32), np.empty(at.shape, np.float32)
         for _ in range(n_leaves.bit_length() - 1):
-            at = node + first_node
-            goes_right = values.take(feature.take(at) + offset) > threshold.take(at)
-            node = 2 * node + 1 + goes_right
-        found[start : start + CHUNK] = leaf.take(node + (first_leaf - n_leaves + 1)).sum(
-            axis=1, dtype=np.int64
-        )
+            feature.take(at, out=column, mode="clip")  # all are inside: "raise" would copy
+            column += offset
+            values.take(column, out=value, mode="clip")
+            threshold.take(at, out=limit, mode="clip")
+            at *= 2
+            at += to_left
+            at += value > limit
+        at += to_leaf
+        found[start : start + CHUNK] = leaf.take(at).sum(axis=1, dtype=np.int64)
     return found / LEAF_UNITS
 
 

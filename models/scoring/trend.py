@@ -13,7 +13,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.scoring.contributions import RECENT_ROWS, Contributions, ScoreParams, residuals_of
+from models.scoring.contributions import (
+    RECENT_ROWS,
+    Contributions,
+    ScoreParams,
+    residuals_of,
+    weighed_rows,
+)
 
 STATISTICS: Final = ("level_mean", "level_sd", "slope_mean", "slope_sd")
 """Healthy mean and deviation of each channel's level and slope."""
@@ -56,7 +62,7 @@ def magnitudes(residuals: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDA
     steps = np.arange(length) - (length - 1) / 2
     weights = steps / np.square(steps).sum()
     # sums over axis 1 add row after row: one window alone gives the same bits as in a batch
-    slopes = (residuals * weights[:, None]).sum(axis=1)
+    slopes = weighed_rows(residuals, weights)
     return np.abs(recent.sum(axis=1) / recent.shape[1]), np.abs(slopes)
 
 

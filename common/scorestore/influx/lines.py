@@ -92,8 +92,8 @@ def verdict_lines(records: Iterable[ScoreRecord]) -> list[str]:
             moved += f",{ARRIVED_FIELD}={record.published_ts_ms}i"
         scored = "" if record.score is None else _score_fields(record)
         lines.append(
-            f'{head} cycle={record.cycle}i,level="{record.level.value}",'
-            f'status="{record.status.value}",detail="{escape_string(record.detail)}"{moved}'
+            f'{head} cycle={record.cycle}i,level="{record.level}",'
+            f'status="{record.status}",detail="{escape_string(record.detail)}"{moved}'
             f"{scored} {time_ns}"
         )
     return lines
@@ -120,7 +120,7 @@ def repeat_lines(records: Iterable[ScoreRecord]) -> list[str]:
         lines.append(
             # a message may claim any asset, hence come from any partition: two may share all else
             f"{_head(REPEAT_MEASUREMENT, record)},partition={source.partition},"
-            f"status={record.status.value} "
+            f"status={record.status} "
             f'cycle={record.cycle}i,topic="{escape_string(source.topic)}",offset={source.offset}i,'
             f'detail="{escape_string(record.detail)}" {_checked(time_ns, record)}'
         )
@@ -143,7 +143,7 @@ def _score_fields(record: ScoreRecord) -> str:
     if record.critical_threshold is not None:
         fields += f",critical_threshold={_number(record.critical_threshold)}"
     if record.evidence is not None:
-        fields += f',evidence="{record.evidence.value}"'
+        fields += f',evidence="{record.evidence}"'
     if record.severity is not None:
         fields += f",severity={_number(record.severity)}"
     if record.life is not None:

@@ -7,6 +7,7 @@ definition; ``test_calm.py`` holds both against each other.
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ from detector.core.fleet import Fleet
 from detector.core.pipeline import AssetRun, Plan
 from models.alarm import COUNT_LIMIT, AlarmState
 from models.scoring.scorer import WARNING_SEVERITY
+
+NO_LEVEL: Final = Level.NONE
 
 
 def calm_alarms(
@@ -39,7 +42,7 @@ def calm_alarms(
         zip(plan.assets.items(), plan.steady.tolist(), quiet_rows, strict=True)
     ):
         alarm = asset.start.alarm
-        if not (steady and calm) or alarm.level is not Level.NONE or alarm.recent or key in told:
+        if not (steady and calm) or alarm.level is not NO_LEVEL or alarm.recent or key in told:
             continue
         n_windows = len(asset.assembled.ends)
         if n_windows < len(asset.fresh):  # a reading without a score ends every row

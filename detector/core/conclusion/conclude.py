@@ -24,6 +24,8 @@ Told = tuple[AssetRun, Alert]
 """An alert, with the key of its asset's state: there the run is called as the source calls it."""
 
 
+SCORED: Final = Verdict.SCORED
+
 NOTHING_TOLD: Final[Mapping[AssetRun, Sequence[Alert]]] = MappingProxyType({})
 
 
@@ -104,7 +106,7 @@ def _calm_verdicts(
     for index, (item, verdict, detail) in enumerate(
         zip(asset.fresh, assembled.verdicts, assembled.details, strict=True), first - unscored
     ):
-        finding = findings[index] if verdict is Verdict.SCORED else NOTHING_FOUND
+        finding = findings[index] if verdict is SCORED else NOTHING_FOUND
         yield _verdict(item, run_id, verdict, detail, alike, finding)
 
 
@@ -166,7 +168,7 @@ def _conclude_asset(
         if opened is not None and opened != watch.opened:
             watch.open_run(opened)
             outcome.opened.append((key, watch.run_id))
-        if verdict is not Verdict.SCORED:
+        if verdict is not SCORED:
             outcome.verdicts.append(
                 _verdict(item, watch.run_id, verdict, detail, alike, NOTHING_FOUND)
             )

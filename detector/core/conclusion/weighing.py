@@ -180,26 +180,17 @@ def _findings(found: WindowScores, judged: Judged, spec: ScorerSpec) -> list[Fin
     lives: Iterable[LifeLeft | None] = repeat(None)
     if life is not None:
         lives = map(LifeLeft, life.expected.tolist(), life.low.tolist(), life.high.tolist())
+    speakers = map(WARNERS.__getitem__, judged.speakers.tolist())
     return [
-        Finding(
-            score,
-            warning,
-            critical,
-            judged.level(index),
-            WARNERS[speaker],
-            severity,
-            left,
-            dict(zip(names, shares, strict=True)),
-        )
-        for index, (score, speaker, severity, shares, left) in enumerate(
-            zip(
-                found.scores.tolist(),
-                judged.speakers.tolist(),
-                judged.severities.tolist(),
-                judged.shares.tolist(),
-                lives,
-                strict=False,  # nobody may know how long is left
-            )
+        Finding(score, warning, critical, level, speaker, severity, left, dict(zip(names, shares)))  # noqa: B905 - of one width
+        for score, level, speaker, severity, shares, left in zip(
+            found.scores.tolist(),
+            judged.levels(),
+            speakers,
+            judged.severities.tolist(),
+            judged.shares.tolist(),
+            lives,
+            strict=False,  # nobody may know how long is left
         )
     ]
 

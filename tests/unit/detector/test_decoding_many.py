@@ -1,0 +1,106 @@
+"""Records decoded many at once hold the readings that they hold one by one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from common.errors import InvalidRecordError
+from common.machines.turbofan import TURBOFAN
+from common.records.verdicts import SourcePosition
+from detector.core import pipeline
+from detector.core.decoding import LARGEST, decode
+from detector.core.decoding_many import ORDINARY, decode_many
+from detector.core.fleet import Fleet, Fleets
+from detector.core.pipeline import decode_batch
+from detector.core.policy import InputPolicy
+from detector.core.source import Reading, SourceRecord
+from models.alarm import AlarmPolicy
+from tests.support.builders import MeanScorer, changed, fleets_of, reading, record
+from tests.support.streams import MAX_BYTES, Message, WeighingScorer, on_topic, streams
+from tests.support.streams import ORDINARY as USUAL
+
+POLICY = InputPolicy(MAX_BYTES, bridge_cycles=0)
+LIMITED = fleets_of(WeighingScorer(), POLICY)
+FREE = fleets_of(MeanScorer(("T24",)), POLICY)
+TWO = dict(LIMITED) | {"pumps": Fleet("pumps", MeanScorer(("T24", "P2")), AlarmPolicy(3, 3, 0.0), POLICY)}
+
+
+def alone(records: Sequence[SourceRecord], fleets: Fleets) -> list[Reading | None]:
+    found: list[Reading | None] = []
+    for each in records:
+        try:
+            found.append(decode(each, fleets))
+        except InvalidRecordError:
+            found.append(None)
+    return found
+
+
+def told(reading: Reading | None) -> object:
+    """What two readings must have in common to be the same, types included."""
+    if reading is None:
+        return None
+    said = reading.fleet, reading.asset_id, reading.run_id, reading.cycle, reading.ts
+    return said, reading.ts.tzinfo, [(type(value), value) for value in reading.values]
+
+
+def check(records: Sequence[SourceRecord], fleets: Fleets) -> list[Reading | None]:
+    found = decode_many(records, fleets)
+    for many, one in zip(found, alone(records, fleets), strict=True):
+        assert many is None or told(many) == told(one)
+    return found
+
+
+@pytest.mark.parametrize("fleets", [LIMITED, FREE, TWO], ids=["limited", "free", "two"])
+@settings(deadline=None, max_examples=25)
+@given(messages=streams)
+def test_what_is_decoded_at_once_is_what_is_decoded_alone(
+    fleets: Fleets, messages: list[Message]
+) -> None:
+    check(on_topic(messages, 1).records[0], fleets)
+
+
+values = st.one_of(
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.integers(),
+    st.sampled_from(
+        [USUAL, 0, -0.0, 1, True, None, "1", ORDINARY, -ORDINARY, LARGEST, 2**63, 2**64, 10**400]
+        + [edge for low, high in TURBOFAN.using(("T24", "T30", "T50"), 4).limits
+           for edge in (low, high, math.nextafter(low, -math.inf), math.nextafter(high, math.inf))]
+    ),
+)  # fmt: skip
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    drawn=st.lists(
+        st.tuples(
+            st.sampled_from(["T24", "T30", "P2", "altitude"]),
+            values,
+            st.sampled_from(["default", "pumps", "nobody"]),
+        ),
+        max_size=6,
+    )
+)
+def test_values_of_every_kind(drawn: list[tuple[str, object, str]]) -> None:
+    records = []
+    for number, (name, value, fleet) in enumerate(drawn, 1):
+        sound = reading(number, USUAL)
+        group = "settings" if name == "altitude" else "sensors"
+        changes = {group: {**getattr(sound, group), name: value}}
+        came = changed(sound, fleet=fleet, **changes)
+        at = SourcePosition("readings", 0, number)
+        records.append(SourceRecord(at, 0, sound.asset_id.encode(), came))
+    check(records, TWO)
+
+
+def test_what_is_plain_is_not_decoded_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(pipeline, "decode")
+
+    batch = decode_batch([record(reading(cycle, USUAL), cycle) for cycle in range(1, 4)], LIMITED)
+
+    assert sum(map(len, batch.by_asset.values())) == 3

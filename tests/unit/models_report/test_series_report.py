@@ -218,6 +218,18 @@ def test_the_best_of_models_is_bold_and_trivial_rows_never_are(report: SeriesRep
     ]
 
 
+def test_the_chosen_model_is_first_and_the_others_go_by_their_score() -> None:
+    own = report_of("chosen", "b", "c", "d")
+
+    table = everything_table(own)[:4]
+
+    vus = [c.figure for c in COLUMNS].index("vus_pr_final")
+    values = [float(row.cells[vus].text) for row in table]
+    assert table[0].name == "chosen"
+    assert values[1:] == sorted(values[1:], reverse=True)
+    assert values[1] > values[-1]
+
+
 def test_one_model_alone_is_not_the_best_of_anything() -> None:
     table = everything_table(report_of("only"))
 

@@ -31,7 +31,8 @@ shows, and a page of 55 series stays small."""
 WIDTH: Final = 10.4
 LANE: Final = 0.16
 GAPS: Final = 0.75
-"""Inches: of the drawing, of one model's alarms, of all that stands between and below panels."""
+MARGIN: Final = 1.7
+"""Inches: the drawing, one model's alarms, all between and below panels, names on the left."""
 
 LABEL_AT: Final = -0.075
 """Left of the panels, in widths of one: names of axes stand in one column."""
@@ -71,7 +72,7 @@ def draw_series(report: SeriesReport, label: str, key: str) -> Markup:
         figure.set_layout_engine(None)
         whole = sum(heights) + GAPS
         figure.subplots_adjust(
-            left=1.35 / WIDTH, right=1 - 0.1 / WIDTH, bottom=0.45 / whole, top=1 - 0.06 / whole,
+            left=MARGIN / WIDTH, right=1 - 0.1 / WIDTH, bottom=0.45 / whole, top=1 - 0.06 / whole,
             hspace=0.12,
         )  # fmt: skip
         signal, score, below = figure.subplots(3, 1, sharex=True, height_ratios=heights)

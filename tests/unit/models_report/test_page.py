@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
@@ -13,49 +12,13 @@ from models.report.page import render_report
 from models.report.roles import DESIGN, roles_of
 from models.report.uncertainty import bootstrap
 from tests.support.fleets import cut_short, fleet
+from tests.support.outline import Outline
 from tests.unit.models_report.conftest import Case
 
 SECTIONS = (
     "headline", "provenance", "models", "ranking", "thresholds", "confusion", "events", "engines",
     "limits",
 )  # fmt: skip
-
-
-class Outline(HTMLParser):
-    """Ids, links, unclosed elements and text of a page."""
-
-    VOID = ("meta", "path", "use", "rect", "br", "image")
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.ids: list[str] = []
-        self.links: list[str] = []
-        self.open: list[str] = []
-        self.words: list[str] = []
-        self.feed(page)
-        self.close()
-        self.text = re.sub(r"\s+", " ", " ".join(self.words))
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag not in self.VOID:
-            self.open.append(tag)
-        for name, value in attrs:
-            if name == "id":
-                self.ids.append(value or "")
-            if name in ("href", "xlink:href", "src", "action", "data"):
-                self.links.append(value or "")
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_starttag(tag, attrs)
-        if tag not in self.VOID:
-            self.open.pop()
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag not in self.VOID:
-            assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.words.append(data)
 
 
 def rendered(case: Case, resamples: int = 50) -> str:

@@ -27,7 +27,9 @@ from tests.support.streams import ORDINARY as USUAL
 POLICY = InputPolicy(MAX_BYTES, bridge_cycles=0)
 LIMITED = fleets_of(WeighingScorer(), POLICY)
 FREE = fleets_of(MeanScorer(("T24",)), POLICY)
-TWO = dict(LIMITED) | {"pumps": Fleet("pumps", MeanScorer(("T24", "P2")), AlarmPolicy(3, 3, 0.0), POLICY)}
+TWO = dict(LIMITED) | {
+    "pumps": Fleet("pumps", MeanScorer(("T24", "P2")), AlarmPolicy(3, 3, 0.0), POLICY)
+}
 
 
 def alone(records: Sequence[SourceRecord], fleets: Fleets) -> list[Reading | None]:

@@ -213,17 +213,18 @@ def _chosen(
 ) -> list[tuple[Place, Glance]]:
     """Return the first assets beyond ``after``, each with its place."""
     found: list[tuple[Place, Glance]] = []
-    for glance in glances:
-        alarm = alarm_of(alarms.get(glance.asset_id, ()), glance.run_id)
-        if wanted.state not in (None, state_of(alarm, scored=glance.scored)):
+    by_urgency, state, level = wanted.order == "urgency", wanted.state, wanted.level
+    for glance in glances:  # every asset: what is not asked for is not worked out
+        name, run_id, _, scored, severity = glance
+        standing = alarms.get(name)
+        alarm = None if standing is None else alarm_of(standing, run_id)
+        if state is not None and state is not state_of(alarm, scored=scored):
             continue
-        if wanted.level is not None and (
-            alarm is None or not alarm.active or alarm.level is not wanted.level
-        ):
+        if level is not None and (alarm is None or not alarm.active or alarm.level is not level):
             continue
-        place: Place = glance.asset_id
-        if wanted.order == "urgency":
-            place = asset_urgency(glance.asset_id, alarm, glance.severity, scored=glance.scored)
+        place: Place = name
+        if by_urgency:
+            place = asset_urgency(name, alarm, severity, scored=scored)
         if after is None or place > after:  # type: ignore[operator]  # of one kind in one query
             found.append((place, glance))
-    return heapq.nsmallest(most, found, key=lambda item: item[0])
+    return heapq.nsmallest(most, found)  # places differ, for names do

@@ -145,7 +145,7 @@ async def measure(folder: Path) -> None:
             httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url="http://localhost")
         )
         print(
-            f"{'median':>8} {'p99':>8} {'cpu':>8} {'answer':>9}  question ({TRIES} times, ms, kB)"
+            f"{'wall':>8} {'p99':>8} {'cpu':>8} {'answer':>9}  question ({TRIES} times, medians, ms, kB)"
         )
         spare_what_is_loaded()
         for question in QUESTIONS:

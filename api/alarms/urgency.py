@@ -98,11 +98,9 @@ def asset_urgency(
         severity: The latest, as a multiple of the warning threshold.
         scored: Whether any reading of its latest run was scored.
     """
-    active = alarm is not None and alarm.active
+    urgent = 1.0 if severity is None else -severity
+    if alarm is None:
+        return AssetUrgency(0, True, scored, urgent, asset_id)
     return AssetUrgency(
-        level=-alarm.level.rank if alarm is not None and active else 0,
-        seen=alarm is None or not alarm.asks,
-        scored=scored,
-        severity=1.0 if severity is None else -severity,
-        asset_id=asset_id,
+        -alarm.level.rank if alarm.active else 0, not alarm.asks, scored, urgent, asset_id
     )

@@ -9,7 +9,7 @@ the width would have given.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
 
@@ -20,6 +20,24 @@ Row: TypeAlias = tuple[int, int, float | None, int]
 """(ts_us, cycle, severity, rank of the level); without a severity it was not scored."""
 
 LEVELS: Final = tuple(sorted(Level, key=lambda level: level.rank))
+
+
+class EvenRows(NamedTuple):
+    """Rows of one bucket, one level and without interruption, by those that matter.
+
+    Attributes:
+        count: How many.
+        first: The first.
+        last: The last.
+        low: The one of the lowest severity, the first of several.
+        high: Likewise, the highest.
+    """
+
+    count: int
+    first: Row
+    last: Row
+    low: Row
+    high: Row
 
 
 class _Kept(NamedTuple):
@@ -73,6 +91,7 @@ class PlotReducer:
 
     def __init__(self, begin_us: int, end_us: int, most: int) -> None:
         self._begin_us = begin_us - begin_us % 1000  # a store may know it to the millisecond only
+        self._end_us = end_us
         self._most = most
         self._width_us = (end_us - self._begin_us) // 1000 * 1000 // (most // 2) + 1
         self._buckets: dict[int, _Bucket] = {}
@@ -117,6 +136,19 @@ class PlotReducer:
             self._close(first, last, low, high)
         self._scored += count
         self._interrupted = interrupted
+
+    def buckets(self) -> Iterator[tuple[int, int]]:
+        """Yield where each bucket begins and ends (exclusive), microseconds."""
+        for begin_us in range(self._begin_us, self._end_us + 1, self._width_us):
+            yield begin_us, begin_us + self._width_us
+
+    def add_even(self, rows: EvenRows) -> None:
+        """Take rows that a store has summed up; only where more rows come than are shown."""
+        self._all = None
+        self._open(rows.first[0], rows.first[3], interrupted=self._interrupted)
+        self._interrupted = False
+        self._close(rows.first, rows.last, rows.low, rows.high)
+        self._scored += rows.count
 
     def plot(self) -> Plot:
         """Return the points of all rows so far."""

@@ -767,15 +767,22 @@ async def test_whatever_an_alert_says_it_is_stored_listed_and_counted(
         assert [each.alarm.facts.first for each in listed] == [alert]
 
 
-async def test_a_damaged_alert_is_counted_without_its_channel(
+async def test_a_database_of_before_is_counted_from_its_alerts_but_for_damaged_ones(
     database: AlertHistorySettings,
 ) -> None:
+    ended = cleared("b").model_copy(update={"flaps": 3, "channels": cleared("b").channels[::-1]})
     async with open_database(database) as engine:
-        await SqlAlertHistory(engine).store(batch([raised("a"), raised("b")]), NOW)
+        await SqlAlertHistory(engine).store(batch([raised("a"), raised("b"), ended]), NOW)
         async with engine.begin() as connection:
             await connection.execute(text("UPDATE alerts SET body = 'no' WHERE asset_id = 'a'"))
-
+            await connection.run_sync(_before_figures)
+    async with open_database(database) as engine:
         found = await SqlAlarmStore(engine).figures(FiguresQuery(NOW, NOW + HOUR), NOW)
 
     assert found.alarms == 2
     assert list(found.channels) == [ChannelCount("default", "T50", 1)]
+    assert list(found.chattering_assets) == [AssetCount("b", 1, 3)]
+
+
+def _before_figures(connection: Connection) -> None:
+    command.downgrade(migration_config(connection), "0009")

@@ -172,5 +172,7 @@ def _alarm_row(
         "rank": urgency.rank,
         "severity": urgency.severity,
         "sequence": urgency.sequence,
+        "flaps": facts.flaps,
+        "channel": facts.channel,
         "arrived_at": arrived_at,
     }

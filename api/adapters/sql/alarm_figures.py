@@ -11,9 +11,6 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Float,
-    Integer,
-    Numeric,
-    Select,
     and_,
     case,
     cast,
@@ -25,9 +22,8 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import InstrumentedAttribute
 
-from api.adapters.sql.models import AlarmEventRow, AlarmRow, AlertRow
+from api.adapters.sql.models import AlarmEventRow, AlarmRow
 from api.alarms.events import Action, Judgement
-from api.alarms.facts import MOST_FLAPS
 from api.alarms.figures import (
     MOST_LISTED,
     STALE,
@@ -58,7 +54,7 @@ async def read_figures(
     ours = _ours(query)
     alarms, assets = await _assets(connection, ours)
     busiest, floods = await _stretches(connection, ours, query.flood, dialect)
-    chattering, flaps, chattering_assets = await _chattering(connection, ours, dialect)
+    chattering, flaps, chattering_assets = await _chattering(connection, ours)
     stale, oldest = await _stale(connection, query, now)
     acknowledged, median_s, p90_s = await _times_taken(connection, ours, dialect)
     return AlarmFigures(
@@ -75,7 +71,7 @@ async def read_figures(
         p90_s=p90_s,
         verdicts=await _verdicts(connection, ours, dialect),
         assets=assets,
-        channels=await _channels(connection, ours, dialect),
+        channels=await _channels(connection, ours),
     )
 
 
@@ -126,27 +122,15 @@ async def _stretches(
 
 
 async def _chattering(
-    connection: AsyncConnection, ours: ColumnElement[bool], dialect: str
+    connection: AsyncConnection, ours: ColumnElement[bool]
 ) -> tuple[int, int, Sequence[AssetCount]]:
-    # SQLite's integers end at 2**63, PostgreSQL's numeric takes whatever a message may say
-    number = Numeric if dialect == "postgresql" else Integer
-    said = cast(_text_in(AlertRow.body, dialect, "flaps"), number)
-    top = func.coalesce(func.max(said), 0)
-    flaps = cast(case((top > MOST_FLAPS, MOST_FLAPS), else_=top), BigInteger).label("flaps")
-    of_alarm = (
-        select(AlarmRow.asset_id, flaps)
-        .join(AlertRow, AlertRow.alarm_id == AlarmRow.alarm_id)
-        .where(ours)
-        .group_by(AlarmRow.alarm_id, AlarmRow.asset_id)
-        .subquery()
-    )
-    total = func.sum(of_alarm.c.flaps)
-    whole = select(func.count(), func.coalesce(total, 0)).where(of_alarm.c.flaps > 0)
+    total, flapping = func.sum(AlarmRow.flaps), and_(ours, AlarmRow.flaps > 0)
+    whole = select(func.count(), func.coalesce(total, 0)).where(flapping)
     most = (
-        select(of_alarm.c.asset_id, func.count(), total)
-        .where(of_alarm.c.flaps > 0)
-        .group_by(of_alarm.c.asset_id)
-        .order_by(total.desc(), of_alarm.c.asset_id)
+        select(AlarmRow.asset_id, func.count(), total)
+        .where(flapping)
+        .group_by(AlarmRow.asset_id)
+        .order_by(total.desc(), AlarmRow.asset_id)
         .limit(MOST_LISTED)
     )
     alarms, flapped = (await connection.execute(whole)).one()
@@ -227,37 +211,18 @@ async def _verdicts(
 
 
 async def _channels(
-    connection: AsyncConnection, ours: ColumnElement[bool], dialect: str
+    connection: AsyncConnection, ours: ColumnElement[bool]
 ) -> Sequence[ChannelCount]:
-    first = _first_alerts(ours).subquery()
-    channel = _text_in(AlertRow.body, dialect, "channels", "0", "name").label("channel")
-    named = (
-        select(AlertRow.fleet, channel)
-        .join(first, first.c.sequence == AlertRow.sequence)
-        .where(first.c.place == 1)
-        .subquery()
-    )
     count = func.count().label("alarms")
     statement = (
-        select(named.c.fleet, named.c.channel, count)
-        .where(named.c.channel.is_not(None))
-        .group_by(named.c.fleet, named.c.channel)
-        .order_by(count.desc(), named.c.fleet, named.c.channel)
+        select(AlarmRow.fleet, AlarmRow.channel, count)
+        .where(ours, AlarmRow.channel.is_not(None))
+        .group_by(AlarmRow.fleet, AlarmRow.channel)
+        .order_by(count.desc(), AlarmRow.fleet, AlarmRow.channel)
         .limit(MOST_LISTED)
     )
-    return [ChannelCount(*row) for row in (await connection.execute(statement)).all()]
-
-
-def _first_alerts(ours: ColumnElement[bool]) -> Select[Any]:
-    """Return alerts with their places in their alarms, by cycle, whichever arrived first."""
-    place = func.row_number().over(
-        partition_by=AlertRow.alarm_id, order_by=(AlertRow.cycle, AlertRow.sequence)
-    )
-    return (
-        select(AlertRow.sequence, place.label("place"))
-        .join(AlarmRow, AlarmRow.alarm_id == AlertRow.alarm_id)
-        .where(ours)
-    )
+    rows = (await connection.execute(statement)).all()
+    return [ChannelCount(fleet, channel or "", number) for fleet, channel, number in rows]
 
 
 def _second(column: Any, dialect: str) -> ColumnElement[int]:

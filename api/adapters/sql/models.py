@@ -178,10 +178,13 @@ class AlarmRow(Base):
     rank: Mapped[int] = mapped_column(Integer)
     severity: Mapped[float] = mapped_column(Float)
     sequence: Mapped[int] = mapped_column(BigInteger)
+    flaps: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    channel: Mapped[str | None] = mapped_column(String)
     arrived_at: Mapped[datetime | None] = mapped_column(UtcTime)
 
     __table_args__ = (
         Index("alarms_by_urgency", "rank", "severity", "sequence"),
+        Index("alarms_by_coming", "arrived_at"),
         Index("alarms_by_arrival", "sequence"),
         Index("alarms_by_asset", "asset_id", "rank"),
     )

@@ -11,11 +11,8 @@ from typing import Final
 
 from common.records.verdicts import Level, ScoreRecord, Verdict
 from common.scorestore.paging import MIN_TS_US, Bounds, from_epoch_us, page_of, position_of
-from common.scorestore.plotting import PlotReducer
 from common.scorestore.port import (
     Glance,
-    Plot,
-    PlotQuery,
     RunActivity,
     RunPage,
     RunSummary,
@@ -51,10 +48,7 @@ SELECT_VERDICTS: Final = (
 
 LATEST: Final = (
     "SELECT asset_id, run_id, fleet, n_scored > 0 OR last_severity IS NOT NULL, last_severity, "  # noqa: S608 - our names
-    # SQLite takes the other columns from the row of the maximum; a window function sorts all rows
-    "max(printf('%d%020d%020d%s', last_ts_us IS NOT NULL, coalesce(arrived_ms, 0), "
-    f"coalesce(last_ts_us, 0) - ({MIN_TS_US}), run_id)) "
-    f"FROM run WHERE {OF_RUNS} GROUP BY asset_id ORDER BY asset_id"
+    f"last_ts_us, arrived_ms FROM run WHERE {OF_RUNS} ORDER BY asset_id"
 )
 LAST_VERDICTS: Final = (
     "SELECT status FROM verdict WHERE run_key = "
@@ -178,10 +172,19 @@ def read_latest(
 ) -> Sequence[Glance]:
     """Return the latest run of each asset; ``tally.recency`` says which that is."""
     rows = connection.execute(LATEST, {"asset_id": asset_id, "run_id": run_id, "fleet": fleet})
-    return [
-        Glance(asset, run, of, scored == 1, severity)
-        for asset, run, of, scored, severity, _ in rows
-    ]
+    found: list[Glance] = []
+    last, latest = None, (False, 0, MIN_TS_US, "")
+    for asset, run, of, scored, severity, ts_us, arrived_ms in rows:
+        place = (ts_us is not None, arrived_ms or 0, MIN_TS_US if ts_us is None else ts_us, run)
+        if asset != last:
+            last = asset
+        elif place > latest:
+            del found[-1]
+        else:
+            continue
+        latest = place
+        found.append(Glance(asset, run, of, scored == 1, severity))
+    return found
 
 
 def read_warm_ups(
@@ -196,37 +199,6 @@ def read_warm_ups(
         )
         for asset_id, run_id in runs
     ]
-
-
-def read_plot(connection: sqlite3.Connection, query: PlotQuery, bounds: Bounds) -> Plot:
-    """Return a plot, as of one moment, from an index that has all it needs."""
-    connection.execute("BEGIN")
-    found = connection.execute(
-        "SELECT run_key FROM run WHERE asset_id = ? AND run_id = ?", (query.asset_id, query.run_id)
-    ).fetchone()
-    if found is None:
-        return Plot([])
-    terms, values = ["run_key = ?"], [*found]
-    for term, value in (("ts_us >= ?", bounds.since_us), ("ts_us < ?", bounds.until_us)):
-        if value is not None:
-            terms.append(term)
-            values.append(value)
-    where = " AND ".join(terms)
-    begin_us, end_us = (
-        connection.execute(f"SELECT {name}(ts_us) FROM verdict WHERE {where}", values).fetchone()[0]  # noqa: S608 - our names
-        for name in ("min", "max")  # one at a time: then the index is asked, and not read
-    )
-    if begin_us is None:
-        return Plot([])
-    reducer = PlotReducer(begin_us, end_us, query.most)
-    reducer.add(
-        connection.execute(
-            "SELECT ts_us, cycle, severity, level FROM verdict "  # noqa: S608 - our names
-            f"WHERE {where} ORDER BY ts_us, cycle",
-            values,
-        )
-    )
-    return reducer.plot()
 
 
 def read_counts(connection: sqlite3.Connection, run_id: str | None) -> Mapping[Verdict, int]:

@@ -28,12 +28,12 @@ from common.scorestore.port import (
     ScoreQuery,
     Trimmed,
 )
+from common.scorestore.sqlite.plots import read_plot
 from common.scorestore.sqlite.reader import (
     read_activity,
     read_counts,
     read_latest,
     read_page,
-    read_plot,
     read_run_page,
     read_runs,
     read_summaries,
@@ -140,7 +140,7 @@ class SqliteScoreStore:
         return await self._reader.run(lambda connection: read_warm_ups(connection, runs, most))
 
     async def plot(self, query: PlotQuery) -> Plot:
-        """Return a plot in one pass over an index."""
+        """Return a plot from an index."""
         bounds = check_plot(query)
         return await self._reader.run(lambda connection: read_plot(connection, query, bounds))
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from itertools import pairwise
 from random import Random
+from unittest import mock
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from common.records.verdicts import Level
+from common.scorestore.paging import check_plot, from_epoch_us
 from common.scorestore.plotting import PlotReducer, Row
-from common.scorestore.port import FEWEST_POINTS, Plot
+from common.scorestore.port import FEWEST_POINTS, Plot, PlotQuery
+from common.scorestore.sqlite import plots
+from common.scorestore.sqlite.schema import SCHEMA
 
 steps_us = st.one_of(st.integers(0, 3), st.integers(0, 10**6), st.integers(0, 10**11))
 severities = st.one_of(st.none(), st.floats(0, 3), st.floats(allow_nan=False, allow_infinity=False))
@@ -122,6 +129,40 @@ def test_how_rows_were_read_makes_no_difference(
     rows: list[Row], cuts: list[int], most: int
 ) -> None:
     assert plotted(rows, most, [min(cut, len(rows)) for cut in cuts]) == plotted(rows, most)
+
+
+@pytest.mark.parametrize("few", [0, 10**6], ids=["reads on", "asks on"])
+@given(any_runs, st.integers(FEWEST_POINTS, 60), st.integers(-1, 300), st.booleans())
+def test_what_sqlite_sums_up_makes_no_difference(
+    few: int, rows: list[Row], most: int, start: int, coarse: bool
+) -> None:
+    if coarse:  # then the lowest and the highest are several
+        rows = [
+            (ts_us, cycle, severity and float(severity > 0.5), rank)
+            for ts_us, cycle, severity, rank in rows
+        ]
+    since = from_epoch_us(rows[start][0]) if 0 <= start < len(rows) else None
+    query = PlotQuery("a", "r", since=since, most=most)
+    wanted = [row for row in rows if since is None or from_epoch_us(row[0]) >= since]
+    with (
+        closing(stored(rows)) as connection,
+        mock.patch.object(plots, "MANY_ROWS", 0),
+        mock.patch.object(plots, "FEW_BUCKETS", few),
+    ):
+        assert plots.read_plot(connection, query, check_plot(query)) == plotted(wanted, most)
+
+
+def stored(rows: Sequence[Row]) -> sqlite3.Connection:
+    """Return a file's tables with one run in them."""
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection.executescript(SCHEMA)
+    connection.execute("INSERT INTO run (run_key, asset_id, run_id) VALUES (1, 'a', 'r')")
+    connection.executemany(
+        "INSERT INTO verdict (run_key, ts_us, cycle, severity, level, status, model, detail) "
+        "VALUES (1, ?, ?, ?, ?, '', '', '')",
+        rows,
+    )
+    return connection
 
 
 def test_a_spike_of_one_row_in_a_day_is_there() -> None:

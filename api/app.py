@@ -42,6 +42,7 @@ from api.detection.uploads import Uploads
 from api.evidence import EvidenceFeed, EvidenceStore
 from api.http import problems
 from api.http.bodies import bodies
+from api.http.body_gate import BodyGate
 from api.http.defects import Defects
 from api.http.gate import Gate, ours
 from api.http.heads import HeadAsGet
@@ -164,8 +165,9 @@ def create_app(settings: Settings, open_them: OpenAdapters = open_adapters) -> F
     )
     app.mount(CONSOLE_PATH, console_files())
     # the last one added is the first to see a request
+    app.add_middleware(BodyGate, bodies=bodies(settings.api), routes=routes_of(app))
     app.add_middleware(Door, access=_access, routes=routes_of(app))
-    app.add_middleware(Gate, is_ours=ours(settings.api), bodies=bodies(settings.api))
+    app.add_middleware(Gate, is_ours=ours(settings.api))
     app.add_middleware(Defects)
     app.add_middleware(TimedRequests, metrics=metrics)
     app.add_middleware(SecurityHeaders)

@@ -1,6 +1,7 @@
 """The door: before any route, whose request it is and whether it may; after it, the audit log.
 
-It stands behind the gate (``http/gate.py``), which has refused foreign hosts and foreign pages.
+It stands behind the gate (``http/gate.py``), which has refused foreign hosts and foreign pages, and
+before ``http/body_gate.py``: nobody's body is read, nor judged, who may not ask.
 """
 
 from __future__ import annotations
@@ -11,15 +12,16 @@ from typing import Any, Final
 
 from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
-from starlette.routing import BaseRoute, Match, Mount
+from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.access.actors import IDENTITY, LOCAL, OPERATOR, forbidden
 from api.access.guard import Guard, Identity
 from api.access.ports import AccessStore, AuditEntry
-from api.access.rights import ASKING, UNKNOWN_PATH, Needed, needed_for
+from api.access.rights import ANYBODY, ASKING, UNKNOWN_PATH, Needed, needed_for
 from api.access.roles import Role
 from api.http.gate import ANSWER_BEGINS, ANSWERED, READING_METHODS
+from api.http.matching import matched
 from api.http.problems import backend_problem, problem_response, retry_after
 from common.clock import Clock
 from common.errors import BackendError, RequestRefusedError
@@ -111,13 +113,13 @@ def _only_asks(scope: Scope) -> bool:
 
 
 def _needed(routes: Sequence[BaseRoute], scope: Scope, method: str) -> Needed:
-    """Return who may call what this request is for."""
-    asked = {**scope, "type": "http", "method": method}  # a WebSocket has a GET beside it
-    for route in routes:
-        match, _ = route.matches(asked)
-        if match is Match.FULL:
-            path = route.path if isinstance(route, Mount) else getattr(route, "path", "")
-            return needed_for(method, path)
+    """Return who may call what this request is for; that there is no such method, all are told."""
+    # a WebSocket has a GET beside it
+    match, path = matched(routes, {**scope, "type": "http", "method": method})
+    if match is Match.FULL:
+        return needed_for(method, path)
+    if match is Match.PARTIAL:
+        return ANYBODY
     return UNKNOWN_PATH if method == "GET" else Role.ADMIN
 
 

@@ -1,4 +1,4 @@
-"""What is refused before any route sees it: foreign hosts and pages, bodies that are none of ours.
+"""What is refused before any route sees it: foreign hosts and pages.
 
 Unless told otherwise the api listens on the loopback address, so that only this machine reaches
 it, and asks for no key. A browser on this machine is led astray easily, though: a page may have its
@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.http.bodies import MAX_SHOWN_CHARS, RuleOf, checked_body
+from api.http.bodies import MAX_SHOWN_CHARS
 from api.http.problems import problem_response
 from common.errors import RequestRefusedError
 from common.settings import ApiSettings
@@ -31,18 +31,16 @@ ANSWER_BEGINS: Final = frozenset({"http.response.start", "websocket.http.respons
 
 
 class Gate:
-    """ASGI middleware that answers 421, 403, 415, 413 or 408 to what must not come further.
+    """ASGI middleware that answers 421 or 403 to what must not come further.
 
     Args:
         app: What is behind it.
         is_ours: Tells whether a host is one of ours.
-        bodies: Tells what a body may be, by the path.
     """
 
-    def __init__(self, app: ASGIApp, is_ours: Callable[[str], bool], bodies: RuleOf) -> None:
+    def __init__(self, app: ASGIApp, is_ours: Callable[[str], bool]) -> None:
         self._app = app
         self._is_ours = is_ours
-        self._bodies = bodies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand the request on, or answer why not."""
@@ -52,12 +50,9 @@ class Gate:
         headers = Headers(scope=scope)
         try:
             self._check_host(headers.getlist("host"))
-            if scope["type"] == "websocket":
-                # no browser keeps a page of another origin from reading one, as it does answers
+            # no browser keeps a page of another origin from reading a WebSocket, as it does answers
+            if scope["type"] == "websocket" or scope["method"] not in READING_METHODS:
                 _check_origin(headers)
-            elif scope["method"] not in READING_METHODS:
-                _check_origin(headers)
-                receive = await checked_body(self._bodies(scope["path"]), headers, receive)
         except RequestRefusedError as exc:
             refusal = problem_response(HTTPStatus(exc.status), exc.code, str(exc))
             await refusal(scope, receive, send)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
-from fastapi import Depends, Request
+from fastapi import Depends
+from fastapi.requests import HTTPConnection
 
 from api.access.guard import Identity
 from api.access.roles import Role
@@ -71,8 +72,8 @@ def forbidden(has: Role, needed: Role, what: str) -> RequestRefusedError:
     )
 
 
-def actor_of(request: Request) -> Actor:
-    """Return who sent a request."""
+def actor_of(request: HTTPConnection) -> Actor:
+    """Return who sent a request, or opened a WebSocket."""
     return Actor(request.scope)  # type: ignore[arg-type]  # a mutable mapping, and a dictionary
 
 

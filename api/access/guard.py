@@ -106,6 +106,20 @@ class Guard:
             raise self._failed(address, "This session has ended; log in again.")
         return Identity(key, token)
 
+    async def is_valid(self, identity: Identity) -> bool:
+        """Return whether a request that was let in would be let in now.
+
+        Raises:
+            BackendError: If the store does not answer.
+        """
+        now, key = self._clock.now(), await self._store.key(identity.key.prefix)
+        if key is None or not key.is_valid(now):
+            return False
+        if identity.token is None:
+            return True
+        session = await self._store.session(digest_of(identity.token))
+        return session is not None and now < session.expires_at
+
     async def log_in(self, key: str, address: str) -> tuple[Identity, Session]:
         """Return whose key this is, and a new session of it.
 

@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator
 from typing import Final, NamedTuple
 
 from api.alarms.ports import AlarmStore
+from api.live.allowed import Check, anybody
 from api.live.pages import ActionPages, StreamItem, StreamPages
 from api.live.stream import LOOK_AGAIN_S, starting_point, unknown_event_id
 from api.ports import AlertFilter, AlertHistory
@@ -64,11 +65,20 @@ async def alarm_place(
 
 
 async def follow_alarms(
-    alerts: StreamPages, actions: ActionPages, place: AlarmPlace, wanted: AlertFilter
+    alerts: StreamPages,
+    actions: ActionPages,
+    place: AlarmPlace,
+    wanted: AlertFilter,
+    may_go_on: Check = anybody,
 ) -> AsyncGenerator[StreamItem, None]:
-    """Yield wanted alerts and actions beyond ``place``, each in order, until the bell is closed."""
+    """Yield wanted alerts and actions beyond ``place``, each in order, until the bell is closed.
+
+    Raises:
+        RequestRefusedError: Once who reads them may not any more.
+    """
     changed = alerts.changed
     while not changed.closed:
+        await may_go_on()
         count = changed.count
         done = await actions.read(wanted, place.action, count)
         page = await alerts.read(wanted, place.alert, count)

@@ -8,7 +8,7 @@ from typing import Final
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from api.live.pages import StreamItem
-from common.errors import BackendError
+from common.errors import BackendError, RequestRefusedError
 
 STOP_GRACE_S: Final = 2.0
 """How long a stream has to end by itself when the api stops, before it is cut, s."""
@@ -36,7 +36,7 @@ async def _events(
                 yield ServerSentEvent(id=item.event_id, event=item.event, data=item.body)
             else:
                 yield ServerSentEvent(id=item.event_id)
-    except BackendError:
-        return  # the log has it
+    except (BackendError, RequestRefusedError):
+        return  # the log has it; who may not go on is told so when it resumes
     finally:
         await items.aclose()

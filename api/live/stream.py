@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator
 from datetime import datetime
 from typing import Final
 
+from api.live.allowed import Check, anybody
 from api.live.pages import StreamItem, StreamPages
 from api.metrics import ApiMetrics
 from api.ports import AlertFilter, AlertHistory
@@ -70,11 +71,16 @@ def removed_words(removed_until: datetime | None) -> str:
 
 
 async def follow(
-    pages: StreamPages, after: int, wanted: AlertFilter
+    pages: StreamPages, after: int, wanted: AlertFilter, may_go_on: Check = anybody
 ) -> AsyncGenerator[StreamItem, None]:
-    """Yield the wanted alerts beyond sequence ``after``, in order, until the signal is closed."""
+    """Yield the wanted alerts beyond sequence ``after``, in order, until the signal is closed.
+
+    Raises:
+        RequestRefusedError: Once who reads them may not any more.
+    """
     changed = pages.changed
     while not changed.closed:
+        await may_go_on()
         count = changed.count
         page = await pages.read(wanted, after, count)
         for item in page.items:

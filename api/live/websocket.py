@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from api.live.pages import StreamItem
-from common.errors import BackendError
+from common.errors import BackendError, RequestRefusedError
 
 HEARTBEAT: Final = '{"event":"heartbeat"}'
 CLOSE_TIMEOUT_S: Final = 2.0
@@ -34,6 +34,7 @@ class Ending(NamedTuple):
 
 STOPPED: Final = Ending(1012, "the api stops: resume with the last id")
 NO_HISTORY: Final = Ending(1013, "the history does not answer: resume with the last id, later")
+KEY_ENDED: Final = Ending(1008, "the key or session of this stream has ended")
 BYTES: Final = Ending(1003, "this stream takes no messages, and no bytes at all")
 MESSAGE: Final = Ending(1008, "this stream takes no messages: resume with last_event_id")
 
@@ -85,6 +86,8 @@ async def _sending(socket: WebSocket, items: AsyncGenerator[StreamItem, None]) -
             await socket.send_text(message_of(item))
     except BackendError:
         return NO_HISTORY
+    except RequestRefusedError:
+        return KEY_ENDED
     except WebSocketDisconnect:
         return None
     return STOPPED

@@ -20,13 +20,14 @@ from api.http.problems import illustrated, invalid
 from api.http.queries import no_query
 from api.http.sockets import socket_answers, upgrade_required
 from api.live.alarm_stream import alarm_place, follow_alarms
+from api.live.allowed import Check
 from api.live.pages import StreamItem
 from api.live.sse import event_source
 from api.live.stream import told
 from api.live.websocket import serve_socket
 from api.ports import AlertFilter
 from api.routes import API_PREFIX
-from api.routes.alerts import MAX_SEQUENCE
+from api.routes.alerts import MAX_SEQUENCE, MayGoOn
 from api.services import Services, ServicesDep
 from api.views.alarm_figures import AlarmFiguresView
 from api.views.alarm_requests import AlarmsQuery, AlarmStreamQuery, KpisQuery
@@ -97,6 +98,7 @@ async def list_alarms(services: ServicesDep, query: Annotated[AlarmsQuery, Query
 async def stream_alarms(
     services: ServicesDep,
     query: Annotated[AlarmStreamQuery, Query()],
+    may_go_on: MayGoOn,
     last_event_id: Annotated[
         str | None,
         Header(max_length=200, description="Go on after this event, as browsers do by themselves."),
@@ -107,7 +109,7 @@ async def stream_alarms(
     `event` is an alert's state, or the action. An `id` names a place in both, and is no alert's id.
     Resuming works as it does there. Filters leave maintenance of whole fleets in.
     """
-    items = await _followed(services, query, last_event_id)
+    items = await _followed(services, query, may_go_on, last_event_id)
     return event_source(items, services.settings.api.sse_heartbeat_s)
 
 
@@ -131,15 +133,16 @@ async def alarms_socket(
     socket: WebSocket,
     services: ServicesDep,
     query: Annotated[AlarmStreamQuery, Query()],
+    may_go_on: MayGoOn,
     last_event_id: Annotated[str | None, Header(max_length=200)] = None,
 ) -> None:
     """Send each alert and each action once."""
-    items = await _followed(services, query, last_event_id)
+    items = await _followed(services, query, may_go_on, last_event_id)
     await serve_socket(socket, items, services.settings.api.sse_heartbeat_s)
 
 
 async def _followed(
-    services: Services, query: AlarmStreamQuery, last_event_id: str | None
+    services: Services, query: AlarmStreamQuery, may_go_on: Check, last_event_id: str | None
 ) -> AsyncGenerator[StreamItem, None]:
     """Return what a stream sends, over whatever transport."""
     place = await alarm_place(
@@ -149,7 +152,7 @@ async def _followed(
         from_the_first=query.replay == "all",
     )
     wanted = AlertFilter(asset_id=query.asset_id, run_id=query.run_id, fleet=query.fleet)
-    items = follow_alarms(services.pages, services.action_pages, place, wanted)
+    items = follow_alarms(services.pages, services.action_pages, place, wanted, may_go_on)
     return told(items, place.event_id, services.metrics)
 
 

@@ -9,11 +9,13 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Header, Path, Query, Response, WebSocket
 from sse_starlette import EventSourceResponse
 
+from api.access.actors import ActorDep
 from api.http import cursors
 from api.http.answers import json_answer
 from api.http.problems import documented, illustrated, invalid
 from api.http.queries import AlertsQuery, StreamQuery, no_query
 from api.http.sockets import socket_answers, upgrade_required
+from api.live.allowed import Check, anybody, while_valid
 from api.live.pages import StreamItem
 from api.live.sse import event_source
 from api.live.stream import follow, removed_words, starting_point, told
@@ -42,6 +44,17 @@ data: {"schema_version":1,"alert_id":"0b7d5f0e-3c1c-5a5e-9f57-0a3f6a1f1c11","sta
 : heartbeat
 
 """
+
+
+def _may_go_on(actor: ActorDep, services: ServicesDep) -> Check:
+    """Return what ends a stream whose key, or session, has ended."""
+    identity = actor.identity
+    if identity is None:
+        return anybody
+    return while_valid(lambda: services.guard.is_valid(identity), services.clock)
+
+
+MayGoOn = Annotated[Check, Depends(_may_go_on)]
 
 
 @router.get("", summary="Alerts, in the order of arrival", response_model=AlertPage)
@@ -99,6 +112,7 @@ async def list_alerts(services: ServicesDep, query: Annotated[AlertsQuery, Query
 async def stream_alerts(
     services: ServicesDep,
     query: Annotated[StreamQuery, Query()],
+    may_go_on: MayGoOn,
     last_event_id: Annotated[
         str | None,
         Header(max_length=200, description="Go on after this alert, as browsers do by themselves."),
@@ -109,9 +123,10 @@ async def stream_alerts(
     Without `Last-Event-ID` (or `last_event_id`) only new alerts come; `replay=all` begins with the
     first of all. With it the stream goes on right after that alert. The first event has only an
     `id`, the place where the stream began; browsers keep it and show nothing. An unknown id is
-    answered with 404. Filters may be changed on resuming.
+    answered with 404. Filters may be changed on resuming. A stream whose key is revoked ends
+    within 25 s, and cannot be resumed.
     """
-    items = await _followed(services, query, last_event_id)
+    items = await _followed(services, query, may_go_on, last_event_id)
     return event_source(items, services.settings.api.sse_heartbeat_s)
 
 
@@ -137,15 +152,16 @@ async def alerts_socket(
     socket: WebSocket,
     services: ServicesDep,
     query: Annotated[StreamQuery, Query()],
+    may_go_on: MayGoOn,
     last_event_id: Annotated[str | None, Header(max_length=200)] = None,
 ) -> None:
     """Send each alert once."""
-    items = await _followed(services, query, last_event_id)
+    items = await _followed(services, query, may_go_on, last_event_id)
     await serve_socket(socket, items, services.settings.api.sse_heartbeat_s)
 
 
 async def _followed(
-    services: Services, query: StreamQuery, last_event_id: str | None
+    services: Services, query: StreamQuery, may_go_on: Check, last_event_id: str | None
 ) -> AsyncGenerator[StreamItem, None]:
     """Return what a stream sends, over whatever transport."""
     start, start_id = await starting_point(
@@ -159,7 +175,8 @@ async def _followed(
         fleet=query.fleet,
         min_level=query.min_level,
     )
-    return told(follow(services.pages, start, wanted), start_id, services.metrics)
+    items = follow(services.pages, start, wanted, may_go_on)
+    return told(items, start_id, services.metrics)
 
 
 @router.get("/gaps", summary="Where the history has gaps", dependencies=[Depends(no_query)])

@@ -16,12 +16,14 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from api.access.guard import make_key
 from api.access.roles import Role
+from api.live.allowed import CHECK_S
 from api.live.stream import BEGINNING
 from api.live.websocket import MAX_MESSAGE_BYTES
 from common.errors import BackendUnavailableError
 from common.settings import ApiSettings
 from tests.support.alerts import batch, make_alert
 from tests.support.api import Fakes, eventually
+from tests.support.clock import StillClock
 from tests.support.served import Served, serving
 
 ALERTS = [make_alert(cycle, asset_id=f"m{cycle}") for cycle in range(1, 9)]
@@ -274,6 +276,34 @@ async def test_where_keys_are_in_use_one_is_needed_and_strangers_are_noted(path:
                 await told(client, 1)
             crossed = await refusal(api, path, Cookie=cookie, Origin="https://evil.example")
             assert crossed == (403, "foreign_origin")
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("by", ["key", "session"])
+async def test_an_open_stream_ends_with_its_key(path: str, by: str) -> None:
+    fakes = Fakes(clock=StillClock())
+    secret, key = await make_key(fakes.access, "anna", Role.VIEWER, fakes.clock.now())
+    async with serving(fakes, ApiSettings(keys="on")) as api:
+        headers = {"X-API-Key": secret}
+        if by == "session":
+            login = await api.client.post("/api/v1/login", json={"key": secret})
+            headers = {"Cookie": login.headers["set-cookie"].partition(";")[0]}
+        async with opened(api, path, **headers) as client:
+            await told(client, 1)
+            fakes.clock.elapsed_s += CHECK_S
+            await arrive(api, ALERTS[:1])  # it is still valid
+            await told(client, 1)
+            if by == "session":
+                await api.services.guard.log_out(headers["Cookie"].partition("=")[2])
+            else:
+                await fakes.access.revoke(key.prefix, fakes.clock.now())
+            fakes.clock.elapsed_s += CHECK_S
+            await arrive(api, ALERTS[1:2])
+            with pytest.raises(ConnectionClosed) as ended:
+                await told(client, 2)  # one may have been read before
+
+    assert ended.value.rcvd is not None
+    assert (ended.value.rcvd.code, "has ended" in ended.value.rcvd.reason) == (1008, True)
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -41,13 +41,13 @@ class Uploads:
             )
         self._here += 1
         try:
-            with _writable():
+            with writable():
                 file = tempfile.NamedTemporaryFile(prefix="surgeline-csv-", suffix=".csv")  # noqa: SIM115 - closed below
             with file:
                 async for piece in pieces:
-                    with _writable():
+                    with writable():
                         await asyncio.to_thread(file.write, piece)
-                with _writable():
+                with writable():
                     await asyncio.to_thread(file.flush)
                 yield file.name
         finally:
@@ -55,7 +55,12 @@ class Uploads:
 
 
 @contextmanager
-def _writable() -> Iterator[None]:
+def writable() -> Iterator[None]:
+    """Tell that there is no room for a file.
+
+    Raises:
+        BackendUnavailableError: Instead of what the operating system raises.
+    """
     try:
         yield
     except OSError as exc:

@@ -220,6 +220,13 @@ class AssetsQuery(StrictQuery):
     cursor: CursorParam = None
 
 
+class RunsQuery(StrictQuery):
+    """Parameters of ``GET /api/v1/assets/{asset_id}/runs``."""
+
+    limit: Annotated[int, Field(ge=1, le=1000, description="Most runs in the page.")] = 100
+    cursor: CursorParam = None
+
+
 class ReadingsQuery(StrictQuery):
     """Parameters of ``GET /api/v1/readings``."""
 

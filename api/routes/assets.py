@@ -5,25 +5,35 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeAlias
 
-from fastapi import APIRouter, Query, Response
-from pydantic import TypeAdapter
+from fastapi import APIRouter, Path, Query, Response
+from pydantic import BaseModel, TypeAdapter
 
 from api.alarms.urgency import AssetState, AssetUrgency
 from api.assets import AssetFilter, ListedAssets, Place
 from api.http import cursors
 from api.http.answers import json_answer
-from api.http.problems import invalid
-from api.http.queries import AssetsQuery
+from api.http.problems import illustrated, invalid
+from api.http.queries import AssetsQuery, RunsQuery
 from api.ports import StoredAlert
 from api.routes import API_PREFIX
 from api.services import ServicesDep
+from api.views.runs import RunPage, RunView
 from api.views.schemas import Asset, AssetPage
+from common.errors import RequestRefusedError
+from common.records.ids import ID_PATTERN
+from common.scorestore.paging import epoch_us
+from common.scorestore.port import RunSummary
+from common.scorestore.tally import recency
 
 AHEAD: Final = timedelta(hours=1)
 """A clock that is this far ahead is wrong, and not merely unlike ours."""
 
+RunPlace: TypeAlias = tuple[bool, int, int, str]
+"""Where a run stands: its ``recency``, the time in microseconds."""
+
+RUN_PLACE: Final = TypeAdapter(RunPlace)
 URGENCY: Final = TypeAdapter(tuple[int, bool, bool, float, str])
 
 router = APIRouter(prefix=f"{API_PREFIX}/assets", tags=["assets"])
@@ -55,6 +65,58 @@ async def list_assets(services: ServicesDep, query: Annotated[AssetsQuery, Query
     page = await services.assets.page(wanted, query.limit, now, known, after)
     alerts = await services.history.open_alarms({item.run.asset_id for item in page.items})
     return await json_answer(lambda: _page(page, alerts, now, mark))
+
+
+@router.get(
+    "/{asset_id}/runs",
+    summary="The runs of an asset, the latest first",
+    response_model=RunPage,
+    responses=illustrated(404, unknown_asset="There is no asset 'x' with a verdict."),
+)
+async def list_runs(
+    services: ServicesDep,
+    asset_id: Annotated[str, Path(pattern=ID_PATTERN, description="Whose.")],
+    query: Annotated[RunsQuery, Query()],
+) -> Response:
+    """Every run with a verdict that is still stored, whether it had an alarm or not.
+
+    The first is the asset's latest run: the one whose last verdict arrived last. A run that goes on
+    while you page may be shown twice.
+    """
+    mark = cursors.query_mark(RunsOf(asset_id=asset_id))
+    after = None if query.cursor is None else _run_place(mark, query.cursor)
+    runs = sorted(await services.scores.summaries([asset_id]), key=recency, reverse=True)
+    if not runs:
+        raise RequestRefusedError(
+            404, "unknown_asset", f"There is no asset {asset_id!r} with a verdict."
+        )
+    rest = [run for run in runs if after is None or _place_of(run) < after]
+    shown, more = rest[: query.limit], len(rest) > query.limit
+    return await json_answer(
+        lambda: RunPage(
+            items=[RunView.of(run) for run in shown],
+            next_cursor=cursors.encode(mark, json.dumps(_place_of(shown[-1]))) if more else None,
+        )
+    )
+
+
+class RunsOf(BaseModel):
+    """Whose runs a cursor is of."""
+
+    asset_id: str
+
+
+def _place_of(run: RunSummary) -> RunPlace:
+    known, arrived_ms, ts, run_id = recency(run)
+    return known, arrived_ms, epoch_us(ts), run_id
+
+
+def _run_place(mark: str, cursor: str) -> RunPlace:
+    try:
+        return RUN_PLACE.validate_json(str(cursors.decode(mark, cursor)))
+    except ValueError as exc:
+        known = str(exc) if "other parameters" in str(exc) else cursors.NOT_OURS
+        raise invalid("query", "cursor", known, cursor) from exc
 
 
 def _page(page: ListedAssets, alerts: Sequence[StoredAlert], now: datetime, mark: str) -> AssetPage:

@@ -14,6 +14,7 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException
 
 from api.detection.rows import WrongField, rows_of
+from api.detection.uploads import writable
 from api.detection.values import (
     CsvAsked,
     Found,
@@ -269,7 +270,8 @@ async def _pieces(request: Request) -> AsyncIterator[bytes]:
             yield piece
         return
     try:
-        form = await request.form(max_files=1, max_fields=4)
+        with writable():  # what is more than a megabyte goes into a file
+            form = await request.form(max_files=1, max_fields=4)
     except MultiPartException as exc:
         raise RequestRefusedError(HTTPStatus.BAD_REQUEST, "bad_request", exc.message) from exc
     try:

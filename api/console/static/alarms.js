@@ -108,5 +108,5 @@ function cells(alarm) {
     <b class=${aside ? 'dim' : ''} title=${`run ${alarm.run_id}`}>${alarm.asset_id} ${simulated(alarm.simulated)}</b>
     <span class="since" title=${moment(alarm.raised_ts)}>${stepOf(alarm.fleet)} ${alarm.onset_cycle}${sinceThen(alarm.raised_ts, now.value)}</span>
     <span class=${`stand ${aside ? 'dim' : ''}`} title=${words}>${words}</span>
-    <span class="reason" title=${alarm.reason}>${alarm.channels.slice(0, 3).map(sensor).join('  ')} · ${alarm.reason}</span>`;
+    <span class="reason" title=${alarm.reason}>${[alarm.channels.slice(0, 3).map(sensor).join('  '), alarm.reason].filter(Boolean).join(' · ')}</span>`;
 }

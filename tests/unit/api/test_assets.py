@@ -251,3 +251,34 @@ async def test_a_shelf_that_has_run_out_holds_no_more(api: Running) -> None:
     found = await api.fakes.alarms.standing(api.services.clock.now() + timedelta(days=1))
 
     assert [alarm.shelved for alarm in found if alarm.asset_id == "5-shelved"] == [False]
+
+
+async def test_every_run_of_an_asset_is_there_the_last_to_arrive_first() -> None:
+    async with running() as api:
+        await api.fakes.scores.write(
+            [
+                replace(scored("a", 0.2, run_id="first"), published_ts_ms=3000),
+                replace(scored("a", 0.5, 70, run_id="second"), published_ts_ms=1000),
+                replace(scored("a", 0.1, run_id="third"), published_ts_ms=2000),
+                scored("b", 3.0, run_id="other"),
+            ]
+        )
+        runs: list[dict[str, Any]] = []
+        cursor: dict[str, str] = {}
+        for _ in range(3):
+            page = (await api.client.get(f"{ASSETS}/a/runs", params={"limit": 1, **cursor})).json()
+            runs += page["items"]
+            cursor = {"cursor": page["next_cursor"]}
+        whole = (await api.client.get(f"{ASSETS}/a/runs")).json()
+        mixed = await api.client.get(f"{ASSETS}/a/runs?limit=1")
+        foreign = await api.client.get(
+            f"{ASSETS}/b/runs", params={"cursor": mixed.json()["next_cursor"]}
+        )
+        unknown = await api.client.get(f"{ASSETS}/nobody/runs")
+
+    assert cursor == {"cursor": None}
+    assert whole == {"items": runs, "next_cursor": None}
+    assert [(run["run_id"], run["last_cycle"], run["peak_severity"]) for run in runs] == [
+        ("first", 40, 0.2), ("third", 40, 0.1), ("second", 70, 0.5),
+    ]  # fmt: skip
+    assert (foreign.status_code, unknown.status_code) == (422, 404)

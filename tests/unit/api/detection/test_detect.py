@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import tempfile
 from collections.abc import AsyncIterator
@@ -420,6 +421,18 @@ async def test_a_form_without_a_file_is_refused(api: Running, content: bytes) ->
 
     assert answer.status_code in (400, 422), answer.text
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_form_for_which_there_is_no_room_may_be_sent_again(
+    api: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(**_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("starlette.formparsers.SpooledTemporaryFile", full)
+    answer = await api.client.post(f"{CSV}?fleet=toy", files={"file": ("x.csv", FILE)})
+
+    assert "No space left on device" in problem(answer, 503)["detail"]
 
 
 async def test_a_file_that_does_not_arrive_is_given_up(

@@ -188,24 +188,26 @@ function Verdicts({ asset }) {
       ${asset.runs > 1 && ` · ${asset.runs} runs are stored`}</p>`;
 }
 
-/** The asset's runs with alarms, the latest first. */
-function Runs({ asset }) {
-  const runs = new Map();
-  for (const alarm of alarms.value.values()) {
-    if (alarm.asset_id === asset.asset_id && alarm.run_id !== asset.run_id) runs.set(alarm.run_id, [...(runs.get(alarm.run_id) ?? []), alarm]);
-  }
-  const others = [...runs];
-  if (!others.length && asset.runs < 2) return null;
-  others.sort(([, [a]], [, [b]]) => b.raised_ts.localeCompare(a.raised_ts));
+/** The asset's other runs, the last to arrive first, each with its alarms. */
+function Runs({ asset: { asset_id: id, run_id: shown, runs } }) {
+  const [page, setPage] = useState({ items: [] });
+  useEffect(() => {
+    get(`${API}/assets/${encodeURIComponent(id)}/runs`).then(setPage, () => {});
+  }, [id, runs]);
+  const others = page.items.filter((run) => run.run_id !== shown);
+  if (!others.length) return null;
+  const mine = [...alarms.value.values()].filter((alarm) => alarm.asset_id === id);
   return html`
     <h2>Other runs</h2>
-    ${!others.length && html`<p class="dim">None of them has had an alarm.</p>`}
-    <ul class="timeline">${others.map(([run, [first, ...more]]) => html`
-      <li><a href=${`#/machine/${encodeURIComponent(asset.asset_id)}?run=${encodeURIComponent(run)}`}>${run}</a>${' '}
-        <span class=${`badge ${first.level}`}>${first.level}</span> raised ${moment(first.raised_ts)}, at most ${times(first.peak_severity)}
+    <ul class="timeline">${others.map((run) => {
+      const [first, ...more] = mine.filter((alarm) => alarm.run_id === run.run_id);
+      return html`
+      <li><a href=${`#/machine/${encodeURIComponent(id)}?run=${encodeURIComponent(run.run_id)}`}>${run.run_id}</a> to ${stepOf(run.fleet)} ${run.last_cycle ?? '?'}, at most ${times(run.peak_severity)}
+        ${first && html`. <span class=${`badge ${first.level}`}>${first.level}</span> raised ${moment(first.raised_ts)}
         ${first.cleared_ts ? `, cleared ${moment(first.cleared_ts)}` : ''}${first.verdict ? `, ${first.verdict.verdict.replace('_', ' ')}${quoted(first.verdict.why)}` : ''}
-        ${more.length > 0 && html` · ${count(more.length, 'further alarm')}`}</li>`)}
-    </ul>`;
+        ${more.length > 0 && html` · ${count(more.length, 'further alarm')}`}`}</li>`;
+    })}
+    </ul>${page.next_cursor && html`<p class="dim">There are earlier ones.</p>`}`;
 }
 
 const ALARMS_TOLD = 20;

@@ -37,6 +37,7 @@ from api.alarms.desk import AlarmDesk
 from api.alarms.ports import AlarmStore
 from api.assets import AssetList
 from api.console.files import CONSOLE_PATH, console_files
+from api.detection.metered import MeteredScoring
 from api.detection.ports import Scoring
 from api.detection.uploads import Uploads
 from api.evidence import EvidenceFeed, EvidenceStore
@@ -244,7 +245,7 @@ async def _lifespan(
             guard=Guard(settings.api, adapters.access, adapters.clock),
             desk=AlarmDesk(adapters.alarms, adapters.clock, changed.notify),
             catalogue=adapters.catalogue,
-            scoring=adapters.scoring,
+            scoring=MeteredScoring(adapters.scoring, metrics),
             uploads=Uploads(),
             replays=replays,
             changed=changed,

@@ -46,6 +46,9 @@ class ApiMetrics:
         sse_subscribers: Open alert streams.
         sse_events: Alerts sent on streams.
         request_seconds: Time to the first byte of the answer, by route and status.
+        scoring_seconds: Time that questions to the scoring process take, by kind.
+        scoring_open: Those without an answer yet.
+        scoring_failures: Those that got none, by reason.
         replays_running: Replays that run.
         replays_ended: Replays that have ended, by how.
         replayed: Readings that replays of this api have sent.
@@ -76,6 +79,9 @@ class ApiMetrics:
         self.sse_subscribers = names.API_SUBSCRIBERS.make(registry)
         self.sse_events = names.API_EVENTS.make(registry)
         self.request_seconds = names.API_REQUEST_SECONDS.make(registry)
+        self.scoring_seconds = names.API_SCORING_SECONDS.make(registry)
+        self.scoring_open = names.API_SCORING_OPEN.make(registry)
+        self.scoring_failures = names.API_SCORING_FAILURES.make(registry)
         self.replays_running = names.API_REPLAYS_RUNNING.make(registry)
         self.replays_ended = names.API_REPLAYS_ENDED.make(registry)
         self.replayed = names.API_REPLAYED.make(registry)

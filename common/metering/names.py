@@ -66,6 +66,18 @@ STEP_BOUNDS_S: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.
 
 REQUEST_BOUNDS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
+SCORING_BOUNDS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+"""A window takes milliseconds, a large file a minute."""
+
+SCORING_FAILURES: Final = (
+    "scoring_busy",
+    "scoring_too_slow",
+    "scoring_failed",
+    "model_unreadable",
+    "defect",
+)
+"""Why the scoring process gave no answer (docs/api.md)."""
+
 STATUS: Final = Label("status", "the verdicts", tuple(Verdict))
 FLEET: Final = Label("fleet", f"the file of fleets; `{UNKNOWN_FLEET}` for any other")
 STATE: Final = Label("state", "an alarm's transitions", tuple(Transition))
@@ -84,6 +96,8 @@ ENDED: Final = Label("state", "how a replay can end", ("done", "stopped", "faile
 METHOD: Final = Label("method", f"HTTP's own methods; `{OTHER}` for any other")
 ROUTE: Final = Label("route", f"the patterns of the api's routes; `{OTHER}` for any other")
 RECEIVER: Final = Label("receiver", "the file of receivers (docs/notifications.md)")
+QUESTION: Final = Label("question", "what is asked", ("windows", "readings", "csv", "whatif"))
+UNANSWERED: Final = Label("reason", "why there was no answer", SCORING_FAILURES)
 HTTP_STATUS: Final = Label("status", "the statuses the api answers with")
 
 # --- of the detector
@@ -205,6 +219,20 @@ API_REQUEST_SECONDS: Final = HistogramSpec(
     (METHOD, ROUTE, HTTP_STATUS),
     bounds=REQUEST_BOUNDS_S,
 )
+API_SCORING_SECONDS: Final = HistogramSpec(
+    "surgeline_api_scoring_seconds",
+    "Time from a question to the scoring process to its answer, its wait for others included.",
+    (QUESTION,),
+    bounds=SCORING_BOUNDS_S,
+)
+API_SCORING_OPEN: Final = GaugeSpec(
+    "surgeline_api_scoring_open", "Questions to the scoring process without an answer yet."
+)
+API_SCORING_FAILURES: Final = CounterSpec(
+    "surgeline_api_scoring_failures",
+    "Questions that the scoring process did not answer, by reason.",
+    (UNANSWERED,),
+)
 API_REPLAYS_RUNNING: Final = GaugeSpec("surgeline_api_replays_running", "Replays that run.")
 API_REPLAYS_ENDED: Final = CounterSpec(
     "surgeline_api_replays_ended", "Replays that have ended, by how.", (ENDED,)
@@ -302,6 +330,9 @@ OF_API: Final[tuple[MetricSpec, ...]] = (
     API_SUBSCRIBERS,
     API_EVENTS,
     API_REQUEST_SECONDS,
+    API_SCORING_SECONDS,
+    API_SCORING_OPEN,
+    API_SCORING_FAILURES,
     API_REPLAYS_RUNNING,
     API_REPLAYS_ENDED,
     API_REPLAYED,

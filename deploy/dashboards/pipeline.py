@@ -293,6 +293,28 @@ PIPELINE: Final = Dashboard(
                 unit="s",
                 lowest=0,
             ),
+            Panel(
+                "Questions to the scoring process",
+                "timeseries",
+                (
+                    prometheus(f"sum({names.API_SCORING_OPEN.series})", "without an answer yet"),
+                    prometheus(rate(names.API_SCORING_FAILURES, "reason"), "{{reason}}, a second"),
+                ),
+                "Windows, files and what-ifs; what is refused is told to ask again.",
+                lowest=0,
+            ),
+            Panel(
+                "Time to an answer of the scoring process",
+                "timeseries",
+                (
+                    prometheus(
+                        quantile(names.API_SCORING_SECONDS, 0.95, "question"), "{{question}}"
+                    ),
+                ),
+                "95 in 100 are faster, the wait for others included.",
+                unit="s",
+                lowest=0,
+            ),
         ],
         "What runs": [
             Panel(

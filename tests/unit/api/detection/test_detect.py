@@ -209,6 +209,17 @@ async def test_who_comes_while_too_many_wait_is_told_when_to_come_again(
 
     assert problem(answer, 503)["type"] == "urn:surgeline:problem:scoring_busy"
     assert answer.headers["retry-after"] == "1"
+    counted = (await api.client.get("/metrics")).text
+    assert 'surgeline_api_scoring_failures_total{reason="scoring_busy"} 1.0' in counted
+
+
+async def test_questions_to_models_are_counted(api: Running) -> None:
+    assert (await post(api, DETECT, asked())).status_code == 200
+    counted = (await api.client.get("/metrics")).text
+
+    assert 'surgeline_api_scoring_seconds_count{question="windows"} 1.0' in counted
+    assert "surgeline_api_scoring_open 0.0" in counted
+    assert 'surgeline_api_scoring_failures_total{reason="scoring_busy"} 0.0' in counted
 
 
 async def test_a_batch_is_answered_in_its_order_with_one_question_a_model(api: Running) -> None:

@@ -144,9 +144,8 @@ async def measure(folder: Path) -> None:
         client = await stack.enter_async_context(
             httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url="http://localhost")
         )
-        print(
-            f"{'wall':>8} {'p99':>8} {'cpu':>8} {'answer':>9}  question ({TRIES} times, medians, ms, kB)"
-        )
+        print(f"medians of {TRIES} times: by the clock and the processor, ms; the answer, kB")
+        print(f"{'wall':>8} {'p99':>8} {'cpu':>8} {'answer':>9}  question")
         spare_what_is_loaded()
         for question in QUESTIONS:
             await ask(client, question)

@@ -26,14 +26,14 @@ class EvenRows(NamedTuple):
     """Rows of one bucket, one level and without interruption, by those that matter.
 
     Attributes:
-        count: How many.
+        number: How many.
         first: The first.
         last: The last.
         low: The one of the lowest severity, the first of several.
         high: Likewise, the highest.
     """
 
-    count: int
+    number: int
     first: Row
     last: Row
     low: Row
@@ -148,7 +148,7 @@ class PlotReducer:
         self._open(rows.first[0], rows.first[3], interrupted=self._interrupted)
         self._interrupted = False
         self._close(rows.first, rows.last, rows.low, rows.high)
-        self._scored += rows.count
+        self._scored += rows.number
 
     def plot(self) -> Plot:
         """Return the points of all rows so far."""

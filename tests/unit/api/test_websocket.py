@@ -281,7 +281,8 @@ async def test_where_keys_are_in_use_one_is_needed_and_strangers_are_noted(path:
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("by", ["key", "session"])
 async def test_an_open_stream_ends_with_its_key(path: str, by: str) -> None:
-    fakes = Fakes(clock=StillClock())
+    clock = StillClock()
+    fakes = Fakes(clock=clock)
     secret, key = await make_key(fakes.access, "anna", Role.VIEWER, fakes.clock.now())
     async with serving(fakes, ApiSettings(keys="on")) as api:
         headers = {"X-API-Key": secret}
@@ -290,14 +291,14 @@ async def test_an_open_stream_ends_with_its_key(path: str, by: str) -> None:
             headers = {"Cookie": login.headers["set-cookie"].partition(";")[0]}
         async with opened(api, path, **headers) as client:
             await told(client, 1)
-            fakes.clock.elapsed_s += CHECK_S
+            clock.elapsed_s += CHECK_S
             await arrive(api, ALERTS[:1])  # it is still valid
             await told(client, 1)
             if by == "session":
                 await api.services.guard.log_out(headers["Cookie"].partition("=")[2])
             else:
                 await fakes.access.revoke(key.prefix, fakes.clock.now())
-            fakes.clock.elapsed_s += CHECK_S
+            clock.elapsed_s += CHECK_S
             await arrive(api, ALERTS[1:2])
             with pytest.raises(ConnectionClosed) as ended:
                 await told(client, 2)  # one may have been read before

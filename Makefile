@@ -10,10 +10,13 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .NOTPARALLEL:
-.PHONY: help setup demo up test faults containers hostile mutants soak parity check fmt fmt-check lint type arch docs-check env compose-up compose-demo compose-down lock train
+.PHONY: help setup demo up test faults containers hostile mutants soak parity check fmt fmt-check lint type types-and-collection arch docs-check env compose-up compose-demo compose-down lock train
 
 # onnxruntime would send usage data to its maker
 export ORT_DISABLE_TELEMETRY := 1
+# hundreds of processes that tests start would compile all our modules anew, and each test process
+# would prepare the assertions of all tests
+unexport PYTHONDONTWRITEBYTECODE
 
 JOBS ?= 4
 COMPOSE ?= docker compose
@@ -59,7 +62,7 @@ soak: $(TEST_READY) ## Half an hour of a steady fleet with a fault every half mi
 parity: $(TEST_READY) ## Live equals batch on FD001 and FD002: 3 batch sizes x 3 numbers of partitions.
 	@$(BIN)/python -m bench.parity_grid $(ARGS)
 
-check: fmt-check lint type arch docs-check test ## Run everything that must be green: what CI runs.
+check: fmt-check lint types-and-collection arch docs-check test ## Run everything that must be green: what CI runs.
 
 fmt: $(TEST_READY) ## Format the code and mend what the linter can.
 	@$(BIN)/ruff check --fix-only --quiet .
@@ -76,6 +79,13 @@ lint: $(TEST_READY) ## Lint.
 type: $(TEST_READY) ## Check types, mypy --strict.
 	@echo "==> types"
 	@$(BIN)/mypy
+
+# Both take one core, and the second leaves what each test process would make for itself
+types-and-collection: $(TEST_READY)
+	@echo "==> types; and that all tests can be collected"
+	@$(BIN)/python -m pytest --collect-only -qq >.pytest-collection.log 2>&1 & collection=$$!; \
+	  $(BIN)/mypy || { kill $$collection; exit 1; }; \
+	  wait $$collection || { cat .pytest-collection.log; exit 1; }
 
 arch: $(TEST_READY) ## Check who may import whom.
 	@echo "==> imports"

@@ -10,8 +10,9 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+import gc
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,20 @@ def pytest_configure(config: pytest.Config) -> None:
     """Refuse to begin where containers are asked for and no engine answers."""
     if not hasattr(config, "workerinput"):  # of xdist: its controller has asked already
         containers.require_engine_if_chosen()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Spare the garbage collector what stays to the end: modules, tests, and their assertions.
+
+    It would look through all of it again and again, which takes a fifth of the time of many tests.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(scope="session")

@@ -44,7 +44,7 @@ def test_a_full_disk_and_restarts_of_children_do_not_end_the_stack(tmp_path: Pat
             before.processes["detector"],
             before.processes["api"],
         }
-        assert up.get("/ready").json()["status"] == "ready"
+        up.wait_well()
         replayed = up.command("replay", "--dataset", "SIM", "--engines", "1", "--speed", "max")
         assert replayed.returncode == 0, replayed.stderr
     assert up.process.returncode == 0

@@ -153,7 +153,7 @@ async def eventually(condition: Callable[[], bool], timeout_s: float = 5.0) -> N
     """
     rounds = 0
     async with asyncio.timeout(timeout_s):
-        while not condition():  # noqa: ASYNC110 - any condition, not one event of ours
+        while not condition():
             await asyncio.sleep(0 if rounds < ROUNDS else 0.001)
             rounds += 1
 

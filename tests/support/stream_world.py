@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from common.clock import SystemClock
 from common.records.alerts import Alert
@@ -29,6 +31,36 @@ from tests.support.streams import MAX_BYTES, Topic, WeighingScorer
 SCORER = WeighingScorer()
 ALARM = AlarmPolicy(on_delay_cycles=2, off_delay_cycles=2, deadband=0.0)
 NOWHERE = SourcePosition("", 0, 0)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class AtOnce(ThreadPoolExecutor):
+    """Does what it is given in the caller's thread."""
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Do it now."""
+        done: Future[T] = Future()
+        try:
+            done.set_result(fn(*args, **kwargs))
+        except Exception as exc:  # noqa: BLE001 - whoever waits for it gets it
+            done.set_exception(exc)
+        return done
+
+
+def run(story: Coroutine[Any, Any, T]) -> T:
+    """Run a story of worlds without threads.
+
+    A world takes one batch after the other, so nothing is done meanwhile; to pass thousands of
+    small batches to threads and back takes several times as long as the work.
+    """
+
+    async def told() -> T:
+        asyncio.get_running_loop().set_default_executor(AtOnce())
+        return await story
+
+    return asyncio.run(told())
 
 
 @dataclass

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.stream_world import Seen, World
+from tests.support.stream_world import Seen, World, run
 from tests.support.streams import Message, on_topic, streams
 from tests.support.vandal import MemoryVandal
 
 
 def undisturbed(messages: list[Message]) -> Seen:
     """Return what is seen of a stream when nothing is lost."""
-    return asyncio.run(World(on_topic(messages, 1), 1).take_whole())
+    return run(World(on_topic(messages, 1), 1).take_whole())
 
 
 @settings(max_examples=200, deadline=None)
@@ -33,6 +32,6 @@ def test_whatever_keys_are_lost_or_older_nobody_sees_it(
     world = World(on_topic(messages, partitions), 1, at=lambda point: vandals[0](point))
     vandals.append(MemoryVandal(world.states, random.Random(seed), eager))
 
-    seen = asyncio.run(world.take(random.Random(seed), largest))
+    seen = run(world.take(random.Random(seed), largest))
 
     assert seen.everything() == undisturbed(messages).everything()

@@ -15,7 +15,7 @@ from common.errors import RejectReason
 from common.records.verdicts import Verdict
 from models.alarm import AlarmPolicy
 from tests.support.alarm_rules import alarm_rules
-from tests.support.stream_world import ALARM, Seen, World
+from tests.support.stream_world import ALARM, Seen, World, run
 from tests.support.streams import STEPS, Message, on_topic, spelled_out, streams
 
 
@@ -38,7 +38,7 @@ def test_neither_batches_nor_partitions_nor_crashes_nor_lost_states_change_anyth
             seen.append(await world.take(random.Random(seed + partitions), largest))
         return seen
 
-    expected, *others = asyncio.run(everywhere())
+    expected, *others = run(everywhere())
 
     for seen in others:
         assert seen.everything() == expected.everything()
@@ -66,7 +66,7 @@ def test_alarms_that_come_and_go_are_the_same_under_any_rule(
         cut = World(on_topic(messages, 1), 1, alarm)
         return await whole.take_whole(), await cut.take(random.Random(seed), largest)
 
-    expected, seen = asyncio.run(both())
+    expected, seen = run(both())
     assert seen.everything() == expected.everything()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +18,7 @@ def undisturbed(messages: list[Message]) -> Seen:
     return run(World(on_topic(messages, 1), 1).take_whole())
 
 
+@pytest.mark.timeout(300)
 @settings(max_examples=200, deadline=None)
 @given(
     streams,

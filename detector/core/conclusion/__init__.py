@@ -1,5 +1,6 @@
 """From scores to verdicts, alarms and alerts.
 
-Start at ``conclude.py``; ``weighing.py`` says what is held against an asset, ``alerts.py`` puts a
-transition into words, ``evidence.py`` together what it rests on.
+Start at ``conclude.py``; ``weighing.py`` says what is held against an asset, ``calm.py`` steps
+the alarms of assets that nothing is held against, ``alerts.py`` puts a transition into words,
+``evidence.py`` together what it rests on.
 """

@@ -1,5 +1,5 @@
 """What is remembered of an asset and of a partition, and its form as bytes.
 
 Start at ``asset.py``; ``alarm_codec.py`` and ``history_codec.py`` are parts of its layout,
-``progress.py`` says how far a partition's states reach.
+``many.py`` reads many states at once, ``progress.py`` says how far a partition's states reach.
 """

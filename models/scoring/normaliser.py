@@ -31,6 +31,9 @@ Z_LIMIT: Final = 1e6
 CONSTANT_SD: Final = 1e-9
 """A deviation below this part of the mean is rounding: the channel is constant when healthy."""
 
+PAIRWISE: Final = 8
+"""From so many numbers on numpy's sum adds in another order than one after another."""
+
 ODD: Final = 12.0
 """Robust deviations from the median beyond which a healthy value is left out of mean and deviation.
 Healthy rows of NASA's four training files stay below 8.5, so theirs are the plain ones."""
@@ -70,11 +73,31 @@ class Normaliser:
             conditions: Shape ``(n, n_conditions)``.
         """
         with np.errstate(over="ignore", invalid="ignore"):
-            offsets = (conditions[:, None, :] - self.centres) / self.tolerances  # (n, R, K)
-            distances = np.square(offsets).sum(axis=2)  # (n, R)
+            distances = self.squared_distances(conditions)  # (n, R)
             nearest = distances.argmin(axis=1)
             near = distances[np.arange(len(conditions)), nearest] <= self.radius**2
         return np.where(near, nearest, -1)
+
+    def squared_distances(self, conditions: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return how far each row is from each centre, in tolerances, squared.
+
+        Args:
+            conditions: Shape ``(n, n_conditions)``.
+
+        Returns:
+            Shape ``(n, n_regimes)``.
+        """
+        found: NDArray[np.float64]
+        if len(self.tolerances) >= PAIRWISE:
+            offsets = (conditions[:, None, :] - self.centres) / self.tolerances  # (n, R, K)
+            found = np.square(offsets).sum(axis=2)
+            return found
+        # so few are added one after another anyway: the same bits, and no loops of three steps
+        found = np.zeros((len(conditions), len(self.centres)))
+        for column, tolerance in enumerate(self.tolerances):
+            offset = (conditions[:, column, None] - self.centres[:, column]) / tolerance  # (n, R)
+            found += np.square(offset)
+        return found
 
     def normalise(
         self, conditions: NDArray[np.float64], channels: NDArray[np.float64]

@@ -187,3 +187,24 @@ def test_one_condition_and_two_hundred_channels_are_as_good_as_any() -> None:
 
     assert normaliser.centres.tolist() == [[10.0], [20.0]]
     assert normaliser.normalise(conditions, channels).rows.shape == (400, 200)
+
+
+@given(
+    n=st.integers(0, 40),
+    regimes=st.integers(1, 6),
+    conditions=st.integers(0, 12),
+    seed=st.integers(0, 99),
+)
+def test_distances_are_the_sums_of_squares_to_the_last_bit(
+    n: int, regimes: int, conditions: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(size=(regimes, conditions))
+    tolerances = rng.uniform(0.1, 2.0, conditions)
+    rows = rng.normal(size=(n, conditions)) * 10.0 ** rng.integers(-5, 5, (n, conditions))
+    table = Normaliser(tolerances, 1.0, centres, np.zeros((regimes, 1)), np.ones((regimes, 1)))
+
+    found = table.squared_distances(rows)
+
+    in_one = np.square((rows[:, None, :] - centres) / tolerances).sum(axis=2)
+    np.testing.assert_array_equal(found, in_one)

@@ -129,7 +129,7 @@ class ReplayPlan:
     def command(self) -> str:
         """The command that continues this replay."""
         fleet = self.fleet
-        if not isinstance(fleet, Fleet) and self.streams:
+        if isinstance(fleet, RecordedFleet) and self.streams:
             return (
                 f"surgeline replay {shlex.join(self.streams)} --speed {self.pace}"
                 f" --start {utc_text(fleet.start)}"

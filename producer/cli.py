@@ -142,8 +142,8 @@ def replay(
 
     - `surgeline replay --dataset SIM --engines 1-5 --seed 7` needs no data
 
-    - `surgeline replay --dataset SMAP --engines A-1,P-1 --speed 600x` sends two streams of telemetry,
-      a reading a minute
+    - `surgeline replay --dataset SMAP --engines A-1,P-1 --speed 600x` sends two streams of
+      telemetry, a reading a minute
 
     - `surgeline replay --csv pumps.csv --machine pumps.toml --speed 600x` sends your own, at the
       times they were taken

@@ -16,7 +16,6 @@ from common.machines.machine import MachineType
 from common.telemetry.files import (
     LABELS_FILE,
     MSL,
-    SMAP,
     Split,
     parse_array,
     read_content,

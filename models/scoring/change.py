@@ -35,8 +35,8 @@ def fading(length: int) -> NDArray[np.float64]:
         >>> fading(3).round(2).tolist()
         [0.14, 0.29, 0.57]
     """
-    weights: NDArray[np.float64] = 0.5 ** (np.arange(length)[::-1] / (HALF_LIFE * length))
-    return weights / weights.sum()
+    weights = np.exp2(-np.arange(length)[::-1] / (HALF_LIFE * length))
+    return np.asarray(weights / weights.sum())
 
 
 def difference(

@@ -6,8 +6,11 @@ windows share. Only the last layer, a few dozen numbers, is an asset's own.
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -85,6 +88,32 @@ def train_shared(
     )
     content = export_onnx(network, windows[-256:], states=True)
     return SharedNetwork(content, head, count_parameters(network), fitted.train_loss)
+
+
+def packed_network(network: SharedNetwork) -> bytes:
+    """Return a network as a file that :func:`read_network` reads; no pickle."""
+    content = io.BytesIO()
+    loss = np.nan if network.train_loss is None else network.train_loss
+    np.savez(
+        content,
+        content=np.frombuffer(network.content, np.uint8),
+        weights=network.head.weights,
+        bias=network.head.bias,
+        numbers=np.array([network.parameters, loss]),
+    )
+    return content.getvalue()
+
+
+def read_network(path: Path) -> SharedNetwork | None:
+    """Return the network of a file; none if it is not there, or damaged."""
+    try:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
+            head = Head(arrays["weights"], arrays["bias"])
+            parameters, loss = arrays["numbers"].tolist()
+            content = arrays["content"].tobytes()
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+    return SharedNetwork(content, head, int(parameters), None if loss != loss else loss)
 
 
 class Tuning:

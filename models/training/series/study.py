@@ -11,7 +11,7 @@ import hashlib
 import io
 import multiprocessing
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,13 +20,21 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from common.errors import UserError
 from common.files.atomic import write_bytes
 from common.machines.machine import MachineType
 from common.recording import AssetRecord
 from models.evaluation.series import SeriesResult, Span
 from models.scoring.finals import final_after
 from models.training.series.catalogue import ROLLING_Z, SERIES_MODELS, SeriesModel, Shared
-from models.training.series.network import SharedNetwork, Tuning
+from models.training.series.network import (
+    CONFIG,
+    SharedNetwork,
+    Tuning,
+    packed_network,
+    read_network,
+    train_shared,
+)
 from models.training.series.part import fit_part, past_scores, score_rows
 from models.training.series.threshold import FlagRule, flag_rows
 
@@ -88,50 +96,103 @@ class Task:
 def run_study(
     series: Sequence[Series],
     models: Sequence[str],
-    networks: Callable[[str], SharedNetwork | None],
     rule: FlagRule,
     folder: Path,
     jobs: int,
-    on_series: Callable[[str], None] = lambda label: None,
+    on_done: Callable[[str], None] = lambda what: None,
 ) -> list[SeriesResult]:
     """Return what each model found in each series, in the order of both.
 
     Args:
         series: What to study.
         models: Which of ``catalogue.SERIES_MODELS``.
-        networks: By the data set's name, what its streams share; asked only if something is to be
-            done that needs it.
         rule: From scores to flags; not kept, so another costs nothing.
-        folder: Where scores are kept.
+        folder: Where scores and networks are kept.
         jobs: Processes at a time.
-        on_series: Told each series that is done.
+        on_done: Told each series that is done.
+
+    Raises:
+        DatasetError: If a series has too few healthy readings.
+        UserError: If the folder cannot be written.
     """
+    left = {
+        at: tuple(name for name in models if _kept(folder, each, name) is None)
+        for at, each in enumerate(series)
+    }
+    needing = [
+        series[at].spacecraft
+        for at, names in left.items()
+        if any(SERIES_MODELS[name].shared is not Shared.NOTHING for name in names)
+    ]
+    networks = shared_networks(series, set(needing), folder, jobs)
     tasks = []
-    for each in series:
-        left = tuple(name for name in models if _kept(folder, each, name) is None)
-        if not left:
-            on_series(each.name)
-            continue
-        needs = any(SERIES_MODELS[name].shared is not Shared.NOTHING for name in left)
-        tasks.append(Task(each, left, networks(each.spacecraft) if needs else None))
-    _run(tasks, folder, jobs, on_series)
+    for at, names in left.items():
+        if names:
+            tasks.append(Task(series[at], names, networks.get(series[at].spacecraft)))
+        else:
+            on_done(series[at].name)
+    _run(tasks, folder, jobs, on_done)
     found = []
     for name in models:
         for each in series:
             scored = _kept(folder, each, name)
             if scored is None:
-                raise RuntimeError(f"the scores of {name} on {each.name} are gone from {folder}")
+                raise UserError(
+                    f"The scores of {name} on {each.name} are gone from {folder}: something else "
+                    "writes there. Choose another folder with --out."
+                )
             found.append(result_of(each, SERIES_MODELS[name], scored, rule))
     return found
 
 
-def _run(tasks: Sequence[Task], folder: Path, jobs: int, on_series: Callable[[str], None]) -> None:
+def shared_networks(
+    series: Sequence[Series], needed: Collection[str], folder: Path, jobs: int
+) -> dict[str, SharedNetwork]:
+    """Return the network that the streams of each data set share; one that was kept is not trained.
+
+    Args:
+        series: All series.
+        needed: Names of the data sets.
+        folder: Where networks are kept.
+        jobs: Processes at a time.
+    """
+    found: dict[str, SharedNetwork] = {}
+    missing: dict[str, list[Series]] = {}
+    for name in sorted(needed):
+        own = [each for each in series if each.spacecraft == name]
+        kept = read_network(network_path(folder, own))
+        if kept is None:
+            missing[name] = own
+        else:
+            found[name] = kept
+    if not missing:
+        return found
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(max(1, jobs), len(missing)), mp_context=context) as pool:
+        trained = {
+            name: pool.submit(train_shared, own[0].machine, [each.train for each in own])
+            for name, own in missing.items()
+        }
+        for name, future in trained.items():
+            found[name] = future.result()
+            write_bytes(network_path(folder, missing[name]), packed_network(found[name]))
+    return found
+
+
+def network_path(folder: Path, series: Sequence[Series]) -> Path:
+    """Return where the network of some series is kept: its name says all it depends on."""
+    parts = [str(LAYOUT), repr(CONFIG), *sorted(each.sha256 for each in series)]
+    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+    return folder / f"{series[0].spacecraft}_network_{digest}.npz"
+
+
+def _run(tasks: Sequence[Task], folder: Path, jobs: int, on_done: Callable[[str], None]) -> None:
     # the longest first, so that no core waits for one at the end
     ordered = sorted(tasks, key=lambda task: -len(task.series.test))
     if jobs <= 1 or len(ordered) <= 1:
         for task in ordered:
             _keep(folder, task.series, study_series(task))
-            on_series(task.series.name)
+            on_done(task.series.name)
         return
     # spawned, not forked: the runtime of networks has threads that a fork would lose
     context = multiprocessing.get_context("spawn")
@@ -143,7 +204,7 @@ def _run(tasks: Sequence[Task], folder: Path, jobs: int, on_series: Callable[[st
             for done in as_completed(pending):
                 task = pending[done]
                 _keep(folder, task.series, done.result())
-                on_series(task.series.name)
+                on_done(task.series.name)
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             raise
@@ -213,7 +274,7 @@ def _kept(folder: Path, series: Series, model: str) -> Scored | None:
     """Return what was kept; none if nothing was, or it is damaged."""
     path = _path(folder, series, model)
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
             scored = Scored(*(arrays[name] for name in ARRAYS))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None

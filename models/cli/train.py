@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -16,7 +16,9 @@ from common.errors import UserError
 from common.machines.files import load_machine
 from common.machines.machine import MachineType
 from common.readers.options import AssetColumn, Ignore, TimeColumn, columns_given, roles_given
+from common.telemetry.files import spacecraft_of
 from common.terminal.cli import error_console, friendly_errors, output_console
+from models.cli.parts import PartsRequest, train_parts_of
 from models.cli.promotion import Tracker, open_tracker, tracking_asked
 from models.cli.support import (
     RULE_HELP,
@@ -35,6 +37,9 @@ from models.thresholding.rule import CRITICAL_RULE, OWN_CRITICAL, OWN_WARNING, W
 from models.training.catalogue import AUTO, MODELS, OWN_DEFAULT
 from models.training.config import FOLDS
 
+if TYPE_CHECKING:
+    from common.recording import Recording
+
 FIRST_SET: Final = "FD001"
 
 
@@ -51,7 +56,8 @@ def train(
     dataset: Annotated[
         str | None,
         typer.Option(
-            help=f"Data set: FD001 to FD004, or one of the simulator's. Default: {FIRST_SET}."
+            help="Data set: FD001 to FD004, one of the simulator's, SMAP or MSL. Default: "
+            f"{FIRST_SET}."
         ),
     ] = None,
     machine: Annotated[
@@ -124,6 +130,21 @@ def train(
             "all of them speak for when to warn. 0: those set aside alone, by a rule for windows.",
         ),
     ] = FOLDS,
+    per_asset: Annotated[
+        bool,
+        typer.Option(
+            "--per-asset",
+            help="A part of its own for each asset of your own data: normalisation, what the score "
+            "learns, thresholds. SMAP and MSL have that always.",
+        ),
+    ] = False,
+    finetune: Annotated[
+        bool,
+        typer.Option(
+            "--finetune",
+            help="With parts: one network of all assets, its last layer fitted to each.",
+        ),
+    ] = False,
     track: Annotated[
         bool | None,
         typer.Option(
@@ -155,8 +176,48 @@ def train(
 
         surgeline train --machine pump.toml --data pumps.csv --label-column broken
 
+        surgeline train --dataset SMAP --finetune
+
         SURGELINE_DETECTOR__ARTIFACT=./my-model surgeline up
     """
+    telemetry = spacecraft_of(dataset) if dataset is not None else ()
+    if telemetry or per_asset:
+        given = (warning, critical, track or None)
+        request = PartsRequest(
+            telemetry[0] if len(telemetry) == 1 else None,
+            model,
+            name,
+            out,
+            seed,
+            finetune,
+            data_dir,
+        )
+        if any(given) or len(telemetry) > 1:
+            raise UserError(
+                "--warning, --critical and --track are not of models with a part for each asset, "
+                "and --dataset is SMAP or MSL: each has a machine type and an artifact of its own."
+            )
+        kind = (
+            _own_machine(
+                machine,
+                data,
+                dataset,
+                (healthy_until, label_column, time_column, asset_column, ignore),
+            )
+            if per_asset and not telemetry
+            else None
+        )
+        train_parts_of(
+            request,
+            None
+            if kind is None
+            else _read_own(
+                kind, data, healthy_until, label_column, time_column, asset_column, ignore
+            ),
+        )
+        return
+    if finetune:
+        raise UserError("--finetune came; it is of SMAP, MSL and --per-asset.")
     check_model(model)
     require_for_training(own=machine is not None, model=model, labels=label_column is not None)
     rules = _rule("warning", warning), _rule("critical", critical)
@@ -171,17 +232,9 @@ def train(
     check_folder(folder)
     job = Job(name, model or usual, *rules, seed, epochs, folder, folds)
     if kind:
-        from models.cli.own_recording import Health, read_own
-
-        recording, remarks = read_own(
-            kind,
-            data or [],
-            Health(healthy_until, label_column is not None),
-            roles_given(time_column, asset_column, label_column),
-            columns_given(ignore),
+        recording = _read_own(
+            kind, data, healthy_until, label_column, time_column, asset_column, ignore
         )
-        for remark in remarks:
-            error_console().print(f"note: {remark}.", style="dim", soft_wrap=True, markup=False)
         artifact = run_job(job, prepare_own(recording, split.value))
         training = artifact.manifest.training
         if training.own and not training.own.faulty_rows:
@@ -194,6 +247,29 @@ UNMEASURED_NOTE: Final = (
     "No fault is known in these data, so how much it catches is not known either. Thresholds are "
     "what healthy readings rarely reach, judged by those at the end."
 )
+
+
+def _read_own(
+    kind: MachineType,
+    data: list[Path] | None,
+    healthy_until: str | None,
+    label_column: str | None,
+    time_column: str | None,
+    asset_column: str | None,
+    ignore: list[str] | None,
+) -> Recording:
+    from models.cli.own_recording import Health, read_own
+
+    recording, remarks = read_own(
+        kind,
+        data or [],
+        Health(healthy_until, label_column is not None),
+        roles_given(time_column, asset_column, label_column),
+        columns_given(ignore),
+    )
+    for remark in remarks:
+        error_console().print(f"note: {remark}.", style="dim", soft_wrap=True, markup=False)
+    return recording
 
 
 def _train_of_engines(

@@ -126,9 +126,9 @@ class Tuning:
 
     def __init__(self, machine: MachineType, network: SharedNetwork | None) -> None:
         self._network = network
-        self._opened: OnnxReconstructor | None = None
+        self.opened: OnnxReconstructor | None = None
         if network is not None:
-            self._opened = OnnxReconstructor(
+            self.opened = OnnxReconstructor(
                 network.content,
                 window_length=machine.window.length,
                 n_channels=len(machine.channel_names),
@@ -142,9 +142,9 @@ class Tuning:
         """
         if shared is Shared.NOTHING:
             return no_network
-        if self._network is None or self._opened is None:
+        if self._network is None or self.opened is None:
             raise ValueError("no network came; one that all assets share was expected")
-        network, opened = self._network, self._opened
+        network, opened = self._network, self.opened
         if shared is Shared.GLOBAL:
             return lambda windows: opened
 

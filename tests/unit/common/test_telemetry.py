@@ -158,7 +158,7 @@ def test_the_published_streams_are_read_and_verified(smap_msl_dir: Path) -> None
         (each.name, split): each.sha256
         for spacecraft in ("SMAP", "MSL")
         for split in ("train", "test")
-        for each in load_streams(smap_msl_dir, spacecraft, split)  # type: ignore[arg-type] # names
+        for each in load_streams(smap_msl_dir, spacecraft, split)
     }
 
     assert known == dict(PUBLISHED_STREAMS)

@@ -35,7 +35,7 @@ def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for split in ("train", "test"):
         for name in NAMES:
             content = (folder / split / f"{name}.npy").read_bytes()
-            digests[name, split] = hashlib.sha256(content).hexdigest()  # type: ignore[index]
+            digests[name, split] = hashlib.sha256(content).hexdigest()
     monkeypatch.setattr(telemetry, "PUBLISHED_STREAMS", digests)
     return folder
 

@@ -89,11 +89,19 @@ def train_parts_of(request: PartsRequest, own: Recording | None) -> None:
     console.print(f"written to  {folder}")
 
 
-def _training(request: PartsRequest) -> Recording:
+def training_readings(dataset: str, data_dir: Path | None) -> Recording:
+    """Return the training readings of a spacecraft's streams.
+
+    Raises:
+        DatasetError: If they are not there, or damaged.
+    """
     from common.readers.telemetry import as_recording
     from common.telemetry.streams import load_streams
 
+    return as_recording(load_streams(data_dir or load_settings().data_dir, dataset, "train"))
+
+
+def _training(request: PartsRequest) -> Recording:
     if request.dataset is None:
         raise UserError("--per-asset came without --machine and --data; they were expected too.")
-    data_dir = request.data_dir or load_settings().data_dir
-    return as_recording(load_streams(data_dir, request.dataset, "train"))
+    return training_readings(request.dataset, request.data_dir)

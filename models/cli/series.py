@@ -28,6 +28,17 @@ MOST_JOBS: Final = 64
 SCORES: Final = "scores"
 """Folder, below that of the report, of scores that were computed: they are not computed again."""
 
+TITLES: Final = {
+    "vus_pr_final": "VUS-PR",
+    "vus_pr_provisional": "at once",
+    "event_f1": "ev. F1",
+    "flagged_share": "flagged",
+    "affiliation_f1": "aff. F1",
+    "auc_final_median": "AUC",
+    "row_f1_median": "row F1",
+}
+"""Figures that are printed, of those in the report; the last two are medians."""
+
 CLEAN_NOTE: Final = (
     "clean: without streams whose labels are disputed (one anomaly over more than a third of the "
     "readings, or the same readings labelled twice): {names}"
@@ -240,22 +251,26 @@ def _command(request: SeriesRequest) -> str:
 
 
 def _show(report: SeriesReport) -> None:
+    from rich import box
     from rich.table import Table
 
     from models.report.series.table import COLUMNS, clean_table, everything_table
 
-    shown = ("vus_pr_final", "vus_pr_provisional", "event_f1", "flagged_share", "affiliation_f1",
-             "auc_final_median", "row_f1_median", "delay_median")  # fmt: skip
-    places = [index for index, column in enumerate(COLUMNS) if column.figure in shown]
+    places = {
+        index: TITLES[column.figure]
+        for index, column in enumerate(COLUMNS)
+        if column.figure in TITLES
+    }
     console = output_console()
     for title, rows in (("all", everything_table(report)), ("clean", clean_table(report))):
         if not rows:
             continue
         series = len(report.own) if title == "all" else sum(one.clean for one in report.own)
-        table = Table(title=f"{', '.join(report.datasets)}: {title}, {series} series")
-        table.add_column("model")
-        for index in places:
-            table.add_column(COLUMNS[index].figure.replace("_", " "), justify="right")
+        told = f"{', '.join(report.datasets)}: {title}, {series} series"
+        table = Table(title=told, title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0))
+        table.add_column("model", min_width=28)
+        for heading in places.values():
+            table.add_column(heading, justify="right", no_wrap=True)
         for row in rows:
             name = f"{row.name} ({row.kind})" if row.kind != "model" else row.name
             table.add_row(

@@ -18,7 +18,7 @@ from common.machines.machine import MachineType
 from common.readers.options import AssetColumn, Ignore, TimeColumn, columns_given, roles_given
 from common.telemetry.files import spacecraft_of
 from common.terminal.cli import error_console, friendly_errors, output_console
-from models.cli.parts import PartsRequest, train_parts_of
+from models.cli.parts import PartsRequest, train_parts_of, training_readings
 from models.cli.promotion import Tracker, open_tracker, tracking_asked
 from models.cli.support import (
     RULE_HELP,
@@ -131,13 +131,15 @@ def train(
         ),
     ] = FOLDS,
     per_asset: Annotated[
-        bool,
+        bool | None,
         typer.Option(
-            "--per-asset",
-            help="A part of its own for each asset of your own data: normalisation, what the score "
-            "learns, thresholds. SMAP and MSL have that always.",
+            "--per-asset/--one-for-all",
+            help="A part of its own for each asset: normalisation, what the score learns, "
+            "thresholds; or one model for all of them, which workers load. Default: parts for SMAP "
+            "and MSL, one model for your own data.",
+            show_default=False,
         ),
-    ] = False,
+    ] = None,
     finetune: Annotated[
         bool,
         typer.Option(
@@ -178,52 +180,33 @@ def train(
 
         surgeline train --dataset SMAP --finetune
 
+        surgeline train --dataset SMAP --one-for-all --out ./smap
+
         SURGELINE_DETECTOR__ARTIFACT=./my-model surgeline up
     """
     telemetry = spacecraft_of(dataset) if dataset is not None else ()
-    if telemetry or per_asset:
-        given = (warning, critical, track or None)
-        request = PartsRequest(
-            telemetry[0] if len(telemetry) == 1 else None,
-            model,
-            name,
-            out,
-            seed,
-            finetune,
-            data_dir,
-        )
-        if any(given) or len(telemetry) > 1:
-            raise UserError(
-                "--warning, --critical and --track are not of models with a part for each asset, "
-                "and --dataset is SMAP or MSL: each has a machine type and an artifact of its own."
-            )
-        kind = (
-            _own_machine(
-                machine,
-                data,
-                dataset,
-                (healthy_until, label_column, time_column, asset_column, ignore),
-            )
-            if per_asset and not telemetry
-            else None
-        )
-        train_parts_of(
-            request,
-            None
-            if kind is None
-            else _read_own(
-                kind, data, healthy_until, label_column, time_column, asset_column, ignore
-            ),
-        )
+    own = (healthy_until, label_column, time_column, asset_column, ignore)
+    parts = bool(telemetry) if per_asset is None else per_asset
+    if parts:
+        _refuse_rules(warning, critical, track)
+        kind = None if telemetry else _own_machine(machine, data, dataset, own)
+        recording = None if kind is None else _read_own(kind, data, *own)
+        stream = _stream_set(telemetry)
+        train_parts_of(PartsRequest(stream, model, name, out, seed, finetune, data_dir), recording)
         return
     if finetune:
-        raise UserError("--finetune came; it is of SMAP, MSL and --per-asset.")
+        raise UserError("--finetune came; it is of models with a part for each asset.")
+    if telemetry:
+        model = model or TELEMETRY_DEFAULT
     check_model(model)
-    require_for_training(own=machine is not None, model=model, labels=label_column is not None)
+    own_data = machine is not None or bool(telemetry)
+    require_for_training(own=own_data, model=model, labels=label_column is not None)
     rules = _rule("warning", warning), _rule("critical", critical)
-    kind = _own_machine(
-        machine, data, dataset, (healthy_until, label_column, time_column, asset_column, ignore)
-    )
+    if telemetry:
+        recording = training_readings(_stream_set(telemetry) or "", data_dir)
+        kind = recording.machine
+    else:
+        kind, recording = _own_machine(machine, data, dataset, own), None
     stem, usual = (kind.name, OWN_DEFAULT) if kind else ((dataset or FIRST_SET).lower(), AUTO)
     tracker = open_tracker(_tracked(track) if kind else track)
     name = name or (stem if model in (None, usual) else f"{stem}-{model}")
@@ -232,15 +215,33 @@ def train(
     check_folder(folder)
     job = Job(name, model or usual, *rules, seed, epochs, folder, folds)
     if kind:
-        recording = _read_own(
-            kind, data, healthy_until, label_column, time_column, asset_column, ignore
-        )
-        artifact = run_job(job, prepare_own(recording, split.value))
+        artifact = run_job(job, prepare_own(recording or _read_own(kind, data, *own), split.value))
         training = artifact.manifest.training
         if training.own and not training.own.faulty_rows:
             output_console().print(UNMEASURED_NOTE, style="dim")
         return
     _train_of_engines(job, dataset or FIRST_SET, data_dir, tracker)
+
+
+TELEMETRY_DEFAULT: Final = "three_views"
+
+
+def _refuse_rules(warning: str | None, critical: str | None, track: bool | None) -> None:
+    if warning or critical or track:
+        raise UserError(
+            "--warning, --critical and --track are not of models with a part for each asset: each "
+            "has a threshold of its own that follows it."
+        )
+
+
+def _stream_set(telemetry: tuple[str, ...]) -> str | None:
+    """Return the one data set of telemetry that was named; none for none."""
+    if len(telemetry) > 1:
+        raise UserError(
+            f"--dataset {','.join(telemetry)} came; one of them was expected: each has a machine "
+            "type, and so an artifact, of its own."
+        )
+    return telemetry[0] if telemetry else None
 
 
 UNMEASURED_NOTE: Final = (
@@ -258,6 +259,7 @@ def _read_own(
     asset_column: str | None,
     ignore: list[str] | None,
 ) -> Recording:
+    """Read somebody's own files, and say how they were read."""
     from models.cli.own_recording import Health, read_own
 
     recording, remarks = read_own(

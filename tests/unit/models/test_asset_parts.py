@@ -16,6 +16,7 @@ from common.recording import Recording
 from common.telemetry.streams import load_streams
 from deploy.commands import app
 from models.artifact.asset_parts import ABOUT_FILE, PARTS_FILE, SHARED_FILE, AssetParts
+from models.artifact.store import load_artifact
 from models.training.config import TrainingConfig
 from models.training.series.artifact import PartScorer, train_parts
 from models.training.series.catalogue import SERIES_MODELS
@@ -169,6 +170,18 @@ def test_the_command_trains_a_part_for_each_stream(data_dir: Path, tmp_path: Pat
     assert PartScorer.open(tmp_path).parts.about.model == "three_views"
 
 
+def test_one_model_for_all_streams_is_one_that_workers_load(data_dir: Path, tmp_path: Path) -> None:
+    code, output = run(
+        "--dataset", "SMAP", "--one-for-all", "--data-dir", str(data_dir), "--out", str(tmp_path),
+        "--no-track", "--folds", "0",
+    )  # fmt: skip
+
+    assert code == 0, output
+    manifest = load_artifact(str(tmp_path)).manifest
+    assert manifest.score.name == "three_views"
+    assert manifest.machine.name == "smap"
+
+
 def test_somebodys_own_recording_gets_the_same_scores(tmp_path: Path) -> None:
     times = [f"2026-01-{1 + row // 1440:02d} {row // 60 % 24:02d}:{row % 60:02d}:00"
              for row in range(600)]  # fmt: skip
@@ -190,10 +203,10 @@ def test_somebodys_own_recording_gets_the_same_scores(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--dataset", "SMAP,MSL"], "--dataset is SMAP or MSL"),
+        (["--dataset", "SMAP,MSL"], "--dataset SMAP,MSL came; one of them"),
         (["--dataset", "SMAP", "--model", "rolling_z"], "--model rolling_z came"),
         (["--dataset", "SMAP", "--finetune", "--model", "difference"], "lstm_tuned, lstm_topk"),
-        (["--dataset", "FD001", "--finetune"], "it is of SMAP, MSL and --per-asset"),
+        (["--dataset", "FD001", "--finetune"], "it is of models with a part for each asset"),
         (["--per-asset"], "without --machine and --data"),
     ],
 )

@@ -47,7 +47,7 @@ def write_telemetry(
     folder.mkdir(parents=True, exist_ok=True)
     for split, own in arrays.items():
         if packed:
-            np.savez(folder / f"{split}.npz", **own)
+            np.savez(folder / f"{split}.npz", **own)  # type: ignore[arg-type] # names are streams
             continue
         (folder / split).mkdir(exist_ok=True)
         for name, values in own.items():

@@ -100,7 +100,7 @@ def fetch(
     written: list[str] = []
     if wanted:
         with temporary_file(folder) as archive:
-            download(url, archive, on_progress)
+            download(url, archive, on_progress, MAX_ARCHIVE_BYTES, INSTEAD)
             for name, content in _verified_members(archive, wanted, url):
                 write_atomically(_target(folder, name), content)
                 written.append(name)
@@ -149,8 +149,8 @@ def download(
     url: str,
     archive: IO[bytes],
     on_progress: Progress,
-    most_bytes: int = MAX_ARCHIVE_BYTES,
-    instead: str = INSTEAD,
+    most_bytes: int,
+    instead: str,
 ) -> None:
     """Write what an address sends to a file.
 

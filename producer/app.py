@@ -8,10 +8,10 @@ same time cannot see each other and are not supported.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -26,10 +26,14 @@ from common.machines.files import load_machine
 from common.readers.files import find_files
 from common.readers.options import columns_given, options_again, roles_given
 from common.readers.recording_file import read_recording
+from common.readers.telemetry import as_recording
 from common.recording import divided
 from common.records.times import require_wire_times, utc_text
 from common.replay import ReplayProgress, ReplayState
 from common.settings import KafkaSettings, RetentionSettings, Settings
+from common.telemetry.files import is_spacecraft
+from common.telemetry.streams import load_streams
+from common.terminal.nearest import suggestion
 from producer.adapters.kafka_history import KafkaRunHistory
 from producer.adapters.kafka_publisher import KafkaReadingPublisher
 from producer.arguments import (
@@ -48,6 +52,7 @@ from producer.resume import remaining
 from producer.simulator.simulate import MAX_ENGINES, simulate
 from producer.stopping import StoppedError, stop_signals, unless_stopped
 
+DEFAULT_INTERVAL: Final = "1s"
 DEFAULT_ENGINES: Final = 100
 """Simulated engines that ``all`` means: as many as FD001 has."""
 
@@ -62,7 +67,7 @@ class ReplayRequest:
         engines: ``all``, a range or a list.
         speed: ``60x`` or ``max``.
         start: Timestamp of cycle 1, or ``now``.
-        cycle_interval: Such as ``1s``.
+        cycle_interval: Such as ``1s``; none for a second, or a minute of telemetry.
         run_id: The run to begin or to continue; none begins a new one.
         seed: Of the simulator.
         fleet: Whose model judges them; none for the data set's own.
@@ -79,7 +84,7 @@ class ReplayRequest:
     engines: str
     speed: str
     start: str
-    cycle_interval: str
+    cycle_interval: str | None
     run_id: str | None
     seed: int
     fleet: str | None = None
@@ -103,6 +108,7 @@ class ReplayPlan:
         files: Of one's own, where it is these that are sent.
         machine: What says what is in them, as typed.
         reading: Options that say how to read them, as words.
+        streams: Options that say which streams of telemetry are sent, as words; empty for none.
     """
 
     fleet: SentFleet
@@ -112,6 +118,7 @@ class ReplayPlan:
     files: tuple[Path, ...] = ()
     machine: str = ""
     reading: tuple[str, ...] = ()
+    streams: tuple[str, ...] = ()
 
     @property
     def dataset(self) -> Dataset | None:
@@ -122,6 +129,13 @@ class ReplayPlan:
     def command(self) -> str:
         """The command that continues this replay."""
         fleet = self.fleet
+        if isinstance(fleet, RecordedFleet) and self.streams:
+            return (
+                f"surgeline replay {shlex.join(self.streams)} --speed {self.pace}"
+                f" --start {utc_text(fleet.start)}"
+                f" --cycle-interval {format_duration(fleet.cycle_interval)}"
+                f" --fleet {fleet.name} --run-id {fleet.run_id}"
+            )
         if not isinstance(fleet, Fleet):
             files = " ".join(f"--csv {shlex.quote(str(path))}" for path in self.files)
             reading = "".join(f" {shlex.quote(word)}" for word in self.reading)
@@ -166,12 +180,14 @@ def plan_replay(request: ReplayRequest, settings: Settings, now: datetime) -> Re
             f"--skip-part {request.skip_part} came without --csv; it is of your own files. Of a "
             "data set, --engines says what is sent."
         )
+    if is_spacecraft(request.dataset):
+        return _plan_of_telemetry(request, settings, now)
     simulated = request.dataset.upper() == SIMULATED_NAME
     name = SIMULATED_NAME if simulated else request.dataset
     file_name(name, request.split)  # a name that is none is not the run id's fault
     pace = parse_speed(request.speed)
     start = parse_start(request.start, now)
-    interval = parse_duration(request.cycle_interval)
+    interval = parse_duration(request.cycle_interval or DEFAULT_INTERVAL)
     fleet = fleet_of_dataset(name, request.fleet, load_fleets(settings))
     run_id = resolve_run_id(request.run_id, name, request.split, simulated=simulated, now=now)
     if simulated:
@@ -202,16 +218,10 @@ def _plan_of_files(request: ReplayRequest, settings: Settings, now: datetime) ->
             "one with `surgeline init`."
         )
     pace = parse_speed(request.speed)
-    start, interval = parse_start(request.start, now), parse_duration(request.cycle_interval)
+    start = parse_start(request.start, now)
+    interval = parse_duration(request.cycle_interval or DEFAULT_INTERVAL)
     machine = load_machine(request.machine)
-    fleets = load_fleets(settings)
-    if request.fleet is None and machine.name not in fleets:
-        raise FleetsError(
-            f"No fleet {machine.name!r}, as the machine type is called; there are "
-            f"{', '.join(sorted(fleets))}. Add one to the file that SURGELINE_FLEETS names "
-            "(docs/fleets.md), or name one of these with --fleet."
-        )
-    fleet = fleet_of_dataset(machine.name, request.fleet, fleets)
+    fleet = _fleet_called(machine.name, "the machine type", request.fleet, settings)
     recording = read_recording(
         find_files([str(path) for path in request.csv]),
         machine,
@@ -223,12 +233,7 @@ def _plan_of_files(request: ReplayRequest, settings: Settings, now: datetime) ->
     recorded = RecordedFleet(recording, run_id, fleet, start, interval)
     if not recording.rows:
         raise UserError(f"{', '.join(map(str, request.csv))}: no reading can be sent.")
-    for asset in recording.assets:
-        if asset.clock_us is None and len(asset):
-            try:
-                require_wire_times(start, interval, int(asset.cycles[-1]))
-            except ValueError as exc:
-                raise UserError(f"{exc} (--start, --cycle-interval)") from exc
+    _require_times(recorded)
     return ReplayPlan(
         recorded,
         pace,
@@ -241,6 +246,72 @@ def _plan_of_files(request: ReplayRequest, settings: Settings, now: datetime) ->
             *(("--skip-part", repr(request.skip_part)) if request.skip_part else ()),
         ),
     )
+
+
+def _plan_of_telemetry(request: ReplayRequest, settings: Settings, now: datetime) -> ReplayPlan:
+    name = request.dataset.upper()
+    pace, start = parse_speed(request.speed), parse_start(request.start, now)
+    streams = load_streams(settings.data_dir, name, request.split)
+    chosen = parse_streams(request.engines, [stream.name for stream in streams])
+    recording = as_recording([stream for stream in streams if stream.name in chosen])
+    interval = (
+        timedelta(microseconds=recording.machine.step.interval_us)
+        if request.cycle_interval is None
+        else parse_duration(request.cycle_interval)
+    )
+    fleet = _fleet_called(name, "the data set", request.fleet, settings)
+    run_id = resolve_run_id(request.run_id, name, request.split, simulated=False, now=now)
+    recorded = RecordedFleet(recording, run_id, fleet, start, interval)
+    _require_times(recorded)
+    words = ("--dataset", name, "--split", request.split, "--engines", request.engines)
+    return ReplayPlan(recorded, pace, request.run_id is not None, None, streams=words)
+
+
+def parse_streams(text: str, names: Sequence[str]) -> frozenset[str]:
+    """Return the streams meant by ``all``, numbers as of engines, or names such as ``A-1,P-1``.
+
+    Args:
+        text: As typed.
+        names: The streams there are, in order.
+
+    Raises:
+        UserError: If one is not there.
+    """
+    if text.strip().lower() != "all" and text.strip()[:1].isalpha():
+        wanted = [part.strip().upper() for part in text.split(",")]
+        for name in wanted:
+            if name not in names:
+                raise UserError(
+                    f"No stream {name!r}.{suggestion(name, names)} There are {', '.join(names)}."
+                )
+        return frozenset(wanted)
+    return frozenset(names[unit - 1] for unit in parse_engines(text, len(names)))
+
+
+def _fleet_called(name: str, whose: str, given: str | None, settings: Settings) -> str:
+    """Return the fleet of a name, which must be there: no other model could judge these readings.
+
+    Raises:
+        FleetsError: If it is not.
+    """
+    fleets = load_fleets(settings)
+    if given is None and name not in fleets:
+        raise FleetsError(
+            f"No fleet {name!r}, as {whose} is called; there are "
+            f"{', '.join(sorted(fleets))}. Add one to the file that SURGELINE_FLEETS names "
+            "(docs/fleets.md), or name one of these with --fleet."
+        )
+    return fleet_of_dataset(name, given, fleets)
+
+
+def _require_times(recorded: RecordedFleet) -> None:
+    """Refuse readings that would end after the last time a message can have."""
+    for asset in recorded.recording.assets:
+        if asset.clock_us is None and len(asset):
+            try:
+                require_wire_times(recorded.start, recorded.cycle_interval, int(asset.cycles[-1]))
+            except ValueError as exc:
+                raise UserError(f"{exc} (--start, --cycle-interval)") from exc
 
 
 async def run_replay(

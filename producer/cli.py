@@ -61,10 +61,17 @@ class ProgressChoice(StrEnum):
 @friendly_errors
 def replay(
     dataset: Annotated[
-        str, typer.Option(help="FD001 to FD004, or SIM for the simulator, which needs no data.")
+        str,
+        typer.Option(
+            help="FD001 to FD004; SIM for the simulator, which needs no data; SMAP or MSL for "
+            "telemetry, a stream an asset."
+        ),
     ] = "FD001",
     split: Annotated[SplitChoice, typer.Option(help="Which engines.")] = SplitChoice.TEST,
-    engines: Annotated[str, typer.Option(help="all, a range 1-20, or a list 1,5,7.")] = "all",
+    engines: Annotated[
+        str,
+        typer.Option(help="all, a range 1-20, or a list 1,5,7; of telemetry also names, A-1,P-1."),
+    ] = "all",
     speed: Annotated[
         str, typer.Option(help="60x is 60 times as fast as the timestamps; max does not wait.")
     ] = "60x",
@@ -72,8 +79,12 @@ def replay(
         str, typer.Option(help="Timestamp of every engine's cycle 1, with its zone, or now.")
     ] = "2026-01-01T00:00:00Z",
     cycle_interval: Annotated[
-        str, typer.Option(help="Time between two cycles: 1s, 250ms, 1m, 1h.")
-    ] = "1s",
+        str | None,
+        typer.Option(
+            help="Time between two cycles: 1s, 250ms, 1m, 1h. Default: 1s; 1m of telemetry.",
+            show_default=False,
+        ),
+    ] = None,
     run_id: Annotated[
         str | None,
         typer.Option(help="Name of the run. A run that exists is continued, never sent twice."),
@@ -130,6 +141,9 @@ def replay(
       again continues it, or finds nothing to send
 
     - `surgeline replay --dataset SIM --engines 1-5 --seed 7` needs no data
+
+    - `surgeline replay --dataset SMAP --engines A-1,P-1 --speed 600x` sends two streams of
+      telemetry, a reading a minute
 
     - `surgeline replay --csv pumps.csv --machine pumps.toml --speed 600x` sends your own, at the
       times they were taken
@@ -263,7 +277,7 @@ def _tell_result(plan: ReplayPlan, result: ReplayResult, *, quiet: bool) -> None
         return
     there = f" ({progress.skipped} were there before)" if progress.skipped else ""
     rate = progress.sent / max(result.seconds, 1e-9)
-    what = "assets" if plan.dataset is None else "engines"
+    what = "engines" if plan.dataset is not None else "streams" if plan.streams else "assets"
     console.print(
         f"run {progress.run_id}: {progress.sent} readings sent{there}, "
         f"{len(plan.fleet.units)} {what}, {result.seconds:.2f} s, {rate:,.0f} rows/s",

@@ -20,6 +20,7 @@ import structlog
 from hypothesis import settings
 
 from common.settings import KafkaSettings, RedisSettings
+from common.telemetry.files import find_folder
 from deploy.local.programs import broker_command, free_port, valkey_command
 from tests.support.detector import DetectorBench
 from tests.support.servers import containers
@@ -159,6 +160,19 @@ def skab_dir() -> Path:
     folder = Path(given or ".").parent / "skab"
     if not given or not folder.is_dir():
         pytest.skip("the SKAB data are needed: a folder skab beside that of SURGELINE_DATA_DIR")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def smap_msl_dir() -> Path:
+    """The folder of the telemetry of SMAP and MSL, found as the program finds it."""
+    given = os.environ.get("SURGELINE_DATA_DIR")
+    folder = find_folder(Path(given)) if given else None
+    if folder is None:
+        pytest.skip(
+            "the telemetry of SMAP and MSL is needed: a folder smap_msl in that of "
+            "SURGELINE_DATA_DIR, or beside it"
+        )
     return folder
 
 

@@ -59,8 +59,17 @@ def write_text(path: Path, text: str, mode: int = PUBLIC) -> None:
     Raises:
         UserError: If it cannot be written; an older file of that name is then untouched.
     """
+    write_bytes(path, text.encode(), mode)
+
+
+def write_bytes(path: Path, content: bytes, mode: int = PUBLIC) -> None:
+    """Write a file that a user asked for.
+
+    Raises:
+        UserError: If it cannot be written; an older file of that name is then untouched.
+    """
     try:
-        replace_file(path, text.encode(), mode)
+        replace_file(path, content, mode)
     except OSError as exc:
         raise UserError(
             f"{path} cannot be written: {exc.strerror or exc}. Choose another file."

@@ -2,6 +2,6 @@
 
 Start at ``machine.py``: the values, and what a file may say. ``files.py`` reads a file, ``rows.py``
 is the one place where measured values become the 32-bit rows that windows are made of,
-``turbofan.toml`` is the type that ships (``turbofan.py``: the same, loaded). ``docs/machines.md``
-tells how to describe a machine of your own.
+``turbofan.toml`` (``turbofan.py``: the same, loaded), ``smap.toml`` and ``msl.toml`` ship.
+``docs/machines.md`` tells how to describe a machine of your own.
 """

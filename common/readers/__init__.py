@@ -1,6 +1,7 @@
 """Readers: files of recorded machines to a ``Recording`` (``common/recording.py``).
 
-``cmapss.py`` reads NASA's turbofan files. A table of one's own, CSV or Parquet, takes these steps:
+``cmapss.py`` reads NASA's turbofan files, ``telemetry.py`` streams of spacecraft. A table of one's
+own, CSV or Parquet, takes these steps:
 
 - ``files.py``: what a person named (files, folders, patterns) as a list of files
 - ``table_file.py``: a file to a ``Table`` (``table.py``), by way of ``csv_text.py`` for CSV

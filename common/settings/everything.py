@@ -46,7 +46,8 @@ class Settings(BaseSettings):
 
     data_dir: Path = Field(
         Path("data/cmapss"),
-        description="Folder of the C-MAPSS files, or the folder that holds `cmapss/`.",
+        description="Folder of the C-MAPSS files, or the folder that holds `cmapss/`. Telemetry of "
+        "SMAP and MSL is found in it, in its folder `smap_msl/`, or in one beside it.",
     )
     var_dir: Path = Field(
         Path("var"),

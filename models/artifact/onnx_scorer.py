@@ -14,6 +14,7 @@ from common.errors import ArtifactError
 from models.artifact.score_arrays import learned_params, life_params
 from models.artifact.store import Artifact
 from models.scoring.contributions import ScoreParams
+from models.scoring.head import Head
 from models.scoring.history import Trail, alone
 from models.scoring.life import remaining_life
 from models.scoring.scorer import Expected, NormalisedRows, ScorerSpec, Thresholds, WindowScores
@@ -25,6 +26,9 @@ batches are cut into these; a score does not depend on the others in its chunk."
 
 INPUT_NAME: Final = "windows"
 OUTPUT_NAME: Final = "reconstructions"
+STATES_NAME: Final = "states"
+"""What the last layer sees, where a network tells it: an asset may have a last layer of its own."""
+
 ERRORS_ONLY: Final = 3
 
 
@@ -81,7 +85,11 @@ class OnnxReconstructor:
             (INPUT_NAME, self._session.get_inputs()),
             (OUTPUT_NAME, self._session.get_outputs()),
         ):
-            came = {port.name: (port.type, tuple(port.shape[1:])) for port in ports}
+            came = {
+                port.name: (port.type, tuple(port.shape[1:]))
+                for port in ports
+                if port.name != STATES_NAME
+            }
             if came != {name: ("tensor(float)", expected)}:
                 raise ArtifactError(
                     f"The network has {came}; the manifest expects one float {name!r} of shape "
@@ -97,6 +105,37 @@ class OnnxReconstructor:
             [OUTPUT_NAME], {INPUT_NAME: np.ascontiguousarray(windows, np.float32)}
         )
         return np.asarray(outputs[0], np.float32)
+
+    @property
+    def n_states(self) -> int:
+        """How many states it tells at each reading; 0 if it tells none."""
+        told = {port.name: port for port in self._session.get_outputs()}
+        return int(told[STATES_NAME].shape[2]) if STATES_NAME in told else 0
+
+    def states(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return what the last layer sees, ``(n, window_length, n_states)``, of few windows."""
+        if not len(windows):
+            return np.empty((*windows.shape[:2], self.n_states), np.float32)
+        outputs = self._session.run(
+            [STATES_NAME], {INPUT_NAME: np.ascontiguousarray(windows, np.float32)}
+        )
+        return np.asarray(outputs[0], np.float32)
+
+
+class TunedReconstructor:
+    """A network that many assets share, with one asset's own last layer.
+
+    Args:
+        network: Tells its states.
+        head: The last layer.
+    """
+
+    def __init__(self, network: OnnxReconstructor, head: Head) -> None:
+        self._network, self._head = network, head
+
+    def reconstruct(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return what was expected of at most a few hundred windows."""
+        return self._head.expect(self._network.states(windows))
 
 
 def chunks(windows: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from common.cmapss.files import SIMULATED_NAME
 from common.errors import DatasetError, UserError
 from common.files.atomic import write_report
+from common.telemetry.files import spacecraft_of
 from common.terminal.cli import error_console, friendly_errors, output_console
 from models.cli.epochs import epoch_progress
+from models.cli.series import SeriesRequest, evaluate_series
 from models.cli.simulated import (
     FRESH_ENGINES,
     FRESH_SEED,
@@ -20,13 +23,29 @@ from models.cli.simulated import (
     is_simulated,
     simulator_of,
 )
-from models.cli.support import DataDir, DatasetName, load, prepare, require, show_artifact
+from models.cli.support import (
+    DataDir,
+    load,
+    prepare,
+    require,
+    require_networks,
+    show_artifact,
+)
 from models.tracking.resolve import registry_folder
 
 if TYPE_CHECKING:
     from common.cmapss.reader import Dataset
     from models.report.comparison import Measured, Spread
     from models.training.preparation.windows import Prepared
+
+
+OF_ENGINES: Final = (
+    "split", "artifact", "also", "seeds", "bootstrap", "faults", "engines", "seed", "html_path",
+)  # fmt: skip
+SHORT: Final = ("html_path", "models")
+"""Parameters whose options are called otherwise: ``--html``, ``--model``."""
+
+OF_TELEMETRY: Final = ("models", "threshold", "out", "jobs")
 
 
 class MeasuredOn(StrEnum):
@@ -39,7 +58,12 @@ class MeasuredOn(StrEnum):
 @friendly_errors
 def evaluate(
     ctx: typer.Context,
-    dataset: DatasetName = "FD001",
+    dataset: Annotated[
+        str,
+        typer.Option(
+            help="Data set: FD001 to FD004, or one of the simulator's; or SMAP, MSL or SMAP,MSL."
+        ),
+    ] = "FD001",
     split: Annotated[
         MeasuredOn,
         typer.Option(help="Training engines nothing was chosen on, or the official test file."),
@@ -101,9 +125,44 @@ def evaluate(
         Path | None,
         typer.Option("--html", help="Write a report with plots: one file that opens offline."),
     ] = None,
+    models: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model",
+            help="Of telemetry: a model to run; may be given more than once. Default: all.",
+            show_default=False,
+        ),
+    ] = None,
+    threshold: Annotated[
+        str | None,
+        typer.Option(
+            help="Of telemetry: from scores to flags. trailing:k=5,length=1440 is the default; "
+            "quantile, maximum and zscore look at scores of the training readings.",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Of telemetry: folder of report, CSVs and scores; what is there is not computed "
+            "again. Default: series/ in SURGELINE_VAR_DIR.",
+            show_default=False,
+        ),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=64,
+            help="Of telemetry: processes at a time. Default: one per core.",
+            show_default=False,
+        ),
+    ] = None,
     data_dir: DataDir = None,
 ) -> None:
     """Measure a model on engines it has not seen, beside the simple baselines.
+
+    Of telemetry: every model over every stream, with trivial and published rows beside.
 
     Examples:
         surgeline evaluate --dataset FD001
@@ -117,7 +176,18 @@ def evaluate(
         surgeline evaluate --dataset FD001 --faults
 
         surgeline evaluate --dataset SIM --faults --engines 200 --seed 8
+
+        surgeline evaluate --dataset SMAP,MSL --json telemetry.json
     """
+    if spacecraft_of(dataset):
+        _refuse_given(ctx, OF_ENGINES, "engines, not of telemetry")
+        require("evaluate", "sklearn", "matplotlib", "jinja2")
+        require_networks(models)
+        evaluate_series(
+            SeriesRequest(dataset, models or (), threshold, out, jobs, json_path, data_dir)
+        )
+        return
+    _refuse_given(ctx, OF_TELEMETRY, "telemetry: --dataset SMAP, MSL or SMAP,MSL")
     made = faults and data_dir is None and is_simulated(dataset)
     if (engines, seed) != (None, None) and not made:
         raise UserError(
@@ -175,6 +245,19 @@ def evaluate(
         arguments += [part for other in also or [] for part in ("--also", other)]
         write_html(html_path, model, prepared, comparison, uncertainty, arguments)
         console.print(f"report: {html_path}", soft_wrap=True)
+
+
+def _refuse_given(ctx: typer.Context, names: Collection[str], whose: str) -> None:
+    """Refuse options that mean nothing here, rather than pass over them.
+
+    Raises:
+        UserError: Naming the first.
+    """
+    for name in names:
+        source = ctx.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            option = name.removesuffix("_path").removesuffix("s") if name in SHORT else name
+            raise UserError(f"--{option} came; it is of {whose}.")
 
 
 def _simulated(ctx: typer.Context, engines: int | None, seed: int | None) -> Fresh:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -105,6 +106,16 @@ def require_for_training(*, own: bool, model: str | None, labels: bool) -> None:
             require("train", "sklearn")
         return
     require("train", "torch", "onnx", "sklearn")
+
+
+def require_networks(models: Sequence[str] | None) -> None:
+    """Fail before any work if models of telemetry have a network and torch is missing."""
+    from models.training.series.catalogue import SERIES_MODELS, Shared
+
+    names = models or tuple(SERIES_MODELS)
+    known = [SERIES_MODELS[name] for name in names if name in SERIES_MODELS]
+    if any(model.shared is not Shared.NOTHING for model in known):
+        require("evaluate", "torch", "onnx")
 
 
 def check_name(name: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -16,7 +16,9 @@ from common.errors import UserError
 from common.machines.files import load_machine
 from common.machines.machine import MachineType
 from common.readers.options import AssetColumn, Ignore, TimeColumn, columns_given, roles_given
+from common.telemetry.files import spacecraft_of
 from common.terminal.cli import error_console, friendly_errors, output_console
+from models.cli.parts import PartsRequest, train_parts_of, training_readings
 from models.cli.promotion import Tracker, open_tracker, tracking_asked
 from models.cli.support import (
     RULE_HELP,
@@ -35,6 +37,9 @@ from models.thresholding.rule import CRITICAL_RULE, OWN_CRITICAL, OWN_WARNING, W
 from models.training.catalogue import AUTO, MODELS, OWN_DEFAULT
 from models.training.config import FOLDS
 
+if TYPE_CHECKING:
+    from common.recording import Recording
+
 FIRST_SET: Final = "FD001"
 
 
@@ -51,7 +56,8 @@ def train(
     dataset: Annotated[
         str | None,
         typer.Option(
-            help=f"Data set: FD001 to FD004, or one of the simulator's. Default: {FIRST_SET}."
+            help="Data set: FD001 to FD004, one of the simulator's, SMAP or MSL. Default: "
+            f"{FIRST_SET}."
         ),
     ] = None,
     machine: Annotated[
@@ -124,6 +130,23 @@ def train(
             "all of them speak for when to warn. 0: those set aside alone, by a rule for windows.",
         ),
     ] = FOLDS,
+    per_asset: Annotated[
+        bool | None,
+        typer.Option(
+            "--per-asset/--one-for-all",
+            help="A part of its own for each asset: normalisation, what the score learns, "
+            "thresholds; or one model for all of them, which workers load. Default: parts for SMAP "
+            "and MSL, one model for your own data.",
+            show_default=False,
+        ),
+    ] = None,
+    finetune: Annotated[
+        bool,
+        typer.Option(
+            "--finetune",
+            help="With parts: one network of all assets, its last layer fitted to each.",
+        ),
+    ] = False,
     track: Annotated[
         bool | None,
         typer.Option(
@@ -155,14 +178,35 @@ def train(
 
         surgeline train --machine pump.toml --data pumps.csv --label-column broken
 
+        surgeline train --dataset SMAP --finetune
+
+        surgeline train --dataset SMAP --one-for-all --out ./smap
+
         SURGELINE_DETECTOR__ARTIFACT=./my-model surgeline up
     """
+    telemetry = spacecraft_of(dataset) if dataset is not None else ()
+    own = (healthy_until, label_column, time_column, asset_column, ignore)
+    parts = bool(telemetry) if per_asset is None else per_asset
+    if parts:
+        _refuse_rules(warning, critical, track)
+        kind = None if telemetry else _own_machine(machine, data, dataset, own)
+        recording = None if kind is None else _read_own(kind, data, *own)
+        stream = _stream_set(telemetry)
+        train_parts_of(PartsRequest(stream, model, name, out, seed, finetune, data_dir), recording)
+        return
+    if finetune:
+        raise UserError("--finetune came; it is of models with a part for each asset.")
+    if telemetry:
+        model = model or TELEMETRY_DEFAULT
     check_model(model)
-    require_for_training(own=machine is not None, model=model, labels=label_column is not None)
+    own_data = machine is not None or bool(telemetry)
+    require_for_training(own=own_data, model=model, labels=label_column is not None)
     rules = _rule("warning", warning), _rule("critical", critical)
-    kind = _own_machine(
-        machine, data, dataset, (healthy_until, label_column, time_column, asset_column, ignore)
-    )
+    if telemetry:
+        recording = training_readings(_stream_set(telemetry) or "", data_dir)
+        kind = recording.machine
+    else:
+        kind, recording = _own_machine(machine, data, dataset, own), None
     stem, usual = (kind.name, OWN_DEFAULT) if kind else ((dataset or FIRST_SET).lower(), AUTO)
     tracker = open_tracker(_tracked(track) if kind else track)
     name = name or (stem if model in (None, usual) else f"{stem}-{model}")
@@ -171,18 +215,7 @@ def train(
     check_folder(folder)
     job = Job(name, model or usual, *rules, seed, epochs, folder, folds)
     if kind:
-        from models.cli.own_recording import Health, read_own
-
-        recording, remarks = read_own(
-            kind,
-            data or [],
-            Health(healthy_until, label_column is not None),
-            roles_given(time_column, asset_column, label_column),
-            columns_given(ignore),
-        )
-        for remark in remarks:
-            error_console().print(f"note: {remark}.", style="dim", soft_wrap=True, markup=False)
-        artifact = run_job(job, prepare_own(recording, split.value))
+        artifact = run_job(job, prepare_own(recording or _read_own(kind, data, *own), split.value))
         training = artifact.manifest.training
         if training.own and not training.own.faulty_rows:
             output_console().print(UNMEASURED_NOTE, style="dim")
@@ -190,10 +223,55 @@ def train(
     _train_of_engines(job, dataset or FIRST_SET, data_dir, tracker)
 
 
+TELEMETRY_DEFAULT: Final = "three_views"
+
+
+def _refuse_rules(warning: str | None, critical: str | None, track: bool | None) -> None:
+    if warning or critical or track:
+        raise UserError(
+            "--warning, --critical and --track are not of models with a part for each asset: each "
+            "has a threshold of its own that follows it."
+        )
+
+
+def _stream_set(telemetry: tuple[str, ...]) -> str | None:
+    """Return the one data set of telemetry that was named; none for none."""
+    if len(telemetry) > 1:
+        raise UserError(
+            f"--dataset {','.join(telemetry)} came; one of them was expected: each has a machine "
+            "type, and so an artifact, of its own."
+        )
+    return telemetry[0] if telemetry else None
+
+
 UNMEASURED_NOTE: Final = (
     "No fault is known in these data, so how much it catches is not known either. Thresholds are "
     "what healthy readings rarely reach, judged by those at the end."
 )
+
+
+def _read_own(
+    kind: MachineType,
+    data: list[Path] | None,
+    healthy_until: str | None,
+    label_column: str | None,
+    time_column: str | None,
+    asset_column: str | None,
+    ignore: list[str] | None,
+) -> Recording:
+    """Read somebody's own files, and say how they were read."""
+    from models.cli.own_recording import Health, read_own
+
+    recording, remarks = read_own(
+        kind,
+        data or [],
+        Health(healthy_until, label_column is not None),
+        roles_given(time_column, asset_column, label_column),
+        columns_given(ignore),
+    )
+    for remark in remarks:
+        error_console().print(f"note: {remark}.", style="dim", soft_wrap=True, markup=False)
+    return recording
 
 
 def _train_of_engines(

@@ -18,7 +18,17 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.scoring import forest, nearest, subspace, trend
+from models.scoring import (
+    change,
+    forest,
+    nearest,
+    nearest_window,
+    subspace,
+    topk,
+    trend,
+    views,
+    window_pca,
+)
 from models.scoring.channel import channel_score
 from models.scoring.contributions import RECENT_ROWS, Contributions, ScoreParams, residuals_of
 from models.scoring.scorer import ChannelScores, WindowScores
@@ -195,6 +205,45 @@ SCORES: Final[Mapping[str, Score]] = MappingProxyType(
                 frozenset({nearest.SCALE}),
                 frozenset({nearest.STATES}),
                 lambda params, length, n_channels: nearest.check_states(params, n_channels),
+                remembers=True,
+            ),
+            Score(
+                "blended_topk",
+                "the network's largest errors over time and channels, of values and of changes",
+                True,
+                topk.blended_topk,
+                frozenset(topk.TOPK_SCALES),
+            ),
+            Score(
+                "difference",
+                "weighted mean of absolute changes from reading to reading, no model at all",
+                False,
+                change.difference,
+            ),
+            Score(
+                "window_pca",
+                "what the shapes that explain 95 % of healthy windows leave of a window",
+                False,
+                window_pca.window_pca,
+                array_names=frozenset({window_pca.BASIS}),
+                check=window_pca.check_basis,
+            ),
+            Score(
+                "nearest_window",
+                "distance of the whole window from the nearest healthy one, no network",
+                False,
+                nearest_window.nearest_window,
+                array_names=frozenset({nearest_window.KEPT}),
+                check=nearest_window.check_kept,
+                remembers=True,
+            ),
+            Score(
+                "three_views",
+                "geometric mean of window_pca, nearest_window and difference, no network",
+                False,
+                views.three_views,
+                array_names=frozenset({window_pca.BASIS, nearest_window.KEPT}),
+                check=views.check_views,
                 remembers=True,
             ),
         )

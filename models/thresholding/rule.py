@@ -55,6 +55,7 @@ STRATEGIES: Final[Mapping[str, Strategy]] = MappingProxyType(
             {"q": _PART, "spread": _ANY_K},
         ),
         "zscore": Strategy(thresholds.zscore, {"k": 3.0}, {"k": _ANY_K}),
+        "maximum": Strategy(thresholds.maximum, {"margin": 1.0}, {"margin": (0.1, 1000.0)}),
         "pot": Strategy(
             pot, {"risk": 0.001, "tail": 0.95}, {"risk": (1e-12, 0.5), "tail": (0.5, 0.999)}
         ),

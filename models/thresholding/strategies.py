@@ -124,6 +124,18 @@ def zscore(data: CalibrationScores, options: Options) -> Choice:
     )
 
 
+def maximum(data: CalibrationScores, options: Options) -> Choice:
+    """Choose what no healthy window's score reached, times ``margin``.
+
+    It says something only of scores that were made without these windows (``cross_fit.py``).
+    """
+    healthy = _healthy(data, "maximum")
+    value = float(np.nextafter(healthy.max() * options["margin"], np.inf))
+    return Choice(
+        value, len(healthy), f"{options['margin']:g} times the highest score of a healthy window"
+    )
+
+
 def alarm_budget(data: CalibrationScores, options: Options) -> Choice:
     """Choose the lowest threshold that keeps to a budget of false alarms.
 

@@ -10,7 +10,16 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.scoring import forest, nearest, subspace, trend
+from models.scoring import (
+    forest,
+    nearest,
+    nearest_window,
+    subspace,
+    topk,
+    trend,
+    views,
+    window_pca,
+)
 from models.scoring.contributions import ScoreParams
 from models.scoring.scores import Score
 from models.training import isolation_forest as forest_training
@@ -40,6 +49,10 @@ FITS: Final[Mapping[str, AnyFit]] = MappingProxyType(
         "pca_spe": _plain(subspace.fit_pca_spe),
         "pca_t2": _plain(subspace.fit_pca_t2),
         "mahalanobis": _plain(subspace.fit_mahalanobis),
+        "blended_topk": _plain(topk.fit_topk),
+        "window_pca": _plain(window_pca.fit_window_pca),
+        "nearest_window": _plain(nearest_window.fit_nearest_window),
+        "three_views": _plain(views.fit_three_views),
         "nearest_healthy": lambda windows, expected, seed, units: nearest.fit_nearest(
             windows, expected, units
         ),

@@ -53,6 +53,7 @@ class FileState(StrEnum):
     VERIFIED = "verified"
     MISSING = "missing"
     DAMAGED = "damaged"
+    UNKNOWN = "unknown"  # it can be read, but no digest of it is known here
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +99,8 @@ def fetch(
     wanted = {name: file for name, file in published.items() if name not in kept}
     written: list[str] = []
     if wanted:
-        with _temporary_file(folder) as archive:
-            _download(url, archive, on_progress)
+        with temporary_file(folder) as archive:
+            download(url, archive, on_progress, MAX_ARCHIVE_BYTES, INSTEAD)
             for name, content in _verified_members(archive, wanted, url):
                 write_atomically(_target(folder, name), content)
                 written.append(name)
@@ -129,8 +130,12 @@ def _target(folder: Path, name: str) -> Path:
     return (nested if nested.is_dir() else folder) / name
 
 
-def _temporary_file(folder: Path) -> IO[bytes]:
-    """Open the file for the archive in the data folder: a folder that is read-only shows now."""
+def temporary_file(folder: Path) -> IO[bytes]:
+    """Open the file for the archive in the data folder: a folder that is read-only shows now.
+
+    Raises:
+        DownloadError: If it is.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         return tempfile.TemporaryFile(dir=folder, prefix=".surgeline-")
@@ -140,34 +145,52 @@ def _temporary_file(folder: Path) -> IO[bytes]:
         ) from exc
 
 
-def _download(url: str, archive: IO[bytes], on_progress: Progress) -> None:
+def download(
+    url: str,
+    archive: IO[bytes],
+    on_progress: Progress,
+    most_bytes: int,
+    instead: str,
+) -> None:
+    """Write what an address sends to a file.
+
+    Args:
+        url: The address.
+        archive: The file.
+        on_progress: Called after each chunk.
+        most_bytes: More is refused, and not stored.
+        instead: What a message advises.
+
+    Raises:
+        DownloadError: If it cannot be had, is too large, or cannot be stored.
+    """
     try:
         with httpx.stream("GET", url, timeout=TIMEOUT, follow_redirects=True) as response:
             response.raise_for_status()
             announced = response.headers.get("content-length", "")
             expected = int(announced) if announced.isdigit() else ARCHIVE_BYTES
-            _refuse_size(expected, url)
+            _refuse_size(expected, url, most_bytes)
             received = 0
             for chunk in response.iter_bytes(CHUNK_BYTES):
                 received += len(chunk)
-                _refuse_size(received, url)
+                _refuse_size(received, url, most_bytes)
                 archive.write(chunk)
                 on_progress(received, expected)
     except httpx.HTTPStatusError as exc:
         status = exc.response.status_code
-        raise DownloadError(f"{url} answered {status} instead of the data. {INSTEAD}") from exc
+        raise DownloadError(f"{url} answered {status} instead of the data. {instead}") from exc
     except (httpx.HTTPError, httpx.InvalidURL) as exc:
         reason = str(exc) or type(exc).__name__
-        raise DownloadError(f"The data cannot be fetched from {url}: {reason}. {INSTEAD}") from exc
+        raise DownloadError(f"The data cannot be fetched from {url}: {reason}. {instead}") from exc
     except OSError as exc:
         raise DownloadError(f"The archive cannot be stored: {exc.strerror or exc}.") from exc
 
 
-def _refuse_size(size_bytes: int, url: str) -> None:
-    if size_bytes > MAX_ARCHIVE_BYTES:
+def _refuse_size(size_bytes: int, url: str, most_bytes: int) -> None:
+    if size_bytes > most_bytes:
         raise DownloadError(
-            f"{url} sends more than {MAX_ARCHIVE_BYTES:,} bytes; NASA's archive has "
-            f"{ARCHIVE_BYTES:,}. This is not it."
+            f"{url} sends more than {most_bytes:,} bytes; what NASA published is smaller. This is "
+            "not it."
         )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +22,7 @@ from common.errors import ArtifactError
 from models.artifact.onnx_scorer import (
     INPUT_NAME,
     OUTPUT_NAME,
+    STATES_NAME,
     OnnxReconstructor,
     reconstruct_in_chunks,
 )
@@ -33,7 +35,9 @@ IR_VERSION: Final = 8
 PARITY_TOLERANCE: Final = 1e-4
 """Largest difference between torch and onnxruntime, in deviations; about 1e-6 is usual."""
 
-NODES: Final = (
+Node = tuple[str, tuple[str, ...], str]
+
+NODES: Final[tuple[Node, ...]] = (
     # (operator, inputs, output); the rest of an operator's outputs are not used
     ("Transpose", ("windows",), "steps"),  # (W, B, C)
     ("LSTM:last", ("steps", "encoder.W", "encoder.R", "encoder.B"), "last"),  # (1, B, H)
@@ -56,7 +60,13 @@ NODES: Final = (
 )
 
 
-def export_onnx(network: WindowNetwork, windows: NDArray[np.float32]) -> bytes:
+STATES_NODE: Final = ("Transpose", ("states_of_steps",), STATES_NAME)
+"""Hands on what the last layer sees, by window rather than by step."""
+
+
+def export_onnx(
+    network: WindowNetwork, windows: NDArray[np.float32], *, states: bool = False
+) -> bytes:
     """Return the network as an ONNX file in float32; the batch axis is free.
 
     The same weights give the same bytes.
@@ -65,12 +75,13 @@ def export_onnx(network: WindowNetwork, windows: NDArray[np.float32]) -> bytes:
         network: What to export.
         windows: Windows to compare on, shape ``(n, window_length, n_channels)``; take some that are
             not healthy, where outputs are largest.
+        states: Whether an autoencoder also tells what its last layer sees.
 
     Raises:
         ArtifactError: If onnxruntime's output is not torch's.
     """
     exported = (
-        _model(network).SerializeToString(deterministic=True)
+        _model(network, states=states).SerializeToString(deterministic=True)
         if isinstance(network, LstmAutoencoder)
         else _traced(network)
     )
@@ -125,16 +136,26 @@ def _cleaned(model: onnx.ModelProto, network: WindowNetwork) -> onnx.ModelProto:
     return model
 
 
-def _model(network: LstmAutoencoder) -> onnx.ModelProto:
+def _model(network: LstmAutoencoder, *, states: bool) -> onnx.ModelProto:
     shape = ("batch", network.window_length, network.n_channels)
+    nodes: Sequence[Node] = NODES
+    outputs: dict[str, tuple[str, int, int]] = {OUTPUT_NAME: shape}
+    if states:
+        inner, size = STATES_NODE[1][0], network.decoder.hidden_size
+        # the name of the output is that of an inner value otherwise: rename that
+        nodes = (*(_renamed(node, STATES_NAME, inner) for node in NODES), STATES_NODE)
+        outputs = {**outputs, STATES_NAME: ("batch", network.window_length, size)}
     graph = helper.make_graph(
         [
             _node(operator, inputs, output, network.encoder.hidden_size)
-            for operator, inputs, output in NODES
+            for operator, inputs, output in nodes
         ],
         "lstm_autoencoder",
         [helper.make_tensor_value_info(INPUT_NAME, TensorProto.FLOAT, shape)],
-        [helper.make_tensor_value_info(OUTPUT_NAME, TensorProto.FLOAT, shape)],
+        [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, size)
+            for name, size in outputs.items()
+        ],
         [numpy_helper.from_array(value, name) for name, value in _constants(network).items()],
     )
     model = helper.make_model(
@@ -145,6 +166,12 @@ def _model(network: LstmAutoencoder) -> onnx.ModelProto:
     )
     onnx.checker.check_model(model, full_check=True)
     return model
+
+
+def _renamed(node: Node, before: str, after: str) -> Node:
+    operator, inputs, output = node
+    renamed = tuple(after if name == before else name for name in inputs)
+    return operator, renamed, after if output == before else output
 
 
 def _node(operator: str, inputs: tuple[str, ...], output: str, hidden: int) -> onnx.NodeProto:

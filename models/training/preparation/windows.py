@@ -163,7 +163,7 @@ def cut(
     """
     notes: tuple[str, ...] = ()
     if normaliser is None:
-        normaliser = _fit_normaliser(machine, parts[0])
+        normaliser = normaliser_of(machine, parts[0])
         roles = dict(zip(("fit", "validate", "heldout"), parts, strict=True))
         notes = check_regimes(normaliser, machine, roles)
     fit, validate, heldout = (collect(normaliser, machine, part) for part in parts)
@@ -224,7 +224,16 @@ def _by_asset(recording: Recording, split: EngineSplit) -> tuple[Numbered, Numbe
     )
 
 
-def _fit_normaliser(machine: MachineType, part: Numbered) -> Normaliser:
+def normaliser_of(machine: MachineType, part: Numbered) -> Normaliser:
+    """Fit a normaliser to the healthy rows of some assets.
+
+    Args:
+        machine: Which channels are used.
+        part: The assets.
+
+    Raises:
+        ValueError: If there are too few such rows, or too many operating regimes.
+    """
     rows = [np.empty((0, machine.row_width), np.float32)]
     for _, whole in part:
         record = plausible(machine, whole)

@@ -366,6 +366,9 @@ class Asset(BaseModel):
     last_severity: float | None = Field(
         description="1 is a warning for every model and machine: assets compare by it."
     )
+    last_life: LifeView | None = Field(
+        description="How long is left by the last score; none where the model does not know."
+    )
     peak_score: float | None
     peak_severity: float | None
     state: AssetState = Field(
@@ -413,6 +416,7 @@ class Asset(BaseModel):
             last_score=run.last_score,
             last_level=run.last_level,
             last_severity=run.last_severity,
+            last_life=None if run.last_life is None else LifeView(**run.last_life._asdict()),
             peak_score=run.peak_score,
             peak_severity=run.peak_severity,
             state=listed.state,

@@ -91,7 +91,13 @@ class MemoryScoreStore:
         for key, rows in self._verdicts.items():
             for row in rows.values():
                 tallies[key].add(
-                    row.cycle, epoch_us(row.ts), row.status, row.score, row.level, row.severity
+                    row.cycle,
+                    epoch_us(row.ts),
+                    row.status,
+                    row.score,
+                    row.level,
+                    row.severity,
+                    row.life,
                 )
                 tallies[key].fleet = row.fleet
             tallies[key].arrived(self._arrived[key])

@@ -14,7 +14,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Final, NamedTuple, Protocol, Self
 
-from common.records.verdicts import Level, ScoreRecord, Verdict
+from common.records.verdicts import Level, LifeLeft, ScoreRecord, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,8 @@ class RunSummary:
         last_level: Its level.
         last_severity: Its severity: 1 is a warning, for every model and machine; none too where an
             earlier version scored it.
+        last_life: How long the latest scored reading says is left; none where the model does not
+            know.
         peak_score: Highest score; none if none was scored.
         peak_severity: Highest severity, likewise.
         last_scored_cycle: Highest cycle with a score; none if none was scored.
@@ -97,6 +99,7 @@ class RunSummary:
     peak_severity: float | None = None
     last_scored_cycle: int | None = None
     arrived_ms: int | None = None
+    last_life: LifeLeft | None = None
 
 
 class Glance(NamedTuple):

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from common.records.ids import DEFAULT_FLEET
-from common.records.verdicts import Level, Verdict
+from common.records.verdicts import Level, LifeLeft, Verdict
 from common.scorestore.paging import EPOCH, from_epoch_us
 from common.scorestore.port import Glance, RunSummary
 
@@ -33,6 +33,7 @@ class RunTally:
         last_score: The score there.
         last_level: Its level.
         last_severity: Its severity.
+        last_life: How long it says is left; none where the model does not know.
         peak_score: Highest score.
         peak_severity: Highest severity.
         arrived_ms: When the last verdict on a cycle reached the broker, UTC epoch milliseconds.
@@ -47,6 +48,7 @@ class RunTally:
     last_score: float | None = None
     last_level: Level = Level.NONE
     last_severity: float | None = None
+    last_life: LifeLeft | None = None
     peak_score: float | None = None
     peak_severity: float | None = None
     arrived_ms: int | None = None
@@ -60,6 +62,7 @@ class RunTally:
         score: float | None,
         level: Level,
         severity: float | None,
+        life: LifeLeft | None,
     ) -> None:
         """Count one verdict that was not counted yet."""
         self.count(status)
@@ -71,7 +74,7 @@ class RunTally:
             return
         if self.last_scored_cycle is None or cycle > self.last_scored_cycle:
             self.last_scored_cycle, self.last_score, self.last_level = cycle, score, level
-            self.last_severity = severity
+            self.last_severity, self.last_life = severity, life
         if self.peak_score is None or score > self.peak_score:
             self.peak_score = score
         if severity is not None and (self.peak_severity is None or severity > self.peak_severity):
@@ -107,6 +110,7 @@ class RunTally:
             last_score=self.last_score,
             last_level=self.last_level,
             last_severity=self.last_severity,
+            last_life=self.last_life,
             peak_score=self.peak_score,
             peak_severity=self.peak_severity,
             last_scored_cycle=self.last_scored_cycle,

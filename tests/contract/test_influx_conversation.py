@@ -22,7 +22,7 @@ from influxdb_client import InfluxDBClient
 from pydantic import SecretStr
 
 from common.errors import BackendRefusedError, BackendUnavailableError
-from common.records.verdicts import Level, ScoreRecord, SourcePosition, Verdict
+from common.records.verdicts import Level, LifeLeft, ScoreRecord, SourcePosition, Verdict
 from common.scorestore.influx.errors import split_address
 from common.scorestore.influx.lines import ARRIVED_FIELD
 from common.scorestore.influx.store import InfluxScoreStore
@@ -364,6 +364,7 @@ def by_run(*values: object, run_id: str = "run-1", **tags: str) -> dict[str, Any
 
 
 GROUPED = ' GROUP BY "asset_id", "run_id", "fleet"'
+LAST = '"score", "level", "severity", "life", "life_low", "life_high"'
 OF_RUN = "\"asset_id\" = 'engine-1' AND \"run_id\" = 'run-1'"
 
 
@@ -373,7 +374,7 @@ async def test_a_summary_is_asked_in_one_request_and_read_from_eleven_answers(
     influx.will_answer(
         {"series": [by_run(0, 3)]},
         {"series": [by_run((START_US + 5) * 1000 + 9, 9, None)]},
-        {"series": [by_run(0, 8, 2, "warning", 1.5)]},
+        {"series": [by_run(0, 8, 2, "warning", 1.5, 41, 28.5, 60)]},
         {"series": [by_run(0, 4)]},
         {"series": [by_run(0, 2.5)]},
         {"series": [by_run(0, 1_767_225_600_123)]},
@@ -404,6 +405,7 @@ async def test_a_summary_is_asked_in_one_request_and_read_from_eleven_answers(
             peak_score=4.0,
             last_severity=1.5,
             peak_severity=2.5,
+            last_life=LifeLeft(41.0, 28.5, 60.0),
             last_scored_cycle=8,
             arrived_ms=1_767_225_600_123,
         )
@@ -413,7 +415,7 @@ async def test_a_summary_is_asked_in_one_request_and_read_from_eleven_answers(
     assert influx.heard[0].statements == [
         f'SELECT MIN("cycle") FROM "score" WHERE {OF_RUN}{GROUPED}',
         f'SELECT MAX("cycle"), "ts_us" FROM "score" WHERE {OF_RUN}{GROUPED}',
-        f'SELECT MAX("cycle"), "score", "level", "severity" FROM "score" WHERE {OF_RUN} AND '
+        f'SELECT MAX("cycle"), {LAST} FROM "score" WHERE {OF_RUN} AND '
         f"\"status\" = 'scored'{GROUPED}",
         f'SELECT MAX("score") FROM "score" WHERE {OF_RUN} AND "status" = \'scored\'{GROUPED}',
         f'SELECT MAX("severity") FROM "score" WHERE {OF_RUN} AND "status" = \'scored\'{GROUPED}',

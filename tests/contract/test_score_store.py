@@ -831,6 +831,7 @@ async def test_a_summary_tells_each_run(store: ScoreStore) -> None:
     assert full.last_ts == START + timedelta(seconds=4)
     assert (full.last_score, full.last_level, full.peak_score) == (1.5, Level.WARNING, 3.5)
     assert (full.last_severity, full.peak_severity) == (0.5, 3.5 / 3)
+    assert (bare.last_life, full.last_life) == (None, None)  # cycle 3 says none, whatever 2 said
     assert full.verdicts == {
         Verdict.WARMING_UP: 1,
         Verdict.SCORED: 2,
@@ -852,6 +853,7 @@ async def test_a_summary_does_not_depend_on_the_order_of_arrival(store: ScoreSto
     assert (run.first_cycle, run.last_cycle, run.verdicts) == (1, 8, {Verdict.SCORED: 8})
     assert (run.last_score, run.peak_score) == (0.0, 3.0)
     assert (run.last_severity, run.peak_severity) == (0.0, 1.0)
+    assert run.last_life == LifeLeft(10.0, 0.1 + 0.2, 125.0)
 
 
 async def test_counts_are_of_all_readings_or_of_one_run(store: ScoreStore) -> None:

@@ -67,7 +67,7 @@ function cells({ asset, alarm, why }) {
     <span class="since">${since(asset, alarm, step)}</span>
     <span class="sensors" title=${alarm?.reason ?? why ?? ''}>${sensors(alarm, why)}</span>
     <span class="seen" title=${alarm ? standing(alarm, now.value) : ''}>${alarm && seen(alarm)}</span>
-    <span class="life">${alarm?.life ? life(alarm.life, step) : ''}</span>
+    <span class="life">${alarm?.life ? life(asset.last_life, step, alarm.life) : ''}</span>
     <span class="sparkcell">${asset.alarm && html`<${Spark} asset=${asset.asset_id} run=${asset.run_id} upTo=${asset.last_cycle} />`}</span>`;
 }
 

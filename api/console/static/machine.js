@@ -113,7 +113,7 @@ function Figures({ asset, alarm, last, step, sure }) {
       <div><dt>Since</dt><dd>${alarm ? `${step} ${alarm.onset_cycle}` : '–'} <small>${alarm ? `raised at ${moment(alarm.raised_ts)}` : 'no alarm is open'}</small></dd></div>
       ${alarm && html`<div><dt>How sure</dt><dd>${sure?.reach ?? 'not known'} <small>${sure ? `healthy windows reach this (of ${sure.windows.toLocaleString('en')} seen)` : 'the model has no table of healthy windows, or is another by now'}</small></dd></div>`}
       <div><dt>Held against it</dt><dd>${alarm ? EVIDENCE[alarm.evidence] : '–'}</dd></div>
-      <div><dt>Left</dt><dd>${life(left, step)} <small>${left ? 'in nine of ten cases; what the model was taught, not a promise' : 'the model knows no failures of such machines, or has too little to go by'}</small></dd></div>
+      <div><dt>Left</dt><dd>${life(left, step, alarm?.life)} <small>${left ? 'in nine of ten cases; what the model was taught, not a promise' : 'the model knows no failures of such machines, or has too little to go by'}</small></dd></div>
       <div><dt>Last reading</dt><dd>${step} ${asset.last_cycle ?? '–'} <small>${moment(asset.last_ts)} (${ago(asset.last_ts, now.value)})</small></dd></div>
       <div><dt>Model</dt><dd><small>${last?.model ?? alarm?.model.name ?? '–'}</small></dd></div>
     </dl>`;

@@ -59,11 +59,11 @@ export function direction(channel) {
   return `${said}, yet ${channel.against === 'high' ? 'above' : 'below'} what this state should give`;
 }
 
-/** How long is left, from an alert's or a score's life. */
-export function life(left, step = 'cycle') {
+/** How long is left, from a score's life, or an alert's, which knows how far the model looks. */
+export function life(left, step, known = left) {
   if (!left) return 'not known';
   const [low, high] = [Math.round(left.low), Math.round(left.high)];
-  if (left.at_least) return `more than ${low} ${step}s`;
+  if (known?.at_least && left.high >= known.high) return `more than ${low} ${step}s`;
   return low === high ? `${low} ${step}s` : `${low} to ${high} ${step}s`;
 }
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from common.records.ids import DEFAULT_FLEET
-from common.records.verdicts import Level, Verdict
-from common.scorestore.influx.lines import ARRIVED_FIELD
+from common.records.verdicts import Level, LifeLeft, Verdict
+from common.scorestore.influx.lines import ARRIVED_FIELD, LIFE_FIELDS
 from common.scorestore.influx.queries import Series, identity, literal, select, ts_us_of
 from common.scorestore.port import RunSummary
 from common.scorestore.tally import RunTally, in_order
@@ -22,6 +22,7 @@ READING_VERDICTS: Final = tuple(verdict for verdict in Verdict if not verdict.of
 NAMES_CHARS: Final = 2000
 """The names stand in each of a dozen statements of one address; servers take some 100 KB of it."""
 
+_LIFE: Final = ", ".join(f'"{name}"' for name in LIFE_FIELDS)
 _BY_RUN: Final = ' GROUP BY "asset_id", "run_id", "fleet"'
 
 
@@ -69,8 +70,9 @@ def select_runs(
 ) -> list[str]:
     """Return the statements that summarise runs, each answered by one series per (asset, run).
 
-    In order: lowest cycle; highest cycle, with its time; highest scored cycle, with its score and
-    level; highest score; highest severity; last arrival; then those of :func:`select_counts`.
+    In order: lowest cycle; highest cycle, with its time; highest scored cycle, with its score,
+    level, severity and life; highest score; highest severity; last arrival; then those of
+    :func:`select_counts`.
     With ``among``, of these assets only.
     """
     terms = _terms(asset_id, run_id, among, fleet)
@@ -78,7 +80,7 @@ def select_runs(
     wanted = [
         ('MIN("cycle")', terms),
         ('MAX("cycle"), "ts_us"', terms),
-        ('MAX("cycle"), "score", "level", "severity"', scored),
+        (f'MAX("cycle"), "score", "level", "severity", {_LIFE}', scored),
         ('MAX("score")', scored),
         ('MAX("severity")', scored),
         (f'MAX("{ARRIVED_FIELD}")', terms),
@@ -132,9 +134,10 @@ def summaries_of(answers: Sequence[Sequence[Series]]) -> list[RunSummary]:
         tally.last_ts_us = ts_us_of(time_ns, ts_us)
     for series in last_scored:
         tally = tallies[_run_of(series)]
-        _, tally.last_scored_cycle, score, level, severity = _only_row(series)
+        _, tally.last_scored_cycle, score, level, severity, *life = _only_row(series)
         tally.last_score, tally.last_level = float(score), Level(level)
         tally.last_severity = None if severity is None else float(severity)
+        tally.last_life = None if life[0] is None else LifeLeft(*map(float, life))
     for series in peak:
         tallies[_run_of(series)].peak_score = float(_only_row(series)[1])
     for series in peak_severity:

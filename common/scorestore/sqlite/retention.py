@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 from common.records.verdicts import Verdict
 from common.scorestore.paging import epoch_us
 from common.scorestore.port import Keeping, Trimmed
-from common.scorestore.sqlite.rows import VERDICTS
+from common.scorestore.sqlite.rows import LAST_LIFE_COLUMNS, VERDICTS
 from common.scorestore.sqlite.schema import COUNT_COLUMNS
 
 FILL: Final = 0.9
@@ -43,9 +43,10 @@ SUBTRACT: Final = (
     "WHERE run_key = ?"
 )
 NO_VERDICT: Final = (
-    "UPDATE run SET last_cycle = NULL, last_ts_us = NULL, last_scored_cycle = NULL, "
-    "last_score = NULL, last_level = 0, last_severity = NULL, peak_score = NULL, "
-    "peak_severity = NULL, arrived_ms = NULL WHERE run_key = ? AND first_cycle IS NULL"
+    f"UPDATE run SET {', '.join(f'{name} = NULL' for name in LAST_LIFE_COLUMNS)}, "  # noqa: S608 - our names
+    "last_cycle = NULL, last_ts_us = NULL, last_scored_cycle = NULL, last_score = NULL, "
+    "last_level = 0, last_severity = NULL, peak_score = NULL, peak_severity = NULL, "
+    "arrived_ms = NULL WHERE run_key = ? AND first_cycle IS NULL"
 )
 NO_ROW: Final = (
     "DELETE FROM run WHERE run_key = ? AND first_cycle IS NULL AND "  # noqa: S608 - our names

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 
 from common.records.verdicts import Evidence, Level, LifeLeft, ScoreRecord, Verdict
 from common.scorestore.paging import epoch_us, from_epoch_us
-from common.scorestore.sqlite.schema import COUNT_COLUMNS
+from common.scorestore.sqlite.schema import COUNT_COLUMNS, LIFE_COLUMNS
 from common.scorestore.tally import RunTally
 
 VerdictRow: TypeAlias = tuple[
@@ -32,16 +32,18 @@ NAMES: Final = {verdict: verdict.value for verdict in Verdict}
 
 VERDICT_COLUMNS: Final = (
     "run_key", "cycle", "ts_us", "status", "level", "model", "score", "warning_threshold",
-    "critical_threshold", "evidence", "severity", "life", "life_low", "life_high",
+    "critical_threshold", "evidence", "severity", *LIFE_COLUMNS,
     "channel_set_key", "shares", "detail",
 )  # fmt: skip
 REPEAT_COLUMNS: Final = (
     "run_key", "topic", "partition", '"offset"', "published_ts_ms", "cycle", "ts_us", "status",
     "model", "detail",
 )  # fmt: skip
+LAST_LIFE_COLUMNS: Final = tuple(f"last_{column}" for column in LIFE_COLUMNS)
 TALLY_COLUMNS: Final = (
     "fleet", "first_cycle", "last_cycle", "last_ts_us", "last_scored_cycle", "last_score",
-    "last_level", "last_severity", "peak_score", "peak_severity", "arrived_ms", *COUNT_COLUMNS,
+    "last_level", "last_severity", *LAST_LIFE_COLUMNS, "peak_score", "peak_severity", "arrived_ms",
+    *COUNT_COLUMNS,
 )  # fmt: skip
 
 
@@ -136,6 +138,7 @@ def tally_row(tally: RunTally) -> tuple[object, ...]:
         tally.last_score,
         RANKS[tally.last_level],
         tally.last_severity,
+        *(tally.last_life or NO_LIFE),
         tally.peak_score,
         tally.peak_severity,
         tally.arrived_ms,
@@ -146,8 +149,8 @@ def tally_row(tally: RunTally) -> tuple[object, ...]:
 def tally_of(row: Sequence[Any]) -> RunTally:
     """Return the tally of a row in the order of ``TALLY_COLUMNS``."""
     (
-        fleet, first, last, last_ts_us, last_scored, last_score, level, severity, peak,
-        peak_severity, arrived_ms, *counts,
+        fleet, first, last, last_ts_us, last_scored, last_score, level, severity, life, low, high,
+        peak, peak_severity, arrived_ms, *counts,
     ) = row  # fmt: skip
     return RunTally(
         fleet=fleet,
@@ -158,11 +161,17 @@ def tally_of(row: Sequence[Any]) -> RunTally:
         last_score=last_score,
         last_level=LEVELS[level],
         last_severity=severity,
+        last_life=life_of((life, low, high)),
         peak_score=peak,
         peak_severity=peak_severity,
         arrived_ms=arrived_ms,
         counts=counts,
     )
+
+
+def life_of(row: Sequence[Any]) -> LifeLeft | None:
+    """Return what the values of ``LIFE_COLUMNS`` say."""
+    return None if row[0] is None else LifeLeft(*row)
 
 
 def record_of(
@@ -188,7 +197,7 @@ def record_of(
         level=LEVELS[level],
         evidence=EVIDENCE[evidence],
         severity=severity,
-        life=None if life[0] is None else LifeLeft(*life),
+        life=life_of(life),
         shares=channel_sets.unpack(key, packed),
         detail=detail,
     )

@@ -13,12 +13,13 @@ from common.records.ids import DEFAULT_FLEET
 from common.records.verdicts import Verdict
 from common.scorestore.sqlite.errors import sqlite_errors
 
-SCHEMA_VERSION: Final = 5
+SCHEMA_VERSION: Final = 6
 
 APPLICATION_ID: Final = 0x5352474C
 """`SRGL`, in the file's header: tells our file from another program's."""
 
 COUNT_COLUMNS: Final = tuple(f"n_{verdict.value}" for verdict in Verdict)
+LIFE_COLUMNS: Final = ("life", "life_low", "life_high")
 
 BUSY_POLL_S: Final = 0.01
 
@@ -52,6 +53,9 @@ CREATE TABLE run (
     last_score REAL,
     last_level INTEGER NOT NULL DEFAULT 0,
     last_severity REAL,
+    last_life REAL,
+    last_life_low REAL,
+    last_life_high REAL,
     peak_score REAL,
     peak_severity REAL,
     arrived_ms INTEGER,
@@ -119,7 +123,7 @@ UPGRADES: Final = {
         "ALTER TABLE verdict ADD COLUMN evidence TEXT",
         *(
             f"ALTER TABLE verdict ADD COLUMN {column} REAL"
-            for column in ("severity", "life", "life_low", "life_high")
+            for column in ("severity", *LIFE_COLUMNS)
         ),
     ),
     3: RETENTION_TABLES,
@@ -127,6 +131,14 @@ UPGRADES: Final = {
         "ALTER TABLE run ADD COLUMN arrived_ms INTEGER",
         "DROP INDEX verdict_by_run_and_time",
         PLOT_INDEX,
+    ),
+    5: (
+        *(f"ALTER TABLE run ADD COLUMN last_{column} REAL" for column in LIFE_COLUMNS),
+        *(
+            f"UPDATE run SET last_{column} = (SELECT {column} FROM verdict "  # noqa: S608 - our names
+            "WHERE verdict.run_key = run.run_key AND verdict.cycle = run.last_scored_cycle)"
+            for column in LIFE_COLUMNS
+        ),
     ),
 }
 

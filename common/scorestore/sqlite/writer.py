@@ -18,6 +18,7 @@ from common.scorestore.batch import Batch, RunKey
 from common.scorestore.paging import epoch_us
 from common.scorestore.sqlite.rows import (
     LEVELS,
+    NO_LIFE,
     RANKS,
     REPEAT_COLUMNS,
     TALLY_COLUMNS,
@@ -25,11 +26,13 @@ from common.scorestore.sqlite.rows import (
     VERDICTS,
     ChannelSets,
     VerdictRow,
+    life_of,
     repeat_row,
     tally_of,
     tally_row,
     verdict_row,
 )
+from common.scorestore.sqlite.schema import LIFE_COLUMNS
 from common.scorestore.tally import RunTally
 
 
@@ -56,7 +59,7 @@ UPDATE_RUN: Final = (
     "WHERE run_key = ?"
 )
 SELECT_COUNTED: Final = (
-    "SELECT cycle, ts_us, status, score, level, severity FROM verdict "
+    f"SELECT cycle, ts_us, status, score, level, severity, {', '.join(LIFE_COLUMNS)} FROM verdict "  # noqa: S608 - our names
     "WHERE run_key = ? AND cycle >= ?"
 )
 SELECT_REPEAT: Final = (
@@ -142,7 +145,15 @@ def _count(connection: sqlite3.Connection, run: _Run, records: Mapping[int, Scor
         ts_us = epoch_us(record.ts)
         before = known.get(cycle)
         if before is None:
-            run.tally.add(cycle, ts_us, record.status, record.score, record.level, record.severity)
+            run.tally.add(
+                cycle,
+                ts_us,
+                record.status,
+                record.score,
+                record.level,
+                record.severity,
+                record.life,
+            )
         elif before != (
             cycle,
             ts_us,
@@ -150,6 +161,7 @@ def _count(connection: sqlite3.Connection, run: _Run, records: Mapping[int, Scor
             record.score,
             RANKS[record.level],
             record.severity,
+            *(record.life or NO_LIFE),
         ):
             run.recount = True
 
@@ -177,8 +189,8 @@ def _recount(connection: sqlite3.Connection, run: _Run) -> None:
     for status in Verdict:
         if status.of_message:
             tally.count(status, run.tally.of(status))
-    for cycle, ts_us, status, score, level, severity in connection.execute(
+    for cycle, ts_us, status, score, level, severity, *life in connection.execute(
         SELECT_COUNTED, (run.key, 0)
     ):
-        tally.add(cycle, ts_us, VERDICTS[status], score, LEVELS[level], severity)
+        tally.add(cycle, ts_us, VERDICTS[status], score, LEVELS[level], severity, life_of(life))
     run.tally = tally

@@ -86,7 +86,7 @@ def test_a_file_is_made_with_its_folders_and_opened_for_safety(tmp_path: Path) -
         "cache_size": -32_000,
         "journal_size_limit": 67_108_864,
         "application_id": 0x5352474C,
-        "user_version": 5,
+        "user_version": 6,
     }
 
 
@@ -301,7 +301,7 @@ async def test_a_file_of_a_newer_version(path: Path) -> None:
     error = await refusal(path)
 
     assert isinstance(error, BackendRefusedError)
-    assert "written by a newer Surgeline (layout 7; this one knows 5)" in str(error)
+    assert "written by a newer Surgeline (layout 7; this one knows 6)" in str(error)
 
 
 async def test_a_file_of_the_layout_before_is_brought_up_to_date_and_keeps_its_rows(
@@ -314,6 +314,9 @@ async def test_a_file_of_the_layout_before_is_brought_up_to_date_and_keeps_its_r
         old.executescript(
             "DROP VIEW scores; ALTER TABLE run DROP COLUMN fleet; "
             "ALTER TABLE run DROP COLUMN last_severity; "
+            "ALTER TABLE run DROP COLUMN last_life; "
+            "ALTER TABLE run DROP COLUMN last_life_low; "
+            "ALTER TABLE run DROP COLUMN last_life_high; "
             "ALTER TABLE run DROP COLUMN peak_severity; "
             "ALTER TABLE run DROP COLUMN arrived_ms; "
             "DROP INDEX verdict_by_run_and_time; "
@@ -334,7 +337,7 @@ async def test_a_file_of_the_layout_before_is_brought_up_to_date_and_keeps_its_r
         version = found.execute("PRAGMA user_version").fetchone()
 
     assert after == before
-    assert (named, version) == ([("default",)], (5,))
+    assert (named, version) == ([("default",)], (6,))
 
 
 async def test_a_damaged_file_is_refused(path: Path) -> None:

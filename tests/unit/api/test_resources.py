@@ -13,7 +13,7 @@ import pytest
 
 from api.views.schemas import AssetPage
 from common.records.alerts import Transition
-from common.records.verdicts import Level, SourcePosition, Verdict
+from common.records.verdicts import Level, LifeLeft, SourcePosition, Verdict
 from tests.support.alerts import batch, make_alert
 from tests.support.api import Running, running, score
 
@@ -198,7 +198,9 @@ async def test_an_asset_shows_its_latest_run_and_open_alarm(api: Running) -> Non
             score(1, asset_id="b", status=Verdict.WARMING_UP),
             score(1, run_id="simulated-1"),
             score(6, run_id="run-2", status=Verdict.WARMING_UP),
-            score(9, run_id="run-2", level=Level.CRITICAL),
+            replace(
+                score(9, run_id="run-2", level=Level.CRITICAL), life=LifeLeft(41.5, 28.0, 60.5)
+            ),
             score(8, run_id="run-2"),
         ]
     )
@@ -223,6 +225,7 @@ async def test_an_asset_shows_its_latest_run_and_open_alarm(api: Running) -> Non
         "last_score": 0.9,
         "last_level": "critical",
         "last_severity": None,
+        "last_life": {"expected": 41.5, "low": 28.0, "high": 60.5},
         "peak_score": 0.9,
         "peak_severity": None,
         "state": "active",

@@ -17,13 +17,11 @@ import urllib.request
 import numpy as np
 
 from bench.memory import resident_mb
-from bench.stage import stage
+from bench.support.stage import stage
 from common.metering.names import STEP_SECONDS
 from models.artifact.opening import open_scorer
 from models.artifact.store import load_artifact
 from producer.simulator.simulate import simulate
-from tests.support.detector import DetectorBench
-from tests.support.fleet_messages import fleet_messages
 
 STEP = re.compile(rf'{STEP_SECONDS.name}_sum\{{step="(\w+)"\}} (\S+)')
 

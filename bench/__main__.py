@@ -72,9 +72,7 @@ def main(
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what runs is ended on the way out
     chosen = chosen_sections(only)
     whole = not quick and chosen == SECTIONS
-    record, failures = run_sections(
-        chosen, console, quick=quick, whole=whole, before=committed()
-    )
+    record, failures = run_sections(chosen, console, quick=quick, whole=whole, before=committed())
     if json_path is not None:
         write(record, json_path)
     if failures:

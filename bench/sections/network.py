@@ -38,10 +38,13 @@ def run(context: Context) -> Findings:
         part = windows[: AT_ONE if size == 1 else None]
         for _ in range(context.rounds):
             found.add(f"network, batch {size}", "windows/s", rate(network.reconstruct, part, size))
-            found.add(f"network and score, batch {size}", "windows/s", rate(scorer.score, part, size))
+            found.add(
+                f"network and score, batch {size}", "windows/s", rate(scorer.score, part, size)
+            )
     for size in SIZES:
         both, alone = (
-            found.figures[f"{name}, batch {size}"].median for name in ("network and score", "network")
+            found.figures[f"{name}, batch {size}"].median
+            for name in ("network and score", "network")
         )
         around_us = max(1e6 / both - 1e6 / alone, 0.01)
         found.add(f"score around the network, batch {size}", "µs/window", around_us)

@@ -22,7 +22,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 from prometheus_client.parser import text_string_to_metric_families
 
-from bench.support.processes import start, stop, wait_until
+from bench.support.processes import start, wait_until
 from common.intake.consumer import IntakeConsumer
 from common.links.kafka import ensure_topics, read_to_end, started
 from common.metering.spec import MetricSpec

@@ -36,4 +36,3 @@ def fleet_messages(dataset: Dataset, run_id: str) -> list[tuple[bytes, bytes]]:
             messages.append((int(cycle), asset_id.encode(), reading.to_json()))
     messages.sort(key=lambda message: message[:2])
     return [(key, value) for _, key, value in messages]
-

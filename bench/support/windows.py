@@ -1,5 +1,6 @@
 """A simulated fleet's windows and their scores by the batch path: what every worker and peer is
-checked against."""
+checked against.
+"""
 
 from __future__ import annotations
 

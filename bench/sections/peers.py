@@ -36,7 +36,9 @@ async def _run(context: Context) -> Findings:
         for number in range(context.rounds):
             context.tell(f"{OURS}, round {number + 1}")
             ours = waiting[_engines(context, OUR_ENGINES)]
-            taken = await taken_by_workers(running.beside(ours.kafka), ours.expected)
+            taken = await taken_by_workers(
+                running.beside(ours.kafka), ours.expected, **context.workers
+            )
             found.add(OURS, "scores/s", taken.scores_per_s)
             for peer in PEERS:
                 context.tell(f"{peer.name}, round {number + 1}")

@@ -63,7 +63,9 @@ async def _run(context: Context) -> Findings:
                     installation = running.beside(readings.kafka)
                     if store is not None:
                         installation.scores = store.new_bucket()
-                    taken = await taken_by_workers(installation, readings.expected, workers)
+                    taken = await taken_by_workers(
+                        installation, readings.expected, workers, **context.workers
+                    )
                     found.add(title_of(name, workers), "scores/s", taken.scores_per_s)
                     if (name, workers) == (SQLITE, 1):
                         found.add("processor time of a worker", "µs/score", taken.cpu_us)

@@ -138,7 +138,7 @@ def _cpu(processes: Iterable[subprocess.Popen[bytes]]) -> float:
 def workers(
     installation: Installation, number: int, **extra: str
 ) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Run workers of one installation until the block ends; all are ready when it begins."""
+    """Run workers of one installation until the block ends; several are ready when it begins."""
     members = [installation]
     for _ in range(number - 1):
         other = replace(installation, http_port=free_port())
@@ -150,7 +150,7 @@ def workers(
             process = member.start(**extra)
             stack.callback(stop, process)
             processes.append(process)
-        for member, process in zip(members, processes, strict=True):
+        for member, process in zip(members, processes, strict=True) if number > 1 else ():
             wait_until(partial(member.ready, process), "a worker is ready", 60.0)
         yield processes
 

@@ -1,6 +1,4 @@
-"""A simulated fleet's windows and their scores by the batch path: what every worker and peer is
-checked against.
-"""
+"""A simulated fleet's windows and batch scores: every worker and peer is checked by them."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def main(
     console = output_console()
     if list_sections:
         for section in SECTIONS:
-            console.print(f"[bold]{section.name:12}[/] {section.about}")
+            console.print(f"{section.name:12}{section.about}")
         return
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what runs is ended on the way out
     chosen = chosen_sections(only)

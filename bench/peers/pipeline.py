@@ -103,9 +103,7 @@ class Model:
         """Return the key of each asset's ring, once."""
         return list(dict.fromkeys(key_of(reading, prefix) for reading in readings))
 
-    def cut(
-        self, readings: Sequence[Reading], stored: Mapping[str, bytes | None], prefix: str
-    ) -> Cut:
+    def cut(self, readings: Sequence[Reading], stored: Mapping[str, Any], prefix: str) -> Cut:
         """Put readings behind their rings, and cut the windows they complete."""
         values = [
             [
@@ -145,7 +143,7 @@ class Model:
         over = (found.scores >= self._warning).tolist()
         life = [None] * len(scores) if found.life is None else found.life.expected.tolist()
         shares = found.shares.astype(">f8")
-        rows = [
+        rows: list[tuple[object, ...]] = [
             (each.asset_id, each.run_id, each.cycle, each.ts, score, high, left, share.tobytes())
             for each, score, high, left, share in zip(
                 cut.readings, scores, over, life, shares, strict=True

@@ -35,7 +35,7 @@ class ScoringSink(BatchingSink):  # type: ignore[misc]
         settings, model = self._settings, self._model
         readings = [from_dict(item.value) for item in batch]
         keys = model.keys(readings, settings.prefix)
-        values: list[Any] = self._redis.mget(keys)  # type: ignore[assignment]
+        values: list[Any] = self._redis.mget(keys)
         cut = model.cut(readings, dict(zip(keys, values, strict=True)), settings.prefix)
         found = model.score(cut)
         write_rows(self._database, found.rows)

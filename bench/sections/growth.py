@@ -48,7 +48,7 @@ class Sizes:
 
 
 FULL: Final = Sizes({100: 400, 10_000: 4, 100_000: 1}, (1, 64), (1, 50, 200), (1, 20), 160, 60, 400)
-QUICK: Final = Sizes({100: 20, 2_000: 1}, (1, 64), (1, 50), (1, 20), 20, 10, 200)
+QUICK: Final = Sizes({100: 20, 2_000: 1}, (1, 64), (1, 50), (1, 20), 20, 5, 400)
 ROUNDS: Final = 2
 """Of what is compared; the rest is measured once."""
 
@@ -82,7 +82,7 @@ async def _run(context: Context) -> Findings:
             context.tell(f"{partitions} partitions")
             waiting = await backlog(running, sizes.engines, partitions)
             taken = await taken_by_workers(
-                running.beside(waiting.kafka), waiting.expected, **context.workers
+                running.beside(waiting.kafka), waiting.expected, extra=context.workers
             )
             found.add(counted(partitions, "partition"), "rows/s", taken.scores_per_s)
         for channels in sizes.channels:
@@ -129,7 +129,7 @@ async def _assets(
     await place.send(speaking(assets, each))
     before = used_bytes(running.redis_port)
     await plant(place, assets)
-    taken = await taken_by_workers(place, due(assets, each), **context.workers)
+    taken = await taken_by_workers(place, due(assets, each), extra=context.workers)
     held = (used_bytes(running.redis_port) - before) / number
     with Redis(port=running.redis_port) as redis:
         redis.flushall()  # the next one begins with an empty server
@@ -149,7 +149,9 @@ async def _fleets(context: Context, running: Servers, engines: int, fleets: int)
     }
     await place.send(fleet_messages(dataset, "bench", of_asset))
     return await taken_by_workers(
-        place, batch_scores(engines), SURGELINE_FLEETS=str(file), **context.workers
+        place,
+        batch_scores(engines),
+        extra={"SURGELINE_FLEETS": str(file), **context.workers},
     )
 
 
@@ -159,7 +161,9 @@ async def _channels(context: Context, running: Servers, sizes: Sizes, channels: 
         learned, channels, sizes.machines, sizes.rows, place.folder
     )
     await place.send(messages_of(recording))
-    return await taken_by_workers(place, expected, SURGELINE_FLEETS=file, **context.workers)
+    return await taken_by_workers(
+        place, expected, extra={"SURGELINE_FLEETS": file, **context.workers}
+    )
 
 
 def used_bytes(port: int) -> int:

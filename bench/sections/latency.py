@@ -47,6 +47,8 @@ BESIDE_PLAIN: Final = (500, 2000)
 OF_MAXIMUM: Final = 0.8
 SECONDS: Final = 16.0
 ALERTS_PER_S: Final = 50
+FIRST_RATE: Final = 200
+FIRST_SECONDS: Final = 2.0
 TICK_S: Final = 0.005
 LINGER_MS: Final = 5
 BEHIND: Final = 0.9
@@ -123,22 +125,25 @@ async def _run(context: Context) -> Findings:
         context.tell("the maximum")
         waiting = await backlog(running, 20 if context.quick else 200)
         most = await taken_by_workers(
-            running.beside(waiting.kafka), waiting.expected, **context.workers
+            running.beside(waiting.kafka), waiting.expected, extra=context.workers
         )
         found.add("maximum of one worker", "scores/s", most.scores_per_s)
         context.tell("machines that are about to raise an alarm")
         units = alarming_engines(CANDIDATES)
         alarming = await confirmed(running, units)
         quiet = await templates(running, dict.fromkeys(range(1, QUIET_ENGINES + 1), QUIET_CYCLE))
+        first = load(FIRST_RATE, FIRST_SECONDS, quiet, alarming)
         rates = [*RATES, int(OF_MAXIMUM * most.scores_per_s)]
         loads = [load(rate, seconds, quiet, alarming) for rate in rates]
-        async with surgeline(running, loads) as target:
+        async with surgeline(running, [first, *loads]) as target:
+            await heard_of(target, first)
             for each in loads:
                 context.tell(f"Surgeline at {each.rate:,} readings/s")
                 share = f"{OF_MAXIMUM:.0%} of the maximum" if each is loads[-1] else ""
                 await _measured(found, target, each, share or f"{each.rate:,}/s")
         loads = [load(rate, seconds, quiet, alarming) for rate in BESIDE_PLAIN]
-        async with plain_loop(running, loads) as target:
+        async with plain_loop(running, [first, *loads]) as target:
+            await heard_of(target, first)
             for each in loads:
                 context.tell(f"plain loop at {each.rate:,} readings/s")
                 await _measured(found, target, each, f"{each.rate:,}/s, plain loop")
@@ -169,6 +174,12 @@ class Target:
 
     kafka: KafkaSettings
     heard: Path
+
+
+async def heard_of(target: Target, first: Load) -> None:
+    """Return when a first load's alerts are heard: everybody has joined, and is warm."""
+    stamps, _ = await sent(target.kafka, first)
+    await arrived(target, first, stamps)
 
 
 async def _measured(found: Findings, target: Target, each: Load, name: str) -> None:

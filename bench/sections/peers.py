@@ -37,7 +37,7 @@ async def _run(context: Context) -> Findings:
             context.tell(f"{OURS}, round {number + 1}")
             ours = waiting[_engines(context, OUR_ENGINES)]
             taken = await taken_by_workers(
-                running.beside(ours.kafka), ours.expected, **context.workers
+                running.beside(ours.kafka), ours.expected, extra=context.workers
             )
             found.add(OURS, "scores/s", taken.scores_per_s)
             for peer in PEERS:

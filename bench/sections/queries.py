@@ -36,7 +36,7 @@ YEAR: Final = "since=2026-01-01T00:00:00Z&until=2026-12-31T00:00:00Z"
 QUESTIONS: Final = {
     "plot of a day at 1 Hz": "/api/v1/scores/plot?asset_id=long",
     "page of scores of an asset": "/api/v1/scores?asset_id=long",
-    "runs of an asset": "/api/v1/assets/long",
+    "page of a thousand assets": "/api/v1/assets?limit=1000",
     "first page of assets": "/api/v1/assets",
     "assets by urgency": "/api/v1/assets?order=urgency&limit=50",
     "assets not scored": "/api/v1/assets?state=not_scored",

@@ -64,7 +64,7 @@ async def _run(context: Context) -> Findings:
                     if store is not None:
                         installation.scores = store.new_bucket()
                     taken = await taken_by_workers(
-                        installation, readings.expected, workers, **context.workers
+                        installation, readings.expected, workers, extra=context.workers
                     )
                     found.add(title_of(name, workers), "scores/s", taken.scores_per_s)
                     if (name, workers) == (SQLITE, 1):

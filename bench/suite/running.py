@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from bench.suite.failures import MeasurementError
 from bench.suite.figures import Findings
@@ -62,10 +63,10 @@ def run_sections(
                 found = checked(section, section.run(Context(quick, tell)))
             except SurgelineError as exc:
                 failures.append(f"{section.name}: {exc}")
-                console.print(f"[bold red]failed:[/] {section.name}: ", str(exc), markup=True)
+                console.print(Text.assemble(("failed:", "bold red"), f" {section.name}: {exc}"))
             except Exception as exc:  # noqa: BLE001 - the others go on; the run fails at its end
                 failures.append(f"{section.name}: {exc!r}")
-                console.print(f"[bold red]failed:[/] {section.name}")
+                console.print(Text.assemble(("failed:", "bold red"), f" {section.name}"))
                 console.print(traceback.format_exc(), markup=False, highlight=False)
             else:
                 findings[section.name] = found

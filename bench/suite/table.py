@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
+from rich.text import Text
 
 from bench.suite.figures import PLUMBING, PLUMBING_AT_MOST_US, RATIOS, Figure, Findings
 from bench.suite.record import Record, median_of
@@ -22,7 +23,7 @@ def show_section(
         earlier = median_of(before, section.name, name)
         table.add_row(name, number(figure.median), figure.unit, *_beside(figure, earlier))
     for what, why in found.not_measured.items():
-        table.add_row(f"[yellow]{what}", "[yellow]not measured", "", "", why)
+        table.add_row(what, "not measured", "", "", why, style="yellow")
     console.print(table)
     for note in found.notes:
         console.print(f"  {note}", style="dim")
@@ -34,16 +35,14 @@ def show_ratios(console: Console, record: Record, before: Mapping[str, Any] | No
     for name, figure in record.ratios.items():
         goal = RATIOS[name].at_least
         earlier = None if before is None else before["ratios"].get(name)
-        met = "[green]" if figure.median >= goal else "[red]"
-        table.add_row(
-            name, f"{met}{number(figure.median)}", "", *_beside(figure, earlier), f">= {goal:g}"
-        )
+        met = Text(number(figure.median), "green" if figure.median >= goal else "red")
+        table.add_row(name, met, "", *_beside(figure, earlier), f">= {goal:g}")
     if (plumbing := record.plumbing) is not None:
         earlier = None if before is None else before.get(PLUMBING)
-        met = "[green]" if plumbing.median <= PLUMBING_AT_MOST_US else "[red]"
+        good = plumbing.median <= PLUMBING_AT_MOST_US
         table.add_row(
             PLUMBING,
-            f"{met}{number(plumbing.median)}",
+            Text(number(plumbing.median), "green" if good else "red"),
             "µs",
             *_beside(plumbing, earlier),
             f"<= {PLUMBING_AT_MOST_US:g}",
@@ -67,7 +66,8 @@ def number(value: float) -> str:
 def _table(title: str, *more: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold")
     for name in ("", "median", "unit", "spread", "since the last run", *more):
-        table.add_column(name, justify="left" if name in ("", "unit") else "right")
+        justify: JustifyMethod = "left" if name in ("", "unit") else "right"
+        table.add_column(name, justify=justify, no_wrap=name in ("", "median"))
     return table
 
 

@@ -48,6 +48,7 @@ def api_running(installation: Installation, **extra: str) -> Iterator[Api]:
         SURGELINE_API__DETECTOR_URL=f"http://127.0.0.1:{installation.http_port}",
         **extra,
     )
+    log.unlink(missing_ok=True)  # an earlier one said where it listened, too
     with program([sys.executable, "-m", "api"], log, environment) as process:
 
         def listens() -> bool:

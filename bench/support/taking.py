@@ -11,11 +11,12 @@ import sqlite3
 import subprocess
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from bench.memory import cpu_seconds, peak_mb, resident_mb
@@ -33,6 +34,8 @@ from common.scorestore.factory import open_score_store
 from common.settings import KafkaSettings
 from common.topics import Topics
 from deploy.local.programs import free_port
+
+NOTHING_ELSE: Final[Mapping[str, str]] = MappingProxyType({})
 
 Count = Callable[[], Awaitable[int]]
 
@@ -156,7 +159,10 @@ def workers(
 
 
 async def taken_by_workers(
-    installation: Installation, expected: Scores, number: int = 1, **extra: str
+    installation: Installation,
+    expected: Scores,
+    number: int = 1,
+    extra: Mapping[str, str] = NOTHING_ELSE,
 ) -> Taken:
     """Let workers take a backlog in, and check every score.
 

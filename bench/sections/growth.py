@@ -18,10 +18,29 @@ from bench.support.taking import Taken, backlog, taken_by_workers
 from bench.support.windows import MODEL, batch_scores, fleet
 from common.fleets import fleets_text
 
-CYCLE: Final = 60
-"""Of the engines that assets are copies of: sound, and with a full window."""
+CYCLE: Final = 31
+"""Of the engines that assets are copies of: just with a full window."""
 
 TEMPLATES: Final = 20
+"""The longest lives of the simulated fleet: they stay sound for the longest time."""
+
+WEAR_CYCLES: Final = 125
+"""The last of a life, in which engines wear, and alarms take time of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """Assets that speak.
+
+    Attributes:
+        at_once: How many in turn.
+        readings: Of each, at most: as long as all are sound.
+        cohorts: How many such crowds, one after the other, so that there is enough to measure.
+    """
+
+    at_once: int
+    readings: int
+    cohorts: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +48,7 @@ class Sizes:
     """How large everything is.
 
     Attributes:
-        assets: How many, and how many readings each sends; the first and the last are compared.
+        crowds: Of assets; the first and the last are compared.
         partitions: How many.
         channels: How many.
         fleets: How many; the first and the last are compared.
@@ -38,7 +57,7 @@ class Sizes:
         rows: Readings of each of them, half of them to learn from.
     """
 
-    assets: dict[int, int]
+    crowds: tuple[Crowd, ...]
     partitions: tuple[int, ...]
     channels: tuple[int, ...]
     fleets: tuple[int, int]
@@ -47,8 +66,16 @@ class Sizes:
     rows: int
 
 
-FULL: Final = Sizes({100: 400, 10_000: 4, 100_000: 1}, (1, 64), (1, 50, 200), (1, 20), 160, 60, 400)
-QUICK: Final = Sizes({100: 20, 2_000: 1}, (1, 64), (1, 50), (1, 20), 20, 5, 400)
+FULL: Final = Sizes(
+    crowds=(Crowd(100, 150, 6), Crowd(10_000, 6), Crowd(100_000, 1)),
+    partitions=(1, 64),
+    channels=(1, 50, 200),
+    fleets=(1, 20),
+    engines=160,
+    machines=60,
+    rows=400,
+)
+QUICK: Final = Sizes((Crowd(100, 20), Crowd(2_000, 1)), (1, 64), (1, 50), (1, 20), 20, 5, 400)
 ROUNDS: Final = 2
 """Of what is compared; the rest is measured once."""
 
@@ -62,16 +89,17 @@ async def _run(context: Context) -> Findings:
     found = Findings()
     sizes = QUICK if context.quick else FULL
     with servers() as running:
-        engines = await templates(running, dict.fromkeys(range(1, TEMPLATES + 1), CYCLE))
+        engines = await templates(running, dict.fromkeys(longest(sizes.engines), CYCLE))
         for number in range(rounds(context)):
-            for assets, each in sizes.assets.items():
-                if number and assets not in compared(sizes):
+            for crowd in sizes.crowds:
+                if number and crowd not in compared(sizes):
                     continue
-                context.tell(f"{assets:,} assets")
-                taken, redis_bytes = await _assets(context, running, engines, assets, each)
-                found.add(f"{assets:,} assets", "rows/s", taken.scores_per_s)
-                found.add(f"{assets:,} assets: memory of the worker", "MB", taken.peak_mb)
-                found.add(f"{assets:,} assets: Redis", "bytes/asset", redis_bytes)
+                name = counted(crowd.at_once, "asset")
+                context.tell(name)
+                taken, redis_bytes = await _assets(context, running, engines, crowd)
+                found.add(name, "rows/s", taken.scores_per_s)
+                found.add(f"{name}: memory of the worker", "MB", taken.peak_mb)
+                found.add(f"{name}: Redis", "bytes/asset", redis_bytes)
             for fleets in sizes.fleets:
                 context.tell(f"{fleets} fleets")
                 taken = await _fleets(context, running, sizes.engines, fleets)
@@ -91,7 +119,7 @@ async def _run(context: Context) -> Findings:
             name = counted(channels, "channel")
             found.add(name, "rows/s", taken.scores_per_s)
             found.add(f"{name}: memory of the worker", "MB", taken.peak_mb)
-    few, most = (found.figures[f"{assets:,} assets"].values for assets in compared(sizes))
+    few, most = (found.figures[counted(c.at_once, "asset")].values for c in compared(sizes))
     found.compare("assets100k_over_assets100", most, few)
     one, twenty = (found.figures[name].values for name in ("1 fleet", "20 fleets"))
     found.compare("fleets20_over_fleets1", twenty, one)
@@ -100,7 +128,7 @@ async def _run(context: Context) -> Findings:
         f"{MODEL}"
     )
     if context.quick:
-        found.notes.append(f"--quick: the ratio of assets is of {max(sizes.assets):,} of them")
+        found.notes.append(f"--quick: the ratio of assets is of {sizes.crowds[-1].at_once:,}")
     return found
 
 
@@ -114,23 +142,33 @@ def rounds(context: Context) -> int:
     return min(ROUNDS, context.rounds)
 
 
-def compared(sizes: Sizes) -> tuple[int, int]:
-    """Return the fewest and the most assets."""
-    return min(sizes.assets), max(sizes.assets)
+def compared(sizes: Sizes) -> tuple[Crowd, Crowd]:
+    """Return the smallest and the largest crowd."""
+    return sizes.crowds[0], sizes.crowds[-1]
+
+
+def longest(engines: int) -> list[int]:
+    """Return the engines of a simulated fleet that live longest."""
+    lives = {engine.unit: len(engine.cycles) for engine in fleet(engines).engines}
+    return sorted(sorted(lives, key=lives.__getitem__)[-TEMPLATES:])
 
 
 async def _assets(
-    context: Context, running: Servers, engines: list[Template], number: int, each: int
+    context: Context, running: Servers, engines: list[Template], crowd: Crowd
 ) -> tuple[Taken, float]:
     """Return how fast it was, and what Redis holds of an asset, bytes."""
-    each = min(each, min(len(engine.coming) for engine in engines))
+    sound = min(len(engine.coming) for engine in engines) - WEAR_CYCLES
+    each = max(1, min(crowd.readings, sound))
     place = running.installation()
-    assets = many(engines, number)
-    await place.send(speaking(assets, each))
+    assets = many(engines, crowd.at_once * crowd.cohorts)
+    names = list(assets)
+    for begin in range(0, len(names), crowd.at_once):
+        cohort = {name: assets[name] for name in names[begin : begin + crowd.at_once]}
+        await place.send(speaking(cohort, each))
     before = used_bytes(running.redis_port)
     await plant(place, assets)
     taken = await taken_by_workers(place, due(assets, each), extra=context.workers)
-    held = (used_bytes(running.redis_port) - before) / number
+    held = (used_bytes(running.redis_port) - before) / len(assets)
     with Redis(port=running.redis_port) as redis:
         redis.flushall()  # the next one begins with an empty server
     return taken, held
@@ -177,7 +215,7 @@ def steps(context: Context) -> int:
     """Return how often progress is told."""
     sizes = QUICK if context.quick else FULL
     again = (rounds(context) - 1) * 4
-    return len(sizes.assets) + 2 + again + len(sizes.partitions) + len(sizes.channels)
+    return len(sizes.crowds) + 2 + again + len(sizes.partitions) + len(sizes.channels)
 
 
 SECTION: Final = Section(

@@ -10,6 +10,7 @@ import time
 from contextlib import ExitStack
 from typing import Final
 
+from bench.memory import cpu_seconds
 from bench.sections.network import rate
 from bench.suite.figures import Findings
 from bench.suite.section import Context, Section
@@ -63,13 +64,28 @@ async def _run(context: Context) -> Findings:
                     installation = running.beside(readings.kafka)
                     if store is not None:
                         installation.scores = store.new_bucket()
+                    beside = {
+                        "the broker": running.broker_pid,
+                        "Valkey": running.redis_pid,
+                        **({} if store is None else {"InfluxDB": store.pid}),
+                    }
+                    before = {what: cpu_seconds(pid) for what, pid in beside.items()}
                     taken = await taken_by_workers(
                         installation, readings.expected, workers, extra=context.workers
                     )
                     found.add(title_of(name, workers), "scores/s", taken.scores_per_s)
-                    if (name, workers) == (SQLITE, 1):
+                    if workers > 1:
+                        continue
+                    for what, pid in beside.items():
+                        if (name == SQLITE) != (what == "InfluxDB"):
+                            spent = (cpu_seconds(pid) - before[what]) / readings.readings
+                            found.add(f"processor time of {what}", "µs/reading", spent * 1e6)
+                    if store is None:
                         found.add("processor time of a worker", "µs/score", taken.cpu_us)
                         found.add("memory of a worker after a backlog", "MB", taken.resident_mb)
+                        size = installation.scores.sqlite_path.stat().st_size
+                        found.add("a verdict in SQLite", "bytes", size / readings.readings)
+                        found.add("a reading on the wire", "bytes", readings.bytes_each)
                         plumbing.append(taken.cpu_us - network_us)
     one, two = (found.figures[title_of(SQLITE, number)].values for number in (1, 2))
     found.compare("e2e_over_scoring", one, found.figures["scorer alone"].values)

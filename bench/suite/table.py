@@ -65,9 +65,9 @@ def number(value: float) -> str:
 
 def _table(title: str, *more: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold")
-    for name in ("", "median", "unit", "spread", "since the last run", *more):
+    for name in ("", "median", "unit", "spread", "change", *more):
         justify: JustifyMethod = "left" if name in ("", "unit") else "right"
-        table.add_column(name, justify=justify, no_wrap=name in ("", "median"))
+        table.add_column(name, justify=justify, no_wrap=name not in ("", "change"))
     return table
 
 

@@ -38,6 +38,7 @@ class Template:
     """An engine at one cycle of its life.
 
     Attributes:
+        unit: Its number in the fleet.
         asset_id: Its name.
         cycle: The last one its state knows.
         state: Its state as it is stored.
@@ -45,6 +46,7 @@ class Template:
         coming: Its messages after it.
     """
 
+    unit: int
     asset_id: str
     cycle: int
     state: bytes
@@ -65,6 +67,7 @@ async def templates(servers: Servers, wanted: dict[int, int]) -> list[Template]:
     """
     dataset = fleet(max(wanted))
     names = {asset_name(dataset, unit): cycle for unit, cycle in wanted.items()}
+    units = {asset_name(dataset, unit): unit for unit in wanted}
     lives: dict[str, list[bytes]] = defaultdict(list)
     for key, value in fleet_messages(dataset, RUN):
         lives[key.decode()].append(value)
@@ -83,7 +86,9 @@ async def templates(servers: Servers, wanted: dict[int, int]) -> list[Template]:
         if not isinstance(state, bytes):
             raise MeasurementError(f"the worker left no state of {name}")
         life = lives[name]
-        found.append(Template(name, cycle, state, tuple(life[:cycle]), tuple(life[cycle:])))
+        found.append(
+            Template(units[name], name, cycle, state, tuple(life[:cycle]), tuple(life[cycle:]))
+        )
     return found
 
 
@@ -127,8 +132,7 @@ def speaking(assets: dict[str, Template], each: int) -> Messages:
 
 def due(assets: dict[str, Template], each: int) -> Scores:
     """Return the scores of these messages, by the batch path."""
-    engines = int(max(template.asset_id for template in assets.values())[-3:])
-    known = batch_scores(engines)
+    known = batch_scores(max(template.unit for template in assets.values()))
     return {
         asset_id: {
             cycle: known[template.asset_id][cycle]

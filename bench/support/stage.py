@@ -23,12 +23,16 @@ class Servers:
         kafka: The broker; its prefix is nobody's.
         redis: Valkey; its prefix likewise.
         redis_port: Where it listens.
+        broker_pid: The broker's process.
+        redis_pid: Valkey's.
         folder: For logs and stores.
     """
 
     kafka: KafkaSettings
     redis: RedisSettings
     redis_port: int
+    broker_pid: int
+    redis_pid: int
     folder: Path
     _made: int = field(default=0, init=False)
 
@@ -57,13 +61,17 @@ def servers() -> Iterator[Servers]:
     with tempfile.TemporaryDirectory(prefix="surgeline-bench-") as name:
         folder = Path(name)
         with (
-            program(broker_command(broker_port), folder / "broker.log", port=broker_port),
-            program(valkey_command(valkey_port, folder), folder / "valkey.log", port=valkey_port),
+            program(broker_command(broker_port), folder / "broker.log", port=broker_port) as broker,
+            program(
+                valkey_command(valkey_port, folder), folder / "valkey.log", port=valkey_port
+            ) as valkey,
         ):
             yield Servers(
                 KafkaSettings(bootstrap_servers=f"127.0.0.1:{broker_port}"),
                 RedisSettings.model_validate({"url": f"redis://127.0.0.1:{valkey_port}/0"}),
                 valkey_port,
+                broker.pid,
+                valkey.pid,
                 folder,
             )
 

@@ -73,11 +73,13 @@ class Backlog:
         kafka: Where; workers and peers read the same.
         expected: The score of each that completes a window.
         readings: How many there are.
+        bytes_each: Keys and values of one, in the mean.
     """
 
     kafka: KafkaSettings
     expected: Scores
     readings: int
+    bytes_each: float
 
 
 async def backlog(servers: Servers, engines: int, partitions: int = 8) -> Backlog:
@@ -85,7 +87,8 @@ async def backlog(servers: Servers, engines: int, partitions: int = 8) -> Backlo
     place = servers.installation(partitions)
     messages = fleet_messages(fleet(engines), "bench")
     await place.send(messages)
-    return Backlog(place.kafka, batch_scores(engines), len(messages))
+    size = sum(len(key) + len(value) for key, value in messages) / len(messages)
+    return Backlog(place.kafka, batch_scores(engines), len(messages), size)
 
 
 async def rate_of(

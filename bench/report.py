@@ -33,6 +33,10 @@ END: Final = "<!-- end -->"
 MEANINGS: Final = "meanings"
 """The one block that needs no run."""
 
+SECTION_NAMES: Final = (
+    "network", "stages", "throughput", "peers", "latency", "growth", "queries", "startup",
+)  # fmt: skip
+
 Run = Mapping[str, Any]
 
 
@@ -107,15 +111,10 @@ def limits(run: Run) -> str:
 BLOCKS: Final[Mapping[str, Callable[[Run], str]]] = {
     "ratios": ratios,
     "machine": machine,
-    **{
-        name: section(name)
-        for name in (
-            "network", "stages", "throughput", "peers", "latency", "growth", "queries", "startup"
-        )
-    },
+    **{name: section(name) for name in SECTION_NAMES},
     "scale": scale,
     "limits": limits,
-}  # fmt: skip
+}
 """By mark: what writes it."""
 
 

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
+import ast
 import io
 import json
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,11 +21,13 @@ from bench.sections import network
 from bench.suite import running
 from bench.suite.failures import MeasurementError, WrongCountError, WrongScoresError
 from bench.suite.figures import PLUMBING, RATIOS, Findings
+from bench.suite.machine import ROOT
 from bench.suite.record import Record, write
 from bench.suite.section import Context, Section
 from bench.support import taking
 from bench.support.seeding import partition_of
 from bench.support.windows import check_scores
+from common.errors import UserError
 
 DUE = {"engine-1": {30: 0.5, 31: 0.75}}
 TINY = (1, 16)
@@ -245,28 +247,35 @@ def idle() -> Iterator[subprocess.Popen[bytes]]:
 
 def test_it_needs_no_test_package() -> None:
     """What `make demo` installs must do: neither pytest nor the tests' own modules."""
-    program = """
-import sys
-class Refusing:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {"pytest", "_pytest", "tests", "torch", "sklearn", "onnx"}:
-            raise ImportError(f"{name} is not there after `make demo`")
-sys.meta_path.insert(0, Refusing())
-import bench.__main__, bench.report, bench.scale, bench.detector, bench.stages
-import bench.parity_grid, bench.rebuild, bench.support.listener
-import bench.peers.plain_aiokafka, bench.peers.http_loop, bench.peers.http_scorer
-import models.training.build
-"""
+    waiting = ["__main__", "report", "scale", "detector", "stages", "support.listener"]
+    waiting += [f"peers.{file.stem}" for file in (ROOT / "bench/peers").glob("*.py")]
+    seen: dict[str, set[str]] = {}
+    while waiting:
+        name = waiting.pop()
+        if name not in seen:
+            seen[name] = imported_by(ROOT / f"bench/{name.replace('.', '/')}.py")
+            waiting += [each[6:] for each in seen[name] if is_module(each)]
 
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=report.ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    assert {"sections.latency", "support.taking", "peers.pipeline"} <= set(seen)
+    wrong = {
+        name: [each for each in found if each.partition(".")[0] in {"pytest", "tests"}]
+        for name, found in seen.items()
+    }
+    assert {name: found for name, found in wrong.items() if found} == {}
 
-    assert done.returncode == 0, done.stderr
+
+def imported_by(file: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def is_module(name: str) -> bool:
+    return name.startswith("bench.") and (ROOT / f"{name.replace('.', '/')}.py").is_file()
 
 
 def test_the_page_shows_the_last_run() -> None:
@@ -307,7 +316,7 @@ def whole_run() -> dict[str, Any]:
 def test_a_page_without_a_mark_is_refused() -> None:
     page = report.PAGE.read_text(encoding="utf-8").replace("<!-- scale -->", "")
 
-    with pytest.raises(report.UserError, match="each block has one"):
+    with pytest.raises(UserError, match="each block has one"):
         report.rendered(page, None)
 
 

@@ -12,6 +12,8 @@ from typing import Final
 VARIABLE: Final = "BENCH_PEER"
 """A peer finds its settings here, as JSON: Faust wants the command line for itself."""
 
+ROOT: Final = Path(__file__).parents[2]
+
 FETCH_MAX_WAIT_MS: Final = 100
 """As Surgeline's: the local broker lets an idle consumer wait half of it."""
 
@@ -43,8 +45,9 @@ class PeerSettings:
     scorer_url: str = ""
 
     def environment(self) -> dict[str, str]:
-        """Return the variables of a peer's process."""
-        return dict(os.environ) | {VARIABLE: json.dumps(asdict(self))}
+        """Return the variables of a peer's process; it may work in any folder."""
+        found = os.environ | {VARIABLE: json.dumps(asdict(self)), "PYTHONPATH": str(ROOT)}
+        return dict(found)
 
     @property
     def path(self) -> Path:

@@ -38,7 +38,10 @@ def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = 30.0
 
 
 def start(
-    command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None
+    command: Sequence[str],
+    log: Path,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start a program in a session of its own; the kernel ends it when this process ends.
 
@@ -48,6 +51,7 @@ def start(
         command: Program and arguments.
         log: Where its output goes; appended to.
         environment: All its variables; this process's if left out.
+        folder: Its working folder; this process's if left out.
     """
     with log.open("ab") as sink:
         return subprocess.Popen(
@@ -56,6 +60,7 @@ def start(
             stdout=sink,
             stderr=subprocess.STDOUT,
             env=environment,
+            cwd=folder,
             start_new_session=True,
         )
 
@@ -77,6 +82,7 @@ def program(
     log: Path,
     environment: Mapping[str, str] | None = None,
     port: int | None = None,
+    folder: Path | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a program until the block ends.
 
@@ -85,12 +91,13 @@ def program(
         log: Where its output goes.
         environment: All its variables; this process's if left out.
         port: It answers there when the block begins; none not to wait.
+        folder: Its working folder; this process's if left out.
 
     Raises:
         ProgramEndedError: If it ends before it answers.
         TimeoutError: If it does not answer.
     """
-    process = start(command, log, environment)
+    process = start(command, log, environment, folder)
     try:
         if port is not None:
             name = Path(command[0]).name

@@ -227,17 +227,20 @@ def peer_settings(servers: Servers, kafka: KafkaSettings, scorer_url: str = "") 
 @contextmanager
 def peer_running(peer: Peer, settings: PeerSettings) -> Iterator[list[subprocess.Popen[bytes]]]:
     """Run a peer, and what it asks, until the block ends."""
-    log = settings.path.with_name("peer.log")
+    folder = settings.path.parent  # Faust and Quix Streams leave folders where they work
+    log = folder / "peer.log"
     with ExitStack() as stack:
+
+        def run(port: int | None, *command: str) -> subprocess.Popen[bytes]:
+            words = [str(peer.python()), "-m", *command]
+            return stack.enter_context(program(words, log, settings.environment(), port, folder))
+
         helpers = []
         if peer.over_http:
             port = free_port()
             settings = replace(settings, scorer_url=f"http://127.0.0.1:{port}")
-            command = [str(peer.python()), "-m", "bench.peers.http_scorer", str(port)]
-            helpers.append(stack.enter_context(program(command, log, settings.environment(), port)))
-        command = [str(peer.python()), "-m", peer.module]
-        process = stack.enter_context(program(command, log, settings.environment()))
-        yield [process, *helpers]
+            helpers.append(run(port, "bench.peers.http_scorer", str(port)))
+        yield [run(None, peer.module), *helpers]
 
 
 async def taken_by_peer(servers: Servers, peer: Peer, waiting: Backlog) -> Taken:

@@ -34,7 +34,7 @@ class Peer:
 
 PLAIN: Final = Peer("plain aiokafka", "bench.peers.plain_aiokafka", 300)
 QUIX_STREAMS: Final = Peer("Quix Streams", "bench.peers.quix_streams", 300, lambda: python_of(QUIX))
-FAUST: Final = Peer("stock Faust, by event", "bench.peers.stock_faust", 30)
+FAUST: Final = Peer("stock Faust, by event", "bench.peers.stock_faust", 20)
 FAUST_TAKE: Final = Peer("stock Faust, take", "bench.peers.stock_faust_take", 60)
-HTTP: Final = Peer("HTTP request a window", "bench.peers.http_loop", 8, over_http=True)
+HTTP: Final = Peer("HTTP request a window", "bench.peers.http_loop", 6, over_http=True)
 PEERS: Final = (PLAIN, QUIX_STREAMS, FAUST, FAUST_TAKE, HTTP)

@@ -67,11 +67,11 @@ class Sizes:
 
 
 FULL: Final = Sizes(
-    crowds=(Crowd(100, 150, 6), Crowd(10_000, 6), Crowd(100_000, 1)),
+    crowds=(Crowd(100, 150, 6), Crowd(10_000, 4), Crowd(100_000, 1)),
     partitions=(1, 64),
     channels=(1, 50, 200),
     fleets=(1, 20),
-    engines=160,
+    engines=120,
     machines=60,
     rows=400,
 )

@@ -28,7 +28,7 @@ BASE: Final = 100_000
 TIMES: Final = (1, 10, 100)
 QUICK_BASE: Final = 4_000
 QUICK_TIMES: Final = (1, 5)
-TRIES: Final = 20
+TRIES: Final = 10
 QUICK_TRIES: Final = 3
 AT_ONCE: Final = 500
 

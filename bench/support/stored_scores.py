@@ -95,7 +95,13 @@ def multiply(path: Path, times: int) -> int:
         (base,) = connection.execute(
             "SELECT count(*) FROM verdict WHERE run_key <= ?", (runs,)
         ).fetchone()
+        indexes = connection.execute(
+            "SELECT name, sql FROM sqlite_master "
+            "WHERE type = 'index' AND tbl_name = 'verdict' AND sql IS NOT NULL"
+        ).fetchall()
         connection.execute("BEGIN")
+        for name, _ in indexes:  # made anew at the end: sorted once, ten times as fast
+            connection.execute(f'DROP INDEX "{name}"')
         for copy in range(present, times):
             for table, values in (
                 (
@@ -111,6 +117,8 @@ def multiply(path: Path, times: int) -> int:
                     f"INSERT INTO {table} ({named}) SELECT {taken} FROM {table} "  # noqa: S608
                     f"WHERE run_key <= {runs} ORDER BY rowid"
                 )
+        for _, made_by in indexes:
+            connection.execute(made_by)
         connection.execute("COMMIT")
         (found,) = connection.execute("SELECT count(*) FROM verdict").fetchone()
     if found != base * times:

@@ -37,7 +37,7 @@ from bench.support.seeding import Template, many, plant, templates
 from bench.support.stage import Servers, servers
 from bench.support.taking import backlog, peer_running, peer_settings, taken_by_workers, workers
 from bench.support.windows import MODEL, batch_scores, fleet, scorer
-from common.kafka import ensure_topics, started
+from common.links.kafka import ensure_topics, started
 from common.settings import KafkaSettings
 from common.topics import Topics
 from deploy.local.programs import free_port

@@ -89,7 +89,7 @@ async def _run(context: Context) -> Findings:
     found = Findings()
     sizes = QUICK if context.quick else FULL
     with servers() as running:
-        engines = await templates(running, dict.fromkeys(longest(sizes.engines), CYCLE))
+        engines = await templates(running, dict.fromkeys(longest(FULL.engines), CYCLE))
         for number in range(rounds(context)):
             for crowd in sizes.crowds:
                 if number and crowd not in compared(sizes):

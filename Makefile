@@ -1,7 +1,7 @@
 # What people and CI call; `make` alone lists it. Every target does its own set-up, in .venv.
 #
 #   PYTHON=...    the interpreter to build .venv from (3.11 or newer; found by itself if left out)
-#   ARGS=...      further arguments for the command behind demo, up, test, train
+#   ARGS=...      further arguments for the command behind demo, up, bench, test, train
 #   JOBS=4        how many test processes run side by side: most tests wait for servers
 #   JSON=path     where `make demo` writes its report
 #   PIP_ARGS=...  further arguments for pip, such as an index with CPU-only torch
@@ -10,7 +10,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .NOTPARALLEL:
-.PHONY: help setup demo up test faults containers hostile mutants soak parity check fmt fmt-check lint type types-and-collection arch docs-check env compose-up compose-demo compose-down lock train
+.PHONY: help setup demo up bench test faults containers hostile mutants soak parity check fmt fmt-check lint type types-and-collection arch docs-check env compose-up compose-demo compose-down lock train
 
 # onnxruntime would send usage data to its maker
 export ORT_DISABLE_TELEMETRY := 1
@@ -38,6 +38,9 @@ demo: $(RUN_READY) ## Run everything once over 100 engines and show what was fou
 
 up: $(RUN_READY) ## Run broker, Valkey, detector and api until Ctrl-C.
 	@$(BIN)/surgeline up $(ARGS)
+
+bench: $(RUN_READY) ## Measure everything beside stock Faust, a plain loop and Quix Streams (15 minutes).
+	@$(BIN)/python -m bench $(ARGS)
 
 # Files in their own order: the longest have few tests, and would come last
 test: $(TEST_READY) ## Run all tests, on a real broker and a real Valkey.

@@ -21,15 +21,12 @@ from api.adapters.sql.alarms import SqlAlarmStore
 from api.adapters.sql.alert_history import SqlAlertHistory
 from api.adapters.sql.database import open_database
 from api.app import Adapters, create_app
-from common.records.alerts import Alert, Transition
-from common.records.verdicts import Level
+from bench.support.alarm_history import ALARMS, alerts_of
+from bench.support.alerts import batch
 from common.settings import AlertHistorySettings, Settings
-from tests.support.alerts import batch, make_alert
 from tests.support.api import Fakes
 from tests.support.servers.postgres import postgres_server
 
-ALARMS = 10_000
-ASSETS = 2_500
 BATCH = 500
 TRIES = 15
 QUESTIONS = (
@@ -42,27 +39,6 @@ QUESTIONS = (
     "/api/v1/alarms?limit=500",
     "/api/v1/anomaly_events",
 )
-
-
-def alerts_of(number: int) -> list[Alert]:
-    """Return the alerts of one alarm: a third escalated, half of them cleared."""
-    asset, cycle = f"asset-{number % ASSETS:05d}", 10 + number
-    alerts = [make_alert(cycle, asset_id=asset)]
-    if number % 3 == 0:
-        alerts.append(
-            make_alert(
-                cycle + 5,
-                asset_id=asset,
-                state=Transition.ESCALATED,
-                level=Level.CRITICAL,
-                onset_cycle=cycle,
-            )
-        )
-    if number % 2 == 0:
-        alerts.append(
-            make_alert(cycle + 50, asset_id=asset, state=Transition.CLEARED, onset_cycle=cycle)
-        )
-    return alerts
 
 
 async def measure(url: str) -> None:

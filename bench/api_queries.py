@@ -29,20 +29,19 @@ from api.adapters.sql.alert_history import SqlAlertHistory
 from api.adapters.sql.database import open_database
 from api.app import Adapters, create_app
 from api.serve import spare_what_is_loaded
-from bench.alarms import alerts_of
+from bench.support.alarm_history import ALARMS, alerts_of
+from bench.support.alerts import START, batch
 from common.machines.turbofan import SENSOR_NAMES
 from common.records.verdicts import Level, ScoreRecord, Verdict
 from common.scorestore.factory import open_score_store
 from common.scorestore.port import ScoreStore
 from common.settings import AlertHistorySettings, ScoreStoreSettings, Settings
-from tests.support.alerts import START, batch
 from tests.support.api import Fakes
 
 DAY_S = 86_400
 LONG_RUNS = 12
 SCORES = 1_000_000
 ASSETS = 10_000
-ALARMS = 10_000
 BATCH = 5_000
 TRIES = 50
 QUESTIONS = (

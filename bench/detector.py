@@ -17,13 +17,13 @@ import urllib.request
 import numpy as np
 
 from bench.memory import resident_mb
-from bench.stage import stage
+from bench.support.installation import Installation
+from bench.support.messages import fleet_messages
+from bench.support.stage import stage
 from common.metering.names import STEP_SECONDS
 from models.artifact.opening import open_scorer
 from models.artifact.store import load_artifact
 from producer.simulator.simulate import simulate
-from tests.support.detector import DetectorBench
-from tests.support.fleet_messages import fleet_messages
 
 STEP = re.compile(rf'{STEP_SECONDS.name}_sum\{{step="(\w+)"\}} (\S+)')
 
@@ -47,7 +47,7 @@ def step_seconds(port: int) -> dict[str, float]:
     return {name: float(value) for name, value in found if float(value)}
 
 
-async def stream_per_s(bench: DetectorBench, messages: list[tuple[bytes, bytes]]) -> float:
+async def stream_per_s(bench: Installation, messages: list[tuple[bytes, bytes]]) -> float:
     """Return readings per second of one worker that starts behind a full topic."""
     await bench.send(messages[:1])
     with bench.running() as worker:

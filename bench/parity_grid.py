@@ -19,11 +19,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bench.stage import stage
+from bench.support.messages import fleet_messages
+from bench.support.stage import stage
 from common.cmapss.reader import Dataset, load_dataset
 from common.settings import load_settings
 from detector.tools.parity.report import ParityReport, parity_report
-from tests.support.fleet_messages import fleet_messages
 
 RUN = "grid"
 LINE = "{:8}{:>6}{:>11}{:>10}{:>9}{:>12}{:>15}{:>13}{:>12}{:>7}"

@@ -20,7 +20,9 @@ from dataclasses import dataclass
 from redis.asyncio import Redis
 
 from bench.memory import resident_mb
-from bench.stage import stage
+from bench.support.installation import Installation
+from bench.support.messages import fleet_messages
+from bench.support.stage import stage
 from common.logs import configure_logging
 from common.records.ids import DEFAULT_FLEET
 from common.settings import DetectorSettings, LogSettings
@@ -36,8 +38,6 @@ from models.alarm import AlarmPolicy
 from models.artifact.opening import open_scorer
 from models.artifact.store import load_artifact
 from producer.simulator.simulate import simulate
-from tests.support.detector import DetectorBench
-from tests.support.fleet_messages import fleet_messages
 
 ENGINES = 75
 """What one of eight partitions has of 600 engines."""
@@ -77,7 +77,7 @@ async def cost_of(work: Callable[[], Awaitable[None]], rows: int) -> Cost:
 class Subject:
     """One partition's past, and the two ways back."""
 
-    def __init__(self, bench: DetectorBench, rows: int) -> None:
+    def __init__(self, bench: Installation, rows: int) -> None:
         settings = DetectorSettings()
         self._rows = rows
         self._redis = bench.redis
@@ -110,7 +110,7 @@ class Subject:
                 states.update((key, item.state) for key, item in outcome.states.items())
 
 
-async def compare(name: str, bench: DetectorBench, messages: Messages) -> None:
+async def compare(name: str, bench: Installation, messages: Messages) -> None:
     """Print what both ways cost for one fleet."""
     await bench.send(messages)
     subject = Subject(bench, len(messages))

@@ -21,13 +21,13 @@ from typing import Annotated
 import typer
 from influxdb_client import Point
 
+from bench.support.influx import influx_server
 from common.machines.turbofan import SENSOR_NAMES
 from common.records.verdicts import Level, ScoreRecord, Verdict
 from common.scorestore.factory import open_score_store
 from common.scorestore.influx.lines import verdict_lines
 from common.scorestore.port import ScoreQuery, ScoreStore
 from common.settings import ScoreStoreSettings
-from tests.support.servers.influx import influx_server
 
 CHANNELS = SENSOR_NAMES[:14]
 ENGINES = 100

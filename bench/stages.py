@@ -24,6 +24,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from bench.support.messages import fleet_messages
 from common.records.verdicts import SourcePosition
 from common.scorestore.batch import gather
 from common.scorestore.sqlite.schema import open_connection
@@ -41,7 +42,6 @@ from models.artifact.onnx_scorer import open_reconstructor
 from models.artifact.opening import open_scorer
 from models.artifact.store import Artifact, load_artifact
 from producer.simulator.simulate import simulate
-from tests.support.fleet_messages import fleet_messages
 
 BACKLOG: Final = 2_000
 SIZES: Final = (1, 16, 64, 256, 1024)

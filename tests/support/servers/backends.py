@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from bench.support.processes import wait_until
 from common.errors import BackendMissingError
 from deploy.local.programs import answers
+
+__all__ = ["build", "require", "server", "wait_until"]
 
 
 def require(reason: str) -> None:
@@ -20,21 +22,6 @@ def require(reason: str) -> None:
     if os.environ.get("REQUIRE_BACKENDS") == "1":
         pytest.fail(f"REQUIRE_BACKENDS=1, but {reason}")
     pytest.skip(reason)
-
-
-def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = 30.0) -> None:
-    """Poll ``condition`` until it holds, ever less often: who polls takes time from who is asked.
-
-    Raises:
-        TimeoutError: Naming ``what`` was waited for.
-    """
-    deadline = time.monotonic() + timeout_s
-    pause_s = 0.02
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{what}: not within {timeout_s} s")
-        time.sleep(pause_s)
-        pause_s = min(1.3 * pause_s, 0.1)
 
 
 @contextmanager

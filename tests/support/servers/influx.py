@@ -1,35 +1,29 @@
-"""A real InfluxDB engine for tests, behind the 2.x write address.
+"""A real InfluxDB engine for tests, behind the 2.x write address (``bench/support/influx.py``).
 
-Debian's `influxdb` is 1.6.7, which lacks ``/api/v2/write`` (it came with 1.8). So the tests put
-a small HTTP front before it: it checks the token, maps ``/api/v2/write?org&bucket&precision`` to
-``/write?db&precision``, and hands everything else through as it is. Storage, line protocol parsing,
-InfluxQL and all answers but those to a wrong token are the real engine's; the token check and the
-2.x address are the front's. Without its engine the front hangs up; tests may give it other manners.
-Where containers are chosen the engine is InfluxDB 2, and the front maps nothing.
+Tests may give the front other manners, and certificates. Where containers are chosen the engine is
+InfluxDB 2, and the front maps nothing.
 """
 
 from __future__ import annotations
 
-import http.client
-import shutil
 import ssl
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Any, ClassVar, Final
-from urllib.parse import parse_qs, urlencode, urlsplit
+from typing import Any, Final
 
 import httpx
 
+from bench.support.influx import Front, engine_command
 from common.settings import ScoreStoreSettings
 from deploy.local.programs import free_port
 from tests.support.secure.certificates import Authority, Pair
-from tests.support.servers.backends import require
+from tests.support.servers.backends import build
 from tests.support.servers.containers import (
     INFLUX_ORG,
     INFLUX_TOKEN,
@@ -41,21 +35,6 @@ from tests.support.servers.containers import (
 from tests.support.servers.own_server import OwnServer
 
 TOKEN: Final = INFLUX_TOKEN
-
-CONFIG = """
-reporting-disabled = true
-bind-address = "127.0.0.1:{rpc_port}"
-[meta]
-  dir = "{folder}/meta"
-[data]
-  dir = "{folder}/data"
-  wal-dir = "{folder}/wal"
-[monitor]
-  store-enabled = false
-[http]
-  bind-address = "127.0.0.1:{port}"
-  log-enabled = false
-"""
 
 
 class Manner(Enum):
@@ -71,64 +50,17 @@ class Manner(Enum):
     """Hands it to the engine, and never answers: what was stored is not acknowledged."""
 
 
-class _Front(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    wbufsize = 1 << 16  # head and body in one packet: two would wait for an acknowledgement, 40 ms
-    engine_port: int
-    engine_is_2: ClassVar[bool] = False
+class _Front(Front):
+    token = TOKEN
     manner = Manner.HONEST
 
-    def do_GET(self) -> None:
-        self._hand_on(self.path, b"")
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        url = urlsplit(self.path)
-        if url.path != "/api/v2/write" or self.engine_is_2:
-            self._hand_on(self.path, body)
-            return
-        given = {name: values[0] for name, values in parse_qs(url.query).items()}
-        mapped = {"db": given["bucket"], "precision": given["precision"]}
-        self._hand_on(f"/write?{urlencode(mapped)}", body)
-
-    def _hand_on(self, path: str, body: bytes) -> None:
-        if self.headers.get("Authorization") != f"Token {TOKEN}":
-            self._answer(401, b'{"code":"unauthorized","message":"unauthorized access"}')
-            return
+    def takes(self) -> bool:
         if self.manner is Manner.REFUSING:
-            self._answer(503, b'{"code":"unavailable","message":"try again later"}')
-            return
-        engine = http.client.HTTPConnection("127.0.0.1", self.engine_port, timeout=60)
-        try:
-            engine.request(self.command, path, body, self._headers())
-            answer = engine.getresponse()
-            status, content = answer.status, answer.read()
-            version = answer.getheader("X-Influxdb-Version", "")
-        except (OSError, http.client.HTTPException):
-            self.close_connection = True
-        else:
-            if self.manner is not Manner.SILENT:
-                self._answer(status, content, version)
-        finally:
-            engine.close()
+            self.answer(503, b'{"code":"unavailable","message":"try again later"}')
+        return self.manner is not Manner.REFUSING
 
-    def _headers(self) -> dict[str, str]:
-        """What an engine of version 2 needs; that of 1.x asks nobody who they are."""
-        if not self.engine_is_2:
-            return {}
-        kind = self.headers.get("Content-Type", "text/plain; charset=utf-8")
-        return {"Authorization": f"Token {TOKEN}", "Content-Type": kind}
-
-    def _answer(self, status: int, body: bytes, version: str = "") -> None:
-        self.send_response(status)
-        self.send_header("X-Influxdb-Version", version)
-        if status != http.HTTPStatus.NO_CONTENT:
-            self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+    def tells(self) -> bool:
+        return self.manner is not Manner.SILENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,13 +193,7 @@ def influx_engine_over_tls(folder: Path, shows: Pair) -> Iterator[str]:
 
 @contextmanager
 def _local_engine(folder: Path, more: str = "") -> Iterator[OwnServer]:
-    binary = shutil.which("influxd")
-    if binary is None:
-        require("influxd is needed: apt-get install influxdb")
-        raise AssertionError("unreachable")
     port = free_port()
-    config = folder / "influxd.conf"
-    config.write_text(CONFIG.format(port=port, rpc_port=free_port(), folder=folder) + more)
-    command = [binary, "run", "-config", str(config)]
+    command = build(lambda: engine_command(folder, port, more))
     with OwnServer(command, port, folder / "log").running() as engine:
         yield engine

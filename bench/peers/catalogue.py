@@ -1,0 +1,40 @@
+"""The peers: adding one is a module beside this one, and an entry here."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from bench.support.venv import python_of
+
+QUIX: Final = Path(__file__).with_name("requirements-quix.txt")
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Somebody else's way to do the same.
+
+    Attributes:
+        name: What tables call it.
+        module: Its program.
+        engines: Simulated engines it is given; fewer to those that are slow.
+        python: Its interpreter.
+        over_http: Whether it asks ``bench.peers.http_scorer``.
+    """
+
+    name: str
+    module: str
+    engines: int
+    python: Callable[[], Path] = lambda: Path(sys.executable)
+    over_http: bool = False
+
+
+PLAIN: Final = Peer("plain aiokafka", "bench.peers.plain_aiokafka", 300)
+QUIX_STREAMS: Final = Peer("Quix Streams", "bench.peers.quix_streams", 300, lambda: python_of(QUIX))
+FAUST: Final = Peer("stock Faust, by event", "bench.peers.stock_faust", 20)
+FAUST_TAKE: Final = Peer("stock Faust, take", "bench.peers.stock_faust_take", 60)
+HTTP: Final = Peer("HTTP request a window", "bench.peers.http_loop", 6, over_http=True)
+PEERS: Final = (PLAIN, QUIX_STREAMS, FAUST, FAUST_TAKE, HTTP)

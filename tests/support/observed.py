@@ -150,6 +150,8 @@ def observed(
             _look_again(prometheus)  # of another part, another look
         toy = asyncio.run(_toy())
         asyncio.run(_stored(bench, *toy))
+        _asked(api.url)
+        _look_again(prometheus)  # of what a model answered
         alerts = asyncio.run(_alert_count(bench))
         wait_until(
             lambda: prometheus.rows("sum(surgeline_api_alerts_projected_total)") == [float(alerts)],
@@ -170,6 +172,13 @@ def observed(
             api_page,
             [*(name for name in assets if name.startswith("SIM")), TOY],
         )
+
+
+def _asked(url: str) -> None:
+    """Ask a model something."""
+    whatif = {"fleet": "default", "thresholds": {"warning": 4.0}}
+    answer = httpx.post(f"{url}/api/v1/whatif", json=whatif, trust_env=False, timeout=60.0)
+    assert answer.status_code == httpx.codes.OK, answer.text
 
 
 def _look_again(prometheus: Prometheus) -> None:

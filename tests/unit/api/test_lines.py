@@ -190,7 +190,8 @@ def _asset(name: str, severity: float | None) -> Asset:
             "asset_id": name, "run_id": "r", "fleet": "default", "simulated": False, "runs": 1,
             "first_cycle": 1, "last_cycle": 2, "last_ts": None, "dated_in_future": False,
             "verdicts": verdicts, "last_score": None, "last_level": "none",
-            "last_severity": severity, "peak_score": None, "peak_severity": severity, "alarm": None,
+            "last_severity": severity, "last_life": None, "peak_score": None,
+            "peak_severity": severity, "alarm": None,
             "arrived_at": None, "state": "quiet", "level": None, "asks": False, "standing": None,
             "warm_up": None,
         }

@@ -211,7 +211,9 @@ async def test_a_file_of_the_layout_before_is_kept_a_whole_period_from_now(path:
     with closing(sqlite3.connect(path)) as old:
         old.executescript(
             "DROP TABLE arrival; DROP TABLE removed; DROP INDEX repeat_by_arrival; "
-            "ALTER TABLE run DROP COLUMN arrived_ms; PRAGMA user_version = 3"
+            "ALTER TABLE run DROP COLUMN arrived_ms; ALTER TABLE run DROP COLUMN last_life; "
+            "ALTER TABLE run DROP COLUMN last_life_low; "
+            "ALTER TABLE run DROP COLUMN last_life_high; PRAGMA user_version = 3"
         )
 
     keep = Keeping(max_age_us=10 * DAY_US)

@@ -8,8 +8,9 @@ import json
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pytest
@@ -21,15 +22,41 @@ from models.artifact.store import Artifact, load_artifact, save_artifact
 from models.training.build import build_artifact
 from models.training.catalogue import BASELINES, CANDIDATES, MODELS
 from models.training.config import TrainingConfig
-from models.training.preparation.windows import Prepared
+from models.training.preparation.windows import Prepared, prepare
+from models.training.sanity import UnsoundModelError
+from tests.support.fleets import fleet
 
 TINY = TrainingConfig(seed=1, epochs=1, hidden=4, latent=2)
 
 
+CHANGES: Final = "difference"
+"""Looks at changes from reading to reading, and at no level."""
+
+
+@pytest.fixture(scope="module")
+def restless() -> Prepared:
+    """The made-up fleet, whose readings swing as they wear."""
+    made = fleet()
+    swung = [
+        replace(each, sensors=each.sensors * (1 + 0.05 * swing[:, None]))
+        for each in made.engines
+        for swing in [(-1.0) ** each.cycles * (each.cycles > len(each) - 60)]
+    ]
+    return prepare(replace(made, engines=tuple(swung)))
+
+
+def test_a_model_of_changes_is_refused_for_a_fleet_that_shows_its_wear_in_levels_alone(
+    prepared: Prepared,
+) -> None:
+    with pytest.raises(UnsoundModelError, match="no better than chance"):
+        build_artifact(prepared, "toy", TINY, CHANGES)
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_every_model_trains_saves_loads_and_scores(
-    prepared: Prepared, tmp_path: Path, model: str
+    prepared: Prepared, restless: Prepared, tmp_path: Path, model: str
 ) -> None:
+    prepared = restless if model == CHANGES else prepared
     artifact = build_artifact(prepared, "toy", TINY, model)
     save_artifact(artifact, tmp_path)
     loaded = load_artifact(str(tmp_path))

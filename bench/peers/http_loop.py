@@ -6,12 +6,12 @@ import asyncio
 
 import httpx
 import numpy as np
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from redis.asyncio import Redis
 
+from bench.peers.clients import consumer_of, producer_of
 from bench.peers.http_scorer import as_scores
 from bench.peers.pipeline import Model, open_database, read, write_rows
-from bench.peers.settings import FETCH_MAX_WAIT_MS, given
+from bench.peers.settings import given
 
 MAX_ROWS = 500
 AT_ONCE = 32
@@ -23,15 +23,7 @@ async def main() -> None:
     settings = given()
     model, redis = Model(settings.model), Redis.from_url(settings.redis_url)
     database = open_database(settings.path)
-    consumer = AIOKafkaConsumer(
-        settings.topic,
-        bootstrap_servers=settings.brokers,
-        group_id=settings.group,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        fetch_max_wait_ms=FETCH_MAX_WAIT_MS,
-    )
-    producer = AIOKafkaProducer(bootstrap_servers=settings.brokers)
+    consumer, producer = consumer_of(settings), producer_of(settings)
     await consumer.start()
     await producer.start()
     free = asyncio.Semaphore(AT_ONCE)

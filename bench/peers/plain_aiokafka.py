@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaProducer
 from redis.asyncio import Redis
 
+from bench.peers.clients import consumer_of, producer_of
 from bench.peers.pipeline import Model, Reading, open_database, read, write_rows
-from bench.peers.settings import FETCH_MAX_WAIT_MS, PeerSettings, given
+from bench.peers.settings import PeerSettings, given
 
 MAX_ROWS = 4000
 
@@ -41,15 +42,7 @@ class Batches:
 async def main() -> None:
     """Run until killed."""
     settings = given()
-    consumer = AIOKafkaConsumer(
-        settings.topic,
-        bootstrap_servers=settings.brokers,
-        group_id=settings.group,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        fetch_max_wait_ms=FETCH_MAX_WAIT_MS,
-    )
-    producer = AIOKafkaProducer(bootstrap_servers=settings.brokers)
+    consumer, producer = consumer_of(settings), producer_of(settings)
     await consumer.start()
     await producer.start()
     try:

@@ -7,22 +7,14 @@ import sys
 import faust
 from redis.asyncio import Redis
 
+from bench.peers.faust_app import faust_app
 from bench.peers.pipeline import Model, open_database, read, write_rows
 from bench.peers.settings import given
 
 ROWS, WITHIN_S = 500, 0.05
 
 settings = given()
-app = faust.App(
-    settings.group,
-    broker=f"kafka://{settings.brokers}",
-    store="memory://",
-    value_serializer="raw",
-    topic_disable_leader=True,
-    topic_allow_declare=False,
-    web_enabled=False,
-    consumer_auto_offset_reset="earliest",
-)
+app = faust_app(settings)
 readings = app.topic(settings.topic, value_type=bytes, value_serializer="raw")
 alerts = app.topic(settings.alerts, value_type=bytes, value_serializer="raw")
 model = Model(settings.model)

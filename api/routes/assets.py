@@ -19,8 +19,8 @@ from api.http.queries import AssetsQuery, RunsQuery
 from api.ports import StoredAlert
 from api.routes import API_PREFIX
 from api.services import ServicesDep
-from api.views.runs import RunPage, RunView
-from api.views.schemas import Asset, AssetPage
+from api.views.runs import RunPage
+from api.views.schemas import Asset, AssetPage, RunView
 from common.errors import RequestRefusedError
 from common.records.ids import ID_PATTERN
 from common.scorestore.paging import epoch_us
@@ -94,7 +94,7 @@ async def list_runs(
     shown, more = rest[: query.limit], len(rest) > query.limit
     return await json_answer(
         lambda: RunPage(
-            items=[RunView.of(run) for run in shown],
+            items=[RunView.of_run(run) for run in shown],
             next_cursor=cursors.encode(mark, json.dumps(_place_of(shown[-1]))) if more else None,
         )
     )

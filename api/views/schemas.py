@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
@@ -20,6 +20,7 @@ from common.records.ids import ID_PATTERN, SIMULATED_PREFIX, RunId
 from common.records.times import UtcTimestamp
 from common.records.verdicts import Evidence, Level, ScoreRecord, Verdict
 from common.scorestore.paging import from_epoch_us
+from common.scorestore.port import RunSummary
 
 MOST_ENGINES: Final = 999_999
 ENGINES_PATTERN: Final = r"^(all|[1-9]\d{0,5}(-[1-9]\d{0,5})?(,[1-9]\d{0,5}(-[1-9]\d{0,5})?)*)$"
@@ -342,14 +343,12 @@ class WarmUpView(BaseModel):
     needed: int = Field(description="Readings of a full one.", examples=[30])
 
 
-class Asset(BaseModel):
-    """One asset: its latest run at a glance."""
+class RunView(BaseModel):
+    """One run of an asset at a glance."""
 
-    asset_id: str = Field(examples=["FD001-test-001"])
-    run_id: str = Field(description="The latest run.", examples=["demo"])
+    run_id: str = Field(examples=["demo"])
     fleet: str = Field(description="Whose model and rule judge it.", examples=["FD001"])
     simulated: bool = Field(description="Whether the run came from the simulator.")
-    runs: int = Field(description="How many runs of this asset are stored.")
     first_cycle: int | None = Field(description="None if every reading was rejected so far.")
     last_cycle: int | None
     last_ts: UtcTimestamp | None = Field(description="Timestamp of the reading at `last_cycle`.")
@@ -357,7 +356,6 @@ class Asset(BaseModel):
         description="When its last verdict on a cycle reached the broker: what the latest run is "
         "told by. None for a run of an earlier version."
     )
-    dated_in_future: bool = Field(description="Whether `last_ts` lies more than an hour ahead.")
     verdicts: dict[Verdict, int] = Field(
         description="Readings by verdict.", examples=[{"warming_up": 29, "scored": 91}]
     )
@@ -371,6 +369,35 @@ class Asset(BaseModel):
     )
     peak_score: float | None
     peak_severity: float | None
+
+    @classmethod
+    def of_run(cls, run: RunSummary, **more: Any) -> Self:
+        """Return the api's view of one run, with whatever else is said of it."""
+        return cls(
+            run_id=run.run_id,
+            fleet=run.fleet,
+            simulated=is_simulated(run.run_id),
+            first_cycle=run.first_cycle,
+            last_cycle=run.last_cycle,
+            last_ts=run.last_ts,
+            arrived_at=None if run.arrived_ms is None else from_epoch_us(run.arrived_ms * 1000),
+            verdicts=dict(run.verdicts),
+            last_score=run.last_score,
+            last_level=run.last_level,
+            last_severity=run.last_severity,
+            last_life=None if run.last_life is None else LifeView(**run.last_life._asdict()),
+            peak_score=run.peak_score,
+            peak_severity=run.peak_severity,
+            **more,
+        )
+
+
+class Asset(RunView):
+    """One asset: its latest run at a glance."""
+
+    asset_id: str = Field(examples=["FD001-test-001"])
+    runs: int = Field(description="How many runs of this asset are stored.")
+    dated_in_future: bool = Field(description="Whether `last_ts` lies more than an hour ahead.")
     state: AssetState = Field(
         description="`active` and `cleared` (but not acknowledged) are said of `standing`."
     )
@@ -400,25 +427,11 @@ class Asset(BaseModel):
     ) -> Self:
         """Return the api's view of one asset."""
         run, standing, warm_up = listed.run, listed.alarm, listed.warm_up
-        arrived = None if run.arrived_ms is None else from_epoch_us(run.arrived_ms * 1000)
-        return cls(
+        return cls.of_run(
+            run,
             asset_id=run.asset_id,
-            run_id=run.run_id,
-            fleet=run.fleet,
-            simulated=is_simulated(run.run_id),
             runs=listed.runs,
-            first_cycle=run.first_cycle,
-            last_cycle=run.last_cycle,
-            last_ts=run.last_ts,
-            arrived_at=arrived,
             dated_in_future=dated_in_future,
-            verdicts=dict(run.verdicts),
-            last_score=run.last_score,
-            last_level=run.last_level,
-            last_severity=run.last_severity,
-            last_life=None if run.last_life is None else LifeView(**run.last_life._asdict()),
-            peak_score=run.peak_score,
-            peak_severity=run.peak_severity,
             state=listed.state,
             level=standing.level if standing is not None and standing.active else None,
             asks=standing is not None and standing.asks,

@@ -13,7 +13,7 @@ from api.alarms.urgency import AssetState
 from api.known_fleets import KnownFleet, KnownFleets, KnownModel
 from common.machines.turbofan import TURBOFAN
 from common.records.alerts import ModelRef, Transition
-from common.records.verdicts import Level, ScoreRecord, SourcePosition, Verdict
+from common.records.verdicts import Level, LifeLeft, ScoreRecord, SourcePosition, Verdict
 from tests.support.alerts import batch, make_alert
 from tests.support.api import Fakes, Running, running, score
 
@@ -257,7 +257,11 @@ async def test_every_run_of_an_asset_is_there_the_last_to_arrive_first() -> None
     async with running() as api:
         await api.fakes.scores.write(
             [
-                replace(scored("a", 0.2, run_id="first"), published_ts_ms=3000),
+                replace(
+                    scored("a", 0.2, run_id="first"),
+                    published_ts_ms=3000,
+                    life=LifeLeft(41.5, 28.0, 60.5),
+                ),
                 replace(scored("a", 0.5, 70, run_id="second"), published_ts_ms=1000),
                 replace(scored("a", 0.1, run_id="third"), published_ts_ms=2000),
                 scored("b", 3.0, run_id="other"),
@@ -280,5 +284,8 @@ async def test_every_run_of_an_asset_is_there_the_last_to_arrive_first() -> None
     assert whole == {"items": runs, "next_cursor": None}
     assert [(run["run_id"], run["last_cycle"], run["peak_severity"]) for run in runs] == [
         ("first", 40, 0.2), ("third", 40, 0.1), ("second", 70, 0.5),
+    ]  # fmt: skip
+    assert [run["last_life"] for run in runs] == [
+        {"expected": 41.5, "low": 28.0, "high": 60.5}, None, None,
     ]  # fmt: skip
     assert (foreign.status_code, unknown.status_code) == (422, 404)

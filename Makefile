@@ -53,17 +53,17 @@ containers: $(TEST_READY) ## Contract and integration tests on Kafka, Redis, Inf
 	@SURGELINE_TEST_BACKENDS=containers $(BIN)/python -m pytest tests/contract tests/integration $(ARGS)
 
 hostile: $(TEST_READY) ## A healthy fleet and the api among strangers who send anything at all.
-	@$(BIN)/python -m bench.hostile $(ARGS)
+	@$(BIN)/python -m bench.trials.hostile $(ARGS)
 	@SURGELINE_TEST_EXAMPLES=200 $(BIN)/python -m pytest tests/contract/test_api_description.py --timeout 3600
 
 mutants: $(TEST_READY) ## Plant small defects in the core, and say which of them no test notices.
-	@$(BIN)/python -m bench.mutants $(ARGS)
+	@$(BIN)/python -m bench.trials.mutants $(ARGS)
 
 soak: $(TEST_READY) ## Half an hour of a steady fleet with a fault every half minute.
-	@$(BIN)/python -m bench.soak $(ARGS)
+	@$(BIN)/python -m bench.trials.soak $(ARGS)
 
 parity: $(TEST_READY) ## Live equals batch on FD001 and FD002: 3 batch sizes x 3 numbers of partitions.
-	@$(BIN)/python -m bench.parity_grid $(ARGS)
+	@$(BIN)/python -m bench.trials.parity_grid $(ARGS)
 
 check: fmt-check lint types-and-collection arch docs-check test ## Run everything that must be green: what CI runs.
 

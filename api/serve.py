@@ -71,7 +71,7 @@ def spare_what_is_loaded() -> None:
     """Have the collector pass over what is there for good: modules, routes, schemas.
 
     An answer of 10,000 rows makes it look at everything several times, which took as long as the
-    answer itself (``bench.api_queries``).
+    answer itself (``bench.api.queries``).
     """
     gc.collect()
     gc.freeze()

@@ -12,7 +12,6 @@ from pydantic import SecretStr
 
 from api.adapters.sql.alert_history import SqlAlertHistory
 from api.adapters.sql.database import open_database
-from bench.memory import cpu_seconds, resident_mb
 from bench.suite.failures import MeasurementError
 from bench.suite.figures import Findings
 from bench.suite.section import Context, Section
@@ -20,6 +19,7 @@ from bench.support.alarm_history import ALARMS, alerts_of
 from bench.support.alerts import START, batch
 from bench.support.api import alerts_url, api_running
 from bench.support.installation import Installation
+from bench.support.memory import cpu_seconds, resident_mb
 from bench.support.stage import servers
 from bench.support.stored_scores import multiply, write_base
 from common.settings import AlertHistorySettings

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from bench.stages import BACKLOG, SCORE, fleets_of, one_of_each, records_of, stage_costs
 from bench.suite.figures import Findings
 from bench.suite.section import Context, Section
 from bench.support.windows import MODEL
+from bench.worker.stages import BACKLOG, SCORE, fleets_of, one_of_each, records_of, stage_costs
 from models.artifact.store import load_artifact
 
 ENGINES: Final = 100

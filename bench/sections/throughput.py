@@ -10,11 +10,11 @@ import time
 from contextlib import ExitStack
 from typing import Final
 
-from bench.memory import cpu_seconds
 from bench.sections.network import rate
 from bench.suite.figures import Findings
 from bench.suite.section import Context, Section
 from bench.support.influx import InfluxServer, influx_server, is_installed
+from bench.support.memory import cpu_seconds
 from bench.support.stage import servers
 from bench.support.taking import backlog, taken_by_workers
 from bench.support.windows import MODEL, fleet_windows, scorer

@@ -19,12 +19,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from bench.memory import cpu_seconds, peak_mb, resident_mb
 from bench.peers.catalogue import Peer
 from bench.peers.pipeline import stored_scores
 from bench.peers.settings import PeerSettings
 from bench.suite.failures import MeasurementError, WrongCountError
 from bench.support.installation import Installation
+from bench.support.memory import cpu_seconds, peak_mb, resident_mb
 from bench.support.messages import fleet_messages
 from bench.support.processes import program, running, stop, wait_until
 from bench.support.stage import Servers

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 FRESH_ENGINES: Final = 100
 FRESH_SEED: Final = 7
-"""Nothing that ships was fitted on simulated engines, and no fleet of `bench/alarm_rates` on those
-of this seed."""
+"""Nothing that ships was fitted on simulated engines, and no fleet of `bench/quality/alarm_rates`
+on those of this seed."""
 
 
 class Simulate(Protocol):

@@ -179,6 +179,6 @@ CRITICAL_RULE: Final = Rule("best_f1")
 OWN_WARNING: Final = Rule("return_level", {"readings": 100_000.0, "spread": 1.0})
 OWN_CRITICAL: Final = Rule("return_level", {"readings": 10_000_000.0, "spread": 3.0})
 OWN_CHANNEL: Final = OWN_CRITICAL
-"""Where none are. ``spread`` counts where the data are few: ``python -m bench.skab`` prints what
-other spreads would do to real pumps. Single channels warn as rarely as the score is critical: a
-second kind of warning must not double the false ones."""
+"""Where none are. ``spread`` counts where the data are few: ``python -m bench.quality.skab`` prints
+what other spreads would do to real pumps. Single channels warn as rarely as the score is critical:
+a second kind of warning must not double the false ones."""

@@ -21,7 +21,7 @@ CANDIDATES: Final = ("residual_trend", "input_trend", "hybrid", "hybrid_upper")
 
 OWN_DEFAULT: Final = "nearest_healthy"
 """What somebody's own machine gets where no faulty windows are known to choose by: measured on real
-pumps by ``python -m bench.skab``."""
+pumps by ``python -m bench.quality.skab``."""
 
 
 @dataclass(frozen=True, slots=True)

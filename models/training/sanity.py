@@ -25,7 +25,7 @@ rules aim at 1 in 100 and less; above this nobody heeds warnings any more."""
 MOST_WARNED_OWN: Final = 0.5
 """The same of somebody's own data without spikes: what counts as healthy there is often no more
 than that nobody said otherwise, and machines differ. From :data:`MOST_WARNED` on a note says it.
-On the pumps of SKAB (``bench/skab/``) it is 0.37, and the model still finds most faults."""
+On the pumps of SKAB (``bench/quality/skab/``) it is 0.37, and the model still finds most faults."""
 
 CHANCE: Final = 0.5
 """Area under the ROC curve of a score that knows nothing."""

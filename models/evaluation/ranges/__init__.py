@@ -7,6 +7,6 @@ alarm over everything, chance, no alarm; every table shows them. ``figures.py`` 
 one series together, ``summary.py`` those of one model. None of them counts a whole range as found
 because one row of it was (point adjustment): under that rule chance looks excellent.
 
-Checked against the authors' code: ``bench/range_oracles.py`` runs it, in a venv of its own, and
-``tests/unit/models/ranges`` compares with what it recorded.
+Checked against the authors' code: ``bench/quality/range_oracles.py`` runs it, in a venv of its own,
+and ``tests/unit/models_ranges/`` compares with what it recorded.
 """

@@ -6,9 +6,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bench.alarm_rates.__main__ import row_of
-from bench.alarm_rates.evidence import AT_ONCE, EvidenceSplits, false_speakers, judge_engines
-from bench.alarm_rates.measured import (
+from bench.quality.alarm_rates.__main__ import row_of
+from bench.quality.alarm_rates.evidence import (
+    AT_ONCE,
+    EvidenceSplits,
+    false_speakers,
+    judge_engines,
+)
+from bench.quality.alarm_rates.measured import (
     Judged,
     NetworkSplits,
     TrendSplits,

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from bench.console.trace import Trace
+from bench.api.console.trace import Trace
 
 
 def event(name: str, thread: int, **more: object) -> dict[str, object]:

@@ -6,8 +6,8 @@ import tomllib
 
 import pytest
 
-from bench.mutants.mutations import mutations_of
-from bench.mutants.run import ROOT, equivalents, shortened, subjects
+from bench.trials.mutants.mutations import mutations_of
+from bench.trials.mutants.run import ROOT, equivalents, shortened, subjects
 
 
 def planted(source: str) -> list[tuple[str, str]]:
@@ -84,7 +84,7 @@ def test_the_files_and_tests_of_a_campaign_exist_and_its_allow_list_is_not_stale
     known = subjects([])
 
     assert len(known) == len(
-        tomllib.loads((ROOT / "bench/mutants/subjects.toml").read_text())["tests"]
+        tomllib.loads((ROOT / "bench/trials/mutants/subjects.toml").read_text())["tests"]
     )
     for subject in known:
         assert (ROOT / subject.file).is_file(), subject.file

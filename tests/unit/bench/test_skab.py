@@ -1,12 +1,12 @@
-"""The figures of ``python -m bench.skab``, on rows counted by hand."""
+"""The figures of ``python -m bench.quality.skab``, on rows counted by hand."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from bench.skab.data import FIT_ROWS, UNITS, beginning
-from bench.skab.models import Verdicts, figures, verdicts_of
+from bench.quality.skab.data import FIT_ROWS, UNITS, beginning
+from bench.quality.skab.models import Verdicts, figures, verdicts_of
 from common.recording import AssetRecord
 
 FAULTY = np.array([False, False, False, True, True])

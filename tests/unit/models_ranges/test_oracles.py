@@ -1,4 +1,4 @@
-"""Our figures of ranges are those of their authors' code, as ``bench/range_oracles.py`` has it."""
+"""Our figures of ranges are those of their authors' code, as ``range_oracles.py`` recorded it."""
 
 from __future__ import annotations
 

@@ -1,0 +1,4 @@
+"""What others would have built: the same network and score in Faust, aiokafka, Quix Streams, HTTP.
+
+Each is a program of its own, started by ``bench/support/taking.py``. ``catalogue.py`` lists them.
+"""

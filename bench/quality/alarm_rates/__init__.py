@@ -1,0 +1,1 @@
+"""False warnings that budgets promise, and those that new engines get."""

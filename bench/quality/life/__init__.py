@@ -1,0 +1,1 @@
+"""How good remaining life is, and what it costs (``cost.py``)."""

@@ -1,0 +1,1 @@
+"""SKAB, a real pump on a test bed: which score and threshold find its faults."""

@@ -1,0 +1,1 @@
+"""Small defects planted in the core; which of them does no test notice? ``make mutants``."""

@@ -1,0 +1,1 @@
+"""A steady fleet with a fault every half minute: ``make soak``."""

@@ -26,11 +26,11 @@ from api.adapters.receivers.opening import open_ways
 from api.adapters.redis_ring_reader import RedisRingReader
 from api.adapters.scoring.process import ProcessScoring
 from api.adapters.sql.access import SqlAccessStore
-from api.adapters.sql.alarms import SqlAlarmStore
-from api.adapters.sql.alert_history import SqlAlertHistory
+from api.adapters.sql.alarms.store import SqlAlarmStore
+from api.adapters.sql.alerts.evidence import SqlEvidenceStore
+from api.adapters.sql.alerts.history import SqlAlertHistory
 from api.adapters.sql.database import open_database
-from api.adapters.sql.evidence import SqlEvidenceStore
-from api.adapters.sql.outbox import SqlOutbox
+from api.adapters.sql.outbox.store import SqlOutbox
 from api.adapters.sql.replay_records import SqlReplayRecords
 from api.adapters.sql.silence import SqlSilenceStore
 from api.alarms.desk import AlarmDesk

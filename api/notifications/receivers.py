@@ -21,7 +21,7 @@ from common.records.alerts import Alert, Transition
 from common.records.ids import FleetName
 from common.records.verdicts import Level
 from common.settings import NotifySettings, Settings
-from common.settings.address import LONGEST_ADDRESS, MAIL_ADDRESS
+from common.settings.groups.address import LONGEST_ADDRESS, MAIL_ADDRESS
 from common.terminal.nearest import suggestion
 
 MOST_RECEIVERS: Final = 50

@@ -1,4 +1,8 @@
-"""One router per resource. Routes translate between HTTP and the services; they decide nothing."""
+"""One router per resource. Routes translate between HTTP and the services; they decide nothing.
+
+``alarms/``, ``assets/`` and ``scoring/`` hold resources that belong together. ``table.py`` has all
+routers in the order of the api's description.
+"""
 
 from typing import Final
 

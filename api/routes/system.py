@@ -11,7 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from api.console.files import console_page
 from api.readiness import ask
-from api.routes.silence import silence_notes
+from api.routes.assets.silence import silence_notes
 from api.services import Services, ServicesDep
 from api.views.notifications import notes_of
 from api.views.schemas import Health, Info, Landing, Readiness

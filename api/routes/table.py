@@ -6,31 +6,18 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from api.routes import (
-    access,
-    alarm_actions,
-    alarms,
-    alerts,
-    anomaly_events,
-    assets,
-    detect,
-    machines,
-    maintenance,
-    notifications,
-    readings,
-    replays,
-    scores,
-    silence,
-    whatif,
-)
+from api.routes import access, alerts, notifications, replays
+from api.routes.alarms import actions, anomaly_events, lists, maintenance
+from api.routes.assets import machines, readings, scores, silence, states
+from api.routes.scoring import detect, whatif
 
 RESOURCES: Final[tuple[APIRouter, ...]] = (
-    assets.router,
+    states.router,
     scores.router,
     readings.router,
     alerts.router,
-    alarms.router,
-    alarm_actions.router,
+    lists.router,
+    actions.router,
     maintenance.router,
     anomaly_events.router,
     machines.router,

@@ -19,8 +19,8 @@ from dataclasses import replace
 import httpx
 from pydantic import SecretStr
 
-from api.adapters.sql.alarms import SqlAlarmStore
-from api.adapters.sql.alert_history import SqlAlertHistory
+from api.adapters.sql.alarms.store import SqlAlarmStore
+from api.adapters.sql.alerts.history import SqlAlertHistory
 from api.adapters.sql.database import open_database
 from api.app import Adapters, create_app
 from bench.support.alarm_history import ALARMS, alerts_of

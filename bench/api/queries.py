@@ -24,8 +24,8 @@ import httpx
 import typer
 from pydantic import SecretStr
 
-from api.adapters.sql.alarms import SqlAlarmStore
-from api.adapters.sql.alert_history import SqlAlertHistory
+from api.adapters.sql.alarms.store import SqlAlarmStore
+from api.adapters.sql.alerts.history import SqlAlertHistory
 from api.adapters.sql.database import open_database
 from api.app import Adapters, create_app
 from api.serve import spare_what_is_loaded

@@ -10,7 +10,7 @@ from typing import Final
 import httpx
 from pydantic import SecretStr
 
-from api.adapters.sql.alert_history import SqlAlertHistory
+from api.adapters.sql.alerts.history import SqlAlertHistory
 from api.adapters.sql.database import open_database
 from bench.suite.failures import MeasurementError
 from bench.suite.figures import Findings

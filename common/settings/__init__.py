@@ -1,4 +1,4 @@
-"""Every setting of Surgeline, with its unit, bounds and default: one file for each group.
+"""Every setting of Surgeline, with its unit, bounds and default: one file for each of ``groups/``.
 
 Set by environment variables, ``SURGELINE_`` + group + ``__`` + field, for example
 ``SURGELINE_KAFKA__BOOTSTRAP_SERVERS``; a secret also by a file that its variable with ``_FILE`` at
@@ -9,9 +9,6 @@ else reads the environment. ``docs/settings.md`` and ``.env.example`` are writte
 May import: nothing heavy. Start at ``everything.py``; a new setting is one field of one group.
 """
 
-from common.settings.api import ApiSettings
-from common.settings.broker import KafkaSettings
-from common.settings.detector import AlarmSettings, DetectorSettings, InputSettings
 from common.settings.everything import Settings
 from common.settings.fields import (
     as_text,
@@ -20,16 +17,19 @@ from common.settings.fields import (
     value_of,
     variable_names,
 )
+from common.settings.groups.api import ApiSettings
+from common.settings.groups.broker import KafkaSettings
+from common.settings.groups.detector import AlarmSettings, DetectorSettings, InputSettings
+from common.settings.groups.log import LogSettings
+from common.settings.groups.notify import MailSettings, NotifySettings, WebhookSettings
+from common.settings.groups.retention import RetentionSettings
+from common.settings.groups.silence import SilenceSettings
+from common.settings.groups.states import RedisSettings
+from common.settings.groups.stores import AlertHistorySettings, ScoreStoreSettings
+from common.settings.groups.tls import TlsSettings
+from common.settings.groups.tracking import TrackingSettings
 from common.settings.load import load_settings
-from common.settings.log import LogSettings
 from common.settings.names import PREFIX, TEST_PREFIX, file_variable_name, variable_name
-from common.settings.notify import MailSettings, NotifySettings, WebhookSettings
-from common.settings.retention import RetentionSettings
-from common.settings.silence import SilenceSettings
-from common.settings.states import RedisSettings
-from common.settings.stores import AlertHistorySettings, ScoreStoreSettings
-from common.settings.tls import TlsSettings
-from common.settings.tracking import TrackingSettings
 
 __all__ = [
     "PREFIX",

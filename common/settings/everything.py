@@ -8,17 +8,17 @@ from typing import Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from common.settings.api import ApiSettings
-from common.settings.broker import KafkaSettings
-from common.settings.detector import DetectorSettings
-from common.settings.log import LogSettings
+from common.settings.groups.api import ApiSettings
+from common.settings.groups.broker import KafkaSettings
+from common.settings.groups.detector import DetectorSettings
+from common.settings.groups.log import LogSettings
+from common.settings.groups.notify import NotifySettings
+from common.settings.groups.retention import RetentionSettings
+from common.settings.groups.silence import SilenceSettings
+from common.settings.groups.states import RedisSettings
+from common.settings.groups.stores import AlertHistorySettings, ScoreStoreSettings
+from common.settings.groups.tracking import TrackingSettings
 from common.settings.names import PREFIX
-from common.settings.notify import NotifySettings
-from common.settings.retention import RetentionSettings
-from common.settings.silence import SilenceSettings
-from common.settings.states import RedisSettings
-from common.settings.stores import AlertHistorySettings, ScoreStoreSettings
-from common.settings.tracking import TrackingSettings
 
 
 class Settings(BaseSettings):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pydantic import BaseModel, SecretStr
 
 from common.settings.everything import Settings
-from common.settings.group import Group
+from common.settings.groups.group import Group
 from common.settings.names import file_variable_name, variable_name
 
 

@@ -17,7 +17,7 @@ from api.access.ports import AccessStore, AuditEntry
 from api.access.roles import Role
 from api.adapters.memory.access import MemoryAccessStore
 from api.adapters.sql.access import SqlAccessStore
-from api.adapters.sql.alert_history import SqlAlertHistory
+from api.adapters.sql.alerts.history import SqlAlertHistory
 from api.adapters.sql.database import migration_config, open_database
 from api.ports import AlertFilter
 from common.settings import AlertHistorySettings

@@ -22,8 +22,8 @@ from sqlalchemy.exc import DBAPIError
 from api.adapters.kafka.alert_feed import decoded_alert
 from api.adapters.memory.alarms import MemoryAlarmStore
 from api.adapters.memory.alerts import MemoryAlertHistory
-from api.adapters.sql.alarms import SqlAlarmStore
-from api.adapters.sql.alert_history import SqlAlertHistory
+from api.adapters.sql.alarms.store import SqlAlarmStore
+from api.adapters.sql.alerts.history import SqlAlertHistory
 from api.adapters.sql.database import migration_config, open_database
 from api.alarms.actions import Request
 from api.alarms.desk import AlarmDesk, Outcome

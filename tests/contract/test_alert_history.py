@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from api.adapters.memory.alerts import MemoryAlertHistory
 from api.adapters.memory.replays import MemoryReplayRecords
-from api.adapters.sql.alert_history import SqlAlertHistory
+from api.adapters.sql.alerts.history import SqlAlertHistory
 from api.adapters.sql.database import migration_config, open_database, our_errors
 from api.adapters.sql.models import Base
 from api.adapters.sql.replay_records import SqlReplayRecords
@@ -325,7 +325,7 @@ async def test_a_failed_write_leaves_neither_alerts_nor_position(
         history = SqlAlertHistory(engine)
         await history.store(batch([make_alert(1)], next_offset=1))
         with monkeypatch.context() as patched:
-            patched.setattr("api.adapters.sql.alert_history.put_position", die)
+            patched.setattr("api.adapters.sql.alerts.history.put_position", die)
             with pytest.raises(RuntimeError, match="died"):
                 await history.store(batch([make_alert(2)], next_offset=2))
 

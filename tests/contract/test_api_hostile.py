@@ -26,10 +26,10 @@ from api.adapters.memory.alerts import MemoryAlertHistory
 from api.adapters.memory.evidence import MemoryEvidenceStore
 from api.adapters.memory.replays import MemoryReplayRecords
 from api.adapters.sql.access import SqlAccessStore
-from api.adapters.sql.alarms import SqlAlarmStore
-from api.adapters.sql.alert_history import SqlAlertHistory
+from api.adapters.sql.alarms.store import SqlAlarmStore
+from api.adapters.sql.alerts.evidence import SqlEvidenceStore
+from api.adapters.sql.alerts.history import SqlAlertHistory
 from api.adapters.sql.database import open_database
-from api.adapters.sql.evidence import SqlEvidenceStore
 from api.adapters.sql.replay_records import SqlReplayRecords
 from api.adapters.sql.silence import SqlSilenceStore
 from api.app import Adapters, create_app

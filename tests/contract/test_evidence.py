@@ -14,9 +14,9 @@ from sqlalchemy import Connection, text
 
 from api.adapters.memory.alerts import MemoryAlertHistory
 from api.adapters.memory.evidence import MemoryEvidenceStore
-from api.adapters.sql.alert_history import SqlAlertHistory
+from api.adapters.sql.alerts.evidence import SqlEvidenceStore
+from api.adapters.sql.alerts.history import SqlAlertHistory
 from api.adapters.sql.database import migration_config, open_database
-from api.adapters.sql.evidence import SqlEvidenceStore
 from api.evidence import EvidenceStore
 from api.ports import AlertHistory, AlertKeeping, FeedPosition
 from common.records.alerts import Alert, Transition

@@ -20,10 +20,10 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from api.adapters.memory.alarms import MemoryAlarmStore
 from api.adapters.memory.alerts import MemoryAlertHistory
 from api.adapters.memory.outbox import MemoryOutbox
-from api.adapters.sql.alarms import SqlAlarmStore
-from api.adapters.sql.alert_history import SqlAlertHistory
+from api.adapters.sql.alarms.store import SqlAlarmStore
+from api.adapters.sql.alerts.history import SqlAlertHistory
 from api.adapters.sql.database import migration_config, open_database
-from api.adapters.sql.outbox import SqlOutbox
+from api.adapters.sql.outbox.store import SqlOutbox
 from api.alarms.actions import Request
 from api.alarms.desk import AlarmDesk
 from api.alarms.events import Action
@@ -360,7 +360,7 @@ async def test_an_alert_and_its_notes_are_kept_together_or_not_at_all(
         history, outbox = SqlAlertHistory(engine, RECEIVERS), SqlOutbox(engine)
         await outbox.register(NAMES, now)
         with monkeypatch.context() as patched:
-            patched.setattr("api.adapters.sql.alert_history.put_position", die)
+            patched.setattr("api.adapters.sql.alerts.history.put_position", die)
             with pytest.raises(RuntimeError, match="died"):
                 await history.store(batch([raised("a")]), now)
         assert await outbox.claim("all", 10, now, LEASE) == []

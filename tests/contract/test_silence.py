@@ -16,8 +16,8 @@ from api.adapters.memory.alarms import MemoryAlarmStore
 from api.adapters.memory.alerts import MemoryAlertHistory
 from api.adapters.memory.replays import MemoryReplayRecords
 from api.adapters.memory.silence import MemorySilenceStore
-from api.adapters.sql.alarms import SqlAlarmStore
-from api.adapters.sql.alert_history import SqlAlertHistory
+from api.adapters.sql.alarms.store import SqlAlarmStore
+from api.adapters.sql.alerts.history import SqlAlertHistory
 from api.adapters.sql.database import open_database
 from api.adapters.sql.silence import SqlSilenceStore
 from api.alarms.desk import AlarmDesk

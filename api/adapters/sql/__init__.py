@@ -1,5 +1,6 @@
-"""What is kept in SQLite or PostgreSQL: alerts, alarms, replays, keys, audit.
+"""What is kept in SQLite or PostgreSQL: alerts, alarms, notifications, replays, keys, audit.
 
-``database.py`` opens it, ``models.py`` are its tables; every other file is one port. Alembic makes
-the tables (``api/migrations/``).
+``database.py`` opens it, ``models.py`` are its tables. ``alerts/``, ``alarms/`` and ``outbox/`` are
+rooms of several files; every other port is one file. Alembic makes the tables
+(``api/migrations/``).
 """

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from api.access.keys import ApiKey, Session
 from api.access.ports import AuditEntry
 from api.access.roles import Role
-from api.adapters.sql.alerts import is_storable
+from api.adapters.sql.alert_rows import is_storable
 from api.adapters.sql.database import our_errors
 from api.adapters.sql.models import AuditRow, KeyRow, SessionRow
 from api.adapters.sql.upsert import upsert

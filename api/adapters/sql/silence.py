@@ -11,8 +11,8 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from api.adapters.sql.alert_history import add_alerts
-from api.adapters.sql.alerts import CHUNK
+from api.adapters.sql.alert_rows import CHUNK
+from api.adapters.sql.alerts.history import add_alerts
 from api.adapters.sql.database import lock_sequence, our_errors
 from api.adapters.sql.models import SilenceRow, WatchRow
 from api.adapters.sql.upsert import put_rows

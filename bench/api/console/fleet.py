@@ -13,7 +13,7 @@ from typing import Final
 import httpx
 from pydantic import SecretStr
 
-from api.adapters.sql.alert_history import SqlAlertHistory
+from api.adapters.sql.alerts.history import SqlAlertHistory
 from api.adapters.sql.database import open_database
 from common.machines.turbofan import SENSOR_NAMES
 from common.records.alerts import Alert, Transition

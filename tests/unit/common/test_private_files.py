@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from api.adapters.sql.alert_history import SqlAlertHistory
+from api.adapters.sql.alerts.history import SqlAlertHistory
 from api.adapters.sql.database import open_database
 from common.scorestore.sqlite.store import SqliteScoreStore
 from common.settings import AlertHistorySettings

@@ -17,7 +17,7 @@ import pytest
 from api.detection.uploads import AT_A_TIME
 from api.http.bodies import FILE_MARGIN_BYTES
 from api.known_fleets import KnownFleets
-from api.routes.detect import PIECE_BYTES
+from api.routes.scoring.detect import PIECE_BYTES
 from common.errors import RequestRefusedError
 from common.records.verdicts import Level
 from common.settings import ApiSettings

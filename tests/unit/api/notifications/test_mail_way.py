@@ -17,7 +17,7 @@ from api.notifications.receivers import Mail, Receiver
 from api.notifications.words import Told
 from common.machines.turbofan import TURBOFAN
 from common.settings import MailSettings, NotifySettings
-from common.settings.notify import MailTls
+from common.settings.groups.notify import MailTls
 from deploy.local.programs import LOOPBACK, free_port
 from tests.support.alerts import START, batch, make_alert
 from tests.support.api import Fakes, eventually, running

@@ -21,7 +21,7 @@ from api.notifications.receivers import Receiver, Webhook
 from api.notifications.signing import read_secrets
 from api.notifications.words import Told
 from common.settings import NotifySettings, WebhookSettings
-from common.settings.notify import WebhookTls
+from common.settings.groups.notify import WebhookTls
 from tests.support.alerts import START, batch, make_alert
 from tests.support.api import Fakes, eventually, running
 from tests.support.clock import FakeClock

@@ -17,7 +17,7 @@ from api.notifications.words import IN_FULL, Told, alert_mail, mail_of_test, web
 from common.machines.turbofan import TURBOFAN
 from common.records.alerts import Alert, ChannelShare, RemainingLife, Transition
 from common.records.verdicts import Level
-from common.settings.address import LONGEST_ADDRESS, MAIL_ADDRESS
+from common.settings.groups.address import LONGEST_ADDRESS, MAIL_ADDRESS
 from tests.support.alerts import make_alert
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from api.known_fleets import KnownFleet, KnownFleets
-from api.routes.silence import MOST_NOTES
+from api.routes.assets.silence import MOST_NOTES
 from api.silence.ports import Numbers
 from api.silence.shares import Counted, Window
 from api.silence.watch import Report

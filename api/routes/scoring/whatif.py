@@ -13,7 +13,7 @@ from api.http.problems import documented, invalid_fields
 from api.http.queries import no_query
 from api.known_fleets import KnownModel
 from api.routes import API_PREFIX
-from api.routes.detect import REFUSED, model_of, since
+from api.routes.scoring.detect import REFUSED, model_of, since
 from api.services import ServicesDep
 from api.views.whatif import WhatIfRequest, WhatIfView
 from common.scorestore.port import ScoreQuery

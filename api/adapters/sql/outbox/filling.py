@@ -12,8 +12,8 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.adapters.sql.alarm_copies import read_alarms
-from api.adapters.sql.alarms import running_windows, shelves_of
+from api.adapters.sql.alarms.copies import read_alarms
+from api.adapters.sql.alarms.store import running_windows, shelves_of
 from api.adapters.sql.models import NoteRow, ReceiverRow
 from api.adapters.sql.upsert import upsert
 from api.notifications.receivers import Receiver

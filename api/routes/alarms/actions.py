@@ -11,7 +11,7 @@ from api.alarms.actions import Request
 from api.http.problems import documented, illustrated
 from api.http.queries import no_query
 from api.routes import API_PREFIX
-from api.routes.alarms import UNKNOWN_ALARM
+from api.routes.alarms.lists import UNKNOWN_ALARM
 from api.services import Services, ServicesDep
 from api.views.alarm_requests import (
     AcknowledgeBody,

@@ -7,8 +7,8 @@ from typing import Final, Literal
 
 from pydantic import Field, SecretStr, field_validator
 
-from common.settings.group import Group
-from common.settings.tls import TlsSettings
+from common.settings.groups.group import Group
+from common.settings.groups.tls import TlsSettings
 
 ADDRESS: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?(:(?P<port>[0-9]{1,5}))?")
 """A host name or IPv4 address, with a port or none."""

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr
 
-from common.settings.group import Group
+from common.settings.groups.group import Group
 
 
 class ApiSettings(Group):

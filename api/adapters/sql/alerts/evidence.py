@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from sqlalchemy import delete, exists, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from api.adapters.sql.alerts import CHUNK, is_storable
+from api.adapters.sql.alert_rows import CHUNK, is_storable
 from api.adapters.sql.database import our_errors
 from api.adapters.sql.models import AlertRow, EvidenceRow
 from api.adapters.sql.positions import put_position, read_positions

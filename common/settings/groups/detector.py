@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from common.alarm_defaults import BRIDGE_CYCLES, ON_DELAY_CYCLES
-from common.settings.group import Group
+from common.settings.groups.group import Group
 
 
 class AlarmSettings(Group):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field, SecretStr
 
-from common.settings.group import Group
-from common.settings.tls import TlsSettings
+from common.settings.groups.group import Group
+from common.settings.groups.tls import TlsSettings
 
 
 class RedisTls(TlsSettings):

@@ -14,7 +14,7 @@ from sqlalchemy import delete, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
-from api.adapters.sql.alarm_copies import forget_alarms
+from api.adapters.sql.alarms.copies import forget_alarms
 from api.adapters.sql.database import lock_sequence
 from api.adapters.sql.models import COUNTER, AlertRow, EvidenceRow, MarkRow, RemovalRow
 from api.adapters.sql.upsert import put_rows, upsert

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Row, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.adapters.sql.alerts import ALERTS, CHUNK, readable
+from api.adapters.sql.alert_rows import ALERTS, CHUNK, readable
 from api.adapters.sql.models import AlarmEventRow, AlarmRow, AlertRow, ShelfRow, WindowRow
 from api.adapters.sql.upsert import put_rows
 from api.alarms.events import Action, ActionEvent, Draft

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from common.settings.group import Group
+from common.settings.groups.group import Group
 
 
 class TrackingSettings(Group):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from common.settings.group import Group
+from common.settings.groups.group import Group
 
 
 class SilenceSettings(Group):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr, field_validator
 
-from common.settings.group import Group
+from common.settings.groups.group import Group
 from common.settings.names import variable_name
 
 

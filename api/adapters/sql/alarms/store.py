@@ -13,7 +13,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, and_, exists, func, insert, not_, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from api.adapters.sql.alarm_copies import (
+from api.adapters.sql.alarms.copies import (
     EVENTS,
     event_text,
     read_alarms,
@@ -22,8 +22,8 @@ from api.adapters.sql.alarm_copies import (
     write_shelf,
     write_window,
 )
-from api.adapters.sql.alarm_figures import read_figures
-from api.adapters.sql.alerts import CHUNK, is_storable
+from api.adapters.sql.alarms.figures import read_figures
+from api.adapters.sql.alert_rows import CHUNK, is_storable
 from api.adapters.sql.database import lock_sequence, our_errors
 from api.adapters.sql.models import AlarmEventRow, AlarmRow, ShelfRow, WindowRow
 from api.adapters.sql.sequences import (

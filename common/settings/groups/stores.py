@@ -7,8 +7,8 @@ from typing import Literal
 
 from pydantic import Field, SecretStr
 
-from common.settings.group import Group
-from common.settings.tls import TlsSettings
+from common.settings.groups.group import Group
+from common.settings.groups.tls import TlsSettings
 
 
 class InfluxTls(TlsSettings):

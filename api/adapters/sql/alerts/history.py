@@ -26,12 +26,12 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.orm import aliased
 
-from api.adapters.sql.alarm_copies import write_alarms
-from api.adapters.sql.alert_retention import read_removed_until, trim_slice
-from api.adapters.sql.alerts import ALERTS, CHUNK, is_storable, readable
+from api.adapters.sql.alarms.copies import write_alarms
+from api.adapters.sql.alert_rows import ALERTS, CHUNK, is_storable, readable
+from api.adapters.sql.alerts.retention import read_removed_until, trim_slice
 from api.adapters.sql.database import lock_sequence, our_errors
-from api.adapters.sql.filling import fill_outbox
 from api.adapters.sql.models import COUNTER, AlertRow, GapRow
+from api.adapters.sql.outbox.filling import fill_outbox
 from api.adapters.sql.positions import put_position, read_positions
 from api.adapters.sql.sequences import put_sequence
 from api.adapters.sql.upsert import upsert

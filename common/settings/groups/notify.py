@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 
-from common.settings.address import LONGEST_ADDRESS, MAIL_ADDRESS
-from common.settings.group import Group
-from common.settings.tls import TlsSettings
+from common.settings.groups.address import LONGEST_ADDRESS, MAIL_ADDRESS
+from common.settings.groups.group import Group
+from common.settings.groups.tls import TlsSettings
 
 
 class WebhookTls(TlsSettings):

@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Self
+from typing import Self
 
 from api.alarms.events import Seen
 from api.ports import StoredAlert
 from common.records.alerts import Alert, Transition
 from common.records.verdicts import Level
-
-MOST_FLAPS: Final = 1_000_000
-"""Counted of one alarm: what a message says beyond that is no count, and would swamp all others.
-A database's column could not hold it, and whatever cannot be stored holds up all other alerts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +76,8 @@ class AlarmFacts:
 
     @property
     def flaps(self) -> int:
-        """How often it ended and came again, at most ``MOST_FLAPS``."""
-        return min(MOST_FLAPS, max(item.alert.flaps for item in self.alerts))
+        """How often it ended and came again."""
+        return max(item.alert.flaps for item in self.alerts)
 
     @property
     def channel(self) -> str | None:

@@ -6,7 +6,7 @@ import uuid
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from common.records.ids import DEFAULT_FLEET, AssetId, FleetName, RunId
 from common.records.times import UtcTimestamp
@@ -14,8 +14,20 @@ from common.records.verdicts import Evidence, Level
 from common.records.wire import Cycle, Finite, WireRecord
 
 ALERT_NAMESPACE: Final = uuid.UUID("6d0c0d5e-6a2b-5c38-9a0f-5a1d1f5b7a10")
-
 """Namespace of all derived ids. Changing it changes every id ever published."""
+
+
+MOST_FLAPS: Final = 1_000_000
+"""Far more than our workers count to (two bytes). What somebody else's message says beyond that is
+no count: it would swamp all others in a sum, and a database's column could not hold it."""
+
+
+def _at_most(flaps: object) -> object:
+    """Take a larger count for the largest: the alert is as true, and none is refused for it."""
+    return min(flaps, MOST_FLAPS) if isinstance(flaps, int) else flaps
+
+
+Flaps = Annotated[int, Field(ge=0, le=MOST_FLAPS), BeforeValidator(_at_most)]
 
 
 class Transition(StrEnum):
@@ -101,7 +113,8 @@ class Alert(WireRecord):
             alarm the highest holds, whichever came last (a worker that was frozen may repeat an
             older one); of several alarms of a run, the one with the highest onset. 0 in messages
             of an earlier version.
-        flaps: How often the alarm had ended and come again, too soon to be another one.
+        flaps: How often the alarm had ended and come again, too soon to be another one; a larger
+            count than ``MOST_FLAPS`` is read as that.
         onset_cycle: First cycle of the anomalous stretch that raised the alarm.
         cycle: The cycle whose score caused the transition.
         ts: That reading's timestamp, UTC.
@@ -126,7 +139,7 @@ class Alert(WireRecord):
     level: Literal[Level.WARNING, Level.CRITICAL]
     state: Transition
     alarm_sequence: Annotated[int, Field(ge=0, le=3)] = 0
-    flaps: Annotated[int, Field(ge=0)] = 0
+    flaps: Flaps = 0
     onset_cycle: Cycle
     cycle: Cycle
     ts: UtcTimestamp

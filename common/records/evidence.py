@@ -14,6 +14,7 @@ from common.records.alerts import (
     ALERT_NAMESPACE,
     Alert,
     ChannelShare,
+    Flaps,
     ModelRef,
     RemainingLife,
     Transition,
@@ -71,7 +72,7 @@ class RuleState(WireRecord):
     min_length: int
     merge_gap: int
     counted: int
-    flaps: int
+    flaps: Flaps
 
 
 class EvidenceWindow(WireRecord):

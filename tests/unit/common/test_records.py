@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from common.errors import RejectReason
 from common.records.alerts import (
+    MOST_FLAPS,
     Alert,
     ChannelShare,
     ModelRef,
@@ -184,6 +185,22 @@ def test_a_share_is_a_part(share: float) -> None:
     assert [ChannelShare(name="a", share=part, direction="low").share for part in (0.0, 1.0)]
     with pytest.raises(ValidationError):
         ChannelShare(name="a", share=share, direction="low")
+
+
+@pytest.mark.parametrize(
+    ("said", "read"), [(0, 0), (MOST_FLAPS, MOST_FLAPS), (MOST_FLAPS + 1, MOST_FLAPS),
+                       (10**40, MOST_FLAPS)],
+)  # fmt: skip
+def test_a_count_of_flaps_beyond_all_sense_is_read_as_the_largest(said: int, read: int) -> None:
+    alert = Alert.model_validate_json(json.dumps(ALERT | {"flaps": said}))
+
+    assert alert.flaps == read
+
+
+@pytest.mark.parametrize("said", [-1, 1.5, "3", True, None])
+def test_what_is_no_count_of_flaps_is_refused(said: object) -> None:
+    with pytest.raises(ValidationError, match="flaps"):
+        Alert.model_validate_json(json.dumps(ALERT | {"flaps": said}))
 
 
 def test_an_alert_is_never_of_no_level_and_no_other_direction_exists() -> None:

@@ -155,7 +155,8 @@ def _engine_table(report: DemoReport) -> Table:
     table.add_column("engine", no_wrap=True)
     for heading in ("cycles", "alert", "left", "truly", "peak"):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("top sensors then, %", no_wrap=True)
+    # the widest goes on below at a space: a cut name says less than a second line
+    table.add_column("top sensors then, %")
     for engine in by_urgency(report.engines):
         table.add_row(
             engine.asset_id,
@@ -217,7 +218,12 @@ def _summary(report: DemoReport) -> Table:
 
 def _table(title: str, caption: str) -> Table:
     return Table(
-        title=title, caption=caption, caption_justify="left", box=None, padding=(0, 2, 0, 0)
+        title=title,
+        caption=caption,
+        caption_justify="left",
+        box=None,
+        padding=(0, 2, 0, 0),
+        pad_edge=False,
     )
 
 

@@ -19,7 +19,7 @@ from rich.console import Console
 
 from common.errors import DatasetError, StackError, UserError
 from common.metering.names import LATENCY
-from common.records.alerts import Alert, ChannelShare, ModelRef, Transition
+from common.records.alerts import Alert, ChannelShare, ModelRef, RemainingLife, Transition
 from common.records.verdicts import Level, Verdict
 from common.replay import ReplayProgress
 from common.scorestore.memory import MemoryScoreStore
@@ -300,6 +300,35 @@ def test_the_table_fits_a_terminal_of_80_columns() -> None:
     assert "FD001-test-001" in lines
     assert "T2↑25 T24↑25 Nf↑25" in lines
     assert "…" not in lines
+
+
+def test_the_widest_row_keeps_every_name_and_number_at_80_columns() -> None:
+    """The longest names of engine and sensors that C-MAPSS has, and the longest figures."""
+    life = RemainingLife(expected=140, low=126, high=145)
+    sensors = ["htBleed", "PCNfR_dmd", "Nf_dmd"]
+    shares = tuple(ChannelShare(name=name, share=1 / 3, direction="low") for name in sensors)
+    widest = replace(
+        finding([alert("e1", 31)]),
+        asset_id="FD004-train-249",
+        level=Level.CRITICAL,
+        first_alert_cycle=543,
+        life_at_first_alert=life,
+        peak_severity=123.45,
+        top_sensors=shares,
+    )
+
+    lines = shown(replace(REPORT, engines=(widest,)))
+
+    assert "…" not in lines
+    assert max(len(line) for line in lines.splitlines() if not line.startswith("live ")) <= 80
+    for word in (
+        "FD004-train-249",
+        "543!",
+        "126-145",
+        "123.45",
+        *(f"{name}↓33" for name in sensors),
+    ):
+        assert word in lines.split()
 
 
 def test_the_worst_comes_first_and_a_legend_says_what_is_what() -> None:

@@ -84,6 +84,8 @@ async def test_an_untidy_run_is_equal(finished: DetectorBench) -> None:
     assert report.repeats == {"late": (1, 1), "duplicate": (1, 1), "rejected": (1, 1)}
     assert report.alerts is not None
     assert report.alerts.live == report.alerts.expected > 0
+    assert report.evidence is not None
+    assert report.evidence.same == report.evidence.compared == report.alerts.live
     assert report.line().startswith("live equals batch")
 
 
@@ -128,6 +130,23 @@ async def test_a_missing_alert_is_found(finished: DetectorBench) -> None:
     assert report.alerts is not None
     assert (len(report.alerts.missing), len(report.alerts.extra)) == (1, 0)
     assert not report.equal
+    assert report.evidence is not None
+    assert report.evidence.equal  # its evidence is there, and nobody looks it up
+
+
+async def test_missing_evidence_is_found(finished: DetectorBench) -> None:
+    target = finished.kafka.model_copy(update={"topic_prefix": f"{finished.kafka.topic_prefix}-c"})
+    await copy_topics(finished.kafka, target, keep_evidence=lambda number: number != 1)
+    settings = settings_of(replace(finished, kafka=target))
+
+    report = await parity_report(RUN, settings)
+
+    assert report.alerts is not None
+    assert report.alerts.equal
+    assert report.evidence is not None
+    assert (len(report.evidence.missing), report.evidence.different) == (1, ())
+    assert not report.equal
+    assert (await parity_report(RUN, settings, with_evidence=False)).equal
     assert report.beyond == ()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from detector.tools.parity.differences import AlertDiff, ScoreDifference
+from detector.tools.parity.evidence import EvidenceDiff
 from detector.tools.parity.report import ParityReport
 
 EQUAL = ParityReport(
@@ -22,4 +23,5 @@ EQUAL = ParityReport(
     repeats={},
     doubled=0,
     alerts=AlertDiff(3, 3, 1, (), (), ()),
+    evidence=EvidenceDiff(3, (), ()),
 )

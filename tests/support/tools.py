@@ -41,18 +41,30 @@ def alter_verdict(bench: DetectorBench, run_id: str, cycle: int, statement: str)
         connection.commit()
 
 
+def every(_number: int) -> bool:
+    """Whether a message is copied: it is."""
+    return True
+
+
 async def copy_topics(
-    source: KafkaSettings, target: KafkaSettings, keep_alert: Callable[[int], bool]
+    source: KafkaSettings,
+    target: KafkaSettings,
+    keep_alert: Callable[[int], bool] = every,
+    keep_evidence: Callable[[int], bool] = every,
 ) -> None:
-    """Copy readings and alerts to another prefix, leaving some alerts out by their number."""
+    """Copy readings, alerts and evidence to another prefix, leaving some out by their number."""
     await ensure_topics(target)
     here, there = Topics(source.topic_prefix), Topics(target.topic_prefix)
     async with started(make_producer(target)) as producer:
         async for record in read_to_end(source, here.readings):
             await producer.send(there.readings, record.value, key=record.key)
-        number = 0
-        async for record in read_to_end(source, here.alerts):
-            if keep_alert(number):
-                await producer.send(there.alerts, record.value, key=record.key)
-            number += 1
+        for topic, to, keep in (
+            (here.alerts, there.alerts, keep_alert),
+            (here.evidence, there.evidence, keep_evidence),
+        ):
+            number = 0
+            async for record in read_to_end(source, topic):
+                if keep(number):
+                    await producer.send(to, record.value, key=record.key)
+                number += 1
         await producer.flush()

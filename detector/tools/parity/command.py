@@ -41,14 +41,19 @@ def parity(
     alerts: Annotated[
         bool, typer.Option("--alerts/--no-alerts", help="Whether alerts are compared.")
     ] = True,
+    evidence: Annotated[
+        bool,
+        typer.Option("--evidence/--no-evidence", help="Whether what alerts rest on is, too."),
+    ] = True,
     json_path: JsonOption = None,
 ) -> None:
-    """Prove of a run that live equals batch: every verdict, score and alert.
+    """Prove of a run that live equals batch: every verdict, score and alert, and its evidence.
 
     Reads the run's readings, takes them through the batch path (whole engines cut into windows at
-    once, the code that evaluation uses) and, for verdicts and alerts, once through the detector's
-    core as one single batch; then compares with what the live detector left in the score store and
-    on the alerts topic. Ends with exit code 1 on any difference beyond the bound.
+    once, the code that evaluation uses) and, for verdicts, alerts and evidence, once through the
+    detector's core as one single batch; then compares with what the live detector left in the
+    score store and on the topics of alerts and evidence. Ends with exit code 1 on any difference
+    beyond the bound.
 
     Do this when the run is at rest: a verdict still to come counts as missing. Settings (the alarm
     rule above all) must be those the detector ran with. It writes nothing.
@@ -58,7 +63,8 @@ def parity(
     - `surgeline parity --run-id night` reads the topic
 
     - `surgeline parity --run-id night --dataset FD001 --split test` reads the data set, which also
-      works where the topic has forgotten; add `--no-alerts` where it has forgotten those, too
+      works where the topic has forgotten; add `--no-alerts` where it has forgotten those, too, or
+      `--no-evidence` where it has forgotten what they rest on
     """
     from common.files.atomic import write_report
     from detector.tools.parity.output import show_parity
@@ -68,7 +74,7 @@ def parity(
     with progress_bars() as progress:
         recording = dataset_recording(settings, run_id, source, dataset, split, engines)
         report = asyncio.run(
-            _parity(settings, run_id, recording, artifact, tolerance, alerts, progress)
+            _parity(settings, run_id, recording, artifact, tolerance, alerts, evidence, progress)
         )
     show_parity(report, output_console())
     if json_path is not None:
@@ -84,6 +90,7 @@ async def _parity(
     artifact: str | None,
     tolerance: float,
     alerts: bool,
+    evidence: bool,
     progress: Progress,
 ) -> ParityReport:
     from detector.tools.parity.report import parity_report
@@ -95,5 +102,6 @@ async def _parity(
         artifact=artifact,
         tolerance=tolerance,
         with_alerts=alerts,
+        with_evidence=evidence,
         progress=progress,
     )

@@ -18,6 +18,7 @@ from common.machines.rows import as_rows
 from common.records.alerts import Alert
 from common.records.verdicts import LifeLeft, ScoreRecord, Verdict
 from detector.core.conclusion.conclude import conclude
+from detector.core.conclusion.evidence import Case
 from detector.core.fleet import Fleet, Fleets
 from detector.core.pipeline import AssetRun, DecodedBatch, Plan, by_fleet, prepare
 from detector.core.source import Reading
@@ -35,6 +36,7 @@ class Expected:
         repeats: How many messages are late, duplicate or rejected.
         alerts: In order, asset by asset.
         readings: How many messages there were, rejected ones included.
+        cases: What each of the alerts rests on, in their order.
         went_on: Runs that were opened by rule because a counter restarted or had jumped. They are
             runs of their own, and not compared here.
     """
@@ -44,6 +46,7 @@ class Expected:
     repeats: Counter[Verdict]
     alerts: list[Alert]
     readings: int
+    cases: list[Case] = field(default_factory=list)
     went_on: list[str] = field(default_factory=list)
 
     def add(self, other: Expected) -> None:
@@ -52,6 +55,7 @@ class Expected:
         self.verdicts.update(other.verdicts)
         self.repeats.update(other.repeats)
         self.alerts.extend(other.alerts)
+        self.cases.extend(other.cases)
         self.went_on.extend(other.went_on)
 
 
@@ -92,7 +96,8 @@ def _expect(batch: DecodedBatch, fleet: Fleet) -> Expected:
         repeats[Verdict.REJECTED] += set_aside
     scores = {key: batch_scores(fleet, _readings_of_run(plan, key)) for key in batch.by_asset}
     alerts = [alert for alert in outcome.alerts if alert.run_id not in went_on]
-    return Expected(scores, verdicts, repeats, alerts, 0, sorted(went_on))
+    cases = [case for case in outcome.cases if case.alert.run_id not in went_on]
+    return Expected(scores, verdicts, repeats, alerts, 0, cases, sorted(went_on))
 
 
 def _readings_of_run(plan: Plan, key: AssetRun) -> list[Reading]:

@@ -1,25 +1,28 @@
-"""What a run came to live: its verdicts in the score store, its alerts on the topic."""
+"""What a run came to live: verdicts in the score store, alerts and evidence on their topics."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from pydantic import ValidationError
 
 from common.errors import BackendMissingError, UserError
 from common.records.alerts import Alert
+from common.records.evidence import AlertEvidence
 from common.records.verdicts import Verdict
 from common.scorestore.factory import open_score_store
 from common.scorestore.port import ScoreQuery, ScoreStore
 from common.settings import KafkaSettings, ScoreStoreSettings
 from common.topics import Topics
 from detector.tools.parity.differences import LiveVerdict
+from detector.tools.parity.evidence import LiveEvidence
 from detector.tools.topic import Progress, silent, topic_records
 
 PAGE_ROWS: Final = 10_000
+NAMES: Final = {Alert: "an alert", AlertEvidence: "evidence"}
 LiveAssets = dict[str, dict[int, LiveVerdict]]
 
 
@@ -93,18 +96,43 @@ async def read_alerts(
         BackendMissingError: If no broker answers.
     """
     topic = Topics(settings.topic_prefix).alerts
-    found: list[Alert] = []
+    messages = _messages(settings, topic, Alert, run_id, progress)
+    return [alert async for alert, _ in messages]
+
+
+async def read_evidence(
+    settings: KafkaSettings, run_id: str, progress: Progress = silent
+) -> LiveEvidence:
+    """Return a run's evidence on the topic.
+
+    Raises:
+        UserError: If a message on the evidence topic is no evidence.
+        BackendMissingError: If no broker answers.
+    """
+    topic, found = Topics(settings.topic_prefix).evidence, LiveEvidence()
+    async for evidence, content in _messages(settings, topic, AlertEvidence, run_id, progress):
+        found.add(evidence.evidence_id, content)
+    return found
+
+
+Message = TypeVar("Message", Alert, AlertEvidence)
+
+
+async def _messages(
+    settings: KafkaSettings, topic: str, kind: type[Message], run_id: str, progress: Progress
+) -> AsyncIterator[tuple[Message, bytes]]:
+    """Yield a run's messages on a topic, each with its bytes."""
     async for record in topic_records(settings, topic, progress):
+        content = record.value or b""
         try:
-            alert = Alert.model_validate_json(record.value or b"")
+            message = kind.model_validate_json(content)
         except ValidationError as exc:
             raise UserError(
-                f"{topic}, partition {record.partition}, offset {record.offset}: not an alert. "
-                "Something else has written to this topic."
+                f"{topic}, partition {record.partition}, offset {record.offset}: not "
+                f"{NAMES[kind]}. Something else has written to this topic."
             ) from exc
-        if alert.run_id == run_id:
-            found.append(alert)
-    return found
+        if message.run_id == run_id:
+            yield message, content
 
 
 async def _run_ids(store: ScoreStore) -> list[str]:

@@ -76,6 +76,12 @@ def parity_facts(report: ParityReport) -> dict[str, str]:
         f"missing, {len(alerts.extra):,} extra, {len(alerts.different):,} different, "
         f"{alerts.redelivered:,} redelivered"
     )
+    facts["evidence"] = (
+        "not compared"
+        if report.evidence is None
+        else f"of {report.evidence.compared:,} alerts: {len(report.evidence.missing):,} missing, "
+        f"{len(report.evidence.different):,} different"
+    )
     return facts
 
 
@@ -103,6 +109,18 @@ def parity_differences(report: ParityReport) -> list[str]:
             lines.append(
                 "The topic holds no alert of this run. If the broker was restarted (the local one "
                 "is memory only), compare without: --no-alerts."
+            )
+    if report.evidence is not None:
+        lines += _few("evidence missing on the topic", map(_alert, report.evidence.missing))
+        lines += _few(
+            "evidence of another content",
+            (f"{d.asset_id}, cycle {d.cycle}: {d.field} is {d.live}; expected {d.expected}"
+             for d in report.evidence.different),
+        )  # fmt: skip
+        if report.evidence.missing and not report.evidence.same:
+            lines.append(
+                "The topic holds no evidence of this run. If it has forgotten, or an earlier "
+                "version ran, compare without: --no-evidence."
             )
     if report.missing and not report.live_scores:
         lines.append("The store holds no score of this run: has the detector run yet?")

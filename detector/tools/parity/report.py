@@ -1,4 +1,6 @@
-"""Parity: does every live score, verdict and alert of a run equal what the batch path gives?
+"""Parity: does all that a run came to live equal what the batch path gives?
+
+Every score, verdict, alert, and what each alert rests on.
 
 For a program (``surgeline demo`` calls it at its end)::
 
@@ -31,8 +33,9 @@ from detector.tools.parity.differences import (
     VerdictDifference,
     compare_alerts,
 )
+from detector.tools.parity.evidence import EvidenceComparison, EvidenceDiff, LiveEvidence
 from detector.tools.parity.expected import expect
-from detector.tools.parity.live import LiveRun, read_alerts, read_live
+from detector.tools.parity.live import LiveRun, read_alerts, read_evidence, read_live
 from detector.tools.recording import (
     Recording,
     TopicRecording,
@@ -68,6 +71,7 @@ class ParityReport:
         doubled: Cycles of which the store holds two verdicts.
         alerts: The alert diff; none if alerts were not compared.
         went_on: Runs opened by rule where a counter restarted or had jumped: not compared.
+        evidence: The diff of what alerts rest on; none if it was not compared.
     """
 
     run_id: str
@@ -87,6 +91,7 @@ class ParityReport:
     doubled: int
     alerts: AlertDiff | None
     went_on: tuple[str, ...] = ()
+    evidence: EvidenceDiff | None = None
 
     @property
     def other_models(self) -> tuple[str, ...]:
@@ -105,6 +110,7 @@ class ParityReport:
             or self.other_models
             or any(live != expected for live, expected in self.repeats.values())
             or (self.alerts is not None and not self.alerts.equal)
+            or (self.evidence is not None and not self.evidence.equal)
         )
 
     def line(self) -> str:
@@ -114,6 +120,8 @@ class ParityReport:
         if self.alerts is not None:
             same = self.alerts.live - len(self.alerts.extra) - len(self.alerts.different)
             alerts = f"{same:,} of {self.alerts.expected:,} alerts the same"
+        if self.evidence is not None:
+            alerts += f", {self.evidence.same:,} with the same evidence"
         counts = (
             f"{self.compared:,} live scores against the batch path: largest relative difference "
             f"{largest:.1e}, {len(self.missing):,} missing, {len(self.extra):,} extra, "
@@ -131,6 +139,10 @@ class ParityReport:
                 name: [alert.model_dump(mode="json") for alert in getattr(self.alerts, name)]
                 for name in ("missing", "extra", "different")
             }
+        if self.evidence is not None:
+            values["evidence"] |= {
+                "missing": [alert.model_dump(mode="json") for alert in self.evidence.missing]
+            }
         return values
 
 
@@ -142,6 +154,7 @@ async def parity_report(
     artifact: str | None = None,
     tolerance: float = DEFAULT_TOLERANCE,
     with_alerts: bool = True,
+    with_evidence: bool = True,
     progress: Progress = silent,
 ) -> ParityReport:
     """Compare a run's live verdicts, scores and alerts with the batch path.
@@ -156,6 +169,7 @@ async def parity_report(
         artifact: Shipped name or folder of the model; by default each fleet's.
         tolerance: Largest relative difference of two equal scores.
         with_alerts: Whether alerts are compared; the topic must still hold them.
+        with_evidence: Whether what they rest on is compared, too; likewise.
         progress: Told how far it is.
 
     Raises:
@@ -172,9 +186,11 @@ async def parity_report(
     elif not live.assets and not live.repeats:
         raise unknown_run(run_id, live.other_runs, "the score store")
     alerts = await read_alerts(settings.kafka, run_id, progress) if with_alerts else None
-    return await asyncio.to_thread(
-        _compare, _Sources(run_id, recording, live, alerts), fleets, tolerance, progress
-    )  # fmt: skip
+    evidence = None
+    if with_alerts and with_evidence:
+        evidence = await read_evidence(settings.kafka, run_id, progress)
+    sources = _Sources(run_id, recording, live, alerts, evidence)
+    return await asyncio.to_thread(_compare, sources, fleets, tolerance, progress)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +199,17 @@ class _Sources:
     recording: Recording
     live: LiveRun
     alerts: Sequence[Alert] | None
+    evidence: LiveEvidence | None
+
+    def comparison(self, tolerance: float) -> EvidenceComparison | None:
+        """Return what compares evidence; none if that is not to be compared."""
+        if self.evidence is None:
+            return None
+        first: dict[str, Alert] = {}
+        for alert in self.alerts or ():
+            first.setdefault(alert.alert_id, alert)
+        times = isinstance(self.recording, TopicRecording)
+        return EvidenceComparison(first, self.evidence, tolerance, times)
 
 
 def _compare(
@@ -192,7 +219,7 @@ def _compare(
     progress: Progress,
 ) -> ParityReport:
     recording, live = sources.recording, sources.live
-    comparison = Comparison(tolerance)
+    comparison, evidence = Comparison(tolerance), sources.comparison(tolerance)
     repeats: Counter[Verdict] = Counter()
     derived: list[Alert] = []
     went_on: list[str] = []
@@ -208,6 +235,8 @@ def _compare(
         repeats.update(expected.repeats)
         went_on += expected.went_on
         derived += expected.alerts
+        if evidence is not None:
+            evidence.add(expected.cases)
         readings += expected.readings
         progress("the batch path", done, len(recording))
     for asset_id in sorted(unseen):
@@ -239,6 +268,7 @@ def _compare(
         if sources.alerts is None
         else compare_alerts(sources.alerts, derived, tolerance),
         went_on=tuple(went_on),
+        evidence=None if evidence is None else evidence.result(),
     )
 
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from common.errors import UserError
 from common.files.atomic import write_report
 from detector.tools.parity.differences import CycleRef, ScoreDifference, VerdictDifference
+from detector.tools.parity.evidence import EvidenceDiff, EvidenceDifference
 from detector.tools.parity.output import parity_differences, parity_facts, parity_notes, show_parity
 from tests.support.parity import EQUAL
 
@@ -19,7 +20,7 @@ from tests.support.parity import EQUAL
 def test_an_equal_report_is_green_and_says_so() -> None:
     assert EQUAL.equal
     assert EQUAL.line().startswith("live equals batch: 61 live scores")
-    assert "3 of 3 alerts the same" in EQUAL.line()
+    assert EQUAL.line().endswith("3 of 3 alerts the same, 3 with the same evidence")
     assert parity_differences(EQUAL) == parity_notes(EQUAL) == []
     assert parity_facts(EQUAL)["largest relative difference"].startswith("0: equal to the last bit")
 
@@ -40,6 +41,15 @@ def test_an_equal_report_is_green_and_says_so() -> None:
             {"verdicts": (VerdictDifference("a", 43, "gap", "nothing"),)},
             "another verdict: a, cycle 43: live gap; expected nothing",
             id="verdict",
+        ),
+        pytest.param(
+            {
+                "evidence": EvidenceDiff(
+                    3, (), (EvidenceDifference("x", "a", 44, "step", "1", "2"),)
+                )
+            },
+            "evidence of another content: a, cycle 44: step is 1; expected 2",
+            id="evidence",
         ),
         pytest.param({"doubled": 2}, "two verdicts in the store: 2", id="doubled"),
     ],

@@ -1,7 +1,7 @@
 """How long lists of alarms take: 10,000 alarms behind the api's own routes.
 
     python -m bench.api.alarms                SQLite
-    python -m bench.api.alarms postgres       a PostgreSQL server of this machine
+    python -m bench.api.alarms postgres       a PostgreSQL server of this machine (`make setup`)
 
 Prints the median and the longest of 15 answers, ms.
 """
@@ -27,7 +27,6 @@ from bench.support.alarm_history import ALARMS, alerts_of
 from bench.support.alerts import batch
 from common.settings import AlertHistorySettings, Settings
 from tests.support.api import Fakes
-from tests.support.servers.postgres import postgres_server
 
 BATCH = 500
 TRIES = 15
@@ -90,6 +89,8 @@ async def ask(client: httpx.AsyncClient, question: str) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["postgres"]:
+        from tests.support.servers.postgres import postgres_server
+
         with postgres_server() as server:
             asyncio.run(measure(server))
     else:

@@ -31,8 +31,8 @@ from api.app import Adapters, create_app
 from api.serve import spare_what_is_loaded
 from bench.support.alarm_history import ALARMS, alerts_of
 from bench.support.alerts import START, batch
-from common.machines.turbofan import SENSOR_NAMES
-from common.records.verdicts import Level, ScoreRecord, Verdict
+from bench.support.stored_scores import WARM_UP, record_at
+from common.records.verdicts import ScoreRecord
 from common.scorestore.factory import open_score_store
 from common.scorestore.port import ScoreStore
 from common.settings import AlertHistorySettings, ScoreStoreSettings, Settings
@@ -64,7 +64,6 @@ app = typer.Typer(add_completion=False)
 def records() -> Iterator[ScoreRecord]:
     """Yield scores as they come: long runs reading by reading, with few of many assets between."""
     draw = Random(7)
-    shares = dict(zip(SENSOR_NAMES[:14], [1 / 14] * 14, strict=True))
     few = (SCORES - (LONG_RUNS - 1) * DAY_S) // ASSETS + 1
     written = 0
     for second in range(DAY_S):
@@ -72,23 +71,9 @@ def records() -> Iterator[ScoreRecord]:
         if second < few:
             at += [(f"asset-{number:05}", second + 1) for number in range(ASSETS)]
         for asset_id, cycle in at:
-            scored = cycle > 30 or asset_id >= "asset-01000"
+            scored = cycle > WARM_UP or asset_id >= "asset-01000"
             severity = draw.random() ** 2 + (draw.random() < 0.001)
-            yield ScoreRecord(
-                asset_id=asset_id,
-                run_id="run-1",
-                cycle=cycle,
-                ts=START + timedelta(seconds=second),
-                status=Verdict.SCORED if scored else Verdict.WARMING_UP,
-                model="fd001@1.0.0",
-                score=severity if scored else None,
-                warning_threshold=1.0 if scored else None,
-                level=Level.WARNING if scored and severity >= 1 else Level.NONE,
-                severity=severity if scored else None,
-                shares=shares if scored else {},
-                detail="" if scored else f"{cycle} of 30 cycles",
-                published_ts_ms=1_767_225_600_000 + 1000 * second,
-            )
+            yield record_at(second, asset_id, cycle, scored=scored, severity=severity)
             written += 1
             if written == SCORES:
                 return

@@ -21,13 +21,13 @@ from typing import Annotated
 import httpx
 import typer
 
+from bench.support.influx import InfluxServer, influx_server
+from bench.support.memory import resident_mb
 from common.errors import BackendError
 from common.records.verdicts import Level, ScoreRecord, Verdict
 from common.scorestore.factory import open_score_store
 from common.scorestore.influx.lines import verdict_lines
 from common.scorestore.port import ScoreQuery, ScoreStore
-from tests.support.servers.influx import InfluxServer, influx_server
-from tests.support.servers.own_server import OwnServer
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 CYCLES_APART = 12_960
@@ -71,7 +71,7 @@ def write_all(
     """Write everything; return rows a second, or what the server said instead."""
     begin = time.perf_counter()
     rows = records(assets, readings)
-    with httpx.Client(base_url=f"http://127.0.0.1:{server.engine.port}", timeout=120) as client:
+    with httpx.Client(base_url=server.engine_url, timeout=120) as client:
         while batch := [row for _, row in zip(range(BATCH), rows, strict=False)]:
             lines = "\n".join(map(change, verdict_lines(batch)))
             answer = client.post("/write", params={"db": bucket}, content=lines)
@@ -112,27 +112,16 @@ async def reads(store: ScoreStore, last_day: datetime) -> dict[str, str]:
     }
 
 
-def memory_mib(pid: int) -> float:
-    """Return the resident memory of a process."""
-    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    found = re.search(r"VmRSS:\s+(\d+)", status)
-    assert found is not None
-    return int(found[1]) / 1024
-
-
 def bench(assets: int, readings: int, tag_thousand: bool) -> None:
     """Fill one server and print what it costs."""
     with tempfile.TemporaryDirectory() as name, influx_server(Path(name)) as server:
-        engine = server.engine
-        assert isinstance(engine, OwnServer), "its memory is read, so it must be a process of ours"
         settings = server.new_bucket().model_copy(update={"op_timeout_s": 120.0})
         change = with_thousand if tag_thousand else str
         table = {"written at": write_all(server, settings.influx_bucket, assets, readings, change)}
-        counted = server.ask(settings.influx_bucket, "SHOW SERIES CARDINALITY")
-        (series,) = counted["series"][0]["values"][0]
+        (series,) = server.ask(settings.influx_bucket, "SHOW SERIES CARDINALITY")
         table |= {
             "series": f"{series:10,}",
-            "memory of influxd": f"{memory_mib(engine.pid):10,.0f} MiB",
+            "memory of influxd": f"{resident_mb(server.pid):10,.0f} MB",
         }
 
         last = START + timedelta(minutes=1 + (readings - 1) * CYCLES_APART)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
@@ -124,21 +124,18 @@ class InfluxServer:
 
     Attributes:
         url: Where the front listens.
+        engine_url: Where the engine itself does, and asks for no token.
         pid: The engine's process.
     """
 
     url: str
+    engine_url: str
     pid: int
 
     def new_bucket(self) -> ScoreStoreSettings:
         """Make a bucket that nobody else uses, and return the settings that name it."""
         bucket = f"bench-{uuid.uuid4().hex[:12]}"
-        httpx.post(
-            f"{self.url}/query",
-            params={"q": f'CREATE DATABASE "{bucket}"'},
-            headers={"Authorization": f"Token {TOKEN}"},
-            trust_env=False,
-        ).raise_for_status()
+        self._ask({"q": f'CREATE DATABASE "{bucket}"'})
         return ScoreStoreSettings.model_validate(
             {
                 "backend": "influx",
@@ -147,6 +144,20 @@ class InfluxServer:
                 "influx_token": TOKEN,
             }
         )
+
+    def ask(self, bucket: str, statement: str) -> list[Any]:
+        """Return the first row of what one InfluxQL statement finds."""
+        found = self._ask({"db": bucket, "q": statement})["results"][0]["series"][0]["values"][0]
+        return list(found)
+
+    def _ask(self, params: dict[str, str]) -> Any:
+        answer = httpx.post(
+            f"{self.url}/query",
+            params=params,
+            headers={"Authorization": f"Token {TOKEN}"},
+            trust_env=False,
+        )
+        return answer.raise_for_status().json()
 
 
 def is_installed() -> bool:
@@ -185,7 +196,9 @@ def influx_server(folder: Path) -> Iterator[InfluxServer]:
             thread = Thread(target=front.serve_forever, name="influx-front", daemon=True)
             thread.start()
             try:
-                yield InfluxServer(f"http://127.0.0.1:{front.server_port}", engine.pid)
+                yield InfluxServer(
+                    f"http://127.0.0.1:{front.server_port}", f"http://127.0.0.1:{port}", engine.pid
+                )
             finally:
                 front.shutdown()
                 thread.join()

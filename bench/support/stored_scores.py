@@ -28,10 +28,33 @@ WARM_UP: Final = 30
 SOUND_PART: Final = 0.999
 
 
+SHARES: Final = dict(zip(SENSOR_NAMES[:14], [1 / 14] * 14, strict=True))
+
+
+def record_at(
+    second: int, asset_id: str, cycle: int, *, scored: bool, severity: float
+) -> ScoreRecord:
+    """Return a verdict as a detector of 14 channels writes it, so many seconds after the start."""
+    return ScoreRecord(
+        asset_id=asset_id,
+        run_id="run-1",
+        cycle=cycle,
+        ts=START + timedelta(seconds=second),
+        status=Verdict.SCORED if scored else Verdict.WARMING_UP,
+        model="fd001@1.0.0",
+        score=severity if scored else None,
+        warning_threshold=1.0 if scored else None,
+        level=Level.WARNING if scored and severity >= 1 else Level.NONE,
+        severity=severity if scored else None,
+        shares=SHARES if scored else {},
+        detail="" if scored else f"{cycle} of {WARM_UP} cycles",
+        published_ts_ms=round(START.timestamp() * 1000) + 1000 * second,
+    )
+
+
 def base_records(rows: int) -> Iterator[ScoreRecord]:
     """Yield scores as they come: the long run reading by reading, with many assets between."""
     draw = Random(7)
-    shares = dict(zip(SENSOR_NAMES[:14], [1 / 14] * 14, strict=True))
     long = min(DAY_S, rows * DAY_S // 100_000)
     few = -(-(rows - long) // ASSETS)
     written = 0
@@ -44,21 +67,7 @@ def base_records(rows: int) -> Iterator[ScoreRecord]:
                 return
             scored = cycle > WARM_UP or asset_id > "asset-0099"
             severity = draw.random() ** 2 + (draw.random() > SOUND_PART)
-            yield ScoreRecord(
-                asset_id=asset_id,
-                run_id="run-1",
-                cycle=cycle,
-                ts=START + timedelta(seconds=second),
-                status=Verdict.SCORED if scored else Verdict.WARMING_UP,
-                model="fd001@1.0.0",
-                score=severity if scored else None,
-                warning_threshold=1.0 if scored else None,
-                level=Level.WARNING if scored and severity >= 1 else Level.NONE,
-                severity=severity if scored else None,
-                shares=shares if scored else {},
-                detail="" if scored else f"{cycle} of {WARM_UP} cycles",
-                published_ts_ms=1_767_225_600_000 + 1000 * second,
-            )
+            yield record_at(second, asset_id, cycle, scored=scored, severity=severity)
             written += 1
 
 

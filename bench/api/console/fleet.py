@@ -15,12 +15,12 @@ from pydantic import SecretStr
 
 from api.adapters.sql.alerts.history import SqlAlertHistory
 from api.adapters.sql.database import open_database
+from bench.support.alerts import batch, make_alert
 from common.machines.turbofan import SENSOR_NAMES
 from common.records.alerts import Alert, Transition
 from common.records.verdicts import Level, ScoreRecord, Verdict
 from common.scorestore.factory import open_score_store
 from common.settings import AlertHistorySettings, ScoreStoreSettings
-from tests.support.alerts import batch, make_alert
 
 CHANNELS: Final = SENSOR_NAMES[:14]
 AT_ONCE: Final = 500

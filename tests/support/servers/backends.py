@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
 from bench.support.processes import wait_until
 from common.errors import BackendMissingError
 from deploy.local.programs import answers
@@ -19,6 +17,8 @@ __all__ = ["build", "require", "server", "wait_until"]
 
 def require(reason: str) -> None:
     """Skip the test, or fail it where CI promises that everything is there."""
+    import pytest  # benchmarks start these servers, too, and have no pytest
+
     if os.environ.get("REQUIRE_BACKENDS") == "1":
         pytest.fail(f"REQUIRE_BACKENDS=1, but {reason}")
     pytest.skip(reason)

@@ -3,9 +3,13 @@ from __future__ import annotations
 import ast
 import io
 import json
+import re
 import subprocess
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -265,9 +269,46 @@ def test_it_needs_no_test_package() -> None:
     assert {name: found for name, found in wrong.items() if found} == {}
 
 
-def imported_by(file: Path) -> set[str]:
+def test_what_measures_one_part_needs_no_more_than_the_demo() -> None:
+    """They may use the tests' modules, but nothing that is not installed: no pytest, no torch."""
+    rooms = [ROOT / "bench" / name for name in ("worker", "stores", "api")]
+    waiting = [file for room in rooms for file in room.glob("*.py")]
+    seen: dict[Path, set[str]] = {}
+    while waiting:
+        file = waiting.pop()
+        if file not in seen:
+            seen[file] = imported_by(file, at_once=True)
+            places = (ROOT / f"{name.replace('.', '/')}.py" for name in seen[file])
+            waiting += [place for place in places if place.is_file()]
+
+    wanted = {
+        f"{file.relative_to(ROOT)}: {name}"
+        for file, names in seen.items()
+        for name in names
+        if name.partition(".")[0] in only_for_developers()
+    }
+    assert wanted == set()
+    assert {"pytest", "torch"} <= only_for_developers()
+    assert len(seen) > 50
+
+
+@cache
+def only_for_developers() -> set[str]:
+    """Modules of the extras that the demo does without."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    plain = re.compile(r"[\w.-]+")
+    needed = {plain.match(each)[0] for each in (*project["dependencies"], *extras.pop("local"))}  # type: ignore[index]  # each begins with a name
+    others = {plain.match(each)[0] for extra in extras.values() for each in extra} - needed  # type: ignore[index]  # likewise
+    modules = metadata.packages_distributions()
+    return {name for name, dists in modules.items() if {*dists} & others and not {*dists} & needed}
+
+
+def imported_by(file: Path, *, at_once: bool = False) -> set[str]:
+    """Modules that a file imports; with ``at_once`` only those it needs to be imported itself."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    for node in tree.body if at_once else ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:

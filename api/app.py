@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -70,6 +69,7 @@ from api.services import Services
 from api.silence.ports import SilenceStore
 from api.silence.watch import SilenceWatch
 from api.views.alarms import ActionView
+from common.background import running
 from common.clock import Clock, SystemClock
 from common.scorestore.factory import open_score_store
 from common.scorestore.port import ScoreStore
@@ -268,8 +268,8 @@ async def _lifespan(
         evidence = Projection(
             "evidence", adapters.evidence_feed, adapters.evidence, _no_note, metrics.evidence, clock
         )
-        await stack.enter_async_context(_running(alerts.run(), "projection"))
-        await stack.enter_async_context(_running(evidence.run(), "evidence-projection"))
+        await stack.enter_async_context(running(alerts.run(), "projection"))
+        await stack.enter_async_context(running(evidence.run(), "evidence-projection"))
         if adapters.ways:
             dispatcher = Dispatcher(
                 adapters.outbox,
@@ -280,25 +280,14 @@ async def _lifespan(
                 metrics,
                 adapters.clock,
             )
-            await stack.enter_async_context(_running(dispatcher.run(), "notifications"))
+            await stack.enter_async_context(running(dispatcher.run(), "notifications"))
         bounds, every_s = keeping(settings.retention), settings.retention.every_s
         removal = keep_within(adapters.history, adapters.evidence, bounds, every_s, adapters.clock)
-        await stack.enter_async_context(_running(removal, "alert-retention"))
-        await stack.enter_async_context(_running(silence.run(), "silence-watch"))
+        await stack.enter_async_context(running(removal, "alert-retention"))
+        await stack.enter_async_context(running(silence.run(), "silence-watch"))
         stack.callback(changed.close)
         yield
 
 
 def _no_note() -> None:
     """Tell nobody: who wants evidence asks for it."""
-
-
-@asynccontextmanager
-async def _running(work: Coroutine[None, None, None], name: str) -> AsyncIterator[None]:
-    task = asyncio.create_task(work, name=name)
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task

@@ -9,6 +9,7 @@ from typing import Final
 
 from common.errors import UserError
 from common.records.ids import ID_PATTERN, SIMULATED_PREFIX
+from common.records.times import moment_of
 from producer.pacing import Pace
 
 MAX_FACTOR: Final = 1e6
@@ -55,18 +56,13 @@ def parse_start(text: str, now: datetime) -> datetime:
     """
     if text.strip().lower() == "now":
         return now.astimezone(UTC).replace(microsecond=0)
-    mistake = UserError(
-        f"Start {text!r} came; expected a date and time with its zone, such as "
-        "2026-01-01T00:00:00Z, or `now`."
-    )
     try:
-        moment = datetime.fromisoformat(text.strip())
-        utc = moment.astimezone(UTC)
-    except (ValueError, OverflowError) as exc:
-        raise mistake from exc
-    if moment.tzinfo is None:
-        raise mistake
-    return utc
+        return moment_of(text)
+    except ValueError as exc:
+        raise UserError(
+            f"Start {text!r} came; expected a date and time with its zone, such as "
+            "2026-01-01T00:00:00Z, or `now`."
+        ) from exc
 
 
 def parse_duration(text: str) -> timedelta:

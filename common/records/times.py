@@ -19,6 +19,28 @@ def utc_text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
+def moment_of(text: str) -> datetime:
+    """Return the moment that a person's text means, in UTC.
+
+    Args:
+        text: RFC 3339, or what else Python reads as a date and time; with its zone.
+
+    Raises:
+        ValueError: If it is no date and time, has no zone, or is beyond all years in UTC.
+
+    Example:
+        >>> moment_of(" 2026-01-01T01:00:00+01:00").isoformat()
+        '2026-01-01T00:00:00+00:00'
+    """
+    moment = datetime.fromisoformat(text.strip())
+    if moment.tzinfo is None:
+        raise ValueError(f"{text!r} has no time zone")
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as exc:
+        raise ValueError(f"{text!r} is beyond all years in UTC") from exc
+
+
 EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 

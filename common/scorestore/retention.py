@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Final
 
+from common.background import running
 from common.clock import Clock
 from common.errors import BackendError
 from common.logs import get_logger
@@ -41,15 +41,9 @@ async def retaining(
     store: ScoreStore, settings: RetentionSettings, clock: Clock
 ) -> AsyncIterator[None]:
     """Keep an open store within its bounds until the block ends."""
-    task = asyncio.create_task(
-        keep_within(store, keeping(settings), settings.every_s, clock), name="score-retention"
-    )
-    try:
+    removal = keep_within(store, keeping(settings), settings.every_s, clock)
+    async with running(removal, "score-retention"):
         yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 async def keep_within(store: ScoreStore, keep: Keeping, every_s: float, clock: Clock) -> None:

@@ -13,6 +13,7 @@ from common.terminal.cli import friendly_errors, output_console
 from models.cli.support import (
     RULE_HELP,
     DataDir,
+    TrainingSet,
     check_folder,
     load,
     load_training_file,
@@ -40,9 +41,7 @@ def calibrate(
         str | None,
         typer.Option(help="How the higher threshold is chosen, likewise. Default: as before."),
     ] = None,
-    dataset: Annotated[
-        str | None, typer.Option(help="Its training set, if it is called otherwise by now.")
-    ] = None,
+    dataset: TrainingSet = None,
     data_dir: DataDir = None,
 ) -> None:
     """Choose the thresholds of an existing artifact anew, without training.

@@ -14,7 +14,7 @@ from rich.table import Table
 from common.errors import UserError
 from common.settings import TrackingSettings, load_settings
 from common.terminal.cli import FAILURE_EXIT, friendly_errors, output_console
-from models.cli.support import DataDir, load_training_file, prepare, require
+from models.cli.support import DataDir, TrainingSet, load_training_file, prepare, require
 from models.tracking.resolve import registry_folder
 
 if TYPE_CHECKING:
@@ -41,9 +41,7 @@ def promote(
             help="Promote although the gate refuses; the reason is kept with the version."
         ),
     ] = None,
-    dataset: Annotated[
-        str | None, typer.Option(help="Its training set, if it is called otherwise by now.")
-    ] = None,
+    dataset: TrainingSet = None,
     data_dir: DataDir = None,
 ) -> None:
     """Put a model into production, if it is not worse than what is there.

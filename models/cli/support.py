@@ -31,6 +31,9 @@ DataDir = Annotated[
     Path | None,
     typer.Option(help="Folder of the data files. Default: SURGELINE_DATA_DIR, else ./data/cmapss."),
 ]
+TrainingSet = Annotated[
+    str | None, typer.Option(help="Its training set, if it is called otherwise by now.")
+]
 RULE_HELP = f"STRATEGY or STRATEGY:option=value,... with {', '.join(STRATEGIES)}."
 
 

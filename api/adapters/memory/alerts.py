@@ -10,6 +10,7 @@ from typing import Final, Generic
 
 from pydantic import TypeAdapter
 
+from api.adapters.memory.positions import Positions, positions_of
 from api.notifications.rules import Arrived
 from api.ports import (
     AlertBatch,
@@ -45,7 +46,7 @@ class MemoryAlertHistory:
         self._alerts: list[StoredAlert] = []
         self._by_id: dict[str, StoredAlert] = {}
         self._latest: dict[str, StoredAlert] = {}
-        self._positions: dict[tuple[str, int], FeedPosition] = {}
+        self._positions: Positions = {}
         self.arrived: dict[str, datetime] = {}
         self._gaps: dict[tuple[str, int, OffsetGap], datetime] = {}
         self._last = 0
@@ -89,11 +90,7 @@ class MemoryAlertHistory:
     async def positions(self, source: str) -> Mapping[int, FeedPosition]:
         """Return how far each partition was read before."""
         self._check()
-        return {
-            partition: position
-            for (name, partition), position in self._positions.items()
-            if name == source
-        }
+        return positions_of(source, self._positions)
 
     async def page(
         self,

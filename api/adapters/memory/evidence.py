@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from api.adapters.memory.alerts import MemoryAlertHistory
+from api.adapters.memory.positions import Positions, positions_of
 from api.evidence import WITHOUT_ALERT, EvidenceBatch
 from api.ports import FeedPosition
 from common.errors import BackendError
@@ -27,7 +28,7 @@ class MemoryEvidenceStore:
         self._history = history
         history.forgotten.append(self._forget)
         self._kept: dict[str, tuple[datetime, AlertEvidence]] = {}
-        self._positions: dict[tuple[str, int], FeedPosition] = {}
+        self._positions: Positions = {}
 
     async def store(self, batch: EvidenceBatch, noticed_at: datetime | None = None) -> int:
         """Keep the evidence and the position."""
@@ -42,11 +43,7 @@ class MemoryEvidenceStore:
     async def positions(self, source: str) -> Mapping[int, FeedPosition]:
         """Return how far each partition was read before."""
         self._check()
-        return {
-            partition: position
-            for (name, partition), position in self._positions.items()
-            if name == source
-        }
+        return positions_of(source, self._positions)
 
     async def find(self, evidence_id: str) -> AlertEvidence | None:
         """Return the evidence, or none."""

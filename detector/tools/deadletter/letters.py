@@ -14,7 +14,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from aiokafka.errors import KafkaError
@@ -23,6 +23,7 @@ from pydantic import ValidationError
 from common.errors import BackendUnavailableError, RejectReason, UserError
 from common.links.kafka import make_producer, started
 from common.records.letters import MAX_ORIGINAL_BYTES, MAX_ORIGINAL_KEY_BYTES, DeadLetter
+from common.records.times import moment_of
 from common.records.verdicts import SourcePosition
 from common.settings import KafkaSettings
 from common.terminal.nearest import suggestion
@@ -177,21 +178,16 @@ def parse_since(text: str, now: datetime) -> datetime:
         >>> parse_since("2h", datetime(2026, 1, 1, 12, tzinfo=UTC)).isoformat()
         '2026-01-01T10:00:00+00:00'
     """
-    mistake = UserError(
-        f"--since {text!r} came; expected an age such as 15m, 2h or 1d, or a time with its zone "
-        "such as 2026-01-01T00:00:00Z."
-    )
     age = AGE.fullmatch(text.strip())
     try:
         if age is not None:
             return now - timedelta(**{AGE_UNITS[age[2]]: int(age[1])})
-        moment = datetime.fromisoformat(text.strip())
-        utc = moment.astimezone(UTC)
+        return moment_of(text)
     except (ValueError, OverflowError) as exc:
-        raise mistake from exc
-    if moment.tzinfo is None:
-        raise mistake
-    return utc
+        raise UserError(
+            f"--since {text!r} came; expected an age such as 15m, 2h or 1d, or a time with its "
+            "zone such as 2026-01-01T00:00:00Z."
+        ) from exc
 
 
 def refusal(item: Letter, topic: str) -> str | None:

@@ -38,6 +38,9 @@ structlog.configure(
 )
 
 
+REAL_DATA = {"cmapss_dir", "skab_dir", "smap_msl_dir"}
+"""The fixtures that say where real data lie, or skip and say what is missing."""
+
 # what is slow here depends on what else the machine does; that a test ends, its timeout sees to
 settings.register_profile("surgeline", deadline=None)
 settings.load_profile("surgeline")
@@ -61,6 +64,17 @@ def pytest_collection() -> Generator[None, object, object]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse a test of the real data that would fail, not skip, where they are missing."""
+    for item in items:
+        if item.get_closest_marker("real_data"):
+            fixtures = set(getattr(item, "fixturenames", ()))
+            if not fixtures & REAL_DATA:
+                raise pytest.UsageError(
+                    f"{item.nodeid} is marked real_data: it takes one of {sorted(REAL_DATA)}"
+                )
 
 
 @pytest.fixture(scope="session")

@@ -46,7 +46,7 @@ from common.errors import RequestRefusedError
 from common.machines.machine import MachineType
 from common.machines.rows import as_rows
 from common.records.verdicts import Evidence, Level
-from common.settings import AlarmSettings, ApiSettings, Settings, load_settings
+from common.settings import AlarmSettings, ApiSettings, Settings
 from models.artifact.opening import open_scorer
 from models.artifact.store import SHIPPED, load_artifact
 from models.evaluation.batch_path import engine_values, score_engine, score_record
@@ -327,11 +327,13 @@ async def test_what_the_description_gives_as_an_example_is_answered(
 
 @pytest.mark.real_data
 @pytest.mark.parametrize("name", ["FD001", "FD002"])
-async def test_so_it_does_of_nasas_engines(process: ProcessScoring, name: str) -> None:
+async def test_so_it_does_of_nasas_engines(
+    process: ProcessScoring, cmapss_dir: Path, name: str
+) -> None:
     artifact = load_artifact(name.lower())
     real = open_scorer(artifact)
     source = ModelSource(folder=str(SHIPPED / name.lower()), sha256=artifact.sha256)
-    for series in load_dataset(load_settings().data_dir, name, "test").engines[:5]:
+    for series in load_dataset(cmapss_dir, name, "test").engines[:5]:
         batch = score_engine(real, series)
         found = await process.readings(source, engine_values(real.spec.machine, series), 1)
         assert [each.score for each in found.found] == batch.scores.tolist()

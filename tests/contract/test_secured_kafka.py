@@ -6,9 +6,8 @@ client's side is aiokafka's own.
 
 from __future__ import annotations
 
-import asyncio
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from detector.tools.topic import topic_exists
 from producer.ingest.app import why_no_topic
 from tests.support.secure import kafka_door
 from tests.support.secure.certificates import Authority
+from tests.support.secure.goodbyes import goodbyes as goodbyes
 from tests.support.secure.kafka_door import MECHANISMS, Door, broker_behind_a_door
 from tests.support.secure.sasl import START, Conversation, conversation
 
@@ -44,20 +44,6 @@ def authority(folder: Path) -> Authority:
 def broker_door(folder: Path, authority: Authority) -> Iterator[Door]:
     with broker_behind_a_door(folder, authority.vouch("broker")) as door:
         yield door
-
-
-@pytest.fixture(autouse=True)
-async def goodbyes() -> AsyncIterator[None]:
-    """Leave the loop to connections that close: over TLS they say goodbye first.
-
-    The driver does not wait for them, and what is still open when a loop ends makes a warning.
-    """
-    yield
-    selector: Any = asyncio.get_running_loop()._selector  # type: ignore[attr-defined]  # no other way
-    async with asyncio.timeout(30):
-        while len(selector.get_map()) > 1:  # noqa: ASYNC110 - one is the loop's own
-            await asyncio.sleep(0.01)
-    await asyncio.sleep(0.01)
 
 
 @pytest.fixture

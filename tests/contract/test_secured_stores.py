@@ -21,6 +21,7 @@ from common.settings import AlertHistorySettings, RedisSettings, ScoreStoreSetti
 from detector.adapters.redis_state_store import RedisStateStore
 from tests.contract.test_wrong_credentials import NEXT, VERDICT
 from tests.support.secure.certificates import Authority, Pair
+from tests.support.secure.goodbyes import goodbyes as goodbyes
 from tests.support.servers.influx import InfluxServer, influx_engine_over_tls, influx_server
 from tests.support.servers.postgres import SUPERUSER_PASSWORD, postgres_server
 from tests.support.servers.redis_tls import redis_over_tls

@@ -111,8 +111,9 @@ def test_the_worst_are_shown_before_all_are_here(shown: Watched) -> None:
 
     go(page, "Health")
     expect(page.get_by_text("Loading machines and alarms")).to_be_visible()
-    assert len(held) == 1
-    held[0].continue_()
+    assert held  # more than one, where the page before had just asked, too
+    for route in held:
+        route.continue_()
     page.unroute(every_machine)
     expect(page.get_by_role("heading", name="Health")).to_be_visible()
     assert shown.complaints == []

@@ -12,7 +12,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from common.cmapss.reader import load_dataset
-from common.settings import load_settings
 from models.artifact.confidence import (
     CONFIDENCE_FILE,
     MAX_CONFIDENCE_BYTES,
@@ -134,11 +133,11 @@ def test_a_file_that_is_far_too_long_keeps_no_model_from_serving(tmp_path: Path)
 
 
 @pytest.mark.real_data
-def test_the_shipped_table_is_what_the_command_makes_and_calibrated_on_engines_it_never_saw() -> (
-    None
-):
+def test_the_shipped_table_is_what_the_command_makes_and_calibrated_on_engines_it_never_saw(
+    cmapss_dir: Path,
+) -> None:
     artifact = load_artifact("fd001")
-    prepared = prepare_as(artifact, load_dataset(load_settings().data_dir, "FD001", "train"))
+    prepared = prepare_as(artifact, load_dataset(cmapss_dir, "FD001", "train"))
 
     made = with_confidence(replace(artifact, confidence=None), prepared)
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator
 from typing import Final, Protocol
 
 import numpy as np
@@ -16,13 +15,16 @@ from models.artifact.store import Artifact
 from models.scoring.contributions import ScoreParams
 from models.scoring.head import Head
 from models.scoring.history import Trail, alone
-from models.scoring.life import remaining_life
+from models.scoring.life import LifeModel
 from models.scoring.scorer import Expected, NormalisedRows, ScorerSpec, Thresholds, WindowScores
 from models.scoring.scores import SCORES, Score, score_channels, score_windows
 
 CHUNK: Final = 64
 """Windows per call of the network. Measured fastest on one thread: all states stay in cache. Larger
 batches are cut into these; a score does not depend on the others in its chunk."""
+
+SCORED_CHUNK: Final = 256
+"""Windows whose scores are taken at once: what numpy makes of them stays in cache, too."""
 
 INPUT_NAME: Final = "windows"
 OUTPUT_NAME: Final = "reconstructions"
@@ -138,10 +140,10 @@ class TunedReconstructor:
         return self._head.expect(self._network.states(windows))
 
 
-def chunks(windows: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
-    """Yield ``windows`` in consecutive parts of :data:`CHUNK`; one empty part if there are none."""
-    for start in range(0, max(1, len(windows)), CHUNK):
-        yield windows[start : start + CHUNK]
+def chunks(count: int, size: int = CHUNK) -> Iterator[slice]:
+    """Yield consecutive parts of ``count`` windows; one empty part if there are none."""
+    for start in range(0, max(1, count), size):
+        yield slice(start, start + size)
 
 
 def score_in_chunks(
@@ -161,23 +163,12 @@ def score_in_chunks(
     Raises:
         ValueError: If a value is not finite.
     """
-    parts = [
-        score_windows(score, part, reconstructor.reconstruct(part), params)
-        for part in chunks(windows)
-    ]
-    return joined(parts)
-
-
-def joined(parts: Sequence[WindowScores]) -> WindowScores:
-    """Return scores of consecutive windows as one."""
-    if len(parts) == 1:
-        return parts[0]
-    against = [part.against for part in parts if part.against is not None]
-    return WindowScores(
-        np.concatenate([part.scores for part in parts]),
-        np.concatenate([part.shares for part in parts]),
-        np.concatenate([part.directions for part in parts]),
-        np.concatenate(against) if against else None,
+    parts = [windows[part] for part in chunks(len(windows), SCORED_CHUNK)]
+    return WindowScores.joined(
+        [
+            score_windows(score, part, reconstruct_in_chunks(reconstructor, part), params)
+            for part in parts
+        ]
     )
 
 
@@ -185,7 +176,11 @@ def reconstruct_in_chunks(
     reconstructor: Reconstructor, windows: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Return what was expected of any number of windows, same shape."""
-    return np.concatenate([reconstructor.reconstruct(part) for part in chunks(windows)])
+    if len(windows) <= CHUNK:
+        return reconstructor.reconstruct(windows)
+    return np.concatenate(
+        [reconstructor.reconstruct(windows[part]) for part in chunks(len(windows))]
+    )
 
 
 def open_reconstructor(artifact: Artifact, threads: int = 1) -> Reconstructor:
@@ -214,7 +209,8 @@ class ArtifactScorer:
         self._score = SCORES[manifest.score.name]
         self._params = learned_params(artifact)
         self._channel = None if manifest.channel is None else manifest.channel.vectors()
-        self._life = life_params(artifact)
+        life = life_params(artifact)
+        self._life = None if life is None else LifeModel(life)
         self._reconstructor = open_reconstructor(artifact, threads)
 
     @property
@@ -247,13 +243,24 @@ class ArtifactScorer:
                 f"windows of shape {windows.shape} came; (n, {expected[0]}, {expected[1]}) was "
                 "expected"
             )
-        found = score_in_chunks(self._score, self._params, self._reconstructor, windows)
+        return WindowScores.joined(
+            [
+                self._score_part(windows[part], None if trail is None else trail[part])
+                for part in chunks(len(windows), SCORED_CHUNK)
+            ]
+        )
+
+    def _score_part(self, windows: NDArray[np.float32], trail: Trail | None) -> WindowScores:
+        expected = reconstruct_in_chunks(self._reconstructor, windows)
+        found = score_windows(self._score, windows, expected, self._params)
+        channel, life = found.channel, found.life
         if self._channel is not None:
-            found = replace(found, channel=score_channels(windows, self._channel))
+            channel = score_channels(windows, self._channel)
         if self._life is not None:
-            followed = alone(windows) if trail is None else trail
-            found = replace(found, life=remaining_life(windows, followed, self._life))
-        return found
+            life = self._life.remaining(windows, alone(windows) if trail is None else trail)
+        return WindowScores(
+            found.scores, found.shares, found.directions, found.against, channel, life
+        )
 
 
 def spec_of(artifact: Artifact) -> ScorerSpec:

@@ -31,12 +31,14 @@ class Contributions:
         totals: Shape ``(n,)``; the score.
         channels: Shape ``(n, n_channels)``; non-negative; what each channel contributed.
         signs: Shape ``(n, n_channels)``; +1 where a channel reads above what was expected, -1
-            below; none for a score that expects what it was given to expect.
+            below its healthy level; none for a score that does not measure it.
+        against: The same against what the model expected of the window; none likewise.
     """
 
     totals: NDArray[np.float64]
     channels: NDArray[np.float64]
     signs: NDArray[np.int8] | None = None
+    against: NDArray[np.int8] | None = None
 
 
 def residuals_of(
@@ -47,27 +49,6 @@ def residuals_of(
     The layout decides in which order sums are taken, so a view and its copy score the same.
     """
     return np.subtract(windows, expected, dtype=np.float64, order="C")
-
-
-def weighed_rows(rows: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the sum of each window's rows, each times its weight, shape ``(n, n_channels)``.
-
-    One row is added after another, so one window alone gives the same bits as in a batch.
-
-    Args:
-        rows: Shape ``(n, window_length, n_channels)``, laid out row by row.
-        weights: Shape ``(window_length,)``.
-
-    Example:
-        >>> weighed_rows(np.ones((1, 3, 2)), np.array([1.0, 2.0, 3.0])).tolist()
-        [[6.0, 6.0]]
-    """
-    found: NDArray[np.float64]
-    if rows.shape[2] == 1:  # einsum would add the rows of a single channel in another order
-        found = (rows * weights[:, None]).sum(axis=1)
-    else:  # four times as fast, and the same bits
-        found = np.einsum("nwc,w->nc", rows, weights)
-    return found
 
 
 def check_deviations(params: ScoreParams) -> None:

@@ -193,29 +193,31 @@ def run_features(trail: Trail, recent: NDArray[np.float64], wear: NDArray[np.flo
         recent: Shape ``(n, 1)``; the wear index's recent level.
         wear: Shape ``(n_channels,)``; weights of the channels in the wear index.
     """
+    n, channels = len(trail), len(wear)
     count, age = trail[:, COUNT : COUNT + 1], trail[:, AGE : AGE + 1]
     zeroth, first, second = (
-        trail[:, FIRST_SUM + power * len(wear) : FIRST_SUM + (power + 1) * len(wear)]
+        trail[:, FIRST_SUM + power * channels : FIRST_SUM + (power + 1) * channels]
         for power in range(SUMS)
     )
     # sums of squares of the orthogonal polynomials of 0, 1, ..., count - 1; none of the second at 2
-    middle, spread = (count - 1.0) / 2.0, (np.square(count) - 1.0) / 12.0
-    bent = count * (np.square(count) - 1.0) * (np.square(count) - 4.0) / 180.0
-    rise = (first - middle * zeroth) / spread
+    square = np.square(count)
+    middle, spread = (count - 1.0) / 2.0, (square - 1.0) / 12.0
+    bent = count * (square - 1.0) * (square - 4.0) / 180.0
+    courses = np.empty((SUMS, n, channels))  # mean, rise and bend of each channel
+    np.divide(zeroth, count, out=courses[0])
+    rise = np.divide(first - middle * zeroth, spread, out=courses[1])
     bend = second - 2.0 * middle * first + (np.square(middle) - spread) * zeroth
-    bend = bend * (np.square(count) / np.where(count > 2.0, bent, 1.0))
-    mean_of_wear, rise_of_wear, bend_of_wear = (
-        (course * wear).sum(axis=1, keepdims=True) for course in (zeroth / count, rise, bend)
-    )
-    above = recent - mean_of_wear
+    np.multiply(bend, square / np.where(count > 2.0, bent, 1.0), out=courses[2])
+    found = np.empty((n, channels + OF_RUN))
+    found[:, :channels] = rise
+    of_wear, rest = found[:, channels : channels + SUMS], found[:, channels + SUMS :]
+    of_wear[:] = np.add.reduce(courses * wear, axis=2).T
     hundreds = count / 100.0
-    return np.concatenate(
-        [
-            rise, mean_of_wear, rise_of_wear, bend_of_wear,
-            above, above / hundreds, rise_of_wear / hundreds, age, count,
-        ],
-        axis=1,
-    )  # fmt: skip
+    rest[:, :1] = above = recent - of_wear[:, :1]
+    rest[:, 1:2] = above / hundreds
+    rest[:, 2:3] = of_wear[:, 1:2] / hundreds
+    rest[:, 3:4], rest[:, 4:] = age, count
+    return found
 
 
 OF_RUN: Final = 8

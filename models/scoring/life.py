@@ -10,15 +10,17 @@ from their start.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.scoring.contributions import RECENT_ROWS, ScoreParams, weighed_rows
+from models.scoring.contributions import RECENT_ROWS, ScoreParams
+from models.scoring.courses import by_time, weighed
 from models.scoring.history import OF_RUN, Trail, run_features, whole_runs
-from models.scoring.trees import TREE_ARRAYS, check_trees, trees_sum
+from models.scoring.trees import TREE_ARRAYS, Trees, check_trees
 
 LIFE_NUMBERS: Final = ("base", "cap", "coverage")
 """Shape ``(1,)`` each: what the trees add to, cycles; the longest life that is told apart, cycles;
@@ -52,6 +54,12 @@ PER_CHANNEL: Final = 4
 """Columns a channel of what is seen of the window; one more is of the run."""
 
 OF_WEAR: Final = 6
+
+LEVELS: Final = (0, 1, 2, 4)
+SLOPE, BEND = 3, 5
+"""Places among the courses: of the four levels, of the slope and of the curvature."""
+
+DOWN, UP = 0, 1
 
 LARGEST: Final = 1e9
 """No number of a sound model is larger; sums of larger ones might not be finite."""
@@ -94,6 +102,19 @@ class Life:
             at_alarm_high=self.at_alarm_high[part],
         )
 
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """Return those of consecutive windows as one; at least one part, all of one model."""
+        return cls(
+            np.concatenate([part.expected for part in parts]),
+            np.concatenate([part.low for part in parts]),
+            np.concatenate([part.high for part in parts]),
+            np.concatenate([part.at_alarm_low for part in parts]),
+            np.concatenate([part.at_alarm_high for part in parts]),
+            parts[0].cap,
+            parts[0].coverage,
+        )
+
 
 def n_features(n_channels: int) -> int:
     """Return how many columns :func:`life_features` gives."""
@@ -117,35 +138,51 @@ def life_features(
     Returns:
         Shape ``(n, 5 * n_channels + 14)``.
     """
-    rows = np.array(windows, np.float64, order="C")  # sums must not depend on the layout
-    length = rows.shape[1]
+    rows = by_time(windows)  # (W, n, C)
+    length, n, channels = rows.shape
     steps = np.arange(length) - (length - 1) / 2
     bend = np.square(steps) - np.square(steps).mean()
-    courses = (
-        _level(rows[:, -RECENT_ROWS:]),
-        _level(rows[:, -LONG_ROWS:]),
-        _level(rows),
-        _along(rows, steps),
-        _level(rows[:, :LONG_ROWS]),
-        _along(rows, bend),
-    )  # (n, C) each
+    spans = (rows[-RECENT_ROWS:], rows[-LONG_ROWS:], rows, rows[:LONG_ROWS])
+    courses = np.empty((OF_WEAR, n, channels))
+    for span, level in zip(spans, LEVELS, strict=True):
+        np.divide(np.add.reduce(span, axis=0), len(span), out=courses[level])
+    courses[SLOPE], courses[BEND] = _along(rows, steps), _along(rows, bend)
     # all six are linear in the rows: those of the index are the weighted sums of the channels'
-    index = [(course * wear).sum(axis=1, keepdims=True) for course in courses]
-    run = run_features(trail, index[1], wear)
-    return np.concatenate([*courses[:PER_CHANNEL], *index, run], axis=1).astype(np.float32)
+    index = np.add.reduce(courses * wear, axis=2)  # (6, n)
+    own = PER_CHANNEL * channels
+    found = np.empty((n, n_features(channels)), np.float32)
+    found[:, :own].reshape(n, PER_CHANNEL, channels)[:] = courses[:PER_CHANNEL].transpose(1, 0, 2)
+    found[:, own : own + OF_WEAR] = index.T
+    found[:, own + OF_WEAR :] = run_features(trail, index[1][:, None], wear)
+    return found
+
+
+class LifeModel:
+    """What was learned of remaining life, ready to be asked again and again.
+
+    Args:
+        params: :data:`LIFE_ARRAYS`, as :func:`check_life` wants them.
+    """
+
+    def __init__(self, params: ScoreParams) -> None:
+        self._params = params
+        self._trees = Trees(params)
+        self._base = float(params["base"][0])
+
+    def remaining(self, windows: NDArray[np.float32], trail: Trail) -> Life:
+        """Return how long each window's machine has got.
+
+        Args:
+            windows: Shape ``(n, window_length, n_channels)``, z-scored, finite.
+            trail: What was remembered of its run at each window (``history.follow``).
+        """
+        rows = life_features(windows, trail, self._params["wear"])
+        return life_of(self._base + self._trees.sum(rows), whole_runs(trail), self._params)
 
 
 def remaining_life(windows: NDArray[np.float32], trail: Trail, params: ScoreParams) -> Life:
-    """Return how long each window's machine has got.
-
-    Args:
-        windows: Shape ``(n, window_length, n_channels)``, z-scored, finite.
-        trail: What was remembered of its run at each window (``history.follow``).
-        params: :data:`LIFE_ARRAYS`, as :func:`check_life` wants them.
-    """
-    rows = life_features(windows, trail, params["wear"])
-    predicted = float(params["base"][0]) + trees_sum(rows, params)
-    return life_of(predicted, whole_runs(trail), params)
+    """Return what :meth:`LifeModel.remaining` says, of a model that is asked once."""
+    return LifeModel(params).remaining(windows, trail)
 
 
 def life_of(predicted: NDArray[np.float64], whole: NDArray[np.bool_], params: ScoreParams) -> Life:
@@ -157,25 +194,27 @@ def life_of(predicted: NDArray[np.float64], whole: NDArray[np.bool_], params: Sc
         params: What the intervals are.
     """
     cap = float(params["cap"][0])
-    expected = np.clip(predicted, 0.0, cap)
-    below, above = (
-        np.where(whole, known, joined)
-        for known, joined in zip(
-            band(expected, params), band(expected, params, JOINED), strict=True
-        )
-    )
-    down, up = np.where(
-        whole, params["alarm_reach"][:, None], params[JOINED + "alarm_reach"][:, None]
-    )
-    return Life(
-        expected,
-        np.clip(expected + below, 0.0, expected),
-        np.clip(expected + above, expected, cap),
-        np.clip(expected + below * down, 0.0, expected),
-        np.clip(expected + above * up, expected, cap),
-        cap,
-        float(params["coverage"][0]),
-    )
+    expected = np.minimum(np.maximum(predicted, 0.0), cap)
+    if whole.all():  # nearly always all runs of a batch, or none of them
+        reach = _reach(expected, params)
+    elif not whole.any():
+        reach = _reach(expected, params, JOINED)
+    else:
+        reach = np.where(whole, _reach(expected, params), _reach(expected, params, JOINED))
+    down, up = expected + reach[DOWN], expected + reach[UP]  # (2, n) each
+    np.minimum(np.maximum(down, 0.0, out=down), expected, out=down)
+    np.minimum(np.maximum(up, expected, out=up), cap, out=up)
+    return Life(expected, down[0], up[0], down[1], up[1], cap, float(params["coverage"][0]))
+
+
+def _reach(
+    expected: NDArray[np.float64], params: ScoreParams, prefix: str = ""
+) -> NDArray[np.float64]:
+    """Return how far intervals reach, ``(2, 2, n)``: down and up, of a reading and at an alarm."""
+    found = np.empty((2, 2, len(expected)))
+    found[:, 0] = band(expected, params, prefix)
+    np.multiply(found[:, 0], params[prefix + "alarm_reach"][:, None], out=found[:, 1])
+    return found
 
 
 def band(
@@ -186,10 +225,13 @@ def band(
     if len(knots) == 1:
         one = np.zeros(len(expected))
         return one + ends[0][0], one + ends[1][0]
-    right = np.clip(np.searchsorted(knots, expected), 1, len(knots) - 1)
-    left = right - 1
-    part = np.clip((expected - knots[left]) / (knots[right] - knots[left]), 0.0, 1.0)
-    down, up = (values[left] * (1.0 - part) + values[right] * part for values in ends)
+    left = knots[1:-1].searchsorted(expected)  # before the first and beyond the last as next to it
+    right = left + 1
+    begin = knots[left]
+    part = (expected - begin) / (knots[right] - begin)
+    np.minimum(np.maximum(part, 0.0, out=part), 1.0, out=part)
+    rest = 1.0 - part
+    down, up = (values[left] * rest + values[right] * part for values in ends)
     return down, up
 
 
@@ -241,14 +283,8 @@ def _check_proportion(*names: str, params: ScoreParams) -> None:
         raise ValueError("the life model's numbers are out of all proportion")
 
 
-def _level(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the mean over axis 1; numpy adds row after row there, whatever the batch."""
-    found: NDArray[np.float64] = rows.sum(axis=1) / rows.shape[1]
-    return found
-
-
 def _along(rows: NDArray[np.float64], direction: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return how much of a direction, shape ``(window_length,)``, each channel's course holds."""
     size = float(np.square(direction).sum())
     weights = direction / size if size > 0 else direction
-    return weighed_rows(rows, weights)
+    return weighed(rows, weights)

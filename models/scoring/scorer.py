@@ -6,8 +6,9 @@ score and a batch score of the same window are the same number.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,6 +75,15 @@ class ChannelScores:
         """Return some of them."""
         return ChannelScores(self.scores[part], self.shares[part], self.directions[part])
 
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """Return those of consecutive windows as one; at least one part."""
+        return cls(
+            np.concatenate([part.scores for part in parts]),
+            np.concatenate([part.shares for part in parts]),
+            np.concatenate([part.directions for part in parts]),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class WindowScores:
@@ -111,6 +121,23 @@ class WindowScores:
             None if self.against is None else self.against[part],
             None if self.channel is None else self.channel[part],
             None if self.life is None else self.life[part],
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """Return those of consecutive windows as one; at least one part, all of one model."""
+        if len(parts) == 1:
+            return parts[0]
+        against = [part.against for part in parts if part.against is not None]
+        channels = [part.channel for part in parts if part.channel is not None]
+        lives = [part.life for part in parts if part.life is not None]
+        return cls(
+            np.concatenate([part.scores for part in parts]),
+            np.concatenate([part.shares for part in parts]),
+            np.concatenate([part.directions for part in parts]),
+            np.concatenate(against) if against else None,
+            ChannelScores.joined(channels) if channels else None,
+            Life.joined(lives) if lives else None,
         )
 
 

@@ -31,6 +31,7 @@ from models.scoring import (
 )
 from models.scoring.channel import channel_score
 from models.scoring.contributions import RECENT_ROWS, Contributions, ScoreParams, residuals_of
+from models.scoring.courses import by_time, signs_of
 from models.scoring.scorer import ChannelScores, WindowScores
 
 Contribute = Callable[[NDArray[np.float32], NDArray[np.float32], ScoreParams], Contributions]
@@ -278,13 +279,13 @@ def score_windows(
         raise ValueError("a window holds a value that is not finite; normalised rows were expected")
     contributions = score.contribute(windows, expected, params)
     parts = shares(contributions.channels)
-    if contributions.signs is not None:
-        return WindowScores(contributions.totals, parts, contributions.signs)
+    signs, against = contributions.signs, contributions.against
+    if not score.uses_network:
+        against = None
+    elif against is None:
+        against = directions(windows, expected)
     return WindowScores(
-        contributions.totals,
-        parts,
-        directions(windows),
-        directions(windows, expected) if score.uses_network else None,
+        contributions.totals, parts, directions(windows) if signs is None else signs, against
     )
 
 
@@ -310,8 +311,12 @@ def shares(contributions: NDArray[np.float64]) -> NDArray[np.float64]:
         >>> shares(np.array([[3.0, 1.0], [0.0, 0.0]])).tolist()
         [[0.75, 0.25], [0.5, 0.5]]
     """
-    totals = contributions.sum(axis=1)
+    totals = np.add.reduce(contributions, axis=1)
     silent = totals == 0.0
+    parts: NDArray[np.float64]
+    if not silent.any():
+        parts = contributions / totals[:, None]
+        return parts
     parts = contributions / np.where(silent, 1.0, totals)[:, None]
     parts[silent] = 1.0 / contributions.shape[1]
     return parts
@@ -329,7 +334,7 @@ def directions(
     Returns:
         Shape ``(n, n_channels)``; the mean is over the last :data:`RECENT_ROWS` rows.
     """
-    recent = windows[:, -RECENT_ROWS:].astype(np.float64, order="C")
+    recent = by_time(windows[:, -RECENT_ROWS:])
     if expected is not None:
-        recent = residuals_of(windows[:, -RECENT_ROWS:], expected[:, -RECENT_ROWS:])
-    return np.where(recent.sum(axis=1) >= 0.0, 1, -1).astype(np.int8)
+        recent -= expected[:, -RECENT_ROWS:].transpose(1, 0, 2)
+    return signs_of(np.add.reduce(recent, axis=0))

@@ -31,40 +31,70 @@ CHUNK: Final = 64
 """Windows that go down together: what they need stays in the processor's cache."""
 
 
+class Trees:
+    """Trees laid out for walking down: level by level, all roots first.
+
+    Node ``i`` of a level has its children at ``2 i`` and ``2 i + 1`` of the next one.
+
+    Args:
+        params: :data:`TREE_ARRAYS`, as :func:`check_trees` wants them.
+    """
+
+    def __init__(self, params: ScoreParams) -> None:
+        feature, threshold, leaf = (params[name] for name in TREE_ARRAYS)
+        levels = [slice(2**level - 1, 2 ** (level + 1) - 1) for level in range(depth_of(leaf))]
+        # positions in the width numpy indexes with: conversions cost more than steps
+        self._features = [feature[:, nodes].ravel().astype(np.intp) for nodes in levels]
+        self._thresholds = [threshold[:, nodes].ravel() for nodes in levels]
+        self._leaves = leaf.ravel().astype(np.int64)
+        self._roots = np.arange(0, 2 * len(leaf), 2)
+
+    def sum(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the sum of the leaves that each row gets to, shape ``(n,)``.
+
+        Args:
+            rows: Shape ``(n, n_features)``.
+        """
+        found = np.empty(len(rows), np.int64)
+        for start in range(0, len(rows), CHUNK):
+            reached = self._leaves.take(self._walk(rows[start : start + CHUNK]), mode="clip")
+            np.add.reduce(reached, axis=1, out=found[start : start + CHUNK])
+        return found / LEAF_UNITS
+
+    def _walk(self, rows: NDArray[np.float32]) -> NDArray[np.intp]:
+        """Return which leaf each row gets to in each tree, shape ``(n, n_trees)``."""
+        values = rows.ravel()
+        shape = (len(rows), len(self._roots))
+        offset = np.empty(shape, np.intp)  # in full: broadcasting it each time costs three times
+        offset[:] = np.arange(0, len(values), rows.shape[1])[:, None]
+        # of the roots there is nothing to look up but the values; all are inside: "raise" would
+        # check every place
+        go_right = rows.take(self._features[0], axis=1, mode="clip") > self._thresholds[0]
+        at = self._roots + go_right
+        step = np.empty(shape, np.intp)
+        for feature, threshold in zip(self._features[1:], self._thresholds[1:], strict=True):
+            column = feature.take(at, mode="clip")
+            column += offset
+            go_right = values.take(column, mode="clip") > threshold.take(at, mode="clip")
+            np.copyto(step, go_right)  # adding truth values to numbers is slower than both
+            at += at
+            at += step
+        return at
+
+
+def depth_of(leaf: NDArray[np.int32]) -> int:
+    """Return the steps to a leaf of trees with leaves of shape ``(n_trees, 2 ** depth)``."""
+    return int(leaf.shape[1]).bit_length() - 1
+
+
 def trees_sum(rows: NDArray[np.float32], params: ScoreParams) -> NDArray[np.float64]:
-    """Return the sum of the leaves that each row gets to, shape ``(n,)``.
+    """Return :meth:`Trees.sum` of trees that are used once.
 
     Args:
         rows: Shape ``(n, n_features)``.
         params: :data:`TREE_ARRAYS`, as :func:`check_trees` wants them.
     """
-    n_trees, n_leaves = params["leaf"].shape
-    # flat tables, and positions in the width numpy indexes with: conversions cost more than steps
-    feature = params["feature"].ravel().astype(np.intp)
-    threshold, leaf = params["threshold"].ravel(), params["leaf"].ravel()
-    first_node = np.arange(n_trees) * (n_leaves - 1)
-    to_left = 1 - first_node  # a node's left child stands at twice its place, and this
-    to_leaf = np.arange(n_trees) * n_leaves - (n_leaves - 1) - first_node
-    found = np.empty(len(rows), np.int64)
-    for start in range(0, len(rows), CHUNK):
-        part = rows[start : start + CHUNK]
-        values = np.ascontiguousarray(part).ravel()
-        offset = (np.arange(len(part)) * part.shape[1])[:, None]
-        at = np.empty((len(part), n_trees), np.intp)  # (n, T); all below is written in place
-        at[:] = first_node
-        column = np.empty_like(at)
-        value, limit = np.empty(at.shape, np.float32), np.empty(at.shape, np.float32)
-        for _ in range(n_leaves.bit_length() - 1):
-            feature.take(at, out=column, mode="clip")  # all are inside: "raise" would copy
-            column += offset
-            values.take(column, out=value, mode="clip")
-            threshold.take(at, out=limit, mode="clip")
-            at *= 2
-            at += to_left
-            at += value > limit
-        at += to_leaf
-        found[start : start + CHUNK] = leaf.take(at).sum(axis=1, dtype=np.int64)
-    return found / LEAF_UNITS
+    return Trees(params).sum(rows)
 
 
 def check_trees(params: ScoreParams, n_features: int) -> None:

@@ -8,18 +8,14 @@ channels, and the channel that 30 % exceed may rank better than the one that hal
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.scoring.contributions import (
-    RECENT_ROWS,
-    Contributions,
-    ScoreParams,
-    residuals_of,
-    weighed_rows,
-)
+from models.scoring.contributions import RECENT_ROWS, Contributions, ScoreParams, residuals_of
+from models.scoring.courses import Courses, by_time, empty_courses, signs_of, weighed
 
 STATISTICS: Final = ("level_mean", "level_sd", "slope_mean", "slope_sd")
 """Healthy mean and deviation of each channel's level and slope."""
@@ -57,13 +53,8 @@ def magnitudes(residuals: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDA
         >>> level.tolist(), slope.round(9).tolist()
         ([[5.0]], [[1.0]])
     """
-    length = residuals.shape[1]
-    recent = residuals[:, -RECENT_ROWS:]
-    steps = np.arange(length) - (length - 1) / 2
-    weights = steps / np.square(steps).sum()
-    # sums over axis 1 add row after row: one window alone gives the same bits as in a batch
-    slopes = weighed_rows(residuals, weights)
-    return np.abs(recent.sum(axis=1) / recent.shape[1]), np.abs(slopes)
+    found, _ = _measured(by_time(residuals))
+    return found[0], found[1]
 
 
 def fit_trend(windows: NDArray[np.float32], expected: NDArray[np.float32]) -> ScoreParams:
@@ -106,17 +97,11 @@ def trend(
         params: What :func:`fit_trend` returned.
         channel: Another quantile over channels than the median.
     """
-    standardised = [
-        (values - params[f"{name}_mean"]) / params[f"{name}_sd"]
-        for name, values in zip(
-            ("level", "slope"), magnitudes(residuals_of(windows, expected)), strict=True
-        )
-    ]
-    level, slope = standardised
-    return Contributions(
-        _at(level, channel) + _at(slope, channel),
-        np.maximum(level, 0.0) + np.maximum(slope, 0.0),
-    )
+    rows = by_time(windows)
+    rows -= expected.transpose(1, 0, 2)
+    found, recent = _measured(rows)
+    totals, channels = _trends(found[:, None], params, ("",), channel)
+    return Contributions(totals[0], channels[0], against=signs_of(recent))
 
 
 def hybrid(
@@ -135,11 +120,20 @@ def hybrid(
         params: What :func:`fit_hybrid` returned.
         channel: Another quantile over channels than the median.
     """
-    inputs = trend(windows, np.zeros_like(expected), _part(params, INPUT), channel)
-    residual = trend(windows, expected, _part(params, RESIDUAL), channel)
+    n, length, n_channels = windows.shape
+    rows = empty_courses(length, 2 * n, n_channels)  # one batch of inputs and residuals
+    rows[:, :n] = windows.transpose(1, 0, 2)
+    np.subtract(rows[:, :n], expected.transpose(1, 0, 2), out=rows[:, n:])
+    found, recent = _measured(rows)  # (2, 2 n, C)
+    totals, channels = _trends(
+        found.reshape(2, 2, n, n_channels), params, (INPUT, RESIDUAL), channel
+    )
+    signs = signs_of(recent)
     return Contributions(
-        inputs.totals + RESIDUAL_WEIGHT * residual.totals,
-        inputs.channels + RESIDUAL_WEIGHT * residual.channels,
+        totals[0] + RESIDUAL_WEIGHT * totals[1],
+        channels[0] + RESIDUAL_WEIGHT * channels[1],
+        signs[:n],
+        signs[n:],
     )
 
 
@@ -150,14 +144,46 @@ def hybrid_upper(
     return hybrid(windows, expected, params, UPPER)
 
 
+def _measured(rows: Courses) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return level and slope without signs, ``(2, n, n_channels)``, and the last rows' sums."""
+    length = len(rows)
+    steps = np.arange(length) - (length - 1) / 2
+    recent = rows[-RECENT_ROWS:]
+    sums: NDArray[np.float64] = np.add.reduce(recent, axis=0)
+    found = np.empty((2, *sums.shape))
+    np.divide(sums, len(recent), out=found[0])
+    found[1] = weighed(rows, steps / np.square(steps).sum())
+    return np.abs(found, out=found), sums
+
+
+def _trends(
+    found: NDArray[np.float64], params: ScoreParams, prefixes: Sequence[str], quantile: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return totals ``(k, n)`` and contributions ``(k, n, n_channels)`` of ``k`` trends.
+
+    Args:
+        found: Levels and slopes, shape ``(2, k, n, n_channels)``; standardised in place.
+        params: What was learned.
+        prefixes: Of each trend's names in it.
+        quantile: Which channel counts.
+    """
+    for name, of_kind in zip(("level", "slope"), found, strict=True):
+        for prefix, values in zip(prefixes, of_kind, strict=True):
+            values -= params[f"{prefix}{name}_mean"]
+            values /= params[f"{prefix}{name}_sd"]
+    level, slope = _at(found, quantile)
+    beyond = np.maximum(found, 0.0)
+    return level + slope, beyond[0] + beyond[1]
+
+
 def _at(values: NDArray[np.float64], quantile: float) -> NDArray[np.float64]:
-    """Return ``np.quantile(values, quantile, axis=1)``, ten times as fast for rows this short."""
-    ordered = np.sort(values, axis=1)
-    position = quantile * (values.shape[1] - 1)
+    """Return ``np.quantile(values, quantile, axis=-1)``, ten times as fast for rows this short."""
+    ordered = np.sort(values, axis=-1)
+    position = quantile * (values.shape[-1] - 1)
     below = int(position)
     part = position - below
-    low: NDArray[np.float64] = ordered[:, below]
-    high: NDArray[np.float64] = ordered[:, min(below + 1, values.shape[1] - 1)]
+    low: NDArray[np.float64] = ordered[..., below]
+    high: NDArray[np.float64] = ordered[..., min(below + 1, values.shape[-1] - 1)]
     # from the nearer side, as numpy does: the same bits
     gap: NDArray[np.float64] = high - low
     found: NDArray[np.float64] = low + gap * part if part < 0.5 else high - gap * (1 - part)
@@ -167,7 +193,3 @@ def _at(values: NDArray[np.float64], quantile: float) -> NDArray[np.float64]:
 def _deviation(values: NDArray[np.float64]) -> NDArray[np.float64]:
     deviation = values.std(axis=0)
     return np.where(deviation > MIN_SD, deviation, 1.0)
-
-
-def _part(params: ScoreParams, prefix: str) -> ScoreParams:
-    return {name: params[prefix + name] for name in STATISTICS}

@@ -1,0 +1,67 @@
+"""Windows laid out time first: the course of every channel of every window, side by side.
+
+Sums over time then run along memory, whole rows of a batch at once, and cost a fourth of what sums
+within each window do. Whatever the batch, one reading is added after another, so that a window
+alone gets the same bits as among others.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Courses = NDArray[np.float64]
+"""Shape ``(window_length, n, n_channels)``, oldest reading first."""
+
+
+def by_time(windows: NDArray[np.float32] | NDArray[np.float64]) -> Courses:
+    """Return windows of shape ``(n, window_length, n_channels)`` time first, in float64.
+
+    Example:
+        >>> by_time(np.array([[[1, 5], [2, 6]], [[3, 7], [4, 8]]], np.float32)).tolist()
+        [[[1.0, 5.0], [3.0, 7.0]], [[2.0, 6.0], [4.0, 8.0]]]
+    """
+    n, length, channels = windows.shape
+    rows = empty_courses(length, n, channels)
+    rows[...] = windows.transpose(1, 0, 2)
+    return rows
+
+
+def empty_courses(length: int, n: int, channels: int) -> Courses:
+    """Return courses that hold no numbers yet.
+
+    Those of a single channel lie in memory window by window: numpy adds numbers that lie side by
+    side in pairs, and must do so in the same way for one window as for many.
+    """
+    if channels == 1:
+        return np.empty((n, length, 1)).transpose(1, 0, 2)
+    return np.empty((length, n, channels))
+
+
+def weighed(rows: Courses, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the sum of each window's readings, each times its weight, ``(n, n_channels)``.
+
+    Args:
+        rows: Shape ``(window_length, n, n_channels)``, laid out as :func:`by_time` does.
+        weights: Shape ``(window_length,)``.
+
+    Example:
+        >>> weighed(by_time(np.ones((1, 3, 2))), np.array([1.0, 2.0, 3.0])).tolist()
+        [[6.0, 6.0]]
+    """
+    found: NDArray[np.float64]
+    if rows.shape[2] == 1:  # einsum would add the readings of a single channel in another order
+        found = np.add.reduce(rows * weights[:, None, None], axis=0)
+    else:  # four times as fast, and the same bits
+        found = np.einsum("wnc,w->nc", rows, weights)
+    return found
+
+
+def signs_of(sums: NDArray[np.float64]) -> NDArray[np.int8]:
+    """Return +1 where a sum is at or above zero, else -1.
+
+    Example:
+        >>> signs_of(np.array([2.0, 0.0, -1.0])).tolist()
+        [1, 1, -1]
+    """
+    return (sums >= 0.0).view(np.int8) * np.int8(2) - np.int8(1)

@@ -20,6 +20,7 @@ class IntakeConsumer(AIOKafkaConsumer):  # type: ignore[misc]
         timeout_ms: int,
         max_records: int,
         max_bytes: int = MAX_TAKEN_BYTES,
+        top_up_ms: float = 0.0,
     ) -> Parts:
         """Return what has come, with how far it reaches and what cannot be read; see ``Fetcher``.
 
@@ -30,7 +31,7 @@ class IntakeConsumer(AIOKafkaConsumer):  # type: ignore[misc]
         self._coordinator.check_errors()
         with self._subscription.fetch_context():
             found: Parts = await self._fetcher.parts(
-                partitions, timeout_ms / 1000, max_records, max_bytes
+                partitions, timeout_ms / 1000, max_records, max_bytes, top_up_ms / 1000
             )
             return found
 

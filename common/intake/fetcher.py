@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import FunctionType
 from typing import Any, Final, cast
 
@@ -65,6 +65,15 @@ class Part:
     topic_id: str = ""
     highwater: int | None = None
 
+    def joined_by(self, later: Part) -> Part:
+        """Return this part and the one that begins where it ends as one."""
+        return replace(
+            later,
+            records=[*self.records, *later.records],
+            begin=self.begin,
+            set_aside=[*self.set_aside, *later.set_aside],
+        )
+
 
 Parts = Mapping[TopicPartition, Part]
 
@@ -90,8 +99,17 @@ class Fetcher(fetcher.Fetcher):  # type: ignore[misc]
         timeout_s: float,
         max_records: int,
         max_bytes: int,
+        top_up_s: float = 0.0,
     ) -> Parts:
         """Return what has come of some partitions (none: of all), waiting if it is nothing yet.
+
+        Args:
+            partitions: Which.
+            timeout_s: How long to wait for something.
+            max_records: Records handed over at most.
+            max_bytes: Their keys and values at most; at least one record is handed over.
+            top_up_s: How long to wait for more, if something was here already. aiokafka fetches
+                nothing while it is, so what came to the topic since would wait for the next call.
 
         Raises:
             KafkaError: If the broker refuses a partition.
@@ -102,16 +120,31 @@ class Fetcher(fetcher.Fetcher):  # type: ignore[misc]
                 raise ConsumerStoppedError
             if self._subscriptions.reassignment_in_progress:
                 await self._subscriptions.wait_for_assignment()
-            taken = self._take(partitions, max_records, max_bytes)
+            taken: dict[TopicPartition, Part] = {}
+            has_room = self._take(taken, partitions, max_records, max_bytes)
+            if taken and has_room and top_up_s and await self._news_within(top_up_s):
+                records, size = _amount(taken)
+                self._take(taken, partitions, max_records - records, max_bytes - size)
             left = deadline - time.monotonic()
             if taken or left <= 0:
                 return taken
-            waiter = self._create_fetch_waiter()
-            done, _ = await asyncio.wait([waiter], timeout=left)
-            if not done:
-                waiter.cancel()
+            if not await self._news_within(left):
                 return {}
-            waiter.result()  # raises what the coordinator or the broker refused
+            top_up_s = 0.0  # what comes now is fresh
+
+    async def _news_within(self, wait_s: float) -> bool:
+        """Wait until a fetch has brought something; return whether one has.
+
+        Raises:
+            KafkaError: What the coordinator or the broker refused.
+        """
+        waiter = self._create_fetch_waiter()
+        done, _ = await asyncio.wait([waiter], timeout=wait_s)
+        if not done:
+            waiter.cancel()
+            return False
+        waiter.result()
+        return True
 
     async def fetched_records(
         self,
@@ -202,16 +235,23 @@ class Fetcher(fetcher.Fetcher):  # type: ignore[misc]
             state.await_reset(fetcher.OffsetResetStrategy.EARLIEST)
 
     def _take(
-        self, partitions: Collection[TopicPartition], max_records: int, max_bytes: int
-    ) -> dict[TopicPartition, Part]:
-        taken: dict[TopicPartition, Part] = {}
+        self,
+        taken: dict[TopicPartition, Part],
+        partitions: Collection[TopicPartition],
+        max_records: int,
+        max_bytes: int,
+    ) -> bool:
+        """Add what has come to what was taken; return whether more may be added."""
         for where in list(self._records):
             if partitions and where not in partitions:
                 if not self._subscriptions.is_assigned(where):
                     del self._records[where]
                 continue
             result = self._records[where]
+            before = taken.get(where)
             if isinstance(result, fetcher.FetchResult):
+                if before is not None and not self._goes_on(before, where, result):
+                    continue
                 part = self._part(where, result, max_records, max_bytes)
             elif taken:
                 break  # the error is raised by the next call
@@ -221,12 +261,19 @@ class Fetcher(fetcher.Fetcher):  # type: ignore[misc]
                 continue
             if part is None:
                 continue
-            taken[where] = part
+            taken[where] = part if before is None else before.joined_by(part)
             max_records -= len(part.records)
             max_bytes -= sum(map(record_bytes, part.records))
             if max_records <= 0 or max_bytes <= 0 or part.set_aside:
-                break
-        return taken
+                return False
+        return True
+
+    def _goes_on(self, before: Part, where: TopicPartition, result: Any) -> bool:
+        """Return whether a result begins where a part of the same life of the topic ended."""
+        source: PartitionRecords | None = result._partition_records
+        topic_id = self._topic_ids.get(where.topic, "")
+        is_next = source is not None and source.next_fetch_offset == before.end
+        return is_next and topic_id == before.topic_id
 
     def _part(
         self, where: TopicPartition, result: Any, max_records: int, max_bytes: int
@@ -269,6 +316,12 @@ class Fetcher(fetcher.Fetcher):  # type: ignore[misc]
                 found.append(item)
         source.set_aside.clear()
         return found
+
+
+def _amount(taken: Parts) -> tuple[int, int]:
+    """Return how many records were taken, and the bytes of their keys and values."""
+    records = [record for part in taken.values() for record in part.records]
+    return len(records), sum(map(record_bytes, records))
 
 
 def _end_of_committed(state: Any) -> int | None:

@@ -35,7 +35,7 @@ class KafkaPublisher:
         self._settings = settings
         self._after_first = after_first
         self._topics = Topics(settings.topic_prefix)
-        self._producer = make_producer(settings)
+        self._producer = make_producer(settings, linger_ms=0)
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:

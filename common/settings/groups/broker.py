@@ -42,7 +42,10 @@ class KafkaSettings(Group):
         "lacks it, and a source retry is then a duplicate verdict, not a second score.",
     )
     linger_ms: int = Field(
-        20, ge=0, le=10_000, description="How long a producer waits to fill a batch, ms."
+        20,
+        ge=0,
+        le=10_000,
+        description="How long a producer of readings waits to fill a batch, ms. Alerts never wait.",
     )
     op_timeout_s: float = Field(
         30.0,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -173,11 +173,38 @@ def machine_of(state: bytes) -> bytes:
     return state[MACHINE]
 
 
-def shortest(values: NDArray[np.float32]) -> tuple[float, ...]:
+MOST_COUNTED: Final = 2.0**23
+"""Below it, 32 bits tell apart whole numbers and halves: the fewest decimals are the shortest."""
+
+MOST_DECIMALS: Final = 6
+"""Sources seldom write more; what has more is looked for digit by digit."""
+
+
+def shortest(values: NDArray[np.float32]) -> list[Any]:
     """Return 32-bit values as the shortest numbers that are them, as sources write them.
+
+    Args:
+        values: Of any shape; finite.
+
+    Returns:
+        Numbers, nested as the array is.
 
     Example:
         >>> shortest(np.array([0.1, 1e18, 523.79], np.float32))
-        (0.1, 1e+18, 523.79)
+        [0.1, 1e+18, 523.79]
     """
-    return tuple(map(float, values.astype(str)))
+    exact = values.astype(np.float64)
+    found = np.full(values.shape, np.nan)
+    wanted = np.abs(exact) < MOST_COUNTED
+    for decimals in range(MOST_DECIMALS + 1):
+        # a whole number over a power of ten is the very double that its decimals are read as
+        candidates = np.rint(exact * 10.0**decimals) / 10.0**decimals
+        fits = wanted & (candidates.astype(np.float32) == values)
+        found[fits] = candidates[fits]
+        wanted &= ~fits
+        if not wanted.any():
+            break
+    left = np.isnan(found)
+    if left.any():
+        found[left] = values[left].astype(str).astype(np.float64)
+    return list(found.tolist())

@@ -55,6 +55,10 @@ class Expected:
     means: NDArray[np.float64]
     sds: NDArray[np.float64]
 
+    def __getitem__(self, part: slice) -> Expected:
+        """Return what is expected of some of them."""
+        return Expected(self.values[part], self.means[part], self.sds[part])
+
 
 @dataclass(frozen=True, slots=True)
 class ChannelScores:

@@ -36,8 +36,8 @@ from models.alarm import AlarmChange, AlarmPolicy
 from models.scoring.contributions import RECENT_ROWS
 from models.scoring.scorer import Expected
 
-DIGITS: Final = "%.7g"
-"""As many as 32 bits hold."""
+DIGITS: Final = "%.7g "
+"""As many as 32 bits hold, and a space behind them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,11 @@ class Case:
     window: NDArray[np.float32]
 
     @property
+    def conditions(self) -> NDArray[np.float64]:
+        """How the machine was run, shape ``(window_length, n_conditions)``."""
+        return split_rows(self.ring.rows, self.ring.rows.shape[1] - self.window.shape[1])[0]
+
+    @property
     def size(self) -> int:
         """How many values the evidence would hold, if it might be as large as it likes."""
         return int(self.ring.rows.size + self.window.size)
@@ -86,18 +91,37 @@ def case_slices(cases: Sequence[Case], most_values: int) -> Iterator[Sequence[Ca
 
 
 def all_evidence(cases: Sequence[Case]) -> list[AlertEvidence]:
-    """Return the evidence of some alerts, in their order."""
-    return [make_evidence(case) for case in cases]
+    """Return the evidence of some alerts, in their order.
+
+    Each is the same, however readings were cut into batches. The oldest readings of a window are
+    left out where all would not fit into a message.
+    """
+    return [make_evidence(case, it) for case, it in zip(cases, _expected(cases), strict=True)]
 
 
-def make_evidence(case: Case) -> AlertEvidence:
-    """Return the evidence of an alert: the same, however its readings were cut into batches.
+def _expected(cases: Sequence[Case]) -> list[Expected]:
+    """Return what each case's model expects of its window; each model is asked once."""
+    by_fleet: dict[str, list[int]] = {}
+    for place, case in enumerate(cases):
+        by_fleet.setdefault(case.fleet.name, []).append(place)
+    found: dict[int, Expected] = {}
+    for places in by_fleet.values():
+        some = [cases[place] for place in places]
+        conditions = np.stack([case.conditions for case in some])  # (n, W, K)
+        windows = np.stack([case.window for case in some])  # (n, W, C)
+        expected = some[0].fleet.scorer.expect(conditions, windows)
+        found |= {place: expected[n : n + 1] for n, place in enumerate(places)}
+    return [found[place] for place in range(len(cases))]
 
-    The oldest readings are left out where all would not fit into a message.
+
+def make_evidence(case: Case, expected: Expected) -> AlertEvidence:
+    """Return the evidence of an alert.
+
+    Args:
+        case: The alert.
+        expected: What its model expects of its window alone.
     """
     rows, width = case.ring.rows.shape
-    conditions, _ = split_rows(case.ring.rows, width - case.window.shape[1])
-    expected = case.fleet.scorer.expect(conditions[None], case.window[None])
     kept = min(rows, max(1, MAX_VALUES // (width + case.window.shape[1])))
     while len((found := _evidence(case, expected, kept)).to_json()) > MAX_EVIDENCE_BYTES and kept:
         kept //= 2
@@ -106,7 +130,7 @@ def make_evidence(case: Case) -> AlertEvidence:
 
 def _evidence(case: Case, expected: Expected, kept: int) -> AlertEvidence:
     alert, machine = case.alert, case.fleet.spec.machine
-    rows = case.ring.rows[len(case.ring.rows) - kept :]
+    columns = shortest(case.ring.rows[len(case.ring.rows) - kept :].T)
     return AlertEvidence(
         evidence_id=derive_evidence_id(alert),
         alert_id=alert.alert_id,
@@ -130,12 +154,10 @@ def _evidence(case: Case, expected: Expected, kept: int) -> AlertEvidence:
         step=machine.step.word,
         window=_window(case.ring.marks, kept),
         conditions=tuple(
-            ConditionEvidence(
-                name=condition.name, unit=condition.unit, values=shortest(rows[:, index])
-            )
-            for index, condition in enumerate(machine.conditions)
+            ConditionEvidence(name=condition.name, unit=condition.unit, values=tuple(values))
+            for condition, values in zip(machine.conditions, columns, strict=False)
         ),
-        channels=_channels(case, expected, kept),
+        channels=_channels(case, expected, columns[len(machine.conditions) :]),
     )
 
 
@@ -183,27 +205,47 @@ def _window(marks: Marks, kept: int) -> EvidenceWindow:
     )
 
 
-def _channels(case: Case, expected: Expected, kept: int) -> tuple[ChannelEvidence, ...]:
-    used = case.fleet.spec.machine.used
+def _channels(
+    case: Case, expected: Expected, columns: Sequence[Sequence[float]]
+) -> tuple[ChannelEvidence, ...]:
+    """Return what each channel showed.
+
+    Args:
+        case: The alert.
+        expected: What its model expects of the window.
+        columns: The values of each channel that are told, the latest of the window.
+    """
+    used, kept = case.fleet.spec.machine.used, len(columns[0])
     first = len(case.ring.rows) - kept
-    values = case.ring.rows[first:, -len(used) :]
     held = case.ring.marks.held_rows(len(used))[first:]
-    levels = case.window[-RECENT_ROWS:].astype(np.float64).mean(axis=0)
+    any_held = held.any(axis=0).tolist()
+    levels = case.window[-RECENT_ROWS:].astype(np.float64).mean(axis=0).tolist()
+    means, sds = expected.means[0, -1].tolist(), expected.sds[0, -1].tolist()
+    rebuilt = _rounded(expected.values[0, first:].T)
     by_name = {channel.name: index for index, channel in enumerate(used)}
     return tuple(
         ChannelEvidence(
-            **dict(share),
+            name=share.name,
+            share=share.share,
+            direction=share.direction,
+            against=share.against,
             unit=used[index].unit,
-            level_sd=float(levels[index]),
-            healthy_mean=float(expected.means[0, -1, index]),
-            healthy_sd=float(expected.sds[0, -1, index]),
-            values=shortest(values[:, index]),
-            expected=_rounded(expected.values[0, first:, index]),
-            held=tuple(np.flatnonzero(held[:, index]).tolist()),
+            level_sd=levels[index],
+            healthy_mean=means[index],
+            healthy_sd=sds[index],
+            values=tuple(columns[index]),
+            expected=tuple(rebuilt[index]),
+            held=tuple(np.flatnonzero(held[:, index]).tolist()) if any_held[index] else (),
         )
         for share, index in ((share, by_name[share.name]) for share in case.alert.channels)
     )
 
 
-def _rounded(values: NDArray[np.float64]) -> tuple[float | None, ...]:
-    return tuple(float(DIGITS % value) if np.isfinite(value) else None for value in values)
+def _rounded(values: NDArray[np.float64]) -> list[list[float | None]]:
+    """Return numbers to so many digits, none for what is no number; nested as they are."""
+    text = DIGITS * values.size % tuple(values.ravel().tolist())  # in one go, so that it is fast
+    found = np.array(list(map(float, text.split()))).reshape(values.shape)
+    numbers: list[list[float | None]] = found.tolist()
+    for row, column in np.argwhere(~np.isfinite(found)).tolist():
+        numbers[row][column] = None
+    return numbers

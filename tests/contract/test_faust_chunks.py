@@ -17,6 +17,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from common.links.kafka import ensure_topics, make_producer, started
 from common.settings import DetectorSettings, KafkaSettings
 from common.topics import Topics
+from detector.adapters import faust_chunks
 from detector.adapters.faust_stream import add_agent, build_faust_app
 from detector.core.source import SourceBatch, SourceRecord, UnreadableBatch
 from tests.support.batches import SPOILT, batch, marker, produce_raw, with_header
@@ -184,6 +185,27 @@ async def test_a_slow_service_holds_a_bounded_number_of_records(
 
     assert max(len(batch) for batch in recorder.batches) <= 500
     assert len(set(recorder.values)) == 5000
+
+
+async def test_what_came_meanwhile_is_one_chunk(
+    kafka_settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing waits in a small chunk of its own behind another batch."""
+    monkeypatch.setattr(faust_chunks, "TOP_UP_S", 5.0)  # the machine may be busy
+    kafka = kafka_settings.model_copy(update={"partitions": 1})
+    await ensure_topics(kafka)
+    recorder = Recorder()
+
+    async with worker(kafka, recorder):
+        recorder.may_go_on.clear()
+        await send(kafka, [b"first"])
+        await until(lambda: recorder.started)
+        for number in range(4):
+            await send(kafka, [b"meanwhile-%d" % number])
+        recorder.may_go_on.set()
+        await until(lambda: len(recorder.values) == 5)
+
+    assert [len(batch) for batch in recorder.batches] == [1, 4]
 
 
 async def test_a_large_message_passes(kafka_settings: KafkaSettings) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -139,6 +142,73 @@ async def test_the_first_part_has_its_topics_id_and_none_has_that_of_a_later_one
     assert (first.topic_id, first.end) == (old, 5)
     assert [record.value for record in second.records] == [b"new"] * 9
     assert second.topic_id != old  # it is not known when the topic was gone
+
+
+async def fetched(consumer: IntakeConsumer, where: TopicPartition) -> None:
+    """Wait until something is there to be taken."""
+    async with asyncio.timeout(30):
+        while where not in consumer._fetcher._records:  # noqa: ASYNC110 - the fetcher's own pace
+            await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def with_one_ready(kafka: KafkaSettings) -> AsyncIterator[IntakeConsumer]:
+    """A consumer that has fetched a record nobody has taken, behind which two more have come."""
+    await ensure_topics(kafka)
+    where = TopicPartition(Topics(kafka.topic_prefix).readings, 0)
+    async with started(make_consumer(kafka)) as consumer:
+        consumer._fetcher._prefetch_backoff = 60.0  # as behind a batch that takes long
+        consumer.assign([where])
+        await consumer.seek_to_beginning(where)
+        await produce_raw(kafka.bootstrap_servers, where.topic, batch([b"a"]))
+        await fetched(consumer, where)
+        await produce_raw(kafka.bootstrap_servers, where.topic, batch([b"b"]), batch([b"c"]))
+        yield consumer
+
+
+async def test_what_came_behind_a_record_that_lay_ready_is_taken_with_it(
+    kafka_settings: KafkaSettings,
+) -> None:
+    async with with_one_ready(kafka_settings) as consumer:
+        parts = await consumer.parts(timeout_ms=100, max_records=100, top_up_ms=20_000)
+
+    (part,) = parts.values()
+    assert [record.value for record in part.records] == [b"a", b"b", b"c"]
+    assert (part.begin, part.end) == (0, 3)
+
+
+@pytest.mark.parametrize(
+    ("most", "top_up_ms"),
+    [pytest.param(100, 0, id="nobody waits for more"), pytest.param(1, 20_000, id="no room")],
+)
+async def test_else_it_is_taken_next(
+    kafka_settings: KafkaSettings, most: int, top_up_ms: int
+) -> None:
+    async with with_one_ready(kafka_settings) as consumer:
+        (first,) = (
+            await consumer.parts(timeout_ms=100, max_records=most, top_up_ms=top_up_ms)
+        ).values()
+        second = await one_part(consumer)
+
+    assert [record.value for record in first.records] == [b"a"]
+    assert (first.end, second.begin) == (1, 1)
+    assert second.records[0].value == b"b"
+
+
+async def test_what_is_of_another_life_of_the_topic_stays_for_the_next_call(
+    kafka_settings: KafkaSettings,
+) -> None:
+    async with with_one_ready(kafka_settings) as consumer:
+        (first,) = (await consumer.parts(timeout_ms=100, max_records=100, top_up_ms=0)).values()
+        where = TopicPartition(Topics(kafka_settings.topic_prefix).readings, 0)
+        await fetched(consumer, where)
+        taken = {where: replace(first, topic_id="another")}
+
+        consumer._fetcher._take(taken, [], 100, 2**20)
+        second = await one_part(consumer)
+
+    assert taken[where].end == 1
+    assert second.records[0].value == b"b"
 
 
 async def past(kafka: KafkaSettings, start: int | None, end: int) -> list[bytes | None]:

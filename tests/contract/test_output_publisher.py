@@ -77,6 +77,15 @@ async def test_evidence_stands_on_a_topic_of_its_own_word_for_word(settings: Kaf
     assert await on_topic(settings, "alerts") == []
 
 
+async def test_nothing_waits_for_more_to_send(settings: KafkaSettings) -> None:
+    lingering = settings.model_copy(update={"linger_ms": 10_000, "op_timeout_s": 5.0})
+
+    async with KafkaPublisher(lingering) as publisher:
+        await publisher.publish(ALERTS, LETTERS)  # else it would be a timeout
+
+    assert len(await on_topic(settings, "alerts")) == len(ALERTS)
+
+
 @pytest.mark.parametrize(
     ("alerts", "letters"),
     [

@@ -218,10 +218,10 @@ def _channels(
     used, kept = case.fleet.spec.machine.used, len(columns[0])
     first = len(case.ring.rows) - kept
     held = case.ring.marks.held_rows(len(used))[first:]
-    any_held = held.any(axis=0).tolist()
+    any_held = bool(held.any())
     levels = case.window[-RECENT_ROWS:].astype(np.float64).mean(axis=0).tolist()
     means, sds = expected.means[0, -1].tolist(), expected.sds[0, -1].tolist()
-    rebuilt = _rounded(expected.values[0, first:].T)
+    rebuilt = rounded(expected.values[0, first:].T)
     by_name = {channel.name: index for index, channel in enumerate(used)}
     return tuple(
         ChannelEvidence(
@@ -235,13 +235,13 @@ def _channels(
             healthy_sd=sds[index],
             values=tuple(columns[index]),
             expected=tuple(rebuilt[index]),
-            held=tuple(np.flatnonzero(held[:, index]).tolist()) if any_held[index] else (),
+            held=tuple(np.flatnonzero(held[:, index]).tolist()) if any_held else (),
         )
         for share, index in ((share, by_name[share.name]) for share in case.alert.channels)
     )
 
 
-def _rounded(values: NDArray[np.float64]) -> list[list[float | None]]:
+def rounded(values: NDArray[np.float64]) -> list[list[float | None]]:
     """Return numbers to so many digits, none for what is no number; nested as they are."""
     text = DIGITS * values.size % tuple(values.ravel().tolist())  # in one go, so that it is fast
     found = np.array(list(map(float, text.split()))).reshape(values.shape)

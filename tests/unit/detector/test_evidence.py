@@ -24,7 +24,7 @@ from common.records.readings import SensorReading
 from common.records.times import EARLIEST, LATEST
 from common.records.verdicts import Evidence
 from common.ring import shortest
-from detector.core.conclusion.evidence import case_slices
+from detector.core.conclusion.evidence import case_slices, rounded
 from detector.core.policy import InputPolicy
 from detector.failpoints import Point
 from models.alarm import AlarmPolicy
@@ -199,6 +199,20 @@ def test_a_value_of_seven_digits_is_shown_as_it_was_written(value: float) -> Non
 
     assert np.float32(shown) == np.float32(short)
     assert shown == short or abs(short) < 1e-37  # smaller ones have fewer digits in 32 bits
+
+
+@given(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=1))
+def test_values_are_shown_with_as_few_digits_as_tell_them_apart(values: list[float]) -> None:
+    rows = np.array([values, values[::-1]], np.float32)
+
+    assert repr(shortest(rows)) == repr(rows.astype(str).astype(float).tolist())
+
+
+@given(st.lists(st.floats(), min_size=1))
+def test_expectations_are_rounded_one_like_all(values: list[float]) -> None:
+    one_by_one = [float(f"{value:.7g}") if np.isfinite(value) else None for value in values]
+
+    assert repr(rounded(np.array([values, values]))) == repr([one_by_one, one_by_one])
 
 
 @pytest.mark.parametrize("batch", [1, 2, 3, 5])

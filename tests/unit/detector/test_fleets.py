@@ -94,6 +94,36 @@ async def test_two_machine_types_in_one_batch_are_judged_each_by_its_own_model()
     assert [channel.name for channel in alert.channels] == ["Discharge pressure [bar]", "Current"]
 
 
+async def test_alerts_of_two_fleets_in_one_batch_rest_each_on_its_own_window() -> None:
+    together, alone = World(), World()
+    for world in (together, alone):
+        world.send(
+            [
+                value
+                for number in range(1, 9)
+                for value in (
+                    reading(number, float(number), asset_id="engine-2").to_json(),
+                    pump(number, 5.0 * number),
+                    reading(number, 0.5 * number).to_json(),
+                )
+            ]
+        )
+        keyed(world)
+
+    await together.worker(fleets=FLEETS).service.process(together.everything())
+    worker = alone.worker(fleets=FLEETS)
+    for offset in range(len(alone.topic[0])):
+        await worker.service.process(alone.fetch({0: (offset, offset + 1)}))
+
+    found, expected = (
+        {each.alert_id: each.to_json() for each in world.publisher.evidence}
+        for world in (together, alone)
+    )
+    assert found == expected
+    fleets = [each.fleet for each in together.publisher.evidence]
+    assert (fleets.count("default"), fleets.count("pumps")) == (2, 1)
+
+
 @pytest.mark.parametrize(
     ("value", "reason"),
     [

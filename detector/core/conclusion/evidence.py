@@ -96,7 +96,7 @@ def all_evidence(cases: Sequence[Case]) -> list[AlertEvidence]:
     Each is the same, however readings were cut into batches. The oldest readings of a window are
     left out where all would not fit into a message.
     """
-    return [make_evidence(case, it) for case, it in zip(cases, _expected(cases), strict=True)]
+    return [_made(case, it) for case, it in zip(cases, _expected(cases), strict=True)]
 
 
 def _expected(cases: Sequence[Case]) -> list[Expected]:
@@ -114,13 +114,14 @@ def _expected(cases: Sequence[Case]) -> list[Expected]:
     return [found[place] for place in range(len(cases))]
 
 
-def make_evidence(case: Case, expected: Expected) -> AlertEvidence:
-    """Return the evidence of an alert.
+def make_evidence(case: Case) -> AlertEvidence:
+    """Return the evidence of one alert."""
+    (found,) = all_evidence([case])
+    return found
 
-    Args:
-        case: The alert.
-        expected: What its model expects of its window alone.
-    """
+
+def _made(case: Case, expected: Expected) -> AlertEvidence:
+    """Return the evidence of an alert, of whose window its model expects this."""
     rows, width = case.ring.rows.shape
     kept = min(rows, max(1, MAX_VALUES // (width + case.window.shape[1])))
     while len((found := _evidence(case, expected, kept)).to_json()) > MAX_EVIDENCE_BYTES and kept:

@@ -20,6 +20,7 @@ from api.adapters.http_detector_probe import HttpDetectorProbe
 from api.adapters.kafka.alert_feed import KafkaAlertFeed
 from api.adapters.kafka.evidence_feed import KafkaEvidenceFeed
 from api.adapters.kafka.group_probe import KafkaGroupProbe
+from api.adapters.kafka.letter_reader import KafkaLetterReader
 from api.adapters.process_replay_launcher import ProcessReplayLauncher
 from api.adapters.receivers.opening import open_ways
 from api.adapters.redis_ring_reader import RedisRingReader
@@ -50,6 +51,7 @@ from api.http.openapi import DESCRIPTION, TAGS, describe_problems
 from api.http.problems import documented
 from api.http.queries import refuse_repeated
 from api.http.security_headers import SecurityHeaders
+from api.letters import LetterReader
 from api.live.change_signal import ChangeSignal
 from api.live.keeping import keep_within, keeping
 from api.live.pages import ActionPages, StreamPages
@@ -90,6 +92,7 @@ class Adapters:
     evidence: EvidenceStore
     evidence_feed: EvidenceFeed
     rings: RingReader
+    letters: LetterReader
     detector: DetectorProbe
     group: GroupProbe
     records: ReplayRecords
@@ -136,6 +139,7 @@ async def open_adapters(settings: Settings, stack: AsyncExitStack) -> Adapters:
         evidence=SqlEvidenceStore(engine),
         evidence_feed=KafkaEvidenceFeed(settings.kafka, settings.retention),
         rings=await stack.enter_async_context(RedisRingReader(settings.redis)),
+        letters=KafkaLetterReader(settings.kafka),
         detector=HttpDetectorProbe(client, settings.api.detector_url),
         group=group,
         records=SqlReplayRecords(engine),
@@ -240,6 +244,7 @@ async def _lifespan(
             history=adapters.history,
             evidence=adapters.evidence,
             rings=adapters.rings,
+            letters=adapters.letters,
             alarms=adapters.alarms,
             access=adapters.access,
             guard=Guard(settings.api, adapters.access, adapters.clock),

@@ -17,6 +17,7 @@ from api.assets import AssetList
 from api.detection.ports import Scoring
 from api.detection.uploads import Uploads
 from api.evidence import EvidenceStore
+from api.letters import LetterReader
 from api.live.change_signal import ChangeSignal
 from api.live.pages import ActionPages, StreamPages
 from api.metrics import ApiMetrics
@@ -42,6 +43,7 @@ class Services:
         history: Where alerts are read.
         evidence: Where is read what they rest on.
         rings: Where the latest readings are.
+        letters: Reads dead letters.
         alarms: Where alarms, and what operators did about them, are read.
         desk: Carries out what operators ask for.
         access: Where keys and the audit log are.
@@ -67,6 +69,7 @@ class Services:
     history: AlertHistory
     evidence: EvidenceStore
     rings: RingReader
+    letters: LetterReader
     alarms: AlarmStore
     desk: AlarmDesk
     access: AccessStore

@@ -70,6 +70,7 @@ RIGHTS: Final[Mapping[tuple[str, str], Needed]] = {
     ("GET", f"{_V1}/machines/{{fleet}}"): Role.VIEWER,
     ("GET", f"{_V1}/notifications"): Role.VIEWER,
     ("GET", f"{_V1}/silence"): Role.VIEWER,
+    ("GET", f"{_V1}/dead-letters"): Role.OPERATOR,  # reasons quote what came: it may be anything
     ("GET", f"{_V1}/replays"): Role.VIEWER,
     ("POST", f"{_V1}/replays"): Role.OPERATOR,
     ("GET", f"{_V1}/replays/{{replay_id}}"): Role.VIEWER,

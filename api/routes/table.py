@@ -6,7 +6,7 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from api.routes import access, alerts, notifications, replays
+from api.routes import access, alerts, letters, notifications, replays
 from api.routes.alarms import actions, anomaly_events, lists, maintenance
 from api.routes.assets import machines, readings, scores, silence, states
 from api.routes.scoring import detect, whatif
@@ -24,6 +24,7 @@ RESOURCES: Final[tuple[APIRouter, ...]] = (
     detect.router,
     whatif.router,
     silence.router,
+    letters.router,
     replays.router,
     notifications.router,
     access.router,

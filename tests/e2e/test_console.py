@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from confluent_kafka import Producer
 from playwright.sync_api import Browser, Page, Route, expect
 
 from common.machines.turbofan import SENSOR_NAMES, SETTING_NAMES
@@ -18,6 +19,7 @@ from deploy.local.programs import free_port
 from producer.simulator.simulate import simulate
 from tests.e2e.test_up import Up, surgeline_up
 from tests.support.browser import Watched, chromium, watched_page
+from tests.support.servers.backends import wait_until
 from tests.support.strangers import talk_like_strangers
 
 pytestmark = pytest.mark.slow
@@ -65,6 +67,12 @@ def start_a_replay(page: Page) -> None:
     page.get_by_label("Engines").fill("1-3")
     page.get_by_label("Speed").fill("max")
     page.get_by_role("button", name="Start the replay").click()
+
+
+def send_nonsense(broker: str, key: str) -> None:
+    producer = Producer({"bootstrap.servers": broker})
+    producer.produce("surgeline.readings", b"{", key=key.encode())
+    assert producer.flush(30) == 0
 
 
 def settled(page: Page) -> None:
@@ -371,6 +379,23 @@ def test_every_page_is_accessible(stack: Up, browser: Browser, width: int) -> No
             assert watched.violations(of_colours=True) == [], each
             assert page.evaluate("document.documentElement.scrollWidth") <= width, each
         assert watched.complaints == []
+
+
+def test_a_dead_letter_is_shown_with_its_reason_and_whose_it_is(stack: Up, shown: Watched) -> None:
+    send_nonsense(stack.state.urls["broker"], "pump-9")
+    page = shown.page
+
+    def is_there() -> bool:
+        found = httpx.get(f"{stack.api}/api/v1/dead-letters", timeout=30).json()["items"]
+        return any(each["asset_id"] == "pump-9" for each in found)
+
+    wait_until(is_there, "the letter is on its topic", 60)
+    go(page, "Health")
+
+    row = page.get_by_role("row").filter(has_text="pump-9")
+    expect(row).to_contain_text("malformed json")
+    expect(row).to_contain_text("surgeline.readings-")
+    assert shown.complaints == []
 
 
 def test_what_strangers_say_is_shown_and_never_run(stack: Up, browser: Browser) -> None:

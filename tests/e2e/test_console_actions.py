@@ -267,6 +267,8 @@ def test_a_viewer_sees_all_and_is_offered_nothing(plant: Plant, browser: Browser
         page.goto(f"{plant.up.api}/#/machine/{name}")
         page.keyboard.press("s")
         expect(page.get_by_role("dialog")).to_have_count(0)
+        page.goto(f"{plant.up.api}/#/health")
+        expect(page.get_by_text("Reading them needs the role operator")).to_be_visible()
 
         page.get_by_role("button", name="Log out").click()
         expect(page.get_by_label("Your key")).to_be_visible()

@@ -17,6 +17,7 @@ from api.adapters.memory.access import MemoryAccessStore
 from api.adapters.memory.alarms import MemoryAlarmStore
 from api.adapters.memory.alerts import MemoryAlertHistory, MemoryFeed
 from api.adapters.memory.evidence import MemoryEvidenceStore
+from api.adapters.memory.letters import MemoryLetterReader
 from api.adapters.memory.outbox import MemoryOutbox
 from api.adapters.memory.replays import (
     MemoryFleetCatalogue,
@@ -54,6 +55,7 @@ class Fakes:
     evidence: EvidenceStore = field(init=False)
     evidence_feed: MemoryFeed[WireEvidence] = field(default_factory=MemoryFeed)
     rings: MemoryRingReader = field(default_factory=MemoryRingReader)
+    letters: MemoryLetterReader = field(default_factory=MemoryLetterReader)
     detector: MemoryProbe = field(default_factory=MemoryProbe)
     group: MemoryProbe = field(default_factory=MemoryProbe)
     records: MemoryReplayRecords = field(default_factory=MemoryReplayRecords)
@@ -89,6 +91,7 @@ class Fakes:
             evidence=self.evidence,
             evidence_feed=self.evidence_feed,
             rings=self.rings,
+            letters=self.letters,
             detector=self.detector,
             group=self.group,
             records=self.records,

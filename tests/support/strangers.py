@@ -10,8 +10,8 @@ from playwright.sync_api import Page, Route
 
 SAID_BY_OTHERS: Final = {
     "asset_id", "channel", "column", "detail", "engines", "error", "expected", "fleet", "hint",
-    "id", "meaning", "name", "planned_by", "reason", "received", "run_id", "sensor_id", "speed",
-    "step", "title", "unit", "who", "why", "word",
+    "id", "meaning", "message", "name", "planned_by", "reason", "received", "run_id", "sensor_id",
+    "speed", "step", "title", "unit", "who", "why", "word",
 }  # fmt: skip
 """Fields that hold what strangers chose: names, units, notes, cells of files."""
 

@@ -55,7 +55,7 @@ class KafkaFeed(Generic[Item]):
     async def batches(self, resume: Resume) -> AsyncGenerator[FeedBatch[Item], None]:
         """Connect and yield what arrives; see the port."""
         try:
-            with _our_errors(self._settings):
+            with our_errors(self._settings):
                 async with AsyncExitStack() as stack:
                     await ensure_topics(self._settings, self._retention)
                     admin = await self._start_admin(stack)
@@ -83,7 +83,7 @@ class KafkaFeed(Generic[Item]):
                 f"not reading from the broker at {self._settings.bootstrap_servers}: "
                 f"{self._trouble}"
             )
-        with _our_errors(self._settings):
+        with our_errors(self._settings):
             await self._source(self._admin)
 
     async def _start_admin(self, stack: AsyncExitStack) -> Any:
@@ -134,7 +134,8 @@ class KafkaFeed(Generic[Item]):
 
 
 @contextmanager
-def _our_errors(settings: KafkaSettings) -> Iterator[None]:
+def our_errors(settings: KafkaSettings) -> Iterator[None]:
+    """Turn what the driver raises into our errors."""
     try:
         yield
     except BackendMissingError as exc:

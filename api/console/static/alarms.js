@@ -97,7 +97,7 @@ function After(alarm) {
 
 function byUrgency(a, b) {
   return b.standing - a.standing || rank(b.level) - rank(a.level) || a.acknowledged - b.acknowledged
-    || b.peak_severity - a.peak_severity || a.raised_ts.localeCompare(b.raised_ts);
+    || b.peak_severity - a.peak_severity || (a.raised_ts < b.raised_ts ? -1 : 1);
 }
 
 function cells(alarm) {

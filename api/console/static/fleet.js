@@ -1,6 +1,6 @@
 // The fleet, worst first: which machine, since when, which sensor, how long is left.
 
-import { html, simulated, useState } from './html.js';
+import { html, simulated, useMemo, useState } from './html.js';
 import { Lanes } from './lanes.js';
 import { List } from './list.js';
 import { Spark } from './spark.js';
@@ -12,10 +12,10 @@ const TOP = 3;
 export function FleetPage({ parameters }) {
   const [wanted, setWanted] = useState(parameters.get('find') || '');
   const [fleet, setFleet] = useState('');
-  const names = [...new Set([...assets.value.values()].map((each) => each.fleet))].sort();
+  const names = useMemo(() => [...new Set([...assets.value.values()].map((each) => each.fleet))].sort(), [assets.value]);
   const text = wanted.trim().toLowerCase();
-  const rows = urgent.value.filter(({ asset }) =>
-    (!fleet || asset.fleet === fleet) && (!text || asset.asset_id.toLowerCase().includes(text)));
+  const rows = useMemo(() => urgent.value.filter(({ asset }) =>
+    (!fleet || asset.fleet === fleet) && (!text || asset.asset_id.toLowerCase().includes(text))), [urgent.value, fleet, text]);
   if (!assets.value.size) return html`<${NoReadings} />`;
   return html`
     <div class="bar">
@@ -40,8 +40,14 @@ export function FleetPage({ parameters }) {
       : html`<p class="empty">No machine ${text ? `has “${wanted}” in its name` : 'in this fleet'}.
           <button onClick=${() => { setWanted(''); setFleet(''); }}>Show all ${assets.value.size}</button></p>`}
     <${Lanes} rows=${rows} />
+    <${Foot} />`;
+}
+
+/** By itself, since it says something new each second. */
+function Foot() {
+  return html`
     <p class="dim">Severity is a score over its own warning threshold: 1× is a warning for every model.
-      Fetched ${ago(new Date(fetchedAt.value).toISOString(), now.value)}.</p>`;
+      Fetched ${ago(fetchedAt.value, now.value)}.</p>`;
 }
 
 function Sums() {

@@ -1,9 +1,10 @@
 // The pipeline as it is: what answers, what does not and what to do, what is running.
 
-import { get } from './api.js';
+import { RoleNeeded } from './actions.js';
+import { API, get } from './api.js';
 import { Table, html, useEffect, useState } from './html.js';
-import { assets, fleets, readiness } from './store.js';
-import { VERDICTS, count } from './words.js';
+import { assets, fleets, mayAct, readiness } from './store.js';
+import { VERDICTS, count, moment } from './words.js';
 
 const DOES = {
   broker: 'carries readings and alerts. While it is away, producers wait and nothing is lost.',
@@ -32,6 +33,7 @@ export function HealthPage() {
           <td class="dim">${DOES[name] ?? ''}</td>
         </tr>`)}<//>
     <${Readings} />
+    <${Letters} />
     <h2>Fleets and their models</h2>
     <${Table} heads=${['fleet', 'machines', 'model', 'machine type']}>${fleets.value.map((each) => html`
         <tr>
@@ -55,12 +57,34 @@ function Readings() {
   return html`
     <h2>Readings of the latest runs</h2>
     ${refused.length > 0 && html`<p class="notice bad">${count(sums.rejected, 'reading')} of ${count(refused.length, 'machine')} could not be used, most of
-      ${' '}${refused.slice(0, 3).map(({ asset_id: id }) => html`<a href=${`#/machine/${encodeURIComponent(id)}`}>${id}</a> `)}.
-      Why, one by one: <code>surgeline deadletter list</code></p>`}
+      ${' '}${refused.slice(0, 3).map(({ asset_id: id }) => html`<a href=${`#/machine/${encodeURIComponent(id)}`}>${id}</a> `)}.</p>`}
     ${!sums.scored && html`<p class="notice bad">Readings come, and none of them is scored.</p>`}
     <div class="wide"><table>
       <thead><tr><th>verdict</th><th class="number">readings</th><th class="number">part</th></tr></thead>
       <tbody>${Object.entries(sums).filter(([, n]) => n).sort((a, b) => b[1] - a[1]).map(([kind, n]) => html`
         <tr><td>${VERDICTS[kind] ?? kind}</td><td class="number">${n.toLocaleString('en')}</td><td class="number">${((100 * n) / all).toFixed(1)} %</td></tr>`)}</tbody>
     </table></div>`;
+}
+
+/** Messages that could not be used, one by one, the latest first. */
+function Letters() {
+  const [items, setItems] = useState([]);
+  const [cursor, setCursor] = useState(null);
+  const [problem, setProblem] = useState(null);
+  const load = (after) => get(`${API}/dead-letters`, { cursor: after }).then((page) => {
+    setItems((before) => (after ? [...before, ...page.items] : page.items));
+    setCursor(page.next_cursor);
+  }).catch((error) => setProblem(error.message));
+  useEffect(() => { if (mayAct.value) load(null); }, [mayAct.value]);
+  return html`
+    <h2>Dead letters, latest first</h2>
+    <${RoleNeeded} what="Reading them" />
+    ${problem && html`<p class="notice">${problem}</p>`}
+    ${items.length > 0 ? html`
+      <${Table} heads=${['when', 'reason', 'machine', 'what came', 'where']}>${items.map((each) => html`
+        <tr><td class="nowrap">${moment(each.received_at)}</td><td>${each.reason.replace(/_/g, ' ')}</td><td><b>${each.asset_id}</b></td>
+          <td>${each.message}</td><td><code>${each.position}</code></td></tr>`)}<//>
+      ${cursor && html`<button onClick=${() => load(cursor)}>Older ones</button>`}
+      <p class="dim">What stood in one: <code>surgeline deadletter show</code> and its place.</p>`
+      : mayAct.value && !problem && html`<p class="dim">None.</p>`}`;
 }

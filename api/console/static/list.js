@@ -25,6 +25,7 @@ export function List({ name, rows, keyOf, hrefOf, cells, heads, label, before, a
   const box = useRef(null);
   const [view, setView] = useState({ top: 0, height: 600, narrow: innerWidth <= NARROW });
   const [at, setAt] = useState(-1);
+  const drawn = useRef(0);
   const rowHeight = !view.narrow ? WIDE_ROW : after ? NARROW_TALL : NARROW_ROW;
 
   useLayoutEffect(() => {
@@ -32,8 +33,17 @@ export function List({ name, rows, keyOf, hrefOf, cells, heads, label, before, a
       setView({ top: box.current.scrollTop, height: box.current.clientHeight, narrow: innerWidth <= NARROW });
     measure();
     addEventListener('resize', measure);
-    return () => removeEventListener('resize', measure);
+    return () => {
+      removeEventListener('resize', measure);
+      clearTimeout(drawn.current);
+    };
   }, []);
+
+  // in a task of its own: that of the scroll goes on to layout and paint, and both together take too long
+  const scrolled = () => {
+    clearTimeout(drawn.current);
+    drawn.current = setTimeout(() => setView((before) => ({ ...before, top: box.current.scrollTop, height: box.current.clientHeight })));
+  };
 
   // keys may come quicker than the page is drawn: what is marked is known at once
   const marked = useRef(-1);
@@ -67,7 +77,7 @@ export function List({ name, rows, keyOf, hrefOf, cells, heads, label, before, a
       <div class="head" aria-hidden="true">${heads.map((head) => html`<span>${head}</span>`)}</div>
       <div class="scroll" ref=${box} tabindex="0" role="group" aria-label=${label}
            style=${{ height: room, minHeight: `${rowHeight}px` }}
-           onScroll=${(event) => setView({ ...view, top: event.target.scrollTop, height: event.target.clientHeight })}>
+           onScroll=${scrolled}>
         <div style=${{ height: `${rows.length * rowHeight}px` }}>
           ${rows.slice(first, last).map((row, index) => html`
             <div key=${keyOf(row)} class=${`line ${first + index === at ? 'at' : ''}`}

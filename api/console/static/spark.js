@@ -1,4 +1,4 @@
-// A line of the last severities, with the warning threshold: drawn when its row comes in sight.
+// A line of the last severities, with the warning threshold: drawn when its row comes in sight, and stays.
 
 import { API, get } from './api.js';
 import { html, useEffect, useRef } from './html.js';
@@ -6,6 +6,7 @@ import { html, useEffect, useRef } from './html.js';
 const WIDTH = 120;
 const HEIGHT = 28;
 const POINTS = 60;
+const PAUSE_MS = 150;
 const kept = new Map();
 
 export function Spark({ asset, run, upTo }) {
@@ -13,18 +14,22 @@ export function Spark({ asset, run, upTo }) {
   const key = `${asset} ${run}`;
   useEffect(() => {
     const stop = new AbortController();
+    let soon;
     const known = kept.get(key);
     if (known) draw(canvas.current, known.points);
     if (known?.upTo !== upTo) {
-      get(`${API}/scores`, { asset_id: asset, run_id: run, status: 'scored', limit: POINTS }, stop.signal)
+      soon = setTimeout(() => get(`${API}/scores`, { asset_id: asset, run_id: run, status: 'scored', limit: POINTS }, stop.signal)
         .then((page) => {
           const points = page.items.map((item) => item.severity).reverse();
           kept.set(key, { upTo, points });
           draw(canvas.current, points);
         })
-        .catch(() => {}); // the row's numbers stand without it, and the next change asks again
+        .catch(() => {}), PAUSE_MS); // the row's numbers stand without it, and the next change asks again
     }
-    return () => stop.abort();
+    return () => {
+      clearTimeout(soon);
+      stop.abort();
+    };
   }, [key, upTo]);
   return html`<canvas class="spark" ref=${canvas} width=${WIDTH * 2} height=${HEIGHT * 2} aria-hidden="true"></canvas>`;
 }

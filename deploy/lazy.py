@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from common.terminal.importing import imported
 from common.terminal.nearest import suggestion
 
 
@@ -85,7 +86,7 @@ class LazyGroup(TyperGroup):
 def load(entry: CommandEntry) -> Any:
     """Import a command and return it as the parser's object."""
     module, _, attribute = entry.target.partition(":")
-    target = getattr(importlib.import_module(module), attribute)
+    target = getattr(imported(lambda: importlib.import_module(module)), attribute)
     if isinstance(target, typer.Typer):
         app = target
     else:

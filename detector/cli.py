@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
+from typing import Any
+
 import typer
 
 from common.logs import configure_logging
-from common.settings import load_settings
+from common.settings import Settings, load_settings
 from common.terminal.cli import friendly_errors
+from common.terminal.importing import imported
 from detector.worker.ending import Ending
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -27,7 +31,12 @@ def detect() -> None:
     ending = Ending(settings.detector.stop_grace_s)
     ending.watch()
 
-    from detector.app import run
-
+    run = imported(_program)
     code = ending.run(lambda: run(settings, ending))
     raise typer.Exit(code)
+
+
+def _program() -> Callable[[Settings, Ending], Coroutine[Any, Any, None]]:
+    from detector.app import run
+
+    return run

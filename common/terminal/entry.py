@@ -13,6 +13,8 @@ import sys
 from collections.abc import Callable
 from typing import Final, TextIO
 
+from common.terminal.importing import imported
+
 INTERRUPTED_EXIT: Final = 130
 FAILURE_EXIT: Final = 1
 FULL_OUTPUT: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
@@ -36,7 +38,7 @@ def run_program(load: Callable[[], Callable[[], object]]) -> None:
         _show_anything(stream)
     code: str | int | None = 0
     try:
-        load()()
+        imported(load)()
     except BrokenPipeError:
         code = FAILURE_EXIT  # a reader that has seen enough (`surgeline scores | head`)
     except OSError as exc:

@@ -21,6 +21,7 @@ from common.settings import load_settings
 from deploy.local.programs import answers, broker_command, free_port, valkey_command
 from deploy.local.statefile import StackState, running_stack
 from producer.simulator.simulate import simulate
+from tests.support import forked
 from tests.support.processes import (
     command_line,
     descendants,
@@ -76,14 +77,8 @@ class Up:
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run ``surgeline`` as from another terminal, which knows the var folder only."""
-        return subprocess.run(
-            [sys.executable, "-m", "deploy.cli", *arguments],
-            env=environment() | {"SURGELINE_VAR_DIR": str(self.var_dir)},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
+        variables = environment() | {"SURGELINE_VAR_DIR": str(self.var_dir)}
+        return forked.run(["deploy.cli", *arguments], variables)
 
     def end(self, signum: signal.Signals) -> None:
         self.process.send_signal(signum)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import httpx
@@ -15,6 +14,7 @@ import pytest
 
 from common.settings import PREFIX, KafkaSettings
 from deploy.local.programs import free_port
+from tests.support import forked
 from tests.support.api_process import ApiProcess
 
 KEYS_ON = {"SURGELINE_API__KEYS": "on"}
@@ -26,14 +26,7 @@ def run(folder: Path, *command: str, **settings: str) -> subprocess.CompletedPro
         "SURGELINE_ALERTS__URL": f"sqlite+aiosqlite:///{folder}/alerts.db",
         "SURGELINE_SCORES__SQLITE_PATH": f"{folder}/scores.db",
     }
-    return subprocess.run(
-        [sys.executable, "-m", *command],
-        env=kept | store | settings,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return forked.run(command, kept | store | settings)
 
 
 def new_key(folder: Path, name: str, role: str) -> str:

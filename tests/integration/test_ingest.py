@@ -28,6 +28,7 @@ from deploy.local.programs import broker_command, free_port
 from detector.core.decoding import decode
 from detector.core.source import SourceRecord
 from producer.adapters import kafka_source
+from tests.support import forked
 from tests.support.builders import MeanScorer, fleets_of
 from tests.support.own_pumps import PUMP, PUMP_TOML, START_S
 from tests.support.replays import environment
@@ -106,14 +107,7 @@ def until_nothing_is_behind(process: subprocess.Popen[str]) -> dict[str, Any]:
 def run(
     kafka: KafkaSettings, options: list[str], *program: str
 ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", *(program or ("producer",)), *options],
-        env=environment(kafka),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return forked.run([*(program or ("producer",)), *options], environment(kafka))
 
 
 async def ticks_on_topic(kafka: KafkaSettings) -> dict[str, list[int]]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -25,6 +23,7 @@ from models.training.build import build_artifact
 from models.training.catalogue import OWN_DEFAULT
 from models.training.config import TrainingConfig
 from models.training.preparation.own_data import prepare_recording
+from tests.support import forked
 from tests.support.alerts import make_alert
 from tests.support.api_process import ApiProcess
 from tests.support.own_pumps import pumps
@@ -44,13 +43,7 @@ def pump_alert() -> Alert:
 
 def surgeline(*arguments: str, **settings: str) -> str:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-    done = subprocess.run(
-        [sys.executable, "-m", "deploy.cli", *arguments],
-        env=kept | settings | {"COLUMNS": "120"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = forked.run(["deploy.cli", *arguments], kept | settings | {"COLUMNS": "120"})
     assert done.returncode == 0, done.stderr
     return done.stdout
 

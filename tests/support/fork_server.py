@@ -8,6 +8,7 @@ program imports is there already. Client: ``forked.py``.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -105,6 +106,9 @@ def main() -> None:
         importlib.import_module(module)
     threads = list(Path("/proc/self/task").iterdir())
     assert len(threads) == 1, "a process with threads cannot be forked"
+    # Nobody's garbage collector needs to look through the imports, nor copy their pages for it
+    gc.collect()
+    gc.freeze()
     with socket.socket(fileno=int(number)) as line:
         request = serve(line)
     if request is not None:

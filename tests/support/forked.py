@@ -13,12 +13,27 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import IO, Final
 
+WORKERS: Final = ("detector.app", "detector.cli")
+OTHERS: Final = (
+    "api.app",
+    "api.serve",
+    "api.commands.keys",
+    "deploy.commands",
+    "detector.tools.deadletter.command",
+    "detector.tools.parity.command",
+    "detector.tools.whatif.command",
+    "producer.cli",
+    "producer.ingest.command",
+)
 IMPORTS: Final = {
-    "detector": ("detector.app", "detector.cli"),
-    "tests.support.disturbed_worker": ("detector.app", "detector.cli"),
-    "api": ("api.app", "api.serve"),
+    "detector": WORKERS,
+    "tests.support.disturbed_worker": WORKERS,
+    "api": OTHERS,
+    "deploy.cli": OTHERS,
+    "producer": OTHERS,
 }
 """Programs that can be forked, with what they import that starts no thread."""
 
@@ -59,6 +74,32 @@ def start_anew(
     """Start ``python -m ARGUMENTS`` with an interpreter of its own."""
     command = [sys.executable, "-m", *arguments]
     return subprocess.Popen(command, env=environment, stdout=stdout, stderr=stderr)
+
+
+def run(
+    arguments: Sequence[str], environment: Mapping[str, str], timeout_s: float = 60.0
+) -> subprocess.CompletedProcess[str]:
+    """Run ``python -m ARGUMENTS`` to its end, forked if it can be; return what it said.
+
+    Args:
+        arguments: The module and its own arguments.
+        environment: All its variables.
+        timeout_s: How long it may take.
+
+    Raises:
+        subprocess.TimeoutExpired: If it takes longer; it is killed.
+    """
+    with TemporaryFile() as stdout, TemporaryFile() as stderr:
+        process = start(arguments, environment, stdout, stderr)
+        try:
+            code = process.wait(timeout_s)
+        finally:
+            process.kill()
+            process.wait()
+        stdout.seek(0)
+        stderr.seek(0)
+        said, wrong = stdout.read().decode(), stderr.read().decode()
+    return subprocess.CompletedProcess(list(arguments), code, said, wrong)
 
 
 def _of_a_start(environment: Mapping[str, str] = os.environ) -> dict[str, str]:

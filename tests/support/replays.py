@@ -16,6 +16,7 @@ from common.links.kafka import read_to_end
 from common.records.readings import SensorReading
 from common.settings import KafkaSettings
 from common.topics import Topics
+from tests.support import forked
 from tests.support.variables import kafka_variables
 
 
@@ -59,14 +60,7 @@ def environment(settings: KafkaSettings) -> dict[str, str]:
 
 def run(settings: KafkaSettings, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a replay to its end."""
-    return subprocess.run(
-        command(*arguments),
-        env=environment(settings),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return forked.run(["producer", "replay", *arguments], environment(settings))
 
 
 @contextmanager

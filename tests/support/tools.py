@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from contextlib import closing
 
 from common.links.kafka import ensure_topics, make_producer, read_to_end, started
 from common.settings import KafkaSettings
 from common.topics import Topics
+from tests.support import forked
 from tests.support.detector import DetectorBench
 
 TIMEOUT_S = 60
@@ -22,15 +22,8 @@ async def surgeline(
     bench: DetectorBench, *arguments: str, variables: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run ``surgeline ...`` in the bench's folder, with the bench's settings."""
-    return await asyncio.to_thread(
-        subprocess.run,
-        [sys.executable, "-m", "deploy.cli", *arguments],
-        env=bench.environment(COLUMNS="200", **(variables or {})),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=TIMEOUT_S,
-    )
+    environment = bench.environment(COLUMNS="200", **(variables or {}))
+    return await asyncio.to_thread(forked.run, ["deploy.cli", *arguments], environment, TIMEOUT_S)
 
 
 def alter_verdict(bench: DetectorBench, run_id: str, cycle: int, statement: str) -> None:

@@ -51,3 +51,25 @@ def test_it_is_waited_for_and_killed_as_any_other(clean: dict[str, str], tmp_pat
     assert process.wait(60) == process.poll() == -signal.SIGKILL
     assert not is_alive(process.pid)
     process.kill()  # it has ended: nothing happens
+
+
+def test_a_command_runs_to_its_end_and_what_it_said_comes_back(
+    clean: dict[str, str], tmp_path: Path
+) -> None:
+    store = {"SURGELINE_ALERTS__URL": f"sqlite+aiosqlite:///{tmp_path}/alerts.db"}
+
+    made = forked.run(["deploy.cli", "keys", "create", "anna", "--role", "viewer"], clean | store)
+    listed = forked.run(["deploy.cli", "keys", "list"], clean | store)
+    refused = forked.run(["deploy.cli", "keys", "create", "bert", "--role", "king"], clean | store)
+
+    assert (made.returncode, listed.returncode, refused.returncode) == (0, 0, 2)
+    assert "anna" in listed.stdout
+    assert "bert" not in listed.stdout
+    assert "king" in refused.stderr
+
+
+def test_a_command_that_takes_too_long_is_ended(clean: dict[str, str], tmp_path: Path) -> None:
+    endless = clean | {"SURGELINE_VAR_DIR": str(tmp_path)}
+
+    with pytest.raises(subprocess.TimeoutExpired):
+        forked.run(["api"], endless | {"SURGELINE_API__PORT": "0"}, timeout_s=0)

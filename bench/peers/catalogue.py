@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bench.support.venv import python_of
+from bench.peers.venv import python_of
 
 QUIX: Final = Path(__file__).with_name("requirements-quix.txt")
 

@@ -262,6 +262,8 @@ class Fetcher(fetcher.Fetcher):  # type: ignore[misc]
             if part is None:
                 continue
             taken[where] = part if before is None else before.joined_by(part)
+            if where in self._records:  # the others' turn: who reads partitions side by side
+                self._records.move_to_end(where)  # finds another one in what comes next
             max_records -= len(part.records)
             max_bytes -= sum(map(record_bytes, part.records))
             if max_records <= 0 or max_bytes <= 0 or part.set_aside:

@@ -12,9 +12,12 @@ reads through :mod:`common.intake`: committed data only, and past whatever canno
   somebody else's in between;
 * what aiokafka delivers is handed over, also below what was delivered before: the core knows a
   record that comes again by its offset, and a topic that was made anew begins at its own offset 0;
-* a chunk is closed at so many records or bytes, and at most ``MAX_CHUNKS_IN_FLIGHT`` chunks wait
-  unprocessed: memory is bounded, and a slow detector makes larger chunks, not longer queues. Small
-  chunks are fetched only when nothing else is in hand: who waits for an alert waits for one batch.
+* a chunk is closed at so many records or bytes, and nothing is fetched while
+  ``MAX_CHUNKS_IN_FLIGHT`` chunks wait unprocessed: memory is bounded, and a slow detector makes
+  larger chunks, not longer queues. Behind a small fetch nothing is fetched until all else is done:
+  who waits for an alert waits for one batch;
+* a large fetch of several partitions becomes two chunks that have none in common, so that the
+  detector can work on both at once.
 
 This needs private names of Faust and aiokafka. Both are pinned exactly in ``pyproject.toml``, and
 ``tests/contract/test_faust_chunks.py`` fails loudly when an upgrade moves one of them.
@@ -41,12 +44,15 @@ from common.links.kafka import FETCH_MAX_BYTES, FETCH_MAX_WAIT_MS
 faust_logger = logging.getLogger("faust.chunks")
 """Faust gives subclasses a logger of their module's name, and would narrate in ours."""
 
-MAX_CHUNKS_IN_FLIGHT: Final = 2
-"""One being processed, one fetched meanwhile."""
+MAX_CHUNKS_IN_FLIGHT: Final = 3
+"""Two being processed, and what is fetched meanwhile: three fetches in memory, at most."""
 
 AHEAD_FROM: Final = 0.25
-"""A chunk is fetched while another is processed if that one holds this part of the most records a
-chunk may hold. Else its readings would only wait, and those after it for a batch more."""
+"""A fetch is large if it holds this part of the most records it may hold. While a small one is
+processed nothing is fetched: it would only wait, and what comes after it for a batch more."""
+
+LEAST_RECORDS: Final = 256
+"""A chunk is not cut smaller: what a batch costs however small it is would be paid twice."""
 
 TOP_UP_S: Final = 0.01
 """How long to wait for what came behind the records that lay ready; a round trip takes 3 ms."""
@@ -64,6 +70,22 @@ class Chunk:
 
     parts: Parts
     generation: int
+
+
+def cut(parts: Parts) -> list[Parts]:
+    """Cut a fetch in two of about as many records, no partition in both; small ones stay whole."""
+    sizes = {where: len(part.records) for where, part in parts.items()}
+    total, half, taken = sum(sizes.values()), set[TP](), 0
+    for where in sorted(sizes, key=sizes.__getitem__, reverse=True):
+        if taken + sizes[where] <= total - taken or not half:
+            half.add(where)
+            taken += sizes[where]
+    if min(taken, total - taken) < LEAST_RECORDS:
+        return [parts]
+    return [
+        {where: part for where, part in parts.items() if (where in half) is in_half}
+        for in_half in (True, False)
+    ]
 
 
 class RawSchema(faust.Schema):  # type: ignore[misc]
@@ -194,9 +216,10 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]
         try:
             while not (self.should_stop or fetcher.should_stop):
                 await self.wait_first(self._room.wait(), self.suspend_flow.wait())
-                chunk = await self._next_chunk()
-                if chunk is not None:
-                    await self._deliver(chunk)
+                generation = self.app.consumer_generation_id
+                parts, _ = await self._wait_next_records(timeout=1.0)
+                if parts and not self.should_stop:
+                    await self._deliver_all(parts, generation)
                 await self.sleep(0)
         except self.consumer_stopped_errors:
             if not self.transport.app.should_stop:
@@ -205,21 +228,20 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]
             if not self.transport.app.should_stop:
                 raise
 
-    async def _next_chunk(self) -> Chunk | None:
-        generation = self.app.consumer_generation_id
-        parts, _ = await self._wait_next_records(timeout=1.0)
-        if not parts or self.should_stop:
-            return None
-        if not self.flow_active or self.app.consumer_generation_id != generation:
-            # The fetch straddled a rebalance: whose records these are is unknown. Start again
-            # from what is committed; whatever was processed already is recognised by its offset.
-            await self._seek_to_committed()
-            return None
-        return Chunk(parts, generation)
+    async def _deliver_all(self, fetched: Parts, generation: int) -> None:
+        is_large = self._is_large(fetched)
+        self._most_in_flight = MAX_CHUNKS_IN_FLIGHT if is_large else 1
+        for parts in cut(fetched) if is_large else [fetched]:
+            if not self.flow_active or self.app.consumer_generation_id != generation:
+                # The fetch straddled a rebalance: whose records these are is unknown. Start again
+                # from what is committed; whatever was processed already is recognised by its
+                # offset.
+                await self._seek_to_committed()
+                return
+            await self._deliver(Chunk(parts, generation))
 
     async def _deliver(self, chunk: Chunk) -> None:
         self._in_flight.add(chunk)
-        self._most_in_flight = MAX_CHUNKS_IN_FLIGHT if self._is_large(chunk) else 1
         if len(self._in_flight) >= self._most_in_flight:
             self._room.clear()
         await self.wait_first(self.callback(self._message(chunk)), self.suspend_flow.wait())
@@ -247,8 +269,8 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]
         if len(self._in_flight) < self._most_in_flight:
             self._room.set()
 
-    def _is_large(self, chunk: Chunk) -> bool:
-        records = sum(len(part.records) for part in chunk.parts.values())
+    def _is_large(self, parts: Parts) -> bool:
+        records = sum(len(part.records) for part in parts.values())
         return bool(records >= AHEAD_FROM * self.app.conf.broker_max_poll_records)
 
     async def _seek_to_committed(self) -> None:

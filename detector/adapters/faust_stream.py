@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection
+from functools import partial
+from typing import Final
 
 import faust
 from faust.app import BootStrategy
@@ -16,6 +18,11 @@ from common.settings import DetectorSettings, KafkaSettings
 from detector.adapters.faust_chunks import ChunkTransport, RawSchema
 from detector.adapters.source_records import source_batch
 from detector.core.source import SourceBatch
+from detector.worker.lanes import Lanes
+
+SIDE_BY_SIDE: Final = 2
+"""Chunks of different partitions in hand at once: while one's windows are with the model, the other
+needs the interpreter. A third would find it taken."""
 
 logger = get_logger(__name__)
 
@@ -86,6 +93,8 @@ def add_agent(
 ) -> None:
     """Hand every chunk to ``process``; only what it finished becomes committable.
 
+    Chunks of one partition are processed one after the other, of different ones side by side.
+
     Args:
         app: The app.
         topic: The readings topic.
@@ -110,17 +119,22 @@ def add_agent(
         if revoked:  # joining begins with the revocation of nothing
             on_revoked()
 
+    async def take(event: faust.Event) -> None:
+        if not (fatal.done() or abandon.is_set()):
+            try:
+                if await finished(process(source_batch(event.value.parts)), abandon):
+                    app.consumer.mark_processed(event.value)
+            except Exception as exc:  # noqa: BLE001 - whatever it is, nothing may follow it
+                if not fatal.done():  # else of a chunk beside this one: one reason is enough
+                    fatal.set_exception(exc)
+        event.ack()  # lets Faust stop politely; says nothing about offsets
+
     @app.agent(readings, concurrency=1)  # type: ignore[untyped-decorator]
     async def detect(stream: faust.Stream) -> None:
-        async for event in stream.noack().events():
-            if not (fatal.done() or abandon.is_set()):
-                try:
-                    work = process(source_batch(event.value.parts))
-                    if await finished(work, abandon):
-                        app.consumer.mark_processed(event.value)
-                except Exception as exc:  # noqa: BLE001 - whatever it is, nothing may follow it
-                    fatal.set_exception(exc)
-            event.ack()  # lets Faust stop politely; says nothing about offsets
+        async with Lanes(SIDE_BY_SIDE) as lanes:
+            async for event in stream.noack().events():
+                partitions = {where.partition for where in event.value.parts}
+                lanes.add(partitions, partial(take, event))
 
 
 async def finished(work: Awaitable[object], abandon: asyncio.Event) -> bool:

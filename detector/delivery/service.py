@@ -120,6 +120,8 @@ class DetectorService:
     ) -> None:
         self._fleets = fleets
         self._next_fleets: Fleets | None = None
+        self._in_hand = 0
+        self._idle = asyncio.Event()
         self._ports = ports
         self._policy = policy
         self._metrics = metrics
@@ -168,6 +170,8 @@ class DetectorService:
         """Give every record its verdict; on return the records may be acknowledged.
 
         While a backend is down this waits and tries again, holding no more than these records.
+        Batches of different partitions may be processed at once: of what is stored of one, and of
+        what is published, nothing depends on the other. Those of one partition may not.
 
         Args:
             source: What one fetch brought.
@@ -175,12 +179,26 @@ class DetectorService:
         Raises:
             BackendRefusedError: If a backend will never take it; nothing may be acknowledged.
         """
+        while self._next_fleets is not None and self._in_hand:
+            await self._idle.wait()  # others are carried out as they were begun
         if self._next_fleets is not None:
             self._take_up(self._next_fleets)
         self._metrics.receives(source)
-        with self._metrics.in_hand.track_inprogress():
+        with self._holding():
             await self._quarantine.take(source)
         self._metrics.finishes(source)
+
+    @contextmanager
+    def _holding(self) -> Iterator[None]:
+        self._in_hand += 1
+        self._idle.clear()
+        try:
+            with self._metrics.in_hand.track_inprogress():
+                yield
+        finally:
+            self._in_hand -= 1
+            if not self._in_hand:
+                self._idle.set()
 
     async def _process(self, source: SourceBatch) -> bool:
         """Carry out the protocol for a batch; return whether any of its readings got a score."""

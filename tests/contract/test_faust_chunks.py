@@ -6,8 +6,8 @@ These fail when an upgrade of Faust or aiokafka moves a private name the adapter
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from importlib.metadata import version
 from itertools import pairwise
 
@@ -36,6 +36,8 @@ class Recorder:
         self.may_go_on.set()
         self.fails = False
         self.started = False
+        self.in_hand: list[set[int]] = []
+        self.most_in_hand = 0
 
     @property
     def unreadable(self) -> list[UnreadableBatch]:
@@ -52,9 +54,21 @@ class Recorder:
     def values(self) -> list[bytes | None]:
         return [record.value for batch in self.batches for record in batch]
 
+    @contextmanager
+    def holding(self, partitions: set[int]) -> Iterator[None]:
+        """Note what is in hand: of no partition twice."""
+        assert not any(others & partitions for others in self.in_hand)
+        self.in_hand.append(partitions)
+        self.most_in_hand = max(self.most_in_hand, len(self.in_hand))
+        try:
+            yield
+        finally:
+            self.in_hand.remove(partitions)
+
     async def process(self, source: SourceBatch) -> None:
         self.started = True
-        await self.may_go_on.wait()
+        with self.holding(set(source.spans)):
+            await self.may_go_on.wait()
         if self.fails:
             raise RuntimeError("the service gave up")
         self.batches.append(list(source.records))
@@ -183,6 +197,7 @@ async def test_a_slow_service_holds_a_bounded_number_of_records(
         recorder.may_go_on.set()
         await until(lambda: len(recorder.values) >= 5000)
 
+    assert recorder.most_in_hand == 2, "chunks of different partitions go side by side"
     assert max(len(batch) for batch in recorder.batches) <= 500
     assert len(set(recorder.values)) == 5000
 

@@ -8,7 +8,8 @@ import random
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Any, ParamSpec, TypeVar
+from functools import partial
+from typing import Any, ParamSpec, TypeVar, cast
 
 from common.clock import SystemClock
 from common.records.alerts import Alert
@@ -16,14 +17,16 @@ from common.records.letters import DeadLetter
 from common.records.verdicts import ScoreRecord, SourcePosition
 from common.retry import Backoff
 from common.scorestore.memory import MemoryScoreStore
+from common.scorestore.port import ScoreStore
 from detector.adapters.memory import MemoryHistory, MemoryPublisher, MemoryStateStore
 from detector.core.policy import InputPolicy
 from detector.core.source import dense
 from detector.delivery.service import DetectorPolicy, DetectorPorts, DetectorService
 from detector.failpoints import PointListener, ignore_points
 from detector.metrics import DetectorMetrics
-from detector.ports import StateStore
+from detector.ports import OutputPublisher, StateStore
 from detector.worker.health import Health
+from detector.worker.lanes import Lanes
 from models.alarm import AlarmPolicy
 from tests.support.builders import fleets_of
 from tests.support.streams import MAX_BYTES, Topic, WeighingScorer
@@ -89,6 +92,35 @@ class Seen:
         return self.verdicts, self.alerts, self.dead_letters
 
 
+class Hesitant:
+    """A port of which every call lets others have some turns, before and after it.
+
+    Args:
+        port: Does the work.
+        turns: Says how many.
+    """
+
+    def __init__(self, port: object, turns: Callable[[], int]) -> None:
+        self._port, self._turns = port, turns
+
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self._port, name)
+
+        async def called(*args: Any) -> Any:
+            await some(self._turns())
+            found = await call(*args)
+            await some(self._turns())
+            return found
+
+        return called
+
+
+async def some(turns: int) -> None:
+    """Let others go on for so many turns of the loop."""
+    for _ in range(turns):
+        await asyncio.sleep(0)
+
+
 class WatchedStore(MemoryScoreStore):
     def __init__(self, seen: Seen) -> None:
         super().__init__()
@@ -123,6 +155,7 @@ class World:
         *,
         store: StateStore | None = None,
         at: PointListener = ignore_points,
+        turns: Callable[[], int] | None = None,
     ) -> None:
         self.topic = topic
         self.seen = Seen(topic)
@@ -135,6 +168,13 @@ class World:
             MemoryHistory(everything, batch=7),
             SystemClock(),
         )
+        if turns is not None:
+            ports = replace(
+                ports,
+                states=cast("StateStore", Hesitant(ports.states, turns)),
+                scores=cast("ScoreStore", Hesitant(ports.scores, turns)),
+                publisher=cast("OutputPublisher", Hesitant(ports.publisher, turns)),
+            )
         inputs = InputPolicy(MAX_BYTES, bridge_cycles=bridge_cycles)
         policy = DetectorPolicy(Backoff(), inputs.follow_after)
         fleets = fleets_of(SCORER, inputs, alarm)
@@ -170,6 +210,42 @@ class World:
                     self.states.values, self.states.progress = {}, {}
             done |= {p: min(end, len(self.topic.records[p])) for p, end in ends.items()}
         return self.seen
+
+    async def take_side_by_side(self, chance: random.Random, largest: int) -> Seen:
+        """Take the topic in batches of any partitions, two at once; again and again all stops.
+
+        What was under way is given up wherever it stands, and comes again.
+        """
+        ends = {partition: len(records) for partition, records in self.topic.records.items()}
+        done = dict.fromkeys(ends, 0)
+        while done != ends:
+            taken = dict(done)
+            async with Lanes(2) as lanes:
+                while left := [
+                    partition for partition in ends if taken[partition] < ends[partition]
+                ]:
+                    batch = {
+                        partition: (
+                            taken[partition],
+                            min(ends[partition], taken[partition] + chance.randint(1, largest)),
+                        )
+                        for partition in chance.sample(left, chance.randint(1, min(2, len(left))))
+                    }
+                    lanes.add(batch, partial(self._carry_out, batch, done))
+                    taken |= {partition: end for partition, (_, end) in batch.items()}
+                for _ in range(chance.choice([20, 200, 2_000_000])):
+                    if done == ends:
+                        break
+                    await asyncio.sleep(0)
+        return self.seen
+
+    async def _carry_out(self, batch: dict[int, tuple[int, int]], done: dict[int, int]) -> None:
+        await self.service.process(
+            dense(
+                [r for p, (begin, end) in batch.items() for r in self.topic.records[p][begin:end]]
+            )
+        )
+        done |= {partition: end for partition, (_, end) in batch.items()}
 
     def _stored(self) -> tuple[Any, ...]:
         states = self.states

@@ -98,7 +98,7 @@ class DetectorSettings(Group):
         ge=64 * 1024,
         le=1024**3,
         description="Most bytes of keys and values in one micro-batch, decompressed; at least one "
-        "reading is in it however large. A worker holds two at a time.",
+        "reading is in it however large. A worker holds three at most.",
     )
     inference_threads: int = Field(
         1, ge=1, le=64, description="Threads of one worker's model; scale by workers instead."

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from common.machines.machine import Channel, MachineType, Step, Window
-from common.records.verdicts import Verdict
+from common.records.verdicts import ScoreRecord, Verdict
 from detector.core.fleet import Fleet
 from models.scoring.scorer import Thresholds
 from tests.support.builders import ALARM, INPUTS, MeanScorer, reading
@@ -210,6 +212,36 @@ async def test_a_model_that_takes_over_between_two_batches_scores_the_very_next_
     assert [row[1] for row in found] == ["warming_up"] * 3 + ["scored"] * 5
     assert [row[3] for row in found] == ["mean@1"] * 5 + ["mean@2"] * 3
     assert worker.metrics.registry.get_sample_value("surgeline_fleets_loaded_total") == 1
+
+
+async def test_a_model_takes_over_when_nothing_is_in_hand_that_another_began() -> None:
+    world = World()
+    world.send([reading(number, 0.5) for number in range(1, 4)])
+    world.send([reading(number, 0.5, "engine-2") for number in range(1, 4)], partition=1)
+    worker = world.worker(fleets=FLEETS)
+    begun, may_go_on = asyncio.Event(), asyncio.Event()
+    write = world.scores.write
+
+    async def slowly(records: Sequence[ScoreRecord]) -> None:
+        begun.set()
+        await may_go_on.wait()
+        await write(records)
+
+    world.scores.write = slowly  # type: ignore[method-assign]
+    first = asyncio.create_task(worker.service.process(world.fetch({0: (0, 3)})))
+    await begun.wait()
+    worker.service.serve({**FLEETS, "default": replace(ENGINES, scorer=MeanScorer(version="2"))})
+    second = asyncio.create_task(worker.service.process(world.fetch({1: (0, 3)})))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    value = worker.metrics.registry.get_sample_value
+    assert value("surgeline_batches_in_hand") == 1
+
+    may_go_on.set()
+    await asyncio.gather(first, second)
+
+    assert {row[3] for row in await rows(world, "engine-1")} == {"mean@1"}
+    assert {row[3] for row in await rows(world, "engine-2")} == {"mean@2"}
 
 
 async def test_readings_of_a_fleet_that_is_gone_are_dead_letters_and_the_others_go_on() -> None:

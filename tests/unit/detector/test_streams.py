@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,23 @@ def test_neither_batches_nor_partitions_nor_crashes_nor_lost_states_change_anyth
 
     for seen in others:
         assert seen.everything() == expected.everything()
+
+
+@settings(max_examples=40, deadline=None)
+@given(streams, st.sampled_from([2, 5]), st.sampled_from([1, 7, 40]), st.integers(0, 2**32))
+def test_batches_of_different_partitions_taken_side_by_side_change_nothing(
+    messages: list[Message], partitions: int, largest: int, seed: int
+) -> None:
+    async def both() -> tuple[Seen, Seen]:
+        chance = random.Random(seed)
+        turns = partial(chance.randint, 0, 3)
+        whole = World(on_topic(messages, 1), 1)
+        world = World(on_topic(messages, partitions), 1, turns=turns)
+        return await whole.take_whole(), await world.take_side_by_side(chance, largest)
+
+    expected, seen = run(both())
+
+    assert seen.everything() == expected.everything()
 
 
 stretches = st.lists(

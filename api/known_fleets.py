@@ -22,8 +22,8 @@ class KnownModel:
     Attributes:
         ref: Which it is.
         machine: The machine type it is for; ``used`` channels are those it looks at.
-        warning: Anomalous when ``score >= warning``.
-        critical: As above, for critical; of no account where ``life`` is there.
+        warning: Anomalous when ``score >= warning``; none where each asset has its own.
+        critical: As above, for critical; of no account where ``life`` is there; likewise.
         channel: As ``warning``, of single channels; none for a model without.
         life: Critical when at most so many steps are left; none for a model that does not know.
         folder: Where the artifact is.
@@ -31,8 +31,8 @@ class KnownModel:
 
     ref: ModelRef
     machine: MachineType
-    warning: float
-    critical: float
+    warning: float | None
+    critical: float | None
     channel: float | None = None
     life: float | None = None
     folder: str = ""

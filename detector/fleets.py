@@ -10,8 +10,8 @@ from common.settings import AlarmSettings, Settings
 from detector.core.fleet import Fleet, Fleets
 from detector.core.policy import InputPolicy
 from models.alarm import AlarmPolicy
-from models.artifact.opening import open_scorer
-from models.artifact.store import Artifact, RegistryFolder, load_artifact
+from models.artifact.opening import is_parts_scorer, open_parts, open_scorer
+from models.artifact.store import RegistryFolder, artifact_folder, is_of_parts, load_artifact
 from models.scoring.scorer import WindowScorer
 
 
@@ -37,8 +37,7 @@ def fleets_of(
     by_artifact: dict[str, WindowScorer] = {}
     for name, entry in entries.items():
         if entry.artifact not in by_artifact:
-            artifact = _loaded(name, entry, registry)
-            by_artifact[entry.artifact] = open_scorer(artifact, detector.inference_threads)
+            by_artifact[entry.artifact] = _opened(name, entry, registry, detector.inference_threads)
     return {
         name: _fleet(name, entry, by_artifact[entry.artifact], settings)
         for name, entry in entries.items()
@@ -51,7 +50,14 @@ def _fleet(name: str, entry: FleetEntry, scorer: WindowScorer, settings: Setting
         asset_id: _alarm(f"{name}, asset {asset_id}", asset.alarm.over(rule))
         for asset_id, asset in entry.asset.items()
     }
-    return Fleet(name, scorer, _alarm(name, rule), _inputs(entry, settings), own_alarms=own)
+    return Fleet(
+        name,
+        scorer,
+        _alarm(name, rule),
+        _inputs(entry, settings),
+        own_alarms=own,
+        parts=scorer if is_parts_scorer(scorer) else None,
+    )
 
 
 def _alarm(whose: str, rule: AlarmSettings) -> AlarmPolicy:
@@ -63,9 +69,12 @@ def _alarm(whose: str, rule: AlarmSettings) -> AlarmPolicy:
         ) from exc
 
 
-def _loaded(name: str, entry: FleetEntry, registry: RegistryFolder) -> Artifact:
+def _opened(name: str, entry: FleetEntry, registry: RegistryFolder, threads: int) -> WindowScorer:
     try:
-        return load_artifact(entry.artifact, registry)
+        folder = artifact_folder(entry.artifact, registry)
+        if is_of_parts(folder):
+            return open_parts(folder, threads)
+        return open_scorer(load_artifact(entry.artifact, registry), threads)
     except ArtifactError as exc:
         raise FleetsError(f"Fleet {name}: {exc}") from exc
 

@@ -22,11 +22,14 @@ from common.logs import get_logger
 from common.redaction import without_credentials
 from common.settings import Settings
 from common.tracebacks import one_line
+from models.artifact.asset_parts import read_about
 from models.artifact.store import (
     MANIFEST_FILE,
+    PARTS_ABOUT_FILE,
     REGISTRY_SCHEME,
     RegistryFolder,
     artifact_folder,
+    is_of_parts,
     load_artifact,
 )
 
@@ -104,7 +107,7 @@ class FleetReader:
         manifest, stamp = None, None
         try:
             folder = artifact_folder(artifact, self._registry).absolute()
-            manifest = folder / MANIFEST_FILE
+            manifest = folder / (PARTS_ABOUT_FILE if is_of_parts(folder) else MANIFEST_FILE)
             stamp = file_stamp(manifest)  # before it is read: a later change is a change
             model = _model(folder)
         except (SurgelineError, OSError) as exc:
@@ -161,6 +164,9 @@ class ArtifactFleetCatalogue:
 
 
 def _model(folder: Path) -> KnownModel:
+    if is_of_parts(folder):
+        about, ref = read_about(folder)
+        return KnownModel(ref, about.machine, None, None, folder=str(folder))
     artifact = load_artifact(str(folder))
     manifest = artifact.manifest
     thresholds, channel, life = manifest.thresholds, manifest.channel, manifest.life

@@ -86,9 +86,12 @@ class MachineTypeView(BaseModel):
 class ThresholdsView(BaseModel):
     """From where on what a model says is a warning, or critical."""
 
-    warning: float = Field(description="Warning when the score reaches it.")
+    warning: float | None = Field(
+        description="Warning when the score reaches it; none where each asset has its own."
+    )
     critical: float | None = Field(
-        description="Critical when the score reaches it; none where `life` decides."
+        description="Critical when the score reaches it; none where `life` decides, or each asset "
+        "has its own."
     )
     channel: float | None = Field(
         description="Warning when the score of a single channel reaches it; none for a model "

@@ -65,6 +65,10 @@ class Score(BaseModel):
     ts: UtcTimestamp = Field(description="The reading's timestamp.")
     status: Verdict = Field(description="What became of the reading.")
     score: float | None = Field(description="Higher is more anomalous; none unless scored.")
+    final_score: float | None = Field(
+        description="What later readings made of the score: the mean over all windows that cover "
+        "this reading. Null until they have come, and for models whose scores are final at once."
+    )
     warning_threshold: float | None = Field(description="Warning when `score` reaches it.")
     critical_threshold: float | None = Field(
         description="Critical when `score` reaches it; none where remaining life decides."
@@ -100,6 +104,7 @@ class Score(BaseModel):
             ts=record.ts,
             status=record.status,
             score=record.score,
+            final_score=record.final_score,
             warning_threshold=record.warning_threshold,
             critical_threshold=record.critical_threshold,
             level=record.level,

@@ -103,7 +103,7 @@ class WhatIfRequest(_Body):
 class ThresholdsInForce(BaseModel):
     """Thresholds of one side."""
 
-    warning: float
+    warning: float | None
     critical: float | None = Field(description="Null where remaining life decides.")
     life: float | None = Field(description="Null where the score decides.")
 

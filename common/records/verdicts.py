@@ -115,6 +115,8 @@ class ScoreRecord:
         published_ts_ms: The broker's timestamp, UTC epoch milliseconds; the time of a repeat.
         fleet: Of which fleet.
         timed: Whether the cycle is a tick of the time, not the source's count.
+        final_score: What later readings made of the score (:class:`FinalScore`); none until then,
+            and for models without. Only ever read: it is written on its own.
     """
 
     asset_id: str
@@ -134,5 +136,32 @@ class ScoreRecord:
     detail: str = ""
     source: SourcePosition = SourcePosition("", 0, 0)
     published_ts_ms: int = 0
+    fleet: str = DEFAULT_FLEET
+    timed: bool = False
+    final_score: float | None = None
+
+
+class FinalScore(NamedTuple):
+    """What becomes of a reading's score once all windows over it have come; never changed again.
+
+    It is stored beside the verdict, which was there before it, and keeps its own score.
+
+    Attributes:
+        asset_id: Whose reading.
+        run_id: In which run.
+        cycle: Its cycle.
+        ts: Its time, UTC.
+        score: Mean over all windows that cover it; higher is more anomalous.
+        model: ``name@version`` of the artifact.
+        fleet: Of which fleet.
+        timed: As of its verdict.
+    """
+
+    asset_id: str
+    run_id: str
+    cycle: int
+    ts: datetime
+    score: float
+    model: str
     fleet: str = DEFAULT_FLEET
     timed: bool = False

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import TypeAlias
 
-from common.records.verdicts import ScoreRecord
+from common.records.verdicts import FinalScore, ScoreRecord
 
 RunKey: TypeAlias = tuple[str, str]
 """(asset_id, run_id)."""
@@ -23,10 +23,12 @@ class Batch:
     Attributes:
         verdicts: By run, then by cycle.
         repeats: By where the repeated message stood and when it was published.
+        finals: Final scores of these verdicts and of earlier ones.
     """
 
     verdicts: dict[RunKey, dict[int, ScoreRecord]]
     repeats: dict[RepeatKey, ScoreRecord]
+    finals: Sequence[FinalScore] = ()
 
 
 def repeat_key(record: ScoreRecord) -> RepeatKey:
@@ -47,14 +49,20 @@ def repeat_key(record: ScoreRecord) -> RepeatKey:
     )
 
 
-def gather(records: Sequence[ScoreRecord]) -> Batch:
+def gather(records: Sequence[ScoreRecord], finals: Sequence[FinalScore] = ()) -> Batch:
     """Sort records into verdicts and repeats; of two with one identity, the later one stays.
 
     Raises:
         ValueError: If a score, threshold or share is NaN or infinite: a defect of the caller, and
             stores disagree about what they would do with it.
     """
-    batch = Batch({}, {})
+    batch = Batch({}, {}, finals)
+    for final in finals:
+        if not isfinite(final.score):
+            raise ValueError(
+                f"{final.asset_id} {final.run_id} cycle {final.cycle}: its final score is not "
+                f"finite ({final.score})."
+            )
     for record in records:
         _check_finite(record)
         if record.status.of_message:

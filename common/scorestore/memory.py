@@ -9,7 +9,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Self
 
-from common.records.verdicts import ScoreRecord, SourcePosition, Verdict
+from common.records.verdicts import FinalScore, ScoreRecord, SourcePosition, Verdict
 from common.scorestore.batch import RepeatKey, RunKey, gather
 from common.scorestore.paging import (
     Bounds,
@@ -57,14 +57,26 @@ class MemoryScoreStore:
     ) -> None:
         """Do nothing: there is nothing to close."""
 
-    async def write(self, records: Sequence[ScoreRecord]) -> None:
+    async def write(
+        self, records: Sequence[ScoreRecord], finals: Sequence[FinalScore] = ()
+    ) -> None:
         """Keep the rows."""
-        batch = gather(records)
+        batch = gather(records, finals)
         for run, rows in batch.verdicts.items():
             kept = self._verdicts.setdefault(run, {})
             for cycle, record in rows.items():
                 self._arrived[run] = max(self._arrived.get(run, 0), record.published_ts_ms)
-                kept[cycle] = replace(record, source=SourcePosition("", 0, 0), published_ts_ms=0)
+                before = kept.get(cycle)
+                kept[cycle] = replace(
+                    record,
+                    source=SourcePosition("", 0, 0),
+                    published_ts_ms=0,
+                    final_score=None if before is None else before.final_score,
+                )
+        for final in batch.finals:
+            kept = self._verdicts.get((final.asset_id, final.run_id), {})
+            if final.cycle in kept:
+                kept[final.cycle] = replace(kept[final.cycle], final_score=final.score)
         self._repeats.update(batch.repeats)
 
     async def query(self, query: ScoreQuery) -> ScorePage:

@@ -14,7 +14,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Final, NamedTuple, Protocol, Self
 
-from common.records.verdicts import Level, LifeLeft, ScoreRecord, Verdict
+from common.records.verdicts import FinalScore, Level, LifeLeft, ScoreRecord, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,8 +265,14 @@ class ScoreStore(Protocol):
     ) -> None:
         """Close; everything acknowledged stays."""
 
-    async def write(self, records: Sequence[ScoreRecord]) -> None:
+    async def write(
+        self, records: Sequence[ScoreRecord], finals: Sequence[FinalScore] = ()
+    ) -> None:
         """Store the rows; on return they are durable and visible to :meth:`query`.
+
+        Final scores are stored beside the verdicts they are of, these records' or earlier ones; a
+        verdict that is written again keeps its final score. One whose verdict is not there, since
+        it was removed, is left out.
 
         Idempotent; any mix of assets, runs, verdicts and repeats; all in one round trip (or a few,
         by size), never one per row. When it raises, any part may have been written: write again.

@@ -305,7 +305,8 @@ def assemble(
                 runs.append(_RunWindows(step.opened, []))
             together = row - max(step.begin - 1, latest_unknown[row])
             if not together:
-                verdict, detail = Verdict.UNKNOWN_REGIME, _joined(UNKNOWN_REGIME_DETAIL, detail)
+                why = normalised.why_not or UNKNOWN_REGIME_DETAIL
+                verdict, detail = Verdict.UNKNOWN_REGIME, _joined(why, detail)
             elif verdict is Verdict.SCORED and together < window_length:
                 verdict = Verdict.WARMING_UP
                 detail = _joined(f"{together} of {window_length} cycles", detail)

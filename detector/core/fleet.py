@@ -6,11 +6,32 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from typing import Protocol
 
 from common.records.ids import DEFAULT_FLEET
 from detector.core.policy import InputPolicy
 from models.alarm import AlarmPolicy
 from models.scoring.scorer import ScorerSpec, Thresholds, WindowScorer
+from models.thresholding.series_rule import AssetFinals
+
+
+class AssetPart(Protocol):
+    """What judges one asset alone."""
+
+    @property
+    def scorer(self) -> WindowScorer:
+        """Its scorer."""
+
+    @property
+    def finals(self) -> AssetFinals:
+        """How its scores become final."""
+
+
+class AssetParts(Protocol):
+    """A model with a part for each asset."""
+
+    def of(self, asset_id: str) -> AssetPart:
+        """Return an asset's part; of one that has none, one that says why it is not scored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +45,8 @@ class Fleet:
         inputs: What is made of readings that are not as they should be.
         thresholds: In place of the model's own; none for these.
         own_alarms: The rules of single assets, by asset id.
+        parts: Gives each asset a scorer of its own; none where all share the model.
+        finals: How scores become final later; none where they are so at once.
     """
 
     name: str
@@ -32,12 +55,21 @@ class Fleet:
     inputs: InputPolicy
     thresholds: Thresholds | None = None
     own_alarms: Mapping[str, AlarmPolicy] = field(default_factory=dict)
+    parts: AssetParts | None = None
+    finals: AssetFinals | None = None
 
     @property
     def spec(self) -> ScorerSpec:
         """What the model is, with the fleet's thresholds."""
         spec = self.scorer.spec
         return spec if self.thresholds is None else replace(spec, thresholds=self.thresholds)
+
+    def of(self, asset_id: str) -> Fleet:
+        """Return what judges one asset: this, or where each has a part, its own."""
+        if self.parts is None:
+            return self
+        own = self.parts.of(asset_id)
+        return replace(self, scorer=own.scorer, parts=None, finals=own.finals)
 
     def alarm_of(self, asset_id: str) -> AlarmPolicy:
         """Return the rule of one asset: its own, or the fleet's."""

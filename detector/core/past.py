@@ -24,6 +24,7 @@ from common.records.ids import renewed_run_id
 from common.records.verdicts import Level, Verdict
 from detector.core.assembler import Assembled, Readings
 from detector.core.claims import of_this_life
+from detector.core.conclusion.finals import follow_finals, weigh_finals
 from detector.core.conclusion.weighing import unmoved_of
 from detector.core.fleet import Fleet, Fleets
 from detector.core.pipeline import (
@@ -38,6 +39,7 @@ from detector.core.state.asset import AssetState, Fence, fresh_state
 from detector.core.steady import ReadingBatch, assemble_batch
 from models.alarm import AlarmPolicy, AlarmState, interrupt, is_quiet, step
 from models.scoring.evidence import judge
+from models.thresholding.series_rule import AssetFinals
 
 Heard = tuple[float, bool]
 """Of one scored reading: its severity, and whether a warning is critical."""
@@ -158,8 +160,20 @@ class Restorer:
         found: dict[AssetRun, NextState] = {}
         for name, parts in _by_fleet(readings, valid, self._fleets).items():
             fleet = self._fleets[name]
-            found |= _FleetRestorer(fleet).restore(partition, life, parts, valid, stored)
+            for own, some in _judged(fleet, parts):
+                found |= _FleetRestorer(own).restore(partition, life, some, valid, stored)
         return found
+
+
+def _judged(
+    fleet: Fleet, readings: Mapping[AssetRun, Readings]
+) -> Iterator[tuple[Fleet, Mapping[AssetRun, Readings]]]:
+    """Yield readings with what judges them: the fleet, or each asset's own part of a model."""
+    if fleet.parts is None:
+        yield fleet, readings
+        return
+    for key, part in readings.items():
+        yield fleet.of(key[0]), {key: part}
 
 
 def _by_fleet(
@@ -219,6 +233,8 @@ class _FleetRestorer:
         group: Mapping[AssetRun, Readings],
         states: Mapping[AssetRun, AssetState],
     ) -> dict[AssetRun, AssetState]:
+        if self._fleet.finals is not None:
+            return self._with_finals(group, states, self._fleet.finals)
         starts = [states[key] for key in group]
         found = assemble_batch(starts, ReadingBatch.joined(group.values()), self._fleet)
         runs = {
@@ -247,6 +263,34 @@ class _FleetRestorer:
             )
             for key, run in runs.items()
         }
+
+    def _with_finals(
+        self,
+        group: Mapping[AssetRun, Readings],
+        states: Mapping[AssetRun, AssetState],
+        finals: AssetFinals,
+    ) -> dict[AssetRun, AssetState]:
+        """Take an asset through its past whose scores become final later: these never forget."""
+        spec, found = self._fleet.spec, dict[AssetRun, AssetState]()
+        for key, part in group.items():
+            start = states[key]
+            batch = ReadingBatch.joined([part])
+            (assembled,) = assemble_batch([start], batch, self._fleet).assets
+            scores = self._fleet.scorer.score(assembled.windows, assembled.trail)
+            followed = follow_finals(start, assembled, scores.scores, finals, spec.window_length)
+            weighed = weigh_finals(assembled, scores, followed, spec)
+            cycles = part.cycles[list(assembled.taken)].tolist()
+            places = iter(weighed.cycles or ())
+            judged = [  # an alarm is of the cycle whose score became final
+                next(places) if verdict is Verdict.SCORED else cycle
+                for cycle, verdict in zip(cycles, assembled.verdicts, strict=True)
+            ]
+            run = _Run(start, assembled, judged, self._fleet.alarm_of(key[0]))
+            run.take(list(zip(weighed.severities, weighed.critical, strict=True)))
+            fence = Fence(start.fence.partition, int(part.offsets[-1]) + 1, start.fence.life)
+            state = run.state(key, fence, run.alarm(), spec.ref.label)
+            found[key] = replace(state, finals=followed.after)
+        return found
 
     def _find_alarms(self, unsure: list[_Run]) -> None:
         spec = self._fleet.spec

@@ -180,6 +180,26 @@ def by_fleet(batch: DecodedBatch, states: Mapping[AssetRun, AssetState]) -> Shar
     return Shares({name: DecodedBatch(part, (), ()) for name, part in parts.items()}, strangers)
 
 
+def judged(shares: Shares, fleets: Fleets) -> list[tuple[Fleet, DecodedBatch]]:
+    """Return each share with what judges it: its fleet, or each asset's own part of a model.
+
+    Reads the parts that are asked for the first time.
+    """
+    found: list[tuple[Fleet, DecodedBatch]] = []
+    for name, part in shares.parts.items():
+        fleet = fleets[name]
+        if fleet.parts is None:
+            found.append((fleet, part))
+            continue
+        by_asset: dict[str, dict[AssetRun, Sequence[Decoded]]] = {}
+        for key, decoded in part.by_asset.items():
+            by_asset.setdefault(key[0], {})[key] = decoded
+        found += [
+            (fleet.of(asset_id), DecodedBatch(own, (), ())) for asset_id, own in by_asset.items()
+        ]
+    return found
+
+
 def prepare(
     batch: DecodedBatch,
     states: Mapping[AssetRun, AssetState],

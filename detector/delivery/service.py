@@ -26,7 +26,7 @@ from common.scorestore.port import ScoreStore
 from detector.core.claims import Moves
 from detector.core.conclusion.conclude import Outcome, conclude, nothing_yet
 from detector.core.conclusion.evidence import Case, all_evidence, case_slices
-from detector.core.fleet import Fleets, rules_digest
+from detector.core.fleet import Fleet, Fleets, rules_digest
 from detector.core.intent import Intent, NextIntent, TakenOver, by_asset, to_adopt
 from detector.core.ledger import survivors
 from detector.core.letters import (
@@ -44,6 +44,7 @@ from detector.core.pipeline import (
     Plan,
     by_fleet,
     decode_batch,
+    judged,
     prepare,
 )
 from detector.core.source import SourceBatch, SourceRecord
@@ -232,21 +233,23 @@ class DetectorService:
         # 3. windows
         with self._timed("assemble"):
             shares = by_fleet(batch, states)
-            plans = {
-                name: prepare(part, states, self._fleets[name])
-                for name, part in shares.parts.items()
-            }
+            if any(self._fleets[name].parts is not None for name in shares.parts):
+                parts = await asyncio.to_thread(judged, shares, self._fleets)  # these read files
+            else:
+                parts = judged(shares, self._fleets)
+            plans = [(fleet, prepare(part, states, fleet)) for fleet, part in parts]
         self._at(Point.ASSEMBLED)
         # 4. scores
         with self._timed("score"):
-            scores = await asyncio.to_thread(self._scored, plans)
+            scores = await asyncio.to_thread(_scored, plans)
         self._at(Point.SCORED)
         # 5. verdicts and alerts, noted before they are put out
         with self._timed("conclude"):
             outcome = nothing_yet()
-            for name, plan in plans.items():
-                outcome.add(conclude(plan, scores[name], self._fleets[name], told))
-            refused = [*failed, *self._set_aside(plans.values(), shares.strangers, states)]
+            for (fleet, plan), found in zip(plans, scores, strict=True):
+                outcome.add(conclude(plan, found, fleet, told))
+            every = [plan for _, plan in plans]
+            refused = [*failed, *self._set_aside(every, shares.strangers, states)]
         self._at(Point.CONCLUDED)
         progress = {
             partition: replace(step, ledger=survivors(states, outcome.states, partition))
@@ -261,7 +264,8 @@ class DetectorService:
         self._at(Point.INTENDED)
         output = self._output(source, batch, outcome, refused, told)
         # 6. outputs; scores first: who receives an alert can already look up the score behind it
-        await self._try("write_scores", lambda: self._ports.scores.write(output.verdicts))
+        write = partial(self._ports.scores.write, output.verdicts, outcome.finals)
+        await self._try("write_scores", write)
         self._at(Point.SCORES_WRITTEN)
         for part in slices(output.alerts, output.dead_letters):
             publish = partial(self._ports.publisher.publish, part.alerts, part.dead_letters)
@@ -274,11 +278,11 @@ class DetectorService:
         if stale:
             self._metrics.stale_states.inc(len(stale))
             logger.warning("another worker has gone on with these assets", assets=list(stale)[:5])
-        for plan in plans.values():
+        for plan in every:
             self._moves.note(plan, states)
         self._tell(outcome, sum(map(len, told.values())))
-        self._count(source, plans.values(), output)
-        return sum(len(plan.windows) for plan in plans.values())
+        self._count(source, every, output)
+        return sum(len(plan.windows) for plan in every)
 
     async def _prove(self, cases: Sequence[Case]) -> None:
         """Publish what each alert rests on, a few at a time."""
@@ -309,13 +313,6 @@ class DetectorService:
                 *map(unreadable_letter, source.unreadable),
             ],
         )
-
-    def _scored(self, plans: Mapping[str, Plan]) -> dict[str, WindowScores]:
-        """Score each fleet's windows in one call."""
-        return {
-            name: self._fleets[name].scorer.score(plan.windows, plan.trail)
-            for name, plan in plans.items()
-        }
 
     def _set_aside(
         self,
@@ -408,3 +405,8 @@ class DetectorService:
             metrics.held.inc(sum(asset.assembled.held for asset in plan.assets.values()))
             metrics.bridged.inc(sum(asset.assembled.bridged for asset in plan.assets.values()))
         metrics.counts_latency(source, self._ports.clock.now().timestamp() * 1000)
+
+
+def _scored(plans: Sequence[tuple[Fleet, Plan]]) -> list[WindowScores]:
+    """Score the windows of each in one call."""
+    return [fleet.scorer.score(plan.windows, plan.trail) for fleet, plan in plans]

@@ -25,12 +25,14 @@ from pydantic import Field, ValidationError
 from common.errors import ArtifactError, UserError
 from common.files.atomic import write_bytes
 from common.machines.machine import MachineType, Part
+from common.records.alerts import ModelRef
 from common.records.ids import AssetId
 from models.artifact.provenance import Digest, Slug
+from models.artifact.store import PARTS_ABOUT_FILE
 from models.scoring.contributions import check_deviations
 from models.scoring.scores import SCORES
 
-ABOUT_FILE: Final = "assets.json"
+ABOUT_FILE: Final = PARTS_ABOUT_FILE
 SHARED_FILE: Final = "shared.npz"
 PARTS_FILE: Final = "parts.npz"
 RETRAIN: Final = "Train it again with `surgeline train`."
@@ -147,7 +149,7 @@ class AssetParts:
 
     def __init__(self, folder: Path, most: int = KEPT_PARTS) -> None:
         self._folder, self._most = folder, most
-        self.about = _about(folder)
+        self.about, self.ref = read_about(folder)
         self._parts: OrderedDict[str, Arrays] = OrderedDict()
         self.shared = self._shared()
 
@@ -225,10 +227,20 @@ class AssetParts:
         return _unpacked(content, str(path))
 
 
-def _about(folder: Path) -> AboutParts:
-    path = folder / ABOUT_FILE
+def read_about(folder: Path) -> tuple[AboutParts, ModelRef]:
+    """Return what an artifact says of itself, and what alerts call it; no part is read.
+
+    Raises:
+        ArtifactError: If it is missing, damaged or of an unknown layout.
+    """
+    content = _limited(folder / ABOUT_FILE, MAX_ABOUT_BYTES)
+    about = _about(folder / ABOUT_FILE, content)
+    return about, ModelRef(name=about.name, version=about.version, sha256=_sum(content))
+
+
+def _about(path: Path, content: bytes) -> AboutParts:
     try:
-        about = AboutParts.model_validate_json(_limited(path, MAX_ABOUT_BYTES))
+        about = AboutParts.model_validate_json(content)
     except ValidationError as exc:
         first = exc.errors()[0]
         where = ".".join(map(str, first["loc"]))

@@ -16,6 +16,7 @@ from models.scoring.contributions import ScoreParams
 from models.scoring.head import Head
 from models.scoring.history import Trail, alone
 from models.scoring.life import LifeModel
+from models.scoring.normaliser import Normaliser
 from models.scoring.scorer import Expected, NormalisedRows, ScorerSpec, Thresholds, WindowScores
 from models.scoring.scores import SCORES, Score, score_channels, score_windows
 
@@ -199,6 +200,23 @@ def open_reconstructor(artifact: Artifact, threads: int = 1) -> Reconstructor:
     )
 
 
+def expect_windows(
+    reconstructor: Reconstructor,
+    normaliser: Normaliser,
+    conditions: NDArray[np.float64],
+    windows: NDArray[np.float32],
+) -> Expected:
+    """See :meth:`models.scoring.scorer.WindowScorer.expect`."""
+    alone = [reconstructor.reconstruct(window[None]) for window in windows]  # (1, W, C)
+    # by its size: where a machine has no conditions, -1 would say nothing
+    flat = conditions.reshape(conditions.shape[0] * conditions.shape[1], conditions.shape[2])
+    means, sds = normaliser.healthy(flat)
+    means, sds = means.reshape(windows.shape), sds.reshape(windows.shape)
+    rebuilt = np.concatenate([windows[:0], *alone]).astype(np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return Expected(means + sds * rebuilt, means, sds)
+
+
 class ArtifactScorer:
     """An artifact ready to score: implements :class:`models.scoring.scorer.WindowScorer`."""
 
@@ -226,14 +244,7 @@ class ArtifactScorer:
 
     def expect(self, conditions: NDArray[np.float64], windows: NDArray[np.float32]) -> Expected:
         """See :meth:`models.scoring.scorer.WindowScorer.expect`."""
-        alone = [self._reconstructor.reconstruct(window[None]) for window in windows]  # (1, W, C)
-        # by its size: where a machine has no conditions, -1 would say nothing
-        flat = conditions.reshape(conditions.shape[0] * conditions.shape[1], conditions.shape[2])
-        means, sds = self._normaliser.healthy(flat)
-        means, sds = means.reshape(windows.shape), sds.reshape(windows.shape)
-        rebuilt = np.concatenate([windows[:0], *alone]).astype(np.float64)
-        with np.errstate(over="ignore", invalid="ignore"):
-            return Expected(means + sds * rebuilt, means, sds)
+        return expect_windows(self._reconstructor, self._normaliser, conditions, windows)
 
     def score(self, windows: NDArray[np.float32], trail: Trail | None = None) -> WindowScores:
         """See :meth:`models.scoring.scorer.WindowScorer.score`."""

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeGuard
 
 from models.artifact.store import Artifact
 from models.scoring.scorer import WindowScorer
+
+if TYPE_CHECKING:
+    from models.artifact.parts_scorer import PartsScorer
 
 
 def open_scorer(artifact: Artifact, threads: int = 1) -> WindowScorer:
@@ -27,3 +32,26 @@ def open_scorer(artifact: Artifact, threads: int = 1) -> WindowScorer:
     from models.artifact.onnx_scorer import ArtifactScorer
 
     return ArtifactScorer(artifact, threads)
+
+
+def open_parts(folder: Path, threads: int = 1) -> PartsScorer:
+    """Open an artifact of parts; a part is read when its asset is first asked for.
+
+    Args:
+        folder: Where it is.
+        threads: Threads of the network.
+
+    Raises:
+        ArtifactError: If it is missing, damaged or of an unknown layout.
+    """
+    os.putenv("ORT_DISABLE_TELEMETRY", "1")
+    from models.artifact.parts_scorer import PartsScorer
+
+    return PartsScorer(folder, threads)
+
+
+def is_parts_scorer(scorer: WindowScorer) -> TypeGuard[PartsScorer]:
+    """Return whether a scorer has a part for each asset."""
+    from models.artifact.parts_scorer import PartsScorer
+
+    return isinstance(scorer, PartsScorer)

@@ -27,6 +27,9 @@ SHIPPED: Final = Path(__file__).parent / "shipped"
 """Artifacts that come with the package, one folder each, called by the folder's name."""
 
 MANIFEST_FILE: Final = "manifest.json"
+PARTS_ABOUT_FILE: Final = "assets.json"
+"""In its place, where each asset has a part of its own (``asset_parts.py``)."""
+
 REGISTRY_SCHEME: Final = "models:/"
 """Begins the URL of an artifact in a registry, such as ``models:/surgeline@production``."""
 
@@ -94,6 +97,12 @@ def load_artifact(name_or_path: str, registry: RegistryFolder | None = None) -> 
         BackendError: If the registry does not answer, or refuses.
     """
     folder = artifact_folder(name_or_path, registry)
+    if is_of_parts(folder):
+        raise ArtifactError(
+            f"{folder} is an artifact with a part for each asset; one model for all was expected. "
+            "Workers serve it as the artifact of a fleet; for anything else train one with "
+            "`surgeline train --one-for-all`."
+        )
     manifest, as_written = _read_manifest(folder / MANIFEST_FILE)
     network, arrays, life = (
         None if named is None else _read_named(folder, named.file, named.sha256)
@@ -124,6 +133,11 @@ def save_artifact(artifact: Artifact, folder: Path) -> None:
         raise ArtifactError(
             f"The artifact cannot be written to {folder}: {exc.strerror}. Choose another folder."
         ) from exc
+
+
+def is_of_parts(folder: Path) -> bool:
+    """Return whether a folder holds an artifact of parts, and no other."""
+    return not (folder / MANIFEST_FILE).exists() and (folder / PARTS_ABOUT_FILE).exists()
 
 
 def artifact_folder(name_or_path: str, registry: RegistryFolder | None = None) -> Path:

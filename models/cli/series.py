@@ -194,7 +194,8 @@ def progress(what: str, total: int) -> Iterator[Callable[[str], None]]:
 def _rule(text: str | None) -> FlagRule:
     from dataclasses import replace
 
-    from models.training.series.threshold import DEFAULT_RULE, parse_threshold
+    from models.thresholding.series_rule import parse_threshold
+    from models.training.series.threshold import DEFAULT_RULE
 
     if text is None:
         return DEFAULT_RULE

@@ -94,6 +94,16 @@ def severity_of(scores: NDArray[np.float64], threshold: float) -> NDArray[np.flo
     return np.clip(severities, -LARGEST, LARGEST)
 
 
+def severities_of(
+    scores: NDArray[np.float64], thresholds: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return :func:`severity_of` where each score has a threshold of its own; both ``(n,)``."""
+    if (thresholds > 0).all():
+        return np.clip(scores / thresholds, -LARGEST, LARGEST)
+    each = zip(scores, thresholds.tolist(), strict=True)
+    return np.array([severity_of(np.array([score]), threshold)[0] for score, threshold in each])
+
+
 def judge(found: WindowScores, unmoved: NDArray[np.int64], spec: ScorerSpec) -> Judged:
     """Weigh all evidence of some windows.
 

@@ -30,14 +30,16 @@ class NormalisedRows:
         rows: Shape ``(n, n_channels)``, float32, z-scored within the row's operating regime.
         known: Shape ``(n,)``, bool; false where no regime of the training data is near. Such a row
             holds zeros and must not enter a window.
+        why_not: Why rows are not known, where that is not their regime.
     """
 
     rows: NDArray[np.float32]
     known: NDArray[np.bool_]
+    why_not: str = ""
 
     def __getitem__(self, part: slice) -> NormalisedRows:
         """Return some of them."""
-        return NormalisedRows(self.rows[part], self.known[part])
+        return NormalisedRows(self.rows[part], self.known[part], self.why_not)
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,57 @@ def trailing_thresholds(
     return found
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Trailed:
+    """How far a threshold has followed a run, reading by reading.
+
+    Attributes:
+        recent: The run's latest scores, at most as many as the rule looks back over, float32; NaN
+            where there was none.
+        seen: Readings of the run so far.
+        value: The threshold that holds until it is renewed.
+    """
+
+    recent: NDArray[np.float32]
+    seen: int
+    value: float
+
+
+UNTRAILED: Final = Trailed(np.empty(0, np.float32), 0, float("inf"))
+"""Of a run that begins."""
+
+
+def follow_on(
+    before: Trailed, scores: NDArray[np.float64], past: NDArray[np.float32], rule: TrailingRule
+) -> tuple[NDArray[np.float64], Trailed]:
+    """Return the threshold at each of a run's next readings, and how far it has followed then.
+
+    Cut a run anywhere, and the thresholds are the same to the bit; they are those of
+    :func:`trailing_thresholds` for scores rounded to 32 bits, which is what is remembered.
+
+    Args:
+        before: After the readings before these.
+        scores: Shape ``(n,)``; NaN where there is none.
+        past: Shape ``(m,)``; scores from before the run.
+        rule: How it follows.
+    """
+    rounded = scores.astype(np.float32)
+    found = np.empty(len(scores))
+    seen, value, at = before.seen, before.value, 0
+    known = np.concatenate([past, before.recent, rounded])
+    here = len(known) - len(rounded)
+    while at < len(scores):
+        if seen % rule.every == 0:
+            latest = known[max(0, here + at - rule.length) : here + at].astype(np.float64)
+            latest = latest[~np.isnan(latest)]
+            value = _threshold(np.log(np.maximum(latest, SMALLEST_SCORE)), rule)
+        count = min(rule.every - seen % rule.every, len(scores) - at)
+        found[at : at + count] = value
+        seen, at = seen + count, at + count
+    recent = np.concatenate([before.recent, rounded])[-rule.length :]
+    return found, Trailed(recent, seen, value)
+
+
 def _threshold(logs: NDArray[np.float64], rule: TrailingRule) -> float:
     if len(logs) < rule.fewest:
         return float("inf")

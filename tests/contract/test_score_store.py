@@ -17,7 +17,15 @@ from typing import Any
 import pytest
 
 from common.errors import BackendRefusedError, BackendUnavailableError
-from common.records.verdicts import Evidence, Level, LifeLeft, ScoreRecord, SourcePosition, Verdict
+from common.records.verdicts import (
+    Evidence,
+    FinalScore,
+    Level,
+    LifeLeft,
+    ScoreRecord,
+    SourcePosition,
+    Verdict,
+)
 from common.scorestore.factory import open_score_store
 from common.scorestore.memory import MemoryScoreStore
 from common.scorestore.port import (
@@ -177,6 +185,61 @@ async def test_what_is_written_is_read_exactly(store: ScoreStore) -> None:
     await store.write(rows)
 
     assert await everything(store) == rows
+
+
+def final_of(record: ScoreRecord, score: float) -> FinalScore:
+    return FinalScore(
+        record.asset_id,
+        record.run_id,
+        record.cycle,
+        record.ts,
+        score,
+        record.model,
+        record.fleet,
+        record.timed,
+    )
+
+
+async def test_final_scores_come_later_and_leave_all_else_as_it_was(store: ScoreStore) -> None:
+    strange = replace(scored(8, asset_id="b"), fleet="SMAP")
+    first = [scored(5), verdict(6), scored(7), strange]
+    later = scored(9)
+    await store.write(first)
+    runs = await store.runs()
+
+    await store.write([], [final_of(first[0], 0.1 + 0.2), final_of(first[1], 1e-300)])
+    await store.write([later], [final_of(first[3], 0.0), final_of(later, 7.0)])
+
+    expected = {5: 0.1 + 0.2, 6: 1e-300, 7: None, 8: 0.0, 9: 7.0}
+    kept = [replace(row, final_score=expected[row.cycle]) for row in [*first, later]]
+    assert await everything(store) == sorted(kept, key=order)
+    assert [run.last_score for run in runs] == [0.25, 0.25]
+    plot = await store.plot(PlotQuery("engine-1", "run-1"))
+    assert [point.cycle for point in plot.points] == [5, 7, 9]
+
+
+async def test_a_verdict_that_is_written_again_keeps_its_final_score(store: ScoreStore) -> None:
+    row = scored(5)
+    await store.write([row], [final_of(row, 0.5)])
+
+    await store.write([row])
+    await store.write([row], [final_of(row, 0.5)])
+
+    assert await everything(store) == [replace(row, final_score=0.5)]
+
+
+async def test_a_final_score_without_its_verdict_is_nothing(store: ScoreStore) -> None:
+    await store.write([scored(4)], [final_of(scored(5), 0.5), final_of(scored(5, run_id="x"), 1.0)])
+
+    assert await everything(store) == [scored(4)]
+    assert (await store.plot(PlotQuery("engine-1", "run-1"))).scored == 1
+
+
+async def test_a_final_score_that_is_no_number_is_refused(store: ScoreStore) -> None:
+    with pytest.raises(ValueError, match="cycle 5: its final score is not finite"):
+        await store.write([scored(5)], [final_of(scored(5), float("nan"))])
+
+    assert await everything(store) == []
 
 
 async def test_a_new_store_is_empty(store: ScoreStore) -> None:

@@ -14,7 +14,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 from common.clock import SystemClock
 from common.records.alerts import Alert
 from common.records.letters import DeadLetter
-from common.records.verdicts import ScoreRecord, SourcePosition
+from common.records.verdicts import FinalScore, ScoreRecord, SourcePosition
 from common.retry import Backoff
 from common.scorestore.memory import MemoryScoreStore
 from common.scorestore.port import ScoreStore
@@ -126,10 +126,12 @@ class WatchedStore(MemoryScoreStore):
         super().__init__()
         self._seen = seen
 
-    async def write(self, records: Sequence[ScoreRecord]) -> None:
+    async def write(
+        self, records: Sequence[ScoreRecord], finals: Sequence[FinalScore] = ()
+    ) -> None:
         for item in records:
             self._seen.verdict(item)
-        await super().write(records)
+        await super().write(records, finals)
 
 
 class WatchedPublisher(MemoryPublisher):

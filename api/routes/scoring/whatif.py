@@ -84,6 +84,16 @@ def _check_used(request: WhatIfRequest, model: KnownModel) -> None:
                 thresholds.life,
             )
         )
+    if model.warning is None or model.critical is None:
+        wrong.append(
+            (
+                ("body", "fleet"),
+                "each asset of this fleet has a threshold of its own, which may follow it; choose "
+                "a fleet of one model for all",
+                request.fleet,
+            )
+        )
+        raise invalid_fields(wrong)
     if wrong:
         raise invalid_fields(wrong)
     warning = model.warning if thresholds.warning is None else thresholds.warning

@@ -14,7 +14,7 @@ from typing import Final
 
 from common.errors import BackendRefusedError
 from common.records.ids import DEFAULT_FLEET
-from common.records.verdicts import ScoreRecord
+from common.records.verdicts import FinalScore, ScoreRecord
 from common.scorestore.paging import epoch_us
 from common.topics import REPEAT_MEASUREMENT, SCORE_MEASUREMENT
 
@@ -25,6 +25,9 @@ LIFE_FIELDS: Final = ("life", "life_low", "life_high")
 
 ARRIVED_FIELD: Final = "published_ts_ms"
 """When the reading reached the broker."""
+
+FINAL_FIELD: Final = "final_score"
+"""What becomes of a score once all windows over its reading have come; written later."""
 
 CYCLES_PER_US: Final = 1000
 """A point's time is the reading's in nanoseconds, plus the cycle modulo this: readings carry
@@ -99,7 +102,23 @@ def verdict_lines(records: Iterable[ScoreRecord]) -> list[str]:
     return lines
 
 
-def _beside_ns(record: ScoreRecord, ts_us: int) -> int:
+def final_lines(finals: Iterable[FinalScore]) -> list[str]:
+    """Return one line for each final score: one more field of its verdict's point.
+
+    Raises:
+        ValueError: If an id cannot be a tag.
+        BackendRefusedError: If a time is outside what InfluxDB can keep.
+    """
+    lines = []
+    for final in finals:
+        ts_us = epoch_us(final.ts)
+        time_ns = _checked(ts_us * 1000 + _beside_ns(final, ts_us), final)
+        head = _head(SCORE_MEASUREMENT, final)
+        lines.append(f"{head} {FINAL_FIELD}={_number(final.score)} {time_ns}")
+    return lines
+
+
+def _beside_ns(record: ScoreRecord | FinalScore, ts_us: int) -> int:
     """Return how far beside its reading's time a point stands."""
     if record.timed:  # a tick is told by its time alone
         return 0
@@ -127,7 +146,7 @@ def repeat_lines(records: Iterable[ScoreRecord]) -> list[str]:
     return lines
 
 
-def _head(measurement: str, record: ScoreRecord) -> str:
+def _head(measurement: str, record: ScoreRecord | FinalScore) -> str:
     # the fleet of all who name none has no tag: so its series are those of earlier versions
     fleet = "" if record.fleet == DEFAULT_FLEET else f",fleet={escape_tag(record.fleet)}"
     return (
@@ -167,7 +186,7 @@ def _number(value: float | None) -> str:
     return str(value)
 
 
-def _checked(time_ns: int, record: ScoreRecord) -> int:
+def _checked(time_ns: int, record: ScoreRecord | FinalScore) -> int:
     if abs(time_ns) > MAX_TIME_NS:
         raise BackendRefusedError(
             f"{record.asset_id} {record.run_id} cycle {record.cycle}: its time, {record.ts}, is "

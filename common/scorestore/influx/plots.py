@@ -73,6 +73,8 @@ def plot_rows(series: Sequence[Series], bounds: Bounds, most: int) -> PlotRows:
     for time_ns, cycle, severity, level, status, ts_us, model in points:
         if next_us is not None and ms_of(time_ns // 1000) >= next_us:
             break
+        if status is None:  # a final score whose verdict is gone
+            continue
         exact_us = ts_us_of(time_ns, ts_us)
         if not within(exact_us, bounds):
             continue

@@ -12,7 +12,13 @@ from typing import Any, Final, TypeAlias
 
 from common.records.ids import DEFAULT_FLEET
 from common.records.verdicts import Evidence, Level, LifeLeft, ScoreRecord, Verdict
-from common.scorestore.influx.lines import LIFE_FIELDS, MAX_TIME_NS, MS_US, SHARE_PREFIX
+from common.scorestore.influx.lines import (
+    FINAL_FIELD,
+    LIFE_FIELDS,
+    MAX_TIME_NS,
+    MS_US,
+    SHARE_PREFIX,
+)
 from common.scorestore.paging import Bounds, from_epoch_us
 from common.scorestore.port import ScoreQuery
 from common.topics import SCORE_MEASUREMENT
@@ -88,7 +94,9 @@ def records_of(series: Sequence[Series]) -> Iterator[ScoreRecord]:
             if column.startswith(SHARE_PREFIX)
         ]
         for values in one["values"]:
-            yield _record(dict(zip(columns, values, strict=True)), shares)
+            row = dict(zip(columns, values, strict=True))
+            if row["status"] is not None:  # else a final score whose verdict is gone
+                yield _record(row, shares)
 
 
 def _record(row: dict[str, Any], shares: Sequence[tuple[str, str]]) -> ScoreRecord:
@@ -102,6 +110,7 @@ def _record(row: dict[str, Any], shares: Sequence[tuple[str, str]]) -> ScoreReco
         fleet=row.get("fleet") or DEFAULT_FLEET,
         level=Level(row["level"]),
         detail=row["detail"],
+        final_score=_float(row.get(FINAL_FIELD)),
     )
     if plain.status is not Verdict.SCORED:
         return plain  # fields of a score may be left from before it was rewritten

@@ -22,7 +22,7 @@ from influxdb_client.rest import ApiException
 
 from common.errors import BackendRefusedError
 from common.logs import get_logger
-from common.records.verdicts import ScoreRecord, Verdict
+from common.records.verdicts import FinalScore, ScoreRecord, Verdict
 from common.redaction import without_credentials
 from common.scorestore.batch import Batch, gather
 from common.scorestore.influx.access import influx_tls
@@ -34,7 +34,7 @@ from common.scorestore.influx.errors import (
     statement_error,
     status_error,
 )
-from common.scorestore.influx.lines import repeat_lines, verdict_lines
+from common.scorestore.influx.lines import final_lines, repeat_lines, verdict_lines
 from common.scorestore.influx.plots import (
     PLOT_ROWS,
     plot_rows,
@@ -150,15 +150,18 @@ class InfluxScoreStore:
         await self._reading.aclose()
         await asyncio.to_thread(self._client.close)
 
-    async def write(self, records: Sequence[ScoreRecord]) -> None:
-        """Send the rows, ``LINES_PER_REQUEST`` at a time."""
-        await asyncio.to_thread(self._write, gather(records))
+    async def write(
+        self, records: Sequence[ScoreRecord], finals: Sequence[FinalScore] = ()
+    ) -> None:
+        """Send the rows, ``LINES_PER_REQUEST`` at a time; verdicts before what is beside them."""
+        await asyncio.to_thread(self._write, gather(records, finals))
 
     def _write(self, batch: Batch) -> None:
         lines: list[str] = []
         for run in batch.verdicts.values():
             lines += verdict_lines(run.values())
         lines += repeat_lines(batch.repeats.values())
+        lines += final_lines(batch.finals)
         for start in range(0, len(lines), LINES_PER_REQUEST):
             payload = "\n".join(lines[start : start + LINES_PER_REQUEST]).encode()
             with influx_errors(self._url):

@@ -20,6 +20,7 @@ from common.scorestore.port import (
     ScoreQuery,
 )
 from common.scorestore.sqlite.rows import (
+    FINAL_COLUMN,
     TALLY_COLUMNS,
     VERDICT_COLUMNS,
     VERDICTS,
@@ -42,7 +43,7 @@ OF_RUNS: Final = (
 )
 SELECT_VERDICTS: Final = (
     "SELECT run.asset_id, run.run_id, run.fleet, "  # noqa: S608 - our names
-    f"{', '.join(f'verdict.{name}' for name in VERDICT_COLUMNS)} "
+    f"{', '.join(f'verdict.{name}' for name in (*VERDICT_COLUMNS, FINAL_COLUMN))} "
     "FROM verdict CROSS JOIN run USING (run_key)"
 )
 

@@ -35,6 +35,8 @@ VERDICT_COLUMNS: Final = (
     "critical_threshold", "evidence", "severity", *LIFE_COLUMNS,
     "channel_set_key", "shares", "detail",
 )  # fmt: skip
+FINAL_COLUMN: Final = "final_score"
+"""Of a verdict's row, but written on its own: a verdict that is written again keeps it."""
 REPEAT_COLUMNS: Final = (
     "run_key", "topic", "partition", '"offset"', "published_ts_ms", "cycle", "ts_us", "status",
     "model", "detail",
@@ -177,11 +179,11 @@ def life_of(row: Sequence[Any]) -> LifeLeft | None:
 def record_of(
     whose: tuple[str, str, str], row: Sequence[Any], channel_sets: ChannelSets
 ) -> ScoreRecord:
-    """Return the record of (asset, run, fleet) and a row in the order of ``VERDICT_COLUMNS``."""
+    """Return the record of (asset, run, fleet) and a row: ``VERDICT_COLUMNS``, ``FINAL_COLUMN``."""
     asset_id, run_id, fleet = whose
     (
         _, cycle, ts_us, status, level, model, score, warning, critical, evidence, severity, *life,
-        key, packed, detail,
+        key, packed, detail, final,
     ) = row  # fmt: skip
     return ScoreRecord(
         asset_id=asset_id,
@@ -200,4 +202,5 @@ def record_of(
         life=life_of(life),
         shares=channel_sets.unpack(key, packed),
         detail=detail,
+        final_score=final,
     )

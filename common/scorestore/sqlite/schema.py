@@ -13,7 +13,7 @@ from common.records.ids import DEFAULT_FLEET
 from common.records.verdicts import Verdict
 from common.scorestore.sqlite.errors import sqlite_errors
 
-SCHEMA_VERSION: Final = 6
+SCHEMA_VERSION: Final = 7
 
 APPLICATION_ID: Final = 0x5352474C
 """`SRGL`, in the file's header: tells our file from another program's."""
@@ -84,6 +84,7 @@ CREATE TABLE verdict (
     channel_set_key INTEGER REFERENCES channel_set,
     shares BLOB,
     detail TEXT NOT NULL,
+    final_score REAL,
     PRIMARY KEY (run_key, cycle)
 );
 CREATE INDEX verdict_by_time ON verdict (ts_us, run_key, cycle);
@@ -108,8 +109,8 @@ CREATE VIEW scores AS
     SELECT asset_id, run_id, fleet, cycle,
            strftime('%Y-%m-%dT%H:%M:%fZ', ts_us / 1e6, 'unixepoch') AS ts,
            status, CASE level WHEN 0 THEN 'none' WHEN 1 THEN 'warning' ELSE 'critical' END AS level,
-           score, warning_threshold, critical_threshold, evidence, severity, life, life_low,
-           life_high, model, detail
+           score, final_score, warning_threshold, critical_threshold, evidence, severity, life,
+           life_low, life_high, model, detail
     FROM verdict JOIN run USING (run_key);
 """  # noqa: S608 - the names are ours
 
@@ -140,6 +141,7 @@ UPGRADES: Final = {
             for column in LIFE_COLUMNS
         ),
     ),
+    6: ("ALTER TABLE verdict ADD COLUMN final_score REAL",),
 }
 
 NEW_VIEW: Final = ("DROP VIEW scores", SCHEMA[SCHEMA.index("CREATE VIEW") :].rstrip().rstrip(";"))

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from common.records.verdicts import ScoreRecord, Verdict
+from common.records.verdicts import FinalScore, ScoreRecord, Verdict
 from common.scorestore.batch import gather
 from common.scorestore.paging import check_plot, check_query, epoch_us, from_epoch_us
 from common.scorestore.port import (
@@ -76,10 +76,14 @@ class SqliteScoreStore:
         """Finish what was started, and close."""
         await self._open.aclose()
 
-    async def write(self, records: Sequence[ScoreRecord]) -> None:
+    async def write(
+        self, records: Sequence[ScoreRecord], finals: Sequence[FinalScore] = ()
+    ) -> None:
         """Store the rows in one transaction."""
-        if records:
-            await self._writer.run(lambda connection: write_batch(connection, gather(records)))
+        if records or finals:
+            await self._writer.run(
+                lambda connection: write_batch(connection, gather(records, finals))
+            )
 
     async def query(self, query: ScoreQuery) -> ScorePage:
         """Return one page."""

@@ -58,6 +58,10 @@ UPDATE_RUN: Final = (
     f"UPDATE run SET {', '.join(f'{name} = ?' for name in TALLY_COLUMNS)} "  # noqa: S608 - our names
     "WHERE run_key = ?"
 )
+UPDATE_FINAL: Final = (
+    "UPDATE verdict SET final_score = ? WHERE cycle = ? AND run_key = "
+    "(SELECT run_key FROM run WHERE asset_id = ? AND run_id = ?)"
+)
 SELECT_COUNTED: Final = (
     f"SELECT cycle, ts_us, status, score, level, severity, {', '.join(LIFE_COLUMNS)} FROM verdict "  # noqa: S608 - our names
     "WHERE run_key = ? AND cycle >= ?"
@@ -103,6 +107,10 @@ def write_batch(connection: sqlite3.Connection, batch: Batch) -> None:
             for record in records.values()
         )
     connection.executemany(UPSERT_VERDICT, rows)
+    connection.executemany(
+        UPDATE_FINAL,
+        [(each.score, each.cycle, each.asset_id, each.run_id) for each in batch.finals],
+    )
     _write_repeats(connection, runs, batch.repeats.values())
     for run in runs.values():
         if run.recount:

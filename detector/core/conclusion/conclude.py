@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from common.records.alerts import Alert, Transition, derive_alarm_id
 from common.records.ids import renewed_run_id
-from common.records.verdicts import Level, ScoreRecord, Verdict
+from common.records.verdicts import FinalScore, Level, ScoreRecord, Verdict
 from detector.core.conclusion.alerts import make_alert
 from detector.core.conclusion.calm import calm_alarms
 from detector.core.conclusion.evidence import Case
+from detector.core.conclusion.finals import final_scores, follow_finals, weigh_finals
 from detector.core.conclusion.weighing import NOTHING_FOUND, Finding, Weighed, weigh
 from detector.core.fleet import Fleet
 from detector.core.pipeline import AssetPlan, AssetRun, Decoded, NextState, Plan
 from detector.core.state.asset import AssetState, Place
 from models.alarm import AlarmChange, AlarmState, interrupt, step
 from models.scoring.scorer import WindowScores
+from models.thresholding.series_rule import AssetFinals
 
 Told = tuple[AssetRun, Alert]
 """An alert, with the key of its asset's state: there the run is called as the source calls it."""
@@ -40,6 +42,7 @@ class Outcome:
         states: For the state store.
         opened: Runs that were opened by rule: whose, and the new run's id.
         cases: What each of the alerts rests on.
+        finals: For the score store, beside verdicts that were given before.
     """
 
     verdicts: list[ScoreRecord]
@@ -48,6 +51,7 @@ class Outcome:
     states: dict[AssetRun, NextState]
     opened: list[tuple[AssetRun, str]]
     cases: list[Case]
+    finals: list[FinalScore]
 
     def add(self, other: Outcome) -> None:
         """Take in what another fleet's part of the batch comes to."""
@@ -58,11 +62,12 @@ class Outcome:
         self.states.update(other.states)
         self.opened.extend(other.opened)
         self.cases.extend(other.cases)
+        self.finals.extend(other.finals)
 
 
 def nothing_yet() -> Outcome:
     """Return what no readings come to."""
-    return Outcome([], [], {}, {}, [], [])
+    return Outcome([], [], {}, {}, [], [], [])
 
 
 def conclude(
@@ -80,6 +85,8 @@ def conclude(
         told: Alerts of these readings that were published under other rules. They stand: up to the
             last of them an asset's alarm goes as they say, and nothing else is said of it.
     """
+    if fleet.finals is not None:
+        return _with_finals(plan, scores, fleet, fleet.finals, told)
     outcome = nothing_yet()
     weighed = weigh(plan.rows, plan.ends, scores, fleet.spec)
     calm = calm_alarms(plan, weighed, fleet, told)
@@ -93,6 +100,32 @@ def conclude(
             state = asset.assembled.state.moved_on(alarm, asset.start.alarm_id, asset.fence)
         outcome.states[key] = NextState(state, asset.before)
         first += len(asset.assembled.ends)
+    return outcome
+
+
+def _with_finals(
+    plan: Plan,
+    scores: WindowScores,
+    fleet: Fleet,
+    finals: AssetFinals,
+    told: Mapping[AssetRun, Sequence[Alert]],
+) -> Outcome:
+    """Conclude of an asset whose scores become final later: run by run, for it has few."""
+    outcome = nothing_yet()
+    spec, first = fleet.spec, 0
+    timed = spec.machine.step.clock == "time"
+    for key, asset in plan.assets.items():
+        found = scores[first : first + len(asset.assembled.ends)]
+        first += len(found)
+        followed = follow_finals(
+            asset.start, asset.assembled, found.scores, finals, spec.window_length
+        )
+        weighed = weigh_finals(asset.assembled, found, followed, spec)
+        state = _conclude_asset(key, asset, weighed, 0, fleet, told.get(key, ()), outcome)
+        outcome.states[key] = NextState(replace(state, finals=followed.after), asset.before)
+        outcome.finals.extend(
+            final_scores(key, asset.assembled, followed, spec.ref.label, fleet.name, timed=timed)
+        )
     return outcome
 
 
@@ -186,13 +219,14 @@ def _conclude_asset(
             continue
         watch.alarm, change = step(
             watch.alarm,
-            item.reading.cycle,
+            weighed.cycle(here, item.reading.cycle),
             weighed.severities[here],
             weighed.critical[here],
             rule,
         )
         if change is not None:
-            alert = _alert(item, watch, change, weighed, here, fleet, warning)
+            said = " ".join(filter(None, [weighed.later(here), warning]))
+            alert = _alert(item, watch, change, weighed, here, fleet, said)
             outcome.alerts.append(alert)
             ring, window = assembled.behind(here - first)
             outcome.cases.append(Case(alert, change, rule, fleet, weighed, here, ring, window))

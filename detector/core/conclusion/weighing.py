@@ -68,6 +68,9 @@ class Weighed:
         severities: ``judged.severities`` as plain numbers.
         critical: ``judged.critical`` likewise.
         any_stuck: Whether any channel has not moved for too long, shape ``(n,)``.
+        cycles: The cycle that each window's alarm is of, where that is not its last one; a score
+            that becomes final later is of an earlier reading.
+        weights: What is said of each window, where scores become final later.
     """
 
     spec: ScorerSpec
@@ -79,6 +82,18 @@ class Weighed:
     any_stuck: NDArray[np.bool_]
     _unmoved: NDArray[np.int64]
     _stuck: NDArray[np.bool_]
+    cycles: Sequence[int] | None = None
+    weights: Sequence[Weight] | None = None
+
+    def cycle(self, position: int, cycle: int) -> int:
+        """Return the cycle that an alarm is of, at a reading of a cycle."""
+        return cycle if self.cycles is None else self.cycles[position]
+
+    def later(self, position: int) -> str:
+        """Return what is to be said of a score that became final with this reading."""
+        if self.cycles is None:
+            return ""
+        return f"This is the final score of cycle {self.cycles[position]}."
 
     def stuck_sentence(self, position: int) -> str:
         """Return what is to be said of sensors that do not move; empty if all do."""
@@ -90,6 +105,8 @@ class Weighed:
 
     def each(self, position: int) -> tuple[Weight, ...]:
         """Return every kind of evidence, for those who ask what the others said."""
+        if self.weights is not None:
+            return (self.weights[position],)
         part = slice(position, position + 1)
         return weigh_each(self.found[part], self._unmoved[part], self.spec)
 

@@ -22,6 +22,7 @@ from common.records.verdicts import Level
 from common.ring import NO_MARKS, Marks, Ring, pack_ring, unpack_ring
 from detector.core.fleet import Fleet
 from detector.core.state.alarm_codec import pack_more, unpack_more
+from detector.core.state.finals_codec import RunFinals, pack_finals, unpack_finals
 from detector.core.state.history_codec import pack_history, unpack_history
 from models.alarm import AlarmState
 from models.scoring.history import NO_HISTORY, LifeHistory
@@ -36,13 +37,15 @@ TAIL: Final = struct.Struct("<I16sqiqHqqBB")
 rival (count, cycle, time), number of former homes, bytes of the fleet's name."""
 FORMER: Final = struct.Struct("<iqI")
 LAYOUT_VERSION: Final = 6
+WITH_FINALS: Final = 7
+"""As 6, with what is not final yet behind the history: of assets that have a part of a model."""
 WITHOUT_MARKS: Final = 5
 """Its ring is rows alone: when each was taken, and what of it was held, is not known."""
 WITHOUT_HISTORY: Final = 4
 """Remembers nothing of a run but the ring: reads as a run that is joined late."""
 WITHOUT_MORE: Final = 3
 """Neither, and of alarms the rows alone, which is all that its rules knew."""
-READABLE: Final = (WITHOUT_MORE, WITHOUT_HISTORY, WITHOUT_MARKS, LAYOUT_VERSION)
+READABLE: Final = (WITHOUT_MORE, WITHOUT_HISTORY, WITHOUT_MARKS, LAYOUT_VERSION, WITH_FINALS)
 """Layouts 1 and 2 held rings on a model's scale, which nothing can bring back to what was measured:
 such a state counts as lost, and is rebuilt from the topic."""
 LEVELS: Final = (Level.NONE, Level.WARNING, Level.CRITICAL)
@@ -136,6 +139,8 @@ class AssetState:
         history: What is remembered of the run for remaining life, on the model's scale.
         ages: Steps since each channel was last measured; empty where all were at ``last_cycle``.
         marks: When each row of the ring was taken, and which of its values are held.
+        finals: What of its scores is not final yet; none where they are so at once, and of a run
+            that another model judged.
     """
 
     machine: bytes
@@ -154,6 +159,7 @@ class AssetState:
     fleet: str = DEFAULT_FLEET
     history: LifeHistory = NO_HISTORY
     marks: Marks = NO_MARKS
+    finals: RunFinals | None = None
 
     @property
     def known_marks(self) -> Marks:
@@ -167,7 +173,7 @@ class AssetState:
         former = self.former[-MAX_FORMER_HOMES:]
         fleet = self.fleet.encode()
         header = HEADER.pack(
-            LAYOUT_VERSION,
+            LAYOUT_VERSION if self.finals is None else WITH_FINALS,
             self.machine,
             self.model,
             self.last_cycle,
@@ -196,6 +202,8 @@ class AssetState:
         ages = np.array(self.ages, "<u2").tobytes() if self.ages else b""
         ring = pack_ring(Ring(self.ring, self.known_marks))
         more, run = pack_more(alarm), pack_history(self.history)
+        if self.finals is not None:
+            run += pack_finals(self.finals)
         return self.fence.pack() + header + tail + homes + fleet + more + ages + run + ring
 
     def moved_on(self, alarm: AlarmState, alarm_id: str, fence: Fence) -> AssetState:
@@ -217,6 +225,7 @@ class AssetState:
             self.fleet,
             self.history,
             self.marks,
+            self.finals,
         )
 
     def under(self, spec: ScorerSpec) -> AssetState:
@@ -231,17 +240,17 @@ class AssetState:
         changes: dict[str, Any] = {}
         if self.model != (model := model_digest(spec.ref.sha256)):
             carried = _carried(self.alarm) if self.alarm_id else AlarmState()
-            changes |= {"model": model, "alarm": carried, "history": NO_HISTORY}
+            changes |= {"model": model, "alarm": carried, "history": NO_HISTORY, "finals": None}
         machine = spec.machine
         if self.history.count and self.history.sums.shape[1] != len(machine.used):
             changes["history"] = NO_HISTORY
         if self.machine != machine.digest or self.ring.shape[1] != machine.row_width:
             ring = np.empty((0, machine.row_width), np.float32)
             changes |= {"machine": machine.digest, "ring": ring, "ages": (), "history": NO_HISTORY}
-            changes["marks"] = NO_MARKS
+            changes |= {"marks": NO_MARKS, "finals": None}
         elif len(self.ring) > machine.window.length:
             first = len(self.ring) - machine.window.length
-            changes["ring"] = self.ring[first:]
+            changes |= {"ring": self.ring[first:], "finals": None}
             changes["marks"] = self.known_marks.rows(first, len(self.ring))
         return replace(self, **changes) if changes else self
 
@@ -301,6 +310,11 @@ def _unpacked(value: bytes) -> AssetState:
     history, ring_at = NO_HISTORY, ages_end
     if version > WITHOUT_HISTORY:
         history, ring_at = unpack_history(value, ages_end)
+    finals = None
+    if version == WITH_FINALS:
+        finals, ring_at = unpack_finals(value, ring_at)
+        if len(finals.pending.sums) != n:
+            raise ValueError(f"a ring of {n} rows, of which {len(finals.pending.sums)} are pending")
     ring = _ring(value, ring_at, (n, width), has_marks=version > WITHOUT_MARKS)
     return AssetState(
         machine,
@@ -319,6 +333,7 @@ def _unpacked(value: bytes) -> AssetState:
         more.fleet,
         history,
         ring.marks,
+        finals,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from common.records.alerts import Alert
 from common.records.verdicts import Evidence, Level, LifeLeft, ScoreRecord, Verdict
@@ -35,6 +35,11 @@ class LiveVerdict(NamedTuple):
     evidence: Evidence | None = None
     severity: float | None = None
     life: LifeLeft | None = None
+    final_score: float | None = None
+
+
+NO_FINALS: Final[Mapping[int, float]] = {}
+"""Of a model whose scores are final at once."""
 
 
 class CycleRef(NamedTuple):
@@ -106,6 +111,7 @@ class Comparison:
     Attributes:
         tolerance: Largest relative difference of two equal scores.
         scores: Scored readings that were compared, each with all its numbers.
+        finals: Final scores that were compared.
         missing: Cycles with a batch score but no live one.
         extra: Cycles with a live score but no batch one.
         largest: The numbers furthest apart; none if nothing was compared.
@@ -115,6 +121,7 @@ class Comparison:
 
     tolerance: float
     scores: int = 0
+    finals: int = 0
     missing: list[CycleRef] = field(default_factory=list)
     extra: list[CycleRef] = field(default_factory=list)
     largest: ScoreDifference | None = None
@@ -127,6 +134,7 @@ class Comparison:
         live: Mapping[int, LiveVerdict],
         expected: Mapping[int, ScoreRecord],
         batch: Mapping[int, Numbers],
+        finals: Mapping[int, float] = NO_FINALS,
     ) -> None:
         """Compare one asset's cycles.
 
@@ -135,6 +143,7 @@ class Comparison:
             live: What the store has, by cycle.
             expected: The core's verdicts, by cycle.
             batch: What the batch path comes to, by cycle.
+            finals: Final scores of the batch path, by cycle.
         """
         scores = {
             cycle: Numbers(row.score, row.severity, row.life)
@@ -145,6 +154,13 @@ class Comparison:
         self.extra += [CycleRef(asset_id, cycle) for cycle in sorted(scores.keys() - batch)]
         for cycle in sorted(batch.keys() & scores):
             self._add_pair(asset_id, cycle, scores[cycle], batch[cycle])
+        told = {
+            cycle: row.final_score for cycle, row in live.items() if row.final_score is not None
+        }
+        for cycle in sorted(told.keys() | finals.keys()):
+            self.finals += 1
+            both = _as_numbers(told.get(cycle), finals.get(cycle))
+            self._note(ScoreDifference(asset_id, cycle, *both))
         for cycle in sorted(live.keys() | expected.keys()):
             came, wanted = live.get(cycle), expected.get(cycle)
             if came is None or wanted is None or not _same_verdict(came, wanted, self.tolerance):
@@ -160,8 +176,11 @@ class Comparison:
             ),
             key=lambda each: each.relative,
         )
-        relative = pair.relative
         self.scores += 1
+        self._note(pair)
+
+    def _note(self, pair: ScoreDifference) -> None:
+        relative = pair.relative
         if self.largest is None or relative > self.largest.relative:
             self.largest = pair
         if relative > self.tolerance:

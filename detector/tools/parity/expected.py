@@ -20,9 +20,10 @@ from common.records.verdicts import LifeLeft, ScoreRecord, Verdict
 from detector.core.conclusion.conclude import conclude
 from detector.core.conclusion.evidence import Case
 from detector.core.fleet import Fleet, Fleets
-from detector.core.pipeline import AssetRun, DecodedBatch, Plan, by_fleet, prepare
+from detector.core.pipeline import AssetRun, DecodedBatch, Plan, by_fleet, judged, prepare
 from detector.core.source import Reading
 from detector.tools.parity.differences import Numbers
+from detector.tools.parity.finals import batch_finals
 from models.evaluation.batch_path import score_record
 
 
@@ -37,6 +38,7 @@ class Expected:
         alerts: In order, asset by asset.
         readings: How many messages there were, rejected ones included.
         cases: What each of the alerts rests on, in their order.
+        finals: Final scores by cycle, of each asset, of models that have any.
         went_on: Runs that were opened by rule because a counter restarted or had jumped. They are
             runs of their own, and not compared here.
     """
@@ -47,11 +49,13 @@ class Expected:
     alerts: list[Alert]
     readings: int
     cases: list[Case] = field(default_factory=list)
+    finals: dict[AssetRun, dict[int, float]] = field(default_factory=dict)
     went_on: list[str] = field(default_factory=list)
 
     def add(self, other: Expected) -> None:
         """Take in what another fleet's assets must come to."""
         self.scores.update(other.scores)
+        self.finals.update(other.finals)
         self.verdicts.update(other.verdicts)
         self.repeats.update(other.repeats)
         self.alerts.extend(other.alerts)
@@ -68,8 +72,8 @@ def expect(batch: DecodedBatch, fleets: Fleets) -> Expected:
     """
     shares = by_fleet(batch, {})
     found = Expected({}, {}, Counter(), [], 0)
-    for name, part in shares.parts.items():
-        found.add(_expect(part, fleets[name]))
+    for fleet, part in judged(shares, fleets):
+        found.add(_expect(part, fleet))
     found.repeats.update(verdict.status for verdict in batch.rejected)
     if shares.strangers:
         found.repeats[Verdict.REJECTED] += len(shares.strangers)
@@ -94,10 +98,19 @@ def _expect(batch: DecodedBatch, fleet: Fleet) -> Expected:
     set_aside += sum(len(asset.refused) for asset in plan.assets.values())
     if set_aside:
         repeats[Verdict.REJECTED] += set_aside
-    scores = {key: batch_scores(fleet, _readings_of_run(plan, key)) for key in batch.by_asset}
+    scores: dict[AssetRun, dict[int, Numbers]] = {}
+    finals: dict[AssetRun, dict[int, float]] = {}
+    for key in batch.by_asset:
+        readings = _readings_of_run(plan, key)
+        if fleet.finals is None:
+            scores[key] = batch_scores(fleet, readings)
+            continue
+        goes_on = not any(asset_run == key for asset_run, _ in outcome.opened)
+        found = batch_finals(fleet, fleet.finals, readings, goes_on=goes_on)
+        scores[key], finals[key] = found.scores, found.finals
     alerts = [alert for alert in outcome.alerts if alert.run_id not in went_on]
     cases = [case for case in outcome.cases if case.alert.run_id not in went_on]
-    return Expected(scores, verdicts, repeats, alerts, 0, cases, sorted(went_on))
+    return Expected(scores, verdicts, repeats, alerts, 0, cases, finals, sorted(went_on))
 
 
 def _readings_of_run(plan: Plan, key: AssetRun) -> list[Reading]:

@@ -72,7 +72,7 @@ async def read_live(
                 cycles[record.cycle] = LiveVerdict(
                     record.status, record.level, record.model, record.score,
                     record.warning_threshold, record.critical_threshold, record.evidence,
-                    record.severity, record.life,
+                    record.severity, record.life, record.final_score,
                 )  # fmt: skip
                 models[record.model] += 1
             rows += len(page.records)

@@ -59,6 +59,7 @@ def parity_facts(report: ParityReport) -> dict[str, str]:
         "model in the store": ", ".join(report.models_in_store) or "none",
         "live scores": f"{report.live_scores:,}",
         "compared": f"{report.compared:,}",
+        **({"final scores": f"{report.finals:,}"} if report.finals else {}),
         "missing": f"{len(report.missing):,}",
         "extra": f"{len(report.extra):,}",
         "largest relative difference": _largest(report),

@@ -26,6 +26,7 @@ from common.settings import Settings
 from detector.core.fleet import Fleets
 from detector.tools.fleets import tool_fleets
 from detector.tools.parity.differences import (
+    NO_FINALS,
     AlertDiff,
     Comparison,
     CycleRef,
@@ -92,6 +93,7 @@ class ParityReport:
     alerts: AlertDiff | None
     went_on: tuple[str, ...] = ()
     evidence: EvidenceDiff | None = None
+    finals: int = 0
 
     @property
     def other_models(self) -> tuple[str, ...]:
@@ -123,11 +125,15 @@ class ParityReport:
         if self.evidence is not None:
             alerts += f", {self.evidence.same:,} with the same evidence"
         counts = (
-            f"{self.compared:,} live scores against the batch path: largest relative difference "
+            f"{self.compared:,} live scores{self._and_finals()} against the batch path: largest "
+            "relative difference "
             f"{largest:.1e}, {len(self.missing):,} missing, {len(self.extra):,} extra, "
             f"{len(self.verdicts):,} verdicts different, {alerts}"
         )
         return f"{'live equals batch' if self.equal else 'LIVE AND BATCH DIFFER'}: {counts}"
+
+    def _and_finals(self) -> str:
+        return f" and {self.finals:,} final ones" if self.finals else ""
 
     def as_json(self) -> dict[str, object]:
         """Return the report as JSON values."""
@@ -230,7 +236,11 @@ def _compare(
             asset_id = key[0]
             unseen.discard(asset_id)
             comparison.add_asset(
-                asset_id, live.assets.get(asset_id, {}), expected.verdicts[key], batch_scores
+                asset_id,
+                live.assets.get(asset_id, {}),
+                expected.verdicts[key],
+                batch_scores,
+                expected.finals.get(key, NO_FINALS),
             )
         repeats.update(expected.repeats)
         went_on += expected.went_on
@@ -269,6 +279,7 @@ def _compare(
         else compare_alerts(sources.alerts, derived, tolerance),
         went_on=tuple(went_on),
         evidence=None if evidence is None else evidence.result(),
+        finals=comparison.finals,
     )
 
 

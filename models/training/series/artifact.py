@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -25,18 +25,23 @@ from models.artifact.onnx_scorer import (
     OnnxReconstructor,
     Reconstructor,
     TunedReconstructor,
-    ZeroReconstructor,
+)
+from models.artifact.parts_scorer import (
+    NETWORK,
+    OWN_BIAS,
+    OWN_WEIGHTS,
+    normaliser_of_part,
+    open_network,
+    params_of_part,
+    reconstructor_of_part,
 )
 from models.scoring.finals import final_after
 from models.scoring.head import Head
-from models.scoring.normaliser import Normaliser
-from models.scoring.scores import SCORES
 from models.training.series.catalogue import SERIES_MODELS, SeriesModel, Shared
 from models.training.series.network import SharedNetwork, Tuning, head_of
 from models.training.series.part import AssetPart, RowScores, fit_part, past_scores, score_rows
 
-NETWORK, WEIGHTS, BIAS = "network", "weights", "bias"
-OWN_WEIGHTS, OWN_BIAS = "own_weights", "own_bias"
+WEIGHTS, BIAS = "weights", "bias"
 DEFAULT_THRESHOLD: Final = "trailing"
 
 
@@ -133,31 +138,17 @@ class PartScorer:
             ArtifactError: If it is missing, damaged or of an unknown layout.
         """
         parts = AssetParts(folder)
-        machine, network = parts.about.machine, None
-        if parts.shared is not None:
-            network = OnnxReconstructor(
-                parts.shared[NETWORK].tobytes(),
-                window_length=machine.window.length,
-                n_channels=len(machine.channel_names),
-            )
-        return cls(parts, network)
+        return cls(parts, open_network(parts))
 
     def part(self, asset_id: str) -> AssetPart | None:
         """Return an asset's part, ready to use; none for an asset without one."""
         arrays = self.parts.of(asset_id)
         if arrays is None:
             return None
-        score = SCORES[self.parts.about.score]
         return AssetPart(
-            Normaliser(
-                arrays["tolerances"],
-                float(arrays["radius"]),
-                arrays["centres"],
-                arrays["means"],
-                arrays["sds"],
-            ),
-            {name: arrays[name] for name in (*score.param_names, *score.array_names)},
-            self._reconstructor(arrays),
+            normaliser_of_part(arrays),
+            params_of_part(self.parts.about.score, arrays),
+            reconstructor_of_part(self.network, arrays),
         )
 
     def past(self, asset_id: str) -> NDArray[np.float64]:
@@ -170,12 +161,6 @@ class PartScorer:
         part = self.part(record.asset_id)
         if part is None:
             return None
-        model = SERIES_MODELS[self.parts.about.model]
-        return score_rows(model, self.parts.about.machine, part, record)
-
-    def _reconstructor(self, arrays: Arrays) -> Reconstructor:
-        if self.network is None:
-            return ZeroReconstructor()
-        if OWN_WEIGHTS in arrays:
-            return TunedReconstructor(self.network, Head(arrays[OWN_WEIGHTS], arrays[OWN_BIAS]))
-        return self.network
+        about = self.parts.about
+        model = replace(SERIES_MODELS[about.model], half_life=about.half_life)
+        return score_rows(model, about.machine, part, record)

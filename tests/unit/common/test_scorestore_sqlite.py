@@ -26,7 +26,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.errors import BackendError, BackendRefusedError, BackendUnavailableError
-from common.records.verdicts import Level, ScoreRecord, SourcePosition, Verdict
+from common.records.verdicts import FinalScore, Level, ScoreRecord, SourcePosition, Verdict
 from common.scorestore.batch import gather
 from common.scorestore.factory import open_score_store
 from common.scorestore.memory import MemoryScoreStore
@@ -86,7 +86,7 @@ def test_a_file_is_made_with_its_folders_and_opened_for_safety(tmp_path: Path) -
         "cache_size": -32_000,
         "journal_size_limit": 67_108_864,
         "application_id": 0x5352474C,
-        "user_version": 6,
+        "user_version": 7,
     }
 
 
@@ -296,12 +296,12 @@ async def test_a_file_of_a_newer_version(path: Path) -> None:
     async with SqliteScoreStore(path, 5):
         pass
     with closing(sqlite3.connect(path)) as other:
-        other.execute("PRAGMA user_version = 7")
+        other.execute("PRAGMA user_version = 8")
 
     error = await refusal(path)
 
     assert isinstance(error, BackendRefusedError)
-    assert "written by a newer Surgeline (layout 7; this one knows 6)" in str(error)
+    assert "written by a newer Surgeline (layout 8; this one knows 7)" in str(error)
 
 
 async def test_a_file_of_the_layout_before_is_brought_up_to_date_and_keeps_its_rows(
@@ -326,6 +326,7 @@ async def test_a_file_of_the_layout_before_is_brought_up_to_date_and_keeps_its_r
             "ALTER TABLE verdict DROP COLUMN life; "
             "ALTER TABLE verdict DROP COLUMN life_low; "
             "ALTER TABLE verdict DROP COLUMN life_high; "
+            "ALTER TABLE verdict DROP COLUMN final_score; "
             "DROP TABLE arrival; DROP TABLE removed; DROP INDEX repeat_by_arrival; "
             "CREATE VIEW scores AS SELECT asset_id FROM run; PRAGMA user_version = 1"
         )
@@ -337,7 +338,29 @@ async def test_a_file_of_the_layout_before_is_brought_up_to_date_and_keeps_its_r
         version = found.execute("PRAGMA user_version").fetchone()
 
     assert after == before
-    assert (named, version) == ([("default",)], (6,))
+    assert (named, version) == ([("default",)], (7,))
+
+
+async def test_a_file_of_layout_6_takes_final_scores_from_now_on(path: Path) -> None:
+    async with SqliteScoreStore(path, 5) as store:
+        await store.write(rows(20))
+        before = await store.query(ScoreQuery())
+    with closing(sqlite3.connect(path)) as old:
+        old.executescript(
+            "DROP VIEW scores; ALTER TABLE verdict DROP COLUMN final_score; "
+            "CREATE VIEW scores AS SELECT asset_id FROM run; PRAGMA user_version = 6"
+        )
+
+    first = before.records[0]
+    final = FinalScore(first.asset_id, first.run_id, first.cycle, first.ts, 0.5, first.model)
+    async with SqliteScoreStore(path, 5) as store:
+        await store.write([], [final])
+        after = await store.query(ScoreQuery())
+    with closing(sqlite3.connect(path)) as found:
+        told = found.execute("SELECT final_score FROM scores ORDER BY cycle").fetchall()
+
+    assert after.records == [replace(first, final_score=0.5), *before.records[1:]]
+    assert told == [(0.5,), *[(None,)] * 19]
 
 
 async def test_a_damaged_file_is_refused(path: Path) -> None:

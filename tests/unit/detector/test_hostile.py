@@ -127,7 +127,8 @@ async def _through_every_sink(world: World, folder: Path) -> None:
     written: list[Any] = []
     keep = world.scores.write
 
-    async def write(records: Any) -> None:
+    async def write(records: Any, finals: Any = ()) -> None:
+        assert not finals
         written.extend(records)
         await keep(records)
 

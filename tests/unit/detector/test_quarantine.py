@@ -95,7 +95,7 @@ async def test_a_backend_that_refuses_is_no_records_fault() -> None:
     world.send([reading(cycle) for cycle in range(1, 9)])
     worker = world.worker()
 
-    async def refuse(records: object) -> None:
+    async def refuse(records: object, finals: object = ()) -> None:
         raise BackendRefusedError("wrong token")
 
     world.scores.write = refuse  # type: ignore[method-assign]

@@ -11,7 +11,7 @@ from common.errors import BackendRefusedError, BackendUnavailableError
 from common.records.alerts import Alert
 from common.records.evidence import AlertEvidence
 from common.records.letters import DeadLetter
-from common.records.verdicts import ScoreRecord, Verdict
+from common.records.verdicts import FinalScore, ScoreRecord, Verdict
 from common.retry import Backoff
 from common.scorestore.memory import MemoryScoreStore
 from detector.adapters.memory import NO_ASSETS, MemoryHistory, MemoryPublisher, MemoryStateStore
@@ -92,9 +92,11 @@ class FlakyScores(MemoryScoreStore):
         super().__init__()
         self._script = script
 
-    async def write(self, records: Sequence[ScoreRecord]) -> None:
+    async def write(
+        self, records: Sequence[ScoreRecord], finals: Sequence[FinalScore] = ()
+    ) -> None:
         self._script.enter("write_scores")
-        await super().write(records)
+        await super().write(records, finals)
 
 
 class FlakyPublisher(MemoryPublisher):
@@ -238,7 +240,7 @@ async def test_health_says_why_while_it_waits_and_recovers() -> None:
 async def test_a_backend_that_refuses_for_good_ends_the_batch_unacknowledged() -> None:
     stage = Stage()
 
-    async def refuse(records: Sequence[ScoreRecord]) -> None:
+    async def refuse(records: Sequence[ScoreRecord], finals: Sequence[FinalScore] = ()) -> None:
         raise BackendRefusedError("wrong token")
 
     stage.scores.write = refuse  # type: ignore[method-assign]

@@ -16,6 +16,7 @@ from deploy.commands import app
 from models.cli.series import read_series
 from models.evaluation.flags import CleanUp
 from models.thresholding.rule import Rule
+from models.thresholding.series_rule import parse_threshold
 from models.thresholding.trailing import TrailingRule
 from models.training.config import TrainingConfig
 from models.training.series import study
@@ -29,7 +30,7 @@ from models.training.series.network import (
 )
 from models.training.series.part import fit_part, past_scores, score_rows
 from models.training.series.study import Series, run_study
-from models.training.series.threshold import DEFAULT_RULE, FlagRule, flag_rows, parse_threshold
+from models.training.series.threshold import DEFAULT_RULE, FlagRule, flag_rows
 from tests.support.telemetry import BURST, TEST_ROWS, TRAIN_ROWS, write_telemetry
 
 NAMES = {"A-1": "SMAP", "P-10": "MSL"}

@@ -15,13 +15,17 @@ from hypothesis import strategies as st
 from common.records.alerts import Alert, Transition
 from common.records.readings import SensorReading
 from common.records.verdicts import ScoreRecord, Verdict
+from detector.core.pipeline import decode_batch
 from detector.core.state.asset import WITH_FINALS, unpack
 from detector.failpoints import Point
+from detector.tools.parity.differences import Comparison, LiveVerdict
+from detector.tools.parity.expected import expect
 from models.artifact.asset_parts import PARTS_FILE
 from models.artifact.opening import open_parts
 from models.artifact.parts_scorer import NO_PART
 from models.thresholding.series_rule import parse_threshold
 from models.thresholding.trailing import TrailingRule, trailing_thresholds
+from tests.support.builders import records
 from tests.support.live_parts import LENGTH, NAMES, THRESHOLD, LiveParts
 from tests.support.world import Killed, World, dies_at
 
@@ -96,6 +100,33 @@ async def test_alarms_are_of_final_scores_by_the_threshold_that_follows(plain: L
             assert alert.score == pytest.approx(scores.final[judged], rel=1e-6)
             assert alert.threshold == pytest.approx(thresholds[judged], rel=1e-6)
             assert f"final score of cycle {judged + 1}" in alert.reason
+
+
+@pytest.mark.parametrize("half_life", [None, 3.0])
+async def test_parity_compares_final_scores_with_the_batch_path(
+    plain: LiveParts, smooth: LiveParts, half_life: float | None
+) -> None:
+    made = smooth if half_life else plain
+    missing = range(40, 44)
+    readings = [reading for reading in made.readings() if reading.cycle not in missing]
+    rows, _ = await streamed(made, [33], readings)
+    fleets = made.fleets()
+    expected = expect(decode_batch(records(readings), fleets), fleets)
+    comparison = Comparison(1e-6)
+
+    for key, scores in expected.scores.items():
+        live = {
+            row.cycle: LiveVerdict(
+                row.status, row.level, row.model, row.score, row.warning_threshold,
+                row.critical_threshold, row.evidence, row.severity, row.life, row.final_score,
+            )
+            for row in rows
+            if row.asset_id == key[0]
+        }  # fmt: skip
+        comparison.add_asset(key[0], live, expected.verdicts[key], scores, expected.finals[key])
+
+    assert comparison.finals == 2 * (160 - len(missing) - LATER)
+    assert not [*comparison.beyond, *comparison.missing, *comparison.verdicts]
 
 
 @pytest.mark.parametrize(

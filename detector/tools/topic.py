@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from typing import TypeVar
 
 from aiokafka.errors import KafkaError
 from aiokafka.structs import ConsumerRecord
+from pydantic import ValidationError
 
-from common.errors import BackendMissingError, BackendUnavailableError
+from common.errors import BackendMissingError, BackendUnavailableError, UserError
 from common.links.kafka import NOT_CONNECTED, make_admin, read_to_end
 from common.links.kafka_access import refusal
+from common.records.wire import WireRecord
 from common.settings import KafkaSettings
 
 Progress = Callable[[str, int, int | None], None]
@@ -66,3 +69,39 @@ async def topic_records(
     except KafkaError as exc:
         raise BackendUnavailableError(f"{topic} cannot be read: {exc!r}") from exc
     progress(what, read, read)
+
+
+Message = TypeVar("Message", bound=WireRecord)
+
+
+async def topic_messages(
+    settings: KafkaSettings,
+    topic: str,
+    kind: type[Message],
+    called: str,
+    progress: Progress = silent,
+) -> AsyncIterator[tuple[Message, bytes]]:
+    """Yield the messages on one of our own topics, each with its bytes.
+
+    Args:
+        settings: Where the broker is.
+        topic: Which topic.
+        kind: What is on it.
+        called: What a person calls that, with its article.
+        progress: Told how far it is.
+
+    Raises:
+        UserError: If something else is on the topic.
+        BackendMissingError: If no broker answers at the address.
+        BackendUnavailableError: If the broker stops answering.
+    """
+    async for record in topic_records(settings, topic, progress):
+        content = record.value or b""
+        try:
+            message = kind.model_validate_json(content)
+        except ValidationError as exc:
+            raise UserError(
+                f"{topic}, partition {record.partition}, offset {record.offset}: not {called}. "
+                "Something else has written to this topic."
+            ) from exc
+        yield message, content

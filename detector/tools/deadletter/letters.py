@@ -18,7 +18,6 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from aiokafka.errors import KafkaError
-from pydantic import ValidationError
 
 from common.errors import BackendUnavailableError, RejectReason, UserError
 from common.links.kafka import make_producer, started
@@ -30,7 +29,7 @@ from common.terminal.nearest import suggestion
 from common.topics import Topics
 from detector.core.decoding import ReadingIdentity, identify
 from detector.core.source import SourceRecord
-from detector.tools.topic import Progress, silent, topic_records
+from detector.tools.topic import Progress, silent, topic_messages
 
 AGE: Final = re.compile(r"(\d{1,9})([smhd])", re.ASCII)
 AGE_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -86,14 +85,8 @@ async def read_letters(settings: KafkaSettings, progress: Progress = silent) -> 
     """
     topic = Topics(settings.topic_prefix).dead_letter
     letters: dict[DeadLetter, Letter] = {}
-    async for record in topic_records(settings, topic, progress):
-        try:
-            letter = DeadLetter.model_validate_json(record.value or b"")
-        except ValidationError as exc:
-            raise UserError(
-                f"{topic}, partition {record.partition}, offset {record.offset}: not a dead "
-                "letter. Something else has written to this topic."
-            ) from exc
+    messages = topic_messages(settings, topic, DeadLetter, "a dead letter", progress)
+    async for letter, _ in messages:
         known = letters.get(letter)
         letters[letter] = (
             open_letter(letter) if known is None else replace(known, copies=known.copies + 1)

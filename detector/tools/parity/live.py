@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final
 
-from pydantic import ValidationError
-
-from common.errors import BackendMissingError, UserError
+from common.errors import BackendMissingError
 from common.records.alerts import Alert
 from common.records.evidence import AlertEvidence
 from common.records.verdicts import Verdict
@@ -19,10 +17,9 @@ from common.settings import KafkaSettings, ScoreStoreSettings
 from common.topics import Topics
 from detector.tools.parity.differences import LiveVerdict
 from detector.tools.parity.evidence import LiveEvidence
-from detector.tools.topic import Progress, silent, topic_records
+from detector.tools.topic import Progress, silent, topic_messages
 
 PAGE_ROWS: Final = 10_000
-NAMES: Final = {Alert: "an alert", AlertEvidence: "evidence"}
 LiveAssets = dict[str, dict[int, LiveVerdict]]
 
 
@@ -96,8 +93,8 @@ async def read_alerts(
         BackendMissingError: If no broker answers.
     """
     topic = Topics(settings.topic_prefix).alerts
-    messages = _messages(settings, topic, Alert, run_id, progress)
-    return [alert async for alert, _ in messages]
+    messages = topic_messages(settings, topic, Alert, "an alert", progress)
+    return [alert async for alert, _ in messages if alert.run_id == run_id]
 
 
 async def read_evidence(
@@ -110,29 +107,11 @@ async def read_evidence(
         BackendMissingError: If no broker answers.
     """
     topic, found = Topics(settings.topic_prefix).evidence, LiveEvidence()
-    async for evidence, content in _messages(settings, topic, AlertEvidence, run_id, progress):
-        found.add(evidence.evidence_id, content)
+    messages = topic_messages(settings, topic, AlertEvidence, "evidence", progress)
+    async for evidence, content in messages:
+        if evidence.run_id == run_id:
+            found.add(evidence.evidence_id, content)
     return found
-
-
-Message = TypeVar("Message", Alert, AlertEvidence)
-
-
-async def _messages(
-    settings: KafkaSettings, topic: str, kind: type[Message], run_id: str, progress: Progress
-) -> AsyncIterator[tuple[Message, bytes]]:
-    """Yield a run's messages on a topic, each with its bytes."""
-    async for record in topic_records(settings, topic, progress):
-        content = record.value or b""
-        try:
-            message = kind.model_validate_json(content)
-        except ValidationError as exc:
-            raise UserError(
-                f"{topic}, partition {record.partition}, offset {record.offset}: not "
-                f"{NAMES[kind]}. Something else has written to this topic."
-            ) from exc
-        if message.run_id == run_id:
-            yield message, content
 
 
 async def _run_ids(store: ScoreStore) -> list[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Final, NoReturn
 
 import numpy as np
@@ -179,7 +180,7 @@ class OpenedPart:
 
 
 class PartsScorer:
-    """An artifact of parts: what a fleet is judged by. Not thread-safe.
+    """An artifact of parts: what a fleet is judged by. Batches may ask side by side.
 
     Args:
         folder: Where it is.
@@ -208,6 +209,7 @@ class PartsScorer:
         self._spec = ScorerSpec(self._parts.ref, about.machine, nowhere)
         self._most = most
         self._opened: OrderedDict[str, OpenedPart] = OrderedDict()
+        self._lock = Lock()
 
     @property
     def spec(self) -> ScorerSpec:
@@ -221,12 +223,13 @@ class PartsScorer:
 
     def of(self, asset_id: str) -> OpenedPart:
         """Return an asset's scorer; one that says why not, where there is none."""
-        if asset_id not in self._opened:
-            self._opened[asset_id] = self._open(asset_id)
-            while len(self._opened) > self._most:
-                self._opened.popitem(last=False)
-        self._opened.move_to_end(asset_id)
-        return self._opened[asset_id]
+        with self._lock:
+            if asset_id not in self._opened:
+                self._opened[asset_id] = self._open(asset_id)
+                while len(self._opened) > self._most:
+                    self._opened.popitem(last=False)
+            self._opened.move_to_end(asset_id)
+            return self._opened[asset_id]
 
     def _open(self, asset_id: str) -> OpenedPart:
         about = self._parts.about

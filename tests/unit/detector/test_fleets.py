@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from common.machines.machine import Channel, MachineType, Step, Window
-from common.records.verdicts import ScoreRecord, Verdict
+from common.records.verdicts import FinalScore, ScoreRecord, Verdict
 from detector.core.fleet import Fleet
 from models.scoring.scorer import Thresholds
 from tests.support.builders import ALARM, INPUTS, MeanScorer, reading
@@ -222,10 +222,10 @@ async def test_a_model_takes_over_when_nothing_is_in_hand_that_another_began() -
     begun, may_go_on = asyncio.Event(), asyncio.Event()
     write = world.scores.write
 
-    async def slowly(records: Sequence[ScoreRecord]) -> None:
+    async def slowly(records: Sequence[ScoreRecord], finals: Sequence[FinalScore] = ()) -> None:
         begun.set()
         await may_go_on.wait()
-        await write(records)
+        await write(records, finals)
 
     world.scores.write = slowly  # type: ignore[method-assign]
     first = asyncio.create_task(worker.service.process(world.fetch({0: (0, 3)})))

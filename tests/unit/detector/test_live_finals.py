@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from detector.tools.parity.differences import Comparison, LiveVerdict
 from detector.tools.parity.expected import expect
 from models.artifact.asset_parts import PARTS_FILE
 from models.artifact.opening import open_parts
-from models.artifact.parts_scorer import NO_PART
+from models.artifact.parts_scorer import NO_PART, PartScorer, PartsScorer
 from models.thresholding.series_rule import parse_threshold
 from models.thresholding.trailing import TrailingRule, trailing_thresholds
 from tests.support.builders import records
@@ -225,6 +226,15 @@ def test_only_so_many_parts_stay_in_memory(plain: LiveParts) -> None:
         scorer.of(f"stranger-{number}")
 
     assert scorer.in_memory == 256
+
+
+def test_parts_may_be_asked_for_side_by_side(plain: LiveParts) -> None:
+    scorer = PartsScorer(plain.folder, most=1)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(scorer.of, sorted(NAMES) * 50))
+
+    assert not [each for each in found if not isinstance(each.scorer, PartScorer)]
+    assert scorer.in_memory == 1
 
 
 async def test_a_state_is_read_as_it_was_written(plain: LiveParts) -> None:

@@ -13,6 +13,7 @@ from common.errors import ArtifactError
 from models.artifact.score_arrays import learned_params, life_params
 from models.artifact.store import Artifact
 from models.scoring.contributions import ScoreParams
+from models.scoring.courses import Courses
 from models.scoring.head import Head
 from models.scoring.history import Trail, alone
 from models.scoring.life import LifeModel
@@ -230,6 +231,7 @@ class ArtifactScorer:
         life = life_params(artifact)
         self._life = None if life is None else LifeModel(life)
         self._reconstructor = open_reconstructor(artifact, threads)
+        self._measures = any((self._score.of_courses, self._channel, self._life))
 
     @property
     def spec(self) -> ScorerSpec:
@@ -263,12 +265,14 @@ class ArtifactScorer:
 
     def _score_part(self, windows: NDArray[np.float32], trail: Trail | None) -> WindowScores:
         expected = reconstruct_in_chunks(self._reconstructor, windows)
-        found = score_windows(self._score, windows, expected, self._params)
+        courses = Courses.of(windows) if self._measures else None
+        found = score_windows(self._score, windows, expected, self._params, courses)
         channel, life = found.channel, found.life
         if self._channel is not None:
-            channel = score_channels(windows, self._channel)
+            channel = score_channels(windows, self._channel, courses)
         if self._life is not None:
-            life = self._life.remaining(windows, alone(windows) if trail is None else trail)
+            followed = alone(windows) if trail is None else trail
+            life = self._life.remaining(windows, followed, courses)
         return WindowScores(
             found.scores, found.shares, found.directions, found.against, channel, life
         )

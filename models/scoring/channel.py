@@ -26,8 +26,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.scoring.contributions import RECENT_ROWS, Contributions, ScoreParams
-from models.scoring.courses import by_time, signs_of
+from models.scoring.contributions import Contributions, ScoreParams
+from models.scoring.courses import Courses, signs_of, slope_weights
 
 LEVEL, SLOPE, SPREAD = "level_scale", "slope_scale", "spread_scale"
 USUAL_SPREAD: Final = "usual_spread"
@@ -101,7 +101,9 @@ def fit_channel(windows: NDArray[np.float32], units: NDArray[np.int64]) -> Score
     }
 
 
-def channel_score(windows: NDArray[np.float32], params: ScoreParams) -> Contributions:
+def channel_score(
+    windows: NDArray[np.float32], params: ScoreParams, courses: Courses | None = None
+) -> Contributions:
     """Return how far each window's oddest channel is from its own healthy distribution.
 
     With ``noise = max(1, spread / usual_spread)`` and ``evidence = max(0.75 * |level| / noise /
@@ -113,6 +115,7 @@ def channel_score(windows: NDArray[np.float32], params: ScoreParams) -> Contribu
     Args:
         windows: Shape ``(n, window_length, n_channels)``, z-scored.
         params: What :func:`fit_channel` returned.
+        courses: Of these windows, where they are measured already.
 
     Example:
         >>> params = {name: np.ones(1) for name in CHANNEL_PARAMS}
@@ -120,7 +123,7 @@ def channel_score(windows: NDArray[np.float32], params: ScoreParams) -> Contribu
         >>> found.totals.tolist(), found.signs.tolist()
         ([3.0], [[-1]])
     """
-    found = statistics(windows)
+    found = statistics(windows, courses)
     noise = _noise(found, params[USUAL_SPREAD])
     evidence = np.abs(found.level) * (LEVEL_WEIGHT / params[LEVEL]) / noise
     np.maximum(evidence, found.slope / params[SLOPE] / noise, out=evidence)
@@ -130,11 +133,12 @@ def channel_score(windows: NDArray[np.float32], params: ScoreParams) -> Contribu
     return Contributions(totals, evidence, signs_of(found.level))
 
 
-def statistics(windows: NDArray[np.float32]) -> Statistics:
+def statistics(windows: NDArray[np.float32], courses: Courses | None = None) -> Statistics:
     """Return each channel's level, slope and spread.
 
     Args:
         windows: Shape ``(n, window_length, n_channels)``, z-scored.
+        courses: Of these windows, where they are measured already.
 
     Example:
         >>> found = statistics(np.arange(8, dtype=np.float32).reshape(1, 8, 1))
@@ -143,18 +147,13 @@ def statistics(windows: NDArray[np.float32]) -> Statistics:
     """
     # Sums over time add row after row: one window alone gives the same bits as in a batch, and a
     # view the same as its copy. einsum does so five times as fast for this shape.
-    rows = by_time(windows)  # (W, n, C)
-    length = len(rows)
-    recent = rows[-RECENT_ROWS:]
-    steps = np.arange(length) - (length - 1) / 2
-    weights = steps / (np.square(steps).sum() or 1.0)
+    courses = courses or Courses.of(windows)
+    rows, slopes = courses.rows, courses.slopes
+    if rows.shape[2] == 1:  # it was always added in another order here
+        slopes = np.einsum("wnc,w->nc", rows, slope_weights(len(rows)))
     moves = rows[1:] - rows[:-1]
     squares = np.einsum("wnc,wnc->nc", moves, moves)
-    return Statistics(
-        np.add.reduce(recent, axis=0) / len(recent),
-        np.abs(np.einsum("wnc,w->nc", rows, weights)),
-        np.sqrt(squares / max(1, length - 1)),
-    )
+    return Statistics(courses.levels(), np.abs(slopes), np.sqrt(squares / max(1, len(rows) - 1)))
 
 
 def _noise(found: Statistics, usual: NDArray[np.float64]) -> NDArray[np.float64]:

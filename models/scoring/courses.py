@@ -7,14 +7,67 @@ alone gets the same bits as among others.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final, Self
+
 import numpy as np
 from numpy.typing import NDArray
 
-Courses = NDArray[np.float64]
+from models.scoring.contributions import RECENT_ROWS
+
+Rows = NDArray[np.float64]
 """Shape ``(window_length, n, n_channels)``, oldest reading first."""
 
+LENGTHS: Final = 64
+"""Of so many lengths of windows the weights are kept; a worker knows one for each model."""
 
-def by_time(windows: NDArray[np.float32] | NDArray[np.float64]) -> Courses:
+
+@dataclass(frozen=True, slots=True)
+class Courses:
+    """What several kinds of evidence start from: measured once, used by all.
+
+    Attributes:
+        rows: The windows, time first, in float64.
+        recent: Sum of the last :data:`RECENT_ROWS` rows, shape ``(n, n_channels)``.
+        slopes: Least-squares slope over the window, per row, same shape; 0 for a single row.
+    """
+
+    rows: Rows
+    recent: NDArray[np.float64]
+    slopes: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, windows: NDArray[np.float32] | NDArray[np.float64]) -> Self:
+        """Measure windows of shape ``(n, window_length, n_channels)``."""
+        return cls._measured(by_time(windows))
+
+    def less(self, expected: NDArray[np.float32]) -> Self:
+        """Measure what is left of the windows without what was expected of them."""
+        rows = empty_rows(*self.rows.shape)
+        np.subtract(self.rows, expected.transpose(1, 0, 2), out=rows)
+        return self._measured(rows)
+
+    @classmethod
+    def _measured(cls, rows: Rows) -> Self:
+        recent = np.add.reduce(rows[-RECENT_ROWS:], axis=0)
+        return cls(rows, recent, weighed(rows, slope_weights(len(rows))))
+
+    def levels(self) -> NDArray[np.float64]:
+        """Return the mean of the last rows, shape ``(n, n_channels)``."""
+        return self.recent / min(RECENT_ROWS, len(self.rows))
+
+
+@lru_cache(LENGTHS)
+def slope_weights(length: int) -> NDArray[np.float64]:
+    """Return how much each reading counts in the least-squares slope of so many."""
+    steps = np.arange(length) - (length - 1) / 2
+    weights: NDArray[np.float64] = steps / (np.square(steps).sum() or 1.0)
+    weights.flags.writeable = False
+    return weights
+
+
+def by_time(windows: NDArray[np.float32] | NDArray[np.float64]) -> Rows:
     """Return windows of shape ``(n, window_length, n_channels)`` time first, in float64.
 
     Example:
@@ -22,13 +75,13 @@ def by_time(windows: NDArray[np.float32] | NDArray[np.float64]) -> Courses:
         [[[1.0, 5.0], [3.0, 7.0]], [[2.0, 6.0], [4.0, 8.0]]]
     """
     n, length, channels = windows.shape
-    rows = empty_courses(length, n, channels)
+    rows = empty_rows(length, n, channels)
     rows[...] = windows.transpose(1, 0, 2)
     return rows
 
 
-def empty_courses(length: int, n: int, channels: int) -> Courses:
-    """Return courses that hold no numbers yet.
+def empty_rows(length: int, n: int, channels: int) -> Rows:
+    """Return rows that hold no numbers yet.
 
     Those of a single channel lie in memory window by window: numpy adds numbers that lie side by
     side in pairs, and must do so in the same way for one window as for many.
@@ -38,7 +91,7 @@ def empty_courses(length: int, n: int, channels: int) -> Courses:
     return np.empty((length, n, channels))
 
 
-def weighed(rows: Courses, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+def weighed(rows: Rows, weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the sum of each window's readings, each times its weight, ``(n, n_channels)``.
 
     Args:

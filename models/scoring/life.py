@@ -12,13 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.scoring.contributions import RECENT_ROWS, ScoreParams
-from models.scoring.courses import by_time, weighed
+from models.scoring.contributions import ScoreParams
+from models.scoring.courses import LENGTHS, Courses, weighed
 from models.scoring.history import OF_RUN, Trail, run_features, whole_runs
 from models.scoring.trees import TREE_ARRAYS, Trees, check_trees
 
@@ -55,9 +56,8 @@ PER_CHANNEL: Final = 4
 
 OF_WEAR: Final = 6
 
-LEVELS: Final = (0, 1, 2, 4)
-SLOPE, BEND = 3, 5
-"""Places among the courses: of the four levels, of the slope and of the curvature."""
+RECENT, LONG, WHOLE, SLOPE, FIRST, BEND = range(OF_WEAR)
+"""Places among the courses: four means, the slope and the curvature."""
 
 DOWN, UP = 0, 1
 
@@ -122,7 +122,10 @@ def n_features(n_channels: int) -> int:
 
 
 def life_features(
-    windows: NDArray[np.float32], trail: Trail, wear: NDArray[np.float64]
+    windows: NDArray[np.float32],
+    trail: Trail,
+    wear: NDArray[np.float64],
+    measured: Courses | None = None,
 ) -> NDArray[np.float32]:
     """Return what the trees look at: the window, and what is remembered of its run.
 
@@ -134,19 +137,20 @@ def life_features(
         windows: Shape ``(n, window_length, n_channels)``, z-scored.
         trail: What was remembered at each window.
         wear: Shape ``(n_channels,)``; weights of the channels in the wear index.
+        measured: The courses of these windows, where they are known already.
 
     Returns:
         Shape ``(n, 5 * n_channels + 14)``.
     """
-    rows = by_time(windows)  # (W, n, C)
+    measured = measured or Courses.of(windows)
+    rows = measured.rows  # (W, n, C)
     length, n, channels = rows.shape
-    steps = np.arange(length) - (length - 1) / 2
-    bend = np.square(steps) - np.square(steps).mean()
-    spans = (rows[-RECENT_ROWS:], rows[-LONG_ROWS:], rows, rows[:LONG_ROWS])
     courses = np.empty((OF_WEAR, n, channels))
-    for span, level in zip(spans, LEVELS, strict=True):
-        np.divide(np.add.reduce(span, axis=0), len(span), out=courses[level])
-    courses[SLOPE], courses[BEND] = _along(rows, steps), _along(rows, bend)
+    courses[RECENT] = measured.levels()
+    for place, span in ((LONG, rows[-LONG_ROWS:]), (WHOLE, rows), (FIRST, rows[:LONG_ROWS])):
+        np.divide(np.add.reduce(span, axis=0), len(span), out=courses[place])
+    courses[SLOPE] = measured.slopes
+    courses[BEND] = weighed(rows, _bend_weights(length))
     # all six are linear in the rows: those of the index are the weighted sums of the channels'
     index = np.add.reduce(courses * wear, axis=2)  # (6, n)
     own = PER_CHANNEL * channels
@@ -169,14 +173,17 @@ class LifeModel:
         self._trees = Trees(params)
         self._base = float(params["base"][0])
 
-    def remaining(self, windows: NDArray[np.float32], trail: Trail) -> Life:
+    def remaining(
+        self, windows: NDArray[np.float32], trail: Trail, measured: Courses | None = None
+    ) -> Life:
         """Return how long each window's machine has got.
 
         Args:
             windows: Shape ``(n, window_length, n_channels)``, z-scored, finite.
             trail: What was remembered of its run at each window (``history.follow``).
+            measured: The courses of these windows, where they are known already.
         """
-        rows = life_features(windows, trail, self._params["wear"])
+        rows = life_features(windows, trail, self._params["wear"], measured)
         return life_of(self._base + self._trees.sum(rows), whole_runs(trail), self._params)
 
 
@@ -283,8 +290,12 @@ def _check_proportion(*names: str, params: ScoreParams) -> None:
         raise ValueError("the life model's numbers are out of all proportion")
 
 
-def _along(rows: NDArray[np.float64], direction: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return how much of a direction, shape ``(window_length,)``, each channel's course holds."""
+@lru_cache(LENGTHS)
+def _bend_weights(length: int) -> NDArray[np.float64]:
+    """Return how much each reading counts in the least-squares curvature of so many."""
+    steps = np.arange(length) - (length - 1) / 2
+    direction = np.square(steps) - np.square(steps).mean()
     size = float(np.square(direction).sum())
-    weights = direction / size if size > 0 else direction
-    return weighed(rows, weights)
+    weights: NDArray[np.float64] = direction / size if size > 0 else direction
+    weights.flags.writeable = False
+    return weights

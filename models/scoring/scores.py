@@ -31,10 +31,11 @@ from models.scoring import (
 )
 from models.scoring.channel import channel_score
 from models.scoring.contributions import RECENT_ROWS, Contributions, ScoreParams, residuals_of
-from models.scoring.courses import by_time, signs_of
+from models.scoring.courses import Courses, by_time, signs_of
 from models.scoring.scorer import ChannelScores, WindowScores
 
 Contribute = Callable[[NDArray[np.float32], NDArray[np.float32], ScoreParams], Contributions]
+ContributeMeasured = Callable[[Courses, NDArray[np.float32], ScoreParams], Contributions]
 Check = Callable[[ScoreParams, int, int], None]
 
 
@@ -52,6 +53,8 @@ class Score:
         check: Refuses arrays that do not fit ``(window_length, n_channels)`` with a ValueError.
         remembers: Whether it keeps some of the windows it was fitted on, which then score too low
             to choose a threshold by.
+        of_courses: The same of windows that are measured already; none for a score that does not
+            begin with their courses.
     """
 
     name: str
@@ -62,6 +65,7 @@ class Score:
     array_names: frozenset[str] = frozenset()
     check: Check = lambda params, window_length, n_channels: None
     remembers: bool = False
+    of_courses: ContributeMeasured | None = None
 
 
 def mean_square(
@@ -127,6 +131,7 @@ SCORES: Final[Mapping[str, Score]] = MappingProxyType(
                 True,
                 trend.trend,
                 _TREND,
+                of_courses=trend.trend_of,
             ),
             Score(
                 "input_trend",
@@ -134,6 +139,7 @@ SCORES: Final[Mapping[str, Score]] = MappingProxyType(
                 False,
                 trend.trend,
                 _TREND,
+                of_courses=trend.trend_of,
             ),
             Score(
                 "hybrid",
@@ -141,6 +147,7 @@ SCORES: Final[Mapping[str, Score]] = MappingProxyType(
                 True,
                 trend.hybrid,
                 _HYBRID,
+                of_courses=trend.hybrid_of,
             ),
             Score(
                 "hybrid_upper",
@@ -148,6 +155,7 @@ SCORES: Final[Mapping[str, Score]] = MappingProxyType(
                 True,
                 trend.hybrid_upper,
                 _HYBRID,
+                of_courses=trend.hybrid_upper_of,
             ),
             Score(
                 "input_mse", "mean square of the z-scored window, no network", False, mean_square
@@ -258,6 +266,7 @@ def score_windows(
     windows: NDArray[np.float32],
     expected: NDArray[np.float32],
     params: ScoreParams,
+    courses: Courses | None = None,
 ) -> WindowScores:
     """Score windows, with each channel's share and direction.
 
@@ -266,6 +275,7 @@ def score_windows(
         windows: Shape ``(n, window_length, n_channels)``, z-scored; ``n`` may be 0.
         expected: Same shape.
         params: What ``score_fits.fit_params`` returned.
+        courses: Of these windows, where they are measured already.
 
     Raises:
         ValueError: If the shapes differ, or a value is not finite.
@@ -277,7 +287,10 @@ def score_windows(
         )
     if not (np.isfinite(windows).all() and np.isfinite(expected).all()):
         raise ValueError("a window holds a value that is not finite; normalised rows were expected")
-    contributions = score.contribute(windows, expected, params)
+    if score.of_courses is None or courses is None:
+        contributions = score.contribute(windows, expected, params)
+    else:
+        contributions = score.of_courses(courses, expected, params)
     parts = shares(contributions.channels)
     signs, against = contributions.signs, contributions.against
     if not score.uses_network:
@@ -289,14 +302,17 @@ def score_windows(
     )
 
 
-def score_channels(windows: NDArray[np.float32], params: ScoreParams) -> ChannelScores:
+def score_channels(
+    windows: NDArray[np.float32], params: ScoreParams, courses: Courses | None = None
+) -> ChannelScores:
     """Score each window by its oddest channel.
 
     Args:
         windows: Shape ``(n, window_length, n_channels)``, z-scored; ``n`` may be 0.
         params: What ``channel.fit_channel`` returned.
+        courses: Of these windows, where they are measured already.
     """
-    found = channel_score(windows, params)
+    found = channel_score(windows, params, courses)
     signs = directions(windows) if found.signs is None else found.signs
     return ChannelScores(found.totals, shares(found.channels), signs)
 

@@ -14,8 +14,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.scoring.contributions import RECENT_ROWS, Contributions, ScoreParams, residuals_of
-from models.scoring.courses import Courses, by_time, empty_courses, signs_of, weighed
+from models.scoring.contributions import Contributions, ScoreParams, residuals_of
+from models.scoring.courses import Courses, signs_of
 
 STATISTICS: Final = ("level_mean", "level_sd", "slope_mean", "slope_sd")
 """Healthy mean and deviation of each channel's level and slope."""
@@ -53,8 +53,8 @@ def magnitudes(residuals: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDA
         >>> level.tolist(), slope.round(9).tolist()
         ([[5.0]], [[1.0]])
     """
-    found, _ = _measured(by_time(residuals))
-    return found[0], found[1]
+    found = _measured(Courses.of(residuals))
+    return found[0, 0], found[1, 0]
 
 
 def fit_trend(windows: NDArray[np.float32], expected: NDArray[np.float32]) -> ScoreParams:
@@ -97,11 +97,21 @@ def trend(
         params: What :func:`fit_trend` returned.
         channel: Another quantile over channels than the median.
     """
-    rows = by_time(windows)
-    rows -= expected.transpose(1, 0, 2)
-    found, recent = _measured(rows)
-    totals, channels = _trends(found[:, None], params, ("",), channel)
-    return Contributions(totals[0], channels[0], against=signs_of(recent))
+    return trend_of(Courses.of(windows), expected, params, channel)
+
+
+def trend_of(
+    courses: Courses,
+    expected: NDArray[np.float32],
+    params: ScoreParams,
+    channel: float = MEDIAN,
+) -> Contributions:
+    """Return :func:`trend` of windows that are measured already."""
+    residual = courses.less(expected)
+    totals, channels = _trends(_measured(residual), params, ("",), channel)
+    return Contributions(
+        totals[0], channels[0], signs_of(courses.recent), signs_of(residual.recent)
+    )
 
 
 def hybrid(
@@ -120,20 +130,23 @@ def hybrid(
         params: What :func:`fit_hybrid` returned.
         channel: Another quantile over channels than the median.
     """
-    n, length, n_channels = windows.shape
-    rows = empty_courses(length, 2 * n, n_channels)  # one batch of inputs and residuals
-    rows[:, :n] = windows.transpose(1, 0, 2)
-    np.subtract(rows[:, :n], expected.transpose(1, 0, 2), out=rows[:, n:])
-    found, recent = _measured(rows)  # (2, 2 n, C)
-    totals, channels = _trends(
-        found.reshape(2, 2, n, n_channels), params, (INPUT, RESIDUAL), channel
-    )
-    signs = signs_of(recent)
+    return hybrid_of(Courses.of(windows), expected, params, channel)
+
+
+def hybrid_of(
+    courses: Courses,
+    expected: NDArray[np.float32],
+    params: ScoreParams,
+    channel: float = MEDIAN,
+) -> Contributions:
+    """Return :func:`hybrid` of windows that are measured already."""
+    residual = courses.less(expected)
+    totals, channels = _trends(_measured(courses, residual), params, (INPUT, RESIDUAL), channel)
     return Contributions(
         totals[0] + RESIDUAL_WEIGHT * totals[1],
         channels[0] + RESIDUAL_WEIGHT * channels[1],
-        signs[:n],
-        signs[n:],
+        signs_of(courses.recent),
+        signs_of(residual.recent),
     )
 
 
@@ -144,16 +157,20 @@ def hybrid_upper(
     return hybrid(windows, expected, params, UPPER)
 
 
-def _measured(rows: Courses) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return level and slope without signs, ``(2, n, n_channels)``, and the last rows' sums."""
-    length = len(rows)
-    steps = np.arange(length) - (length - 1) / 2
-    recent = rows[-RECENT_ROWS:]
-    sums: NDArray[np.float64] = np.add.reduce(recent, axis=0)
-    found = np.empty((2, *sums.shape))
-    np.divide(sums, len(recent), out=found[0])
-    found[1] = weighed(rows, steps / np.square(steps).sum())
-    return np.abs(found, out=found), sums
+def hybrid_upper_of(
+    courses: Courses, expected: NDArray[np.float32], params: ScoreParams
+) -> Contributions:
+    """Return :func:`hybrid_upper` of windows that are measured already."""
+    return hybrid_of(courses, expected, params, UPPER)
+
+
+def _measured(*courses: Courses) -> NDArray[np.float64]:
+    """Return levels and slopes without signs of ``k`` courses, ``(2, k, n, n_channels)``."""
+    found = np.empty((2, len(courses), *courses[0].recent.shape))
+    for index, each in enumerate(courses):
+        found[0, index] = each.levels()
+        found[1, index] = each.slopes
+    return np.abs(found, out=found)
 
 
 def _trends(

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.scoring.courses import by_time, weighed
+from models.scoring.channel import CHANNEL_PARAMS, channel_score
+from models.scoring.courses import Courses, by_time, slope_weights, weighed
+from models.scoring.history import alone
+from models.scoring.life import life_features
+from models.scoring.scores import SCORES, score_windows
 
 LENGTHS, SEEDS = st.integers(1, 40), st.integers(0, 99)
 
@@ -47,3 +52,41 @@ def test_courses_are_the_windows_time_first(n: int, length: int, channels: int, 
 
     np.testing.assert_array_equal(rows, windows.transpose(1, 0, 2))
     assert rows.dtype == np.float64
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_evidence_of_measured_windows_is_the_same_to_the_bit(channels: int) -> None:
+    rng = np.random.default_rng(channels)
+    windows = rng.normal(size=(9, 12, channels)).astype(np.float32)
+    expected = windows * np.float32(0.4)
+    courses = Courses.of(windows)
+
+    for score in (score for score in SCORES.values() if score.of_courses):
+        params = {name: np.full(channels, 0.7) for name in score.param_names}
+        came = score_windows(score, windows, expected, params, courses)
+        alone_came = score_windows(score, windows, expected, params)
+        assert came.scores.tobytes() == alone_came.scores.tobytes()
+        assert came.shares.tobytes() == alone_came.shares.tobytes()
+    params = {name: np.full(channels, 0.7) for name in CHANNEL_PARAMS}
+    found = [channel_score(windows, params, known) for known in (courses, None)]
+    assert found[0].channels.tobytes() == found[1].channels.tobytes()
+    wear, trail = np.ones(channels), alone(windows)
+    features = [life_features(windows, trail, wear, known) for known in (courses, None)]
+    assert features[0].tobytes() == features[1].tobytes()
+
+
+def test_courses_less_what_was_expected_are_those_of_the_residual() -> None:
+    windows = np.arange(24, dtype=np.float32).reshape(2, 4, 3)
+    expected = np.ones_like(windows)
+
+    found = Courses.of(windows).less(expected)
+
+    np.testing.assert_array_equal(found.rows, by_time(windows - expected))
+    np.testing.assert_array_equal(found.levels(), (windows - expected).mean(axis=1))
+    np.testing.assert_allclose(found.slopes, 3.0)
+
+
+def test_a_slope_s_weights_are_shared_and_so_cannot_be_changed() -> None:
+    assert slope_weights(1).tolist() == [0.0]
+    with pytest.raises(ValueError, match="read-only"):
+        slope_weights(5)[0] = 1.0

@@ -361,6 +361,30 @@ def test_what_an_api_does_not_offer_is_missed_calmly(shown: Watched) -> None:
     assert not [each for each in shown.complaints if "404" not in each]
 
 
+def test_a_silent_machine_says_why_in_its_row_and_on_its_page(shown: Watched) -> None:
+    page = shown.page
+    why = "No reading since 2026-01-01 14:03:00 UTC: one was due within 10 min"
+
+    def silence(route: Route) -> None:
+        answer = route.fetch()
+        found = answer.json()
+        for asset in found["items"]:
+            if asset["asset_id"] == "SIM-test-002":
+                asset["alarm"] = None
+                asset["silent"] = {"evidence": "silent", "reason": why}
+        route.fulfill(response=answer, json=found)
+
+    page.route("**/api/v1/assets?**", silence)
+    page.reload()
+    row = page.locator(".list .row").filter(has_text="SIM-test-002")
+    expect(row.locator(".badge")).to_have_text("not scored")
+    expect(row.locator(".sensors")).to_have_text(why)
+    row.click()
+    expect(page.locator(".headline")).to_have_text(f"Not being scored: {why}.")
+    expect(page.locator(".badge").first).to_have_text("not scored")
+    page.unroute_all(behavior="ignoreErrors")
+
+
 @pytest.mark.parametrize("width", [1280, 390])
 def test_every_page_is_accessible(stack: Up, browser: Browser, width: int) -> None:
     with watched_page(browser, width, "light") as watched:

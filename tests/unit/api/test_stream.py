@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from contextlib import aclosing
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -13,7 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from api.access.guard import make_key
+from api.access.roles import Role
 from api.adapters.memory.alerts import MemoryAlertHistory
+from api.live.allowed import CHECK_S
 from api.live.change_signal import ChangeSignal
 from api.live.pages import KEPT, PAGE, StreamPages
 from api.live.stream import BEGINNING, follow, starting_point
@@ -21,8 +25,10 @@ from api.ports import AlertFilter, StoredAlert
 from common.errors import BackendUnavailableError, RequestRefusedError
 from common.records.alerts import Alert, Transition
 from common.records.verdicts import Level
+from common.settings import ApiSettings
 from tests.support.alerts import batch, make_alert
-from tests.support.api import Running, eventually, running, stream_events
+from tests.support.api import Fakes, Running, eventually, running, stream_events
+from tests.support.clock import StillClock
 
 STREAM = "/api/v1/alerts/stream"
 ALERTS = [make_alert(cycle) for cycle in range(1, 13)]
@@ -362,6 +368,31 @@ class CountedHistory(MemoryAlertHistory):
         found = await super().page(*args, **options)
         await self.may_answer.wait()
         return found
+
+
+@pytest.mark.parametrize("how", ["expires", "is revoked"])
+async def test_an_open_stream_ends_when_its_key_does(how: str) -> None:
+    clock = StillClock()
+    fakes = Fakes(clock=clock)
+    lifetime = timedelta(seconds=2 * CHECK_S) if how == "expires" else None
+    secret, key = await make_key(fakes.access, "anna", Role.VIEWER, clock.now(), lifetime)
+    async with running(fakes, ApiSettings(keys="on")) as api:
+        task = await opened(api, **{"X-API-Key": secret})
+        clock.elapsed_s += CHECK_S
+        await arrive(api, ALERTS[:1])  # it is still valid
+        await eventually(lambda: sent(api) >= 1)
+        assert not task.done()
+        if how == "is revoked":
+            await fakes.access.revoke(key.prefix, clock.now())
+        clock.elapsed_s += CHECK_S
+        await arrive(api, ALERTS[1:2])
+        answer = await asyncio.wait_for(task, 30)
+        again = await api.client.get(STREAM, headers={"X-API-Key": secret})
+
+    # one may have been read before the key was looked up again
+    told = [event["id"] for event in stream_events(answer.text) if "data" in event]
+    assert told in (IDS[:1], IDS[:2])
+    assert again.status_code == 401
 
 
 async def test_many_streams_at_one_place_read_one_page_and_share_it() -> None:

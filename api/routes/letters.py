@@ -26,8 +26,8 @@ PLACES: Final = re.compile(r"\d{1,6}:\d{1,18}(,\d{1,6}:\d{1,18}){0,999}", re.ASC
 async def list_letters(services: ServicesDep, query: Annotated[LetterQuery, Query()]) -> Response:
     """Each with its reason, where it stood, and whose it is by its key.
 
-    What stood in it is not handed out: `surgeline deadletter show POSITION` does that, for who may
-    read the broker. It needs an operator, for reasons quote what came, which may be anything.
+    The message itself is not handed out: `surgeline deadletter show POSITION` does that, for who
+    may read the broker. It needs an operator, for reasons quote what came, which may be anything.
     """
     mark = cursors.query_mark(query)
     before = None if query.cursor is None else _places(mark, query.cursor)

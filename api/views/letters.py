@@ -1,4 +1,4 @@
-"""What the api says of dead letters: why, whose and where; never what stood in them."""
+"""What the api says of dead letters: why, whose and where; not the messages themselves."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class LetterView(BaseModel):
     )
     reason: str = Field(description="Reason code.", examples=["missing_channel"])
     message: str = Field(
-        description="What came, and what was expected.",
+        description="What came, and what was expected; it may quote the beginning of the message.",
         examples=["cycle 7: sensors ['T50'] have no value for more than 3 steps"],
     )
     asset_id: str | None = Field(

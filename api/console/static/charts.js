@@ -126,9 +126,10 @@ function drawLines(self, { lines, marks, regions }) {
     const x = self.valToPos(mark.x, 'x', true);
     if (x < bbox.left || x > bbox.left + bbox.width) continue;
     stroke(ctx, colour(mark.colour), scale, [x, bbox.top, x, bbox.top + bbox.height]);
-    const right = x > bbox.left + bbox.width * 0.8;
-    ctx.textAlign = right ? 'right' : 'left';
-    ctx.fillText(mark.label, x + (right ? -5 : 5) * scale, bbox.top + 12 * scale);
+    // a sign stands on its line, a word beside it
+    const side = mark.label.length < 2 ? 0 : x > bbox.left + bbox.width * 0.8 ? -1 : 1;
+    ctx.textAlign = ['right', 'center', 'left'][side + 1];
+    ctx.fillText(mark.label, x + side * 5 * scale, bbox.top + 12 * scale);
   }
   ctx.restore();
 }

@@ -1,4 +1,4 @@
-"""Dead letters over HTTP: why, whose and where; never what stood in them."""
+"""Dead letters over HTTP: why, whose and where; not the messages themselves."""
 
 from __future__ import annotations
 

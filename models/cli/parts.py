@@ -10,7 +10,7 @@ from common.errors import UserError
 from common.settings import load_settings
 from common.terminal.cli import output_console
 from models.cli.epochs import epoch_progress
-from models.cli.series import progress
+from models.cli.series_progress import progress
 from models.cli.support import check_folder, check_name, require
 
 if TYPE_CHECKING:
@@ -75,7 +75,9 @@ def train_parts_of(request: PartsRequest, own: Recording | None) -> None:
         require("train", "torch", "onnx")
         config = replace(CONFIG, seed=request.seed)
         with epoch_progress(f"network of {name}", config.epochs) as on_epoch:
-            network = train_shared(recording.machine, recording.assets, config, on_epoch)
+            network = train_shared(
+                recording.machine, recording.assets, config, on_epoch, model.network
+            )
     with progress("parts", len(recording.assets)) as on_asset:
         about = train_parts(recording, name, model, network, folder, on_asset=on_asset)
     console = output_console(soft_wrap=True)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -16,6 +15,7 @@ from common.files.atomic import write_report
 from common.settings import load_settings
 from common.telemetry.files import spacecraft_of
 from common.terminal.cli import error_console, output_console
+from models.cli.series_progress import Cost, progress, study_progress
 
 if TYPE_CHECKING:
     from models.evaluation.ranges.figures import SeriesFigures
@@ -82,6 +82,7 @@ def evaluate_series(request: SeriesRequest) -> None:
     from models.training.series.catalogue import DEFAULT, SERIES_MODELS
     from models.training.series.study import run_study
 
+    cost = Cost()
     names = tuple(dict.fromkeys(request.models)) or tuple(SERIES_MODELS)
     for name in names:
         if name not in SERIES_MODELS:
@@ -94,8 +95,10 @@ def evaluate_series(request: SeriesRequest) -> None:
     series = read_series(request.data_dir or settings.data_dir, spacecraft)
     folder = request.out or settings.var_dir / "series" / "-".join(spacecraft)
     jobs = min(request.jobs or os.cpu_count() or 1, MOST_JOBS)
-    with progress("scores", len(series)) as on_done:
-        results = run_study(series, names, rule, folder / SCORES, jobs, on_done)
+    with study_progress(len(series)) as told:
+        results = run_study(
+            series, names, rule, folder / SCORES, jobs, told.on_series, told.on_network
+        )
     chosen = DEFAULT if DEFAULT in names else names[0]
     report = _report(request, results, chosen, jobs)
     _show(report)
@@ -106,6 +109,7 @@ def evaluate_series(request: SeriesRequest) -> None:
     if request.json_path is not None:
         write_report(request.json_path, report_json(report))
     output_console(soft_wrap=True).print(f"report: {written[0]}, {len(written) - 1} CSVs beside it")
+    output_console(soft_wrap=True).print(cost.line(), style="dim")
 
 
 def read_series(data_dir: Path, spacecraft: Sequence[str]) -> list[Series]:
@@ -172,23 +176,6 @@ def report_json(report: SeriesReport) -> dict[str, object]:
         },
         "notes": list(report.notes),
     }
-
-
-@contextmanager
-def progress(what: str, total: int) -> Iterator[Callable[[str], None]]:
-    """Show how many of the series are done, on standard error."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed}/{task.total} series"),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[last]}"),
-    )
-    with Progress(*columns, console=error_console()) as bar:
-        task = bar.add_task(what, total=total, last="")
-        yield lambda label: bar.update(task, advance=1, last=label)
 
 
 def _rule(text: str | None) -> FlagRule:

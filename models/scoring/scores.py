@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from models.scoring import (
     change,
     forest,
+    moves,
     nearest,
     nearest_window,
     subspace,
@@ -205,6 +206,22 @@ SCORES: Final[Mapping[str, Score]] = MappingProxyType(
                 subspace.mapped_square(subspace.level_and_slope),
                 array_names=_MAP,
                 check=partial(_check_map, 2),
+            ),
+            Score(
+                "iforest_rolling",
+                "isolation forest on level, rolling mean and deviation, and change",
+                False,
+                forest.isolation(moves.moves),
+                array_names=_FOREST,
+                check=partial(_check_forest, moves.MOVES),
+            ),
+            Score(
+                "pca_rolling",
+                "what the usual ones leave of level, rolling mean and deviation, and change (SPE)",
+                False,
+                subspace.mapped_square(moves.moves),
+                array_names=_MAP,
+                check=partial(_check_map, moves.MOVES),
             ),
             Score(
                 "nearest_healthy",

@@ -51,13 +51,13 @@ def fit_pca_spe(windows: NDArray[np.float32], expected: NDArray[np.float32]) -> 
 
     Kept are the components of more than the mean variance.
     """
-    _, vectors = _principal(flat(residuals_of(windows, expected)))
+    _, vectors = principal(flat(residuals_of(windows, expected)))
     return {MAP: (np.eye(len(vectors)) - vectors @ vectors.T).astype(np.float32)}
 
 
 def fit_pca_t2(windows: NDArray[np.float32], expected: NDArray[np.float32]) -> ScoreParams:
     """Return the map to the principal components, each in units of its own deviation."""
-    variances, vectors = _principal(flat(residuals_of(windows, expected)))
+    variances, vectors = principal(flat(residuals_of(windows, expected)))
     return {MAP: ((vectors / np.sqrt(variances)) @ vectors.T).astype(np.float32)}
 
 
@@ -94,7 +94,8 @@ def _second_moment(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     return moment
 
 
-def _principal(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def principal(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the components of more than the mean variance: variances, and vectors as columns."""
     variances, vectors = np.linalg.eigh(_second_moment(rows))
     kept = variances > variances.mean()
     kept[-1] = True  # equal variances: keep one, and never divide by zero below

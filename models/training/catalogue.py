@@ -13,6 +13,7 @@ from typing import Final
 from models.scoring.scores import SCORES
 
 LSTM_AUTOENCODER: Final = "lstm_autoencoder"
+LSTM_FORECASTER: Final = "lstm_forecaster"
 PATCHTST: Final = "patchtst"
 
 AUTO: Final = "auto"
@@ -55,6 +56,12 @@ MODELS: Final[Mapping[str, Model]] = MappingProxyType(
                 for score in SCORES.values()
             ),
             Model(PATCHTST, PATCHTST, "mse", "forecast error of a PatchTST"),
+            Model(
+                "lstm_forecast",
+                LSTM_FORECASTER,
+                "mse",
+                "error of an LSTM that forecasts each reading from those before it",
+            ),
             Model(
                 "patchtst_trend",
                 PATCHTST,

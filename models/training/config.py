@@ -21,7 +21,7 @@ class TrainingConfig:
         learning_rate: Adam's, at the start; falls to 0 along half a cosine.
         weight_decay: Adam's L2 penalty.
         gradient_clip: Largest norm of a step's gradient.
-        hidden: The autoencoder's units of encoder and decoder.
+        hidden: Units of an LSTM, encoder and decoder alike; numbers per patch of a PatchTST.
         latent: The autoencoder's numbers in the code.
     """
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from models.scoring import (
     forest,
+    moves,
     nearest,
     nearest_window,
     subspace,
@@ -46,6 +47,8 @@ FITS: Final[Mapping[str, AnyFit]] = MappingProxyType(
         "hybrid_upper": _plain(trend.fit_hybrid),
         "iforest": _seeded(partial(forest_training.fit_forest, forest.summary)),
         "iforest_flat": _seeded(partial(forest_training.fit_forest, subspace.flat)),
+        "iforest_rolling": _seeded(partial(forest_training.fit_forest, moves.moves)),
+        "pca_rolling": _plain(moves.fit_pca_rolling),
         "pca_spe": _plain(subspace.fit_pca_spe),
         "pca_t2": _plain(subspace.fit_pca_t2),
         "mahalanobis": _plain(subspace.fit_mahalanobis),

@@ -16,8 +16,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from models.training.catalogue import LSTM_AUTOENCODER, PATCHTST
+from models.training.catalogue import LSTM_AUTOENCODER, LSTM_FORECASTER, PATCHTST
 from models.training.config import EpochReport, OnEpoch, TrainingConfig
+from models.training.networks.forecaster import LstmForecaster
 from models.training.networks.lstm import LstmAutoencoder, WindowNetwork
 from models.training.networks.patchtst import PatchTst
 
@@ -53,7 +54,7 @@ def fit_network(
     Args:
         healthy: Shape ``(n, window_length, n_channels)``, z-scored, ``n`` at least 1.
         validation: Healthy windows of other engines, only measured; same shape but for ``n``.
-        kind: ``lstm_autoencoder`` or ``patchtst``.
+        kind: ``lstm_autoencoder``, ``lstm_forecaster`` or ``patchtst``.
         config: How.
         on_epoch: Told after each pass.
 
@@ -74,9 +75,12 @@ def _new_network(
 ) -> WindowNetwork:
     if kind == LSTM_AUTOENCODER:
         return LstmAutoencoder(n_channels, window_length, config.hidden, config.latent)
+    if kind == LSTM_FORECASTER:
+        return LstmForecaster(n_channels, window_length, config.hidden)
     if kind == PATCHTST:
-        return PatchTst(n_channels, window_length)
-    raise ValueError(f"network {kind!r} came; {LSTM_AUTOENCODER} or {PATCHTST} was expected")
+        return PatchTst(n_channels, window_length, width=config.hidden)
+    known = ", ".join((LSTM_AUTOENCODER, LSTM_FORECASTER, PATCHTST))
+    raise ValueError(f"network {kind!r} came; one of {known} was expected")
 
 
 def _run_epochs(

@@ -45,6 +45,8 @@ class PatchTst(WindowNetwork):
         known = window_length - horizon
         if known < patch:
             raise ValueError(f"{known} known rows came; at least one patch of {patch} is needed")
+        if width % heads:
+            raise ValueError(f"width {width} came; a multiple of {heads} heads was expected")
         self.n_channels = n_channels
         self.window_length = window_length
         self.known = known

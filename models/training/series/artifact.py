@@ -70,13 +70,11 @@ def train_parts(
         UserError: If the folder cannot be written.
     """
     machine = recording.machine
-    shared: Arrays | None = None
+    shared: dict[str, NDArray[np.generic]] | None = None
     if network is not None:
-        shared = {
-            NETWORK: np.frombuffer(network.content, np.uint8),
-            WEIGHTS: network.head.weights,
-            BIAS: network.head.bias,
-        }
+        shared = {NETWORK: np.frombuffer(network.content, np.uint8)}
+        if network.head is not None:
+            shared |= {WEIGHTS: network.head.weights, BIAS: network.head.bias}
     fields = {
         "name": name,
         "machine": machine,

@@ -8,6 +8,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from models.training.catalogue import LSTM_AUTOENCODER, LSTM_FORECASTER, PATCHTST
+
 
 class Shared(StrEnum):
     """What of a network is an asset's own."""
@@ -27,6 +29,7 @@ class SeriesModel:
         shared: What network it has.
         half_life: Readings after which a score counts half as much; none does not smooth.
         summary: One sentence.
+        network: Kind of its network, if it has one.
     """
 
     name: str
@@ -34,6 +37,7 @@ class SeriesModel:
     shared: Shared
     half_life: float | None
     summary: str
+    network: str = LSTM_AUTOENCODER
 
 
 ROLLING_Z: Final = "rolling_z"
@@ -71,6 +75,16 @@ SERIES_MODELS: Final[Mapping[str, SeriesModel]] = MappingProxyType(
             SeriesModel(
                 "lstm_topk", "blended_topk", Shared.TUNED, 10.0,
                 "its largest errors, of values and of changes, smoothed",
+            ),
+            SeriesModel(
+                "lstm_forecast", "mse", Shared.GLOBAL, None,
+                "error of one LSTM of all streams that forecasts each reading",
+                LSTM_FORECASTER,
+            ),
+            SeriesModel(
+                "patchtst", "mse", Shared.GLOBAL, None,
+                "error of one PatchTST of all streams that forecasts the last ten readings",
+                PATCHTST,
             ),
             SeriesModel(
                 "last_row", "last_row", Shared.NOTHING, None,

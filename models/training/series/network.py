@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ from models.training.catalogue import LSTM_AUTOENCODER
 from models.training.config import OnEpoch, TrainingConfig
 from models.training.preparation.windows import healthy, normaliser_of
 from models.training.series.catalogue import Shared
-from models.training.series.part import Tune, no_network
+from models.training.series.part import Tune, evenly, no_network
 
 MOST_WINDOWS: Final = 6_000
 """Windows the network is fitted on, evenly over all streams: they overlap, so more say little."""
@@ -44,13 +44,13 @@ class SharedNetwork:
 
     Attributes:
         content: Bytes of its ONNX file, which tells its states.
-        head: Its last layer.
+        head: Its last layer; none of a forecaster, whose last layer all assets share.
         parameters: How many numbers it learned.
         train_loss: Of the last pass.
     """
 
     content: bytes
-    head: Head
+    head: Head | None
     parameters: int
     train_loss: float | None
 
@@ -60,6 +60,7 @@ def train_shared(
     records: Sequence[AssetRecord],
     config: TrainingConfig = CONFIG,
     on_epoch: OnEpoch = lambda report: None,
+    kind: str = LSTM_AUTOENCODER,
 ) -> SharedNetwork:
     """Train a network on the healthy windows of all assets, each on its own scale.
 
@@ -68,6 +69,7 @@ def train_shared(
         records: Training readings; assets with too few are left out.
         config: How.
         on_epoch: Told after each pass.
+        kind: Of ``catalogue.py``: an autoencoder or a forecaster.
 
     Raises:
         DatasetError: If no asset has a healthy window.
@@ -78,15 +80,14 @@ def train_shared(
     from models.training.networks.onnx_export import export_onnx
 
     windows = _windows(machine, records)
-    fitted = fit_network(windows, windows[:0], LSTM_AUTOENCODER, config, on_epoch)
-    network = fitted.network
-    if not isinstance(network, LstmAutoencoder):
-        raise TypeError(f"{type(network).__name__} came; an autoencoder was expected")
-    head = Head(
-        network.to_row.weight.detach().numpy().T.astype(np.float64),
-        network.to_row.bias.detach().numpy().astype(np.float64),
-    )
-    content = export_onnx(network, windows[-256:], states=True)
+    fitted = fit_network(windows, windows[:0], kind, config, on_epoch)
+    network, head = fitted.network, None
+    if isinstance(network, LstmAutoencoder):
+        head = Head(
+            network.to_row.weight.detach().numpy().T.astype(np.float64),
+            network.to_row.bias.detach().numpy().astype(np.float64),
+        )
+    content = export_onnx(network, windows[-256:], states=head is not None)
     return SharedNetwork(content, head, count_parameters(network), fitted.train_loss)
 
 
@@ -94,13 +95,13 @@ def packed_network(network: SharedNetwork) -> bytes:
     """Return a network as a file that :func:`read_network` reads; no pickle."""
     content = io.BytesIO()
     loss = np.nan if network.train_loss is None else network.train_loss
-    np.savez(
-        content,
-        content=np.frombuffer(network.content, np.uint8),
-        weights=network.head.weights,
-        bias=network.head.bias,
-        numbers=np.array([network.parameters, loss]),
-    )
+    arrays: dict[str, Any] = {
+        "content": np.frombuffer(network.content, np.uint8),
+        "numbers": np.array([network.parameters, loss]),
+    }
+    if network.head is not None:
+        arrays |= {"weights": network.head.weights, "bias": network.head.bias}
+    np.savez(content, **arrays)
     return content.getvalue()
 
 
@@ -108,7 +109,7 @@ def read_network(path: Path) -> SharedNetwork | None:
     """Return the network of a file; none if it is not there, or damaged."""
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
-            head = Head(arrays["weights"], arrays["bias"])
+            head = Head(arrays["weights"], arrays["bias"]) if "bias" in arrays else None
             parameters, loss = arrays["numbers"].tolist()
             content = arrays["content"].tobytes()
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
@@ -157,8 +158,14 @@ class Tuning:
 def head_of(
     network: SharedNetwork, opened: OnnxReconstructor, windows: NDArray[np.float32]
 ) -> Head:
-    """Return the last layer fitted to one asset's healthy windows."""
-    some = _evenly(windows, TUNING_WINDOWS)
+    """Return the last layer fitted to one asset's healthy windows.
+
+    Raises:
+        ValueError: If it is a network whose last layer is nobody's own.
+    """
+    if network.head is None:
+        raise ValueError("a forecaster came; a network that tells its states was expected")
+    some = evenly(windows, TUNING_WINDOWS)
     states = np.concatenate(
         [opened.states(some[start : start + 64]) for start in range(0, len(some), 64)]
     )
@@ -176,16 +183,10 @@ def _windows(machine: MachineType, records: Sequence[AssetRecord]) -> NDArray[np
             continue
         windows = healthy(collect(normaliser, machine, [(1, record)])).windows
         if len(windows):
-            found.append(_evenly(windows, most))
+            found.append(evenly(windows, most))
     if not found:
         raise DatasetError(
             f"None of {len(records)} assets has a healthy window of {machine.window.length} "
             "readings in a row; a network that all share needs some."
         )
     return np.concatenate(found)
-
-
-def _evenly(windows: NDArray[np.float32], most: int) -> NDArray[np.float32]:
-    if len(windows) <= most:
-        return windows
-    return windows[np.linspace(0, len(windows) - 1, most).astype(np.int64)]

@@ -35,6 +35,10 @@ from models.training.series.catalogue import ROLLING_Z, SeriesModel
 FOLDS: Final = 5
 """Parts into which an asset's training time is cut; each is scored by what the others taught."""
 
+FITTED_WINDOWS: Final = 500
+"""Windows that the score of a network learns its scales of, evenly over the asset's time: they
+overlap, so more say the same and cost a run of the network each."""
+
 ROLLING_ROWS: Final = 100
 SMALLEST_ROLLING: Final = 1e-3
 """Smallest deviation of a rolling z-score, measured units."""
@@ -106,10 +110,19 @@ def fit_part(
             f"{machine.window.length} in a row. Record for longer, or set a shorter window in the "
             "machine type."
         )
-    reconstructor = tune(windows)
-    expected = reconstruct_in_chunks(reconstructor, windows)
-    params = fit_params(SCORES[model.score], windows, expected, seed)
+    score, reconstructor = SCORES[model.score], tune(windows)
+    params: ScoreParams = {}
+    if score.param_names | score.array_names:
+        some = evenly(windows, FITTED_WINDOWS) if score.uses_network else windows
+        params = fit_params(score, some, reconstruct_in_chunks(reconstructor, some), seed)
     return AssetPart(normaliser, params, reconstructor)
+
+
+def evenly(windows: NDArray[np.float32], most: int) -> NDArray[np.float32]:
+    """Return at most so many windows, evenly over those that came."""
+    if len(windows) <= most:
+        return windows
+    return windows[np.linspace(0, len(windows) - 1, most).astype(np.int64)]
 
 
 def _no_part(record: AssetRecord) -> str:

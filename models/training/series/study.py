@@ -11,11 +11,11 @@ import hashlib
 import io
 import multiprocessing
 import zipfile
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +38,7 @@ from models.training.series.network import (
 from models.training.series.part import fit_part, past_scores, score_rows
 from models.training.series.threshold import FlagRule, flag_rows
 
-LAYOUT: Final = 1
+LAYOUT: Final = 2
 """Of what is kept, and of how it is computed: raised when either changes."""
 
 ARRAYS: Final = ("provisional", "final", "past")
@@ -84,13 +84,24 @@ class Scored:
     past: NDArray[np.float64]
 
 
+class NetworkOf(NamedTuple):
+    """A network that the streams of a data set share."""
+
+    spacecraft: str
+    kind: str
+
+
+OnNetwork = Callable[[str, int, int], None]
+"""Told which network was trained last, how many are, and how many will be."""
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """One series with the models that are still to be run on it."""
 
     series: Series
     models: tuple[str, ...]
-    network: SharedNetwork | None
+    networks: Mapping[str, SharedNetwork]  # by kind
 
 
 def run_study(
@@ -100,6 +111,7 @@ def run_study(
     folder: Path,
     jobs: int,
     on_done: Callable[[str], None] = lambda what: None,
+    on_network: OnNetwork = lambda what, done, total: None,
 ) -> list[SeriesResult]:
     """Return what each model found in each series, in the order of both.
 
@@ -110,6 +122,7 @@ def run_study(
         folder: Where scores and networks are kept.
         jobs: Processes at a time.
         on_done: Told each series that is done.
+        on_network: Told each network that is trained.
 
     Raises:
         DatasetError: If a series has too few healthy readings.
@@ -119,16 +132,22 @@ def run_study(
         at: tuple(name for name in models if _kept(folder, each, name) is None)
         for at, each in enumerate(series)
     }
-    needing = [
-        series[at].spacecraft
+    needed = {
+        NetworkOf(series[at].spacecraft, SERIES_MODELS[name].network)
         for at, names in left.items()
-        if any(SERIES_MODELS[name].shared is not Shared.NOTHING for name in names)
-    ]
-    networks = shared_networks(series, set(needing), folder, jobs)
+        for name in names
+        if SERIES_MODELS[name].shared is not Shared.NOTHING
+    }
+    networks = shared_networks(series, needed, folder, jobs, on_network)
     tasks = []
     for at, names in left.items():
         if names:
-            tasks.append(Task(series[at], names, networks.get(series[at].spacecraft)))
+            own = {
+                key.kind: network
+                for key, network in networks.items()
+                if key.spacecraft == series[at].spacecraft
+            }
+            tasks.append(Task(series[at], names, own))
         else:
             on_done(series[at].name)
     _run(tasks, folder, jobs, on_done)
@@ -146,42 +165,56 @@ def run_study(
 
 
 def shared_networks(
-    series: Sequence[Series], needed: Collection[str], folder: Path, jobs: int
-) -> dict[str, SharedNetwork]:
-    """Return the network that the streams of each data set share; one that was kept is not trained.
+    series: Sequence[Series],
+    needed: Collection[NetworkOf],
+    folder: Path,
+    jobs: int,
+    on_network: OnNetwork = lambda what, done, total: None,
+) -> dict[NetworkOf, SharedNetwork]:
+    """Return networks that the streams of a data set share; those that were kept are not trained.
 
     Args:
         series: All series.
-        needed: Names of the data sets.
+        needed: Which.
         folder: Where networks are kept.
         jobs: Processes at a time.
+        on_network: Told each that is trained.
     """
-    found: dict[str, SharedNetwork] = {}
-    missing: dict[str, list[Series]] = {}
-    for name in sorted(needed):
-        own = [each for each in series if each.spacecraft == name]
-        kept = read_network(network_path(folder, own))
+    found: dict[NetworkOf, SharedNetwork] = {}
+    missing: dict[NetworkOf, list[Series]] = {}
+    for key in sorted(needed):
+        own = [each for each in series if each.spacecraft == key.spacecraft]
+        kept = read_network(network_path(folder, own, key.kind))
         if kept is None:
-            missing[name] = own
+            missing[key] = own
         else:
-            found[name] = kept
+            found[key] = kept
     if not missing:
         return found
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(min(max(1, jobs), len(missing)), mp_context=context) as pool:
-        trained = {
-            name: pool.submit(train_shared, own[0].machine, [each.train for each in own])
-            for name, own in missing.items()
-        }
-        for name, future in trained.items():
-            found[name] = future.result()
-            write_bytes(network_path(folder, missing[name]), packed_network(found[name]))
+        pending = {pool.submit(_train, own, key.kind): key for key, own in missing.items()}
+        on_network("", 0, len(missing))
+        try:
+            for done, future in enumerate(as_completed(pending), start=1):
+                key = pending[future]
+                found[key] = future.result()
+                path = network_path(folder, missing[key], key.kind)
+                write_bytes(path, packed_network(found[key]))
+                on_network(f"{key.kind} of {key.spacecraft}", done, len(missing))
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
     return found
 
 
-def network_path(folder: Path, series: Sequence[Series]) -> Path:
+def _train(series: Sequence[Series], kind: str) -> SharedNetwork:
+    return train_shared(series[0].machine, [each.train for each in series], kind=kind)
+
+
+def network_path(folder: Path, series: Sequence[Series], kind: str) -> Path:
     """Return where the network of some series is kept: its name says all it depends on."""
-    parts = [str(LAYOUT), repr(CONFIG), *sorted(each.sha256 for each in series)]
+    parts = [str(LAYOUT), kind, repr(CONFIG), *sorted(each.sha256 for each in series)]
     digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
     return folder / f"{series[0].spacecraft}_network_{digest}.npz"
 
@@ -213,8 +246,13 @@ def _run(tasks: Sequence[Task], folder: Path, jobs: int, on_done: Callable[[str]
 def study_series(task: Task) -> dict[str, Scored]:
     """Return the scores of each of a task's models on its series."""
     series = task.series
-    tuning = Tuning(series.machine, task.network)
-    return {name: score_series(SERIES_MODELS[name], series, tuning) for name in task.models}
+    opened = {kind: Tuning(series.machine, network) for kind, network in task.networks.items()}
+    none = Tuning(series.machine, None)
+    found = {}
+    for name in task.models:
+        model = SERIES_MODELS[name]
+        found[name] = score_series(model, series, opened.get(model.network, none))
+    return found
 
 
 def score_series(model: SeriesModel, series: Series, tuning: Tuning) -> Scored:

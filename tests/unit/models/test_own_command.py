@@ -78,6 +78,20 @@ def test_it_opens_and_tells_a_broken_pump_from_a_sound_one(trained: Artifact) ->
     assert (scores[-60:] >= scorer.spec.thresholds.critical).all()
 
 
+@pytest.mark.parametrize("model", ["iforest_rolling", "pca_rolling"])
+def test_a_forest_and_a_pca_of_rolling_features_find_a_broken_pump(
+    folder: Path, tmp_path: Path, model: str
+) -> None:
+    train(folder, tmp_path, "--model", model)
+    scorer = open_scorer(load_artifact(str(tmp_path)))
+    record = pump(1, seed=8, fault_from=300)
+
+    scores = score_record(scorer, record.cycles, as_rows(record.values(PUMP))).scores
+
+    assert (scores[:281] < scorer.spec.thresholds.critical).mean() > 0.99
+    assert (scores[-60:] >= scorer.spec.thresholds.critical).all()
+
+
 def test_a_label_lets_thresholds_be_chosen_by_faults(folder: Path, tmp_path: Path) -> None:
     said = train(folder, tmp_path / "m", "--label-column", "broken", file="broken.csv")
 

@@ -20,7 +20,7 @@ from models.training.score_fits import fit_params
 LENGTH, CHANNELS = 30, 14
 Windows = NDArray[np.float32]
 EVERY_SCORE = pytest.mark.parametrize("score", SCORES.values(), ids=SCORES.keys())
-FORESTS = ("iforest", "iforest_flat")
+FORESTS = ("iforest", "iforest_flat", "iforest_rolling")
 """What random splits isolate, they isolate in steps: further out is not always a shorter path."""
 
 SEVERAL_STATES = ("nearest_healthy", "nearest_window", "three_views")

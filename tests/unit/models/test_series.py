@@ -18,6 +18,7 @@ from models.evaluation.flags import CleanUp
 from models.thresholding.rule import Rule
 from models.thresholding.series_rule import parse_threshold
 from models.thresholding.trailing import TrailingRule
+from models.training.catalogue import LSTM_AUTOENCODER, LSTM_FORECASTER, PATCHTST
 from models.training.config import TrainingConfig
 from models.training.series import study
 from models.training.series.catalogue import DEFAULT, SERIES_MODELS, Shared
@@ -47,10 +48,21 @@ def series(data_dir: Path) -> list[Series]:
     return read_series(data_dir, ("SMAP", "MSL"))
 
 
+CONFIG = TrainingConfig(epochs=1, hidden=4, latent=2)
+
+
 @pytest.fixture(scope="module")
-def network(series: list[Series]) -> SharedNetwork:
-    config = TrainingConfig(epochs=1, hidden=4, latent=2)
-    return train_shared(series[0].machine, [each.train for each in series], config)
+def networks(series: list[Series]) -> dict[str, SharedNetwork]:
+    trains = [each.train for each in series]
+    return {
+        kind: train_shared(series[0].machine, trains, CONFIG, kind=kind)
+        for kind in (LSTM_AUTOENCODER, LSTM_FORECASTER, PATCHTST)
+    }
+
+
+@pytest.fixture(scope="module")
+def network(networks: dict[str, SharedNetwork]) -> SharedNetwork:
+    return networks[LSTM_AUTOENCODER]
 
 
 def test_what_is_read_is_the_telemetry_alone_and_disputed_labels_are_said(
@@ -64,18 +76,18 @@ def test_what_is_read_is_the_telemetry_alone_and_disputed_labels_are_said(
 
 @pytest.mark.parametrize("name", SERIES_MODELS)
 def test_every_model_finds_the_burst_and_says_both_scores(
-    name: str, series: list[Series], network: SharedNetwork
+    name: str, series: list[Series], networks: dict[str, SharedNetwork]
 ) -> None:
     model, one = SERIES_MODELS[name], series[0]
 
-    scored = study.score_series(model, one, Tuning(one.machine, network))
+    scored = study.score_series(model, one, Tuning(one.machine, networks[model.network]))
 
     at_once, final = scored.provisional, scored.final
     assert at_once.shape == final.shape == (TEST_ROWS,)
     assert len(scored.past) == TRAIN_ROWS
     assert np.isfinite(final).all()
     usual = np.nanmedian(at_once)
-    if model.shared is not Shared.GLOBAL:  # one pass teaches it nothing
+    if name != "lstm_global":  # one pass teaches it nothing
         assert np.nanmax(at_once[slice(*BURST)]) > usual
     if name != "rolling_z":
         length = one.machine.window.length
@@ -139,6 +151,29 @@ def test_a_tuned_network_rebuilds_a_stream_better_than_the_shared_one(
     assert np.nanmean(tuned) < np.nanmean(shared)
 
 
+def test_a_forecaster_has_no_last_layer_of_ones_own(
+    series: list[Series], networks: dict[str, SharedNetwork]
+) -> None:
+    one = series[0]
+    tune = Tuning(one.machine, networks[LSTM_FORECASTER]).of(Shared.TUNED)
+
+    with pytest.raises(ValueError, match="a forecaster came"):
+        tune(np.zeros((1, one.machine.window.length, 1), np.float32))
+
+
+def test_a_forecaster_that_was_kept_is_the_same(
+    networks: dict[str, SharedNetwork], tmp_path: Path
+) -> None:
+    path = tmp_path / "network.npz"
+    path.write_bytes(packed_network(networks[PATCHTST]))
+
+    again = read_network(path)
+
+    assert again == networks[PATCHTST]
+    assert again is not None
+    assert again.head is None
+
+
 def test_a_network_that_was_kept_is_the_same_and_a_damaged_one_is_none(
     network: SharedNetwork, tmp_path: Path
 ) -> None:
@@ -149,6 +184,8 @@ def test_a_network_that_was_kept_is_the_same_and_a_damaged_one_is_none(
     path.write_bytes(b"half")
 
     assert again is not None
+    assert again.head is not None
+    assert network.head is not None
     assert again.content == network.content
     assert np.array_equal(again.head.weights, network.head.weights)
     assert read_network(path) is None

@@ -10,7 +10,7 @@ import torch
 from common.errors import ArtifactError
 from models.artifact.store import Artifact
 from models.training.build import build_artifact
-from models.training.catalogue import LSTM_AUTOENCODER, PATCHTST
+from models.training.catalogue import LSTM_AUTOENCODER, LSTM_FORECASTER, PATCHTST
 from models.training.config import EpochReport, TrainingConfig
 from models.training.networks.loop import fit_network
 from models.training.networks.lstm import LstmAutoencoder, count_parameters
@@ -37,7 +37,7 @@ def test_another_seed_gives_another_artifact(prepared: Prepared, artifact: Artif
     assert other.manifest.version != artifact.manifest.version
 
 
-@pytest.mark.parametrize("kind", [LSTM_AUTOENCODER, PATCHTST])
+@pytest.mark.parametrize("kind", [LSTM_AUTOENCODER, LSTM_FORECASTER, PATCHTST])
 def test_training_lowers_the_loss_and_reports_each_epoch(prepared: Prepared, kind: str) -> None:
     reports: list[EpochReport] = []
     config = TrainingConfig(epochs=12, hidden=16, latent=8, batch_size=32)

@@ -8,7 +8,11 @@ each stream; and the same files as members of ``train.npz`` and ``test.npz``. Th
 from __future__ import annotations
 
 import io
+import lzma
+import tokenize
+import warnings
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Final, Literal, get_args
 
@@ -30,6 +34,18 @@ LABELS_FILE: Final = "labeled_anomalies.csv"
 
 MAX_ARRAY_BYTES: Final = 64 * 1024 * 1024
 """No published array is larger than 4 MB; one of this size is something else."""
+
+DAMAGED: Final = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, RuntimeError, ValueError,
+    NotImplementedError,
+)  # fmt: skip
+"""What unpacking raises on an archive that is damaged, encrypted or packed in an unknown way."""
+
+NO_ARRAY: Final = (
+    ValueError, SyntaxError, tokenize.TokenError, TypeError, OverflowError, MemoryError,
+    RecursionError, EOFError, KeyError, IndexError,
+)  # fmt: skip
+"""What reading the head of a ``.npy`` file raises that is none: the head is a Python literal."""
 
 MAX_ROWS: Final = 1_000_000
 MAX_COLUMNS: Final = 1000
@@ -102,7 +118,7 @@ def stream_names(folder: Path, split: Split) -> tuple[str, ...]:
         try:
             with zipfile.ZipFile(packed) as archive:
                 members = archive.namelist()
-        except (zipfile.BadZipFile, OSError) as exc:
+        except DAMAGED as exc:
             raise _damaged(packed, exc) from exc
         return tuple(sorted(Path(name).stem for name in members if name.endswith(".npy")))
     return tuple(sorted(path.stem for path in (folder / split).glob("*.npy")))
@@ -126,7 +142,7 @@ def read_content(folder: Path, name: str, split: Split) -> bytes:
         raise DatasetError(
             f"The {split} readings of stream {name} are not in {folder}. {INSTEAD}"
         ) from exc
-    except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, NotImplementedError) as exc:
+    except DAMAGED as exc:
         raise _damaged(packed if packed.is_file() else plain, exc) from exc
     if len(content) > MAX_ARRAY_BYTES:
         raise DatasetError(
@@ -149,20 +165,9 @@ def parse_array(content: bytes, source: str) -> NDArray[np.float64]:
     Raises:
         DatasetError: Saying what came and what was expected.
     """
-    try:
-        values = np.load(io.BytesIO(content), allow_pickle=False)
-    except (ValueError, OSError, EOFError) as exc:
-        raise DatasetError(f"{source} is no array that can be read: {exc}.") from exc
-    if not isinstance(values, np.ndarray) or values.ndim != 2 or values.dtype.kind not in "fiu":
-        came = getattr(values, "shape", type(values).__name__)
-        raise DatasetError(f"{source} holds {came}; rows and columns of numbers were expected.")
-    rows, columns = values.shape
-    if not (1 <= rows <= MAX_ROWS and 1 <= columns <= MAX_COLUMNS):
-        raise DatasetError(
-            f"{source} has {rows:,} rows and {columns:,} columns; 1 to {MAX_ROWS:,} rows and 1 to "
-            f"{MAX_COLUMNS:,} columns were expected."
-        )
-    numbers = np.ascontiguousarray(values, np.float64)
+    values = _values(content, source)
+    with np.errstate(over="ignore"):  # an extended number beyond 64 bits: refused below
+        numbers = np.ascontiguousarray(values, np.float64)
     if not np.isfinite(numbers).all():
         row, column = (int(index) for index in np.argwhere(~np.isfinite(numbers))[0])
         raise DatasetError(
@@ -171,6 +176,42 @@ def parse_array(content: bytes, source: str) -> NDArray[np.float64]:
         )
     numbers.setflags(write=False)
     return numbers
+
+
+def _values(content: bytes, source: str) -> NDArray[np.generic]:
+    """Return the array of a ``.npy`` file, once its head says that it is one to be read."""
+    file = io.BytesIO(content)
+    try:
+        version = np.lib.format.read_magic(file)
+        read = (
+            np.lib.format.read_array_header_1_0
+            if version == (1, 0)
+            else np.lib.format.read_array_header_2_0
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # an old head, which is read all the same
+            shape, by_column, dtype = read(file)
+    except NO_ARRAY as exc:
+        raise DatasetError(f"{source} is no array that can be read: {exc}.") from exc
+    if len(shape) != 2 or dtype.kind not in "fiu":
+        raise DatasetError(
+            f"{source} holds {dtype} of shape {shape}; rows and columns of numbers were expected."
+        )
+    rows, columns = shape
+    if not (1 <= rows <= MAX_ROWS and 1 <= columns <= MAX_COLUMNS):
+        raise DatasetError(
+            f"{source} has {rows:,} rows and {columns:,} columns; 1 to {MAX_ROWS:,} rows and 1 to "
+            f"{MAX_COLUMNS:,} columns were expected."
+        )
+    left = len(content) - file.tell()
+    expected = rows * columns * dtype.itemsize
+    if left != expected:
+        raise DatasetError(
+            f"{source} is cut off or has something after it: {left:,} bytes of numbers came; "
+            f"{rows:,} rows and {columns:,} columns are {expected:,}."
+        )
+    values = np.frombuffer(content, dtype, rows * columns, file.tell())
+    return values.reshape(shape, order="F" if by_column else "C")
 
 
 def _damaged(path: Path, exc: Exception) -> DatasetError:

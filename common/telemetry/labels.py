@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
 from common.errors import DatasetError
+from common.records.ids import ID_PATTERN
 from common.telemetry.files import SPACECRAFT
 
 Span = tuple[int, int]
@@ -17,6 +19,7 @@ Span = tuple[int, int]
 
 COLUMNS: Final = ("chan_id", "spacecraft", "anomaly_sequences", "num_values")
 MAX_LABELS_BYTES: Final = 1024 * 1024
+COUNT: Final = re.compile(r"\s*[0-9]{1,9}\s*")
 
 DISPUTED: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -70,16 +73,15 @@ def parse_labels(content: bytes, source: str) -> dict[str, Labels]:
     if len(content) > MAX_LABELS_BYTES:
         raise DatasetError(f"{source} is larger than {MAX_LABELS_BYTES:,} bytes.")
     try:
-        lines = content.decode().splitlines()
-        reader = csv.DictReader(lines)
+        reader = csv.DictReader(content.decode("utf-8-sig").splitlines())
         missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
         if missing:
             raise DatasetError(f"{source} lacks the columns {', '.join(missing)}.")
         found: dict[str, Labels] = {}
         for row in reader:
-            name = row["chan_id"]
-            said = _labels(row, f"{source}, line {reader.line_num}")
-            found[name] = _both(found[name], said) if name in found else said
+            where = f"{source}, line {reader.line_num}"
+            name, said = _name(row["chan_id"], where), _labels(row, where)
+            found[name] = _both(found[name], said, where) if name in found else said
     except (UnicodeDecodeError, csv.Error) as exc:
         raise DatasetError(f"{source} is no list of anomalies that can be read: {exc}.") from exc
     return found
@@ -91,16 +93,10 @@ def _labels(row: Mapping[str, str | None], where: str) -> Labels:
         raise DatasetError(
             f"{where}: spacecraft {spacecraft!r} came; {' or '.join(SPACECRAFT)} was expected."
         )
-    if not (count or "").strip().isdigit():
-        raise DatasetError(f"{where}: num_values {count!r} came; a whole number was expected.")
+    if not COUNT.fullmatch(count or ""):
+        raise DatasetError(f"{where}: num_values {count!r:.80} came; a whole number was expected.")
     rows = int(count or 0)
-    try:
-        pairs = json.loads(text or "")
-        spans = [(int(first), int(last) + 1) for first, last in pairs]
-    except (ValueError, TypeError) as exc:
-        raise DatasetError(
-            f"{where}: {text!r:.80} came; a list of [first, last] rows was expected."
-        ) from exc
+    spans = _spans(text or "", where)
     wrong = [span for span in spans if not 0 <= span[0] < span[1] <= rows]
     if wrong:
         raise DatasetError(
@@ -109,7 +105,38 @@ def _labels(row: Mapping[str, str | None], where: str) -> Labels:
     return Labels(spacecraft, _joined(spans), rows)
 
 
-def _both(first: Labels, second: Labels) -> Labels:
+def _name(text: str | None, where: str) -> str:
+    if not re.fullmatch(ID_PATTERN, text or ""):
+        raise DatasetError(
+            f"{where}: chan_id {text!r:.80} came; a name of letters, digits and . _ : - was "
+            "expected, as every asset has."
+        )
+    return text or ""
+
+
+def _spans(text: str, where: str) -> list[Span]:
+    """Return the intervals of one line; whole numbers alone, for a row is one or another."""
+    try:
+        pairs = json.loads(text)
+    except (ValueError, RecursionError):
+        pairs = None
+    if not isinstance(pairs, list) or not all(_is_pair(pair) for pair in pairs):
+        raise DatasetError(
+            f"{where}: {text!r:.80} came; a list of [first, last] rows was expected."
+        )
+    return [(first, last + 1) for first, last in pairs]
+
+
+def _is_pair(pair: object) -> bool:
+    return isinstance(pair, list) and len(pair) == 2 and all(type(row) is int for row in pair)
+
+
+def _both(first: Labels, second: Labels, where: str) -> Labels:
+    if (first.spacecraft, first.rows) != (second.spacecraft, second.rows):
+        raise DatasetError(
+            f"{where}: {second.spacecraft} and {second.rows} rows came; an earlier line says "
+            f"{first.spacecraft} and {first.rows} of the same stream."
+        )
     return Labels(first.spacecraft, _joined([*first.anomalies, *second.anomalies]), first.rows)
 
 

@@ -120,7 +120,7 @@ def test_a_stream_of_other_columns_or_rows_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "told"),
     [
-        pytest.param(np.array([{"a": 1}], dtype=object), "no array that can be read", id="pickle"),
+        pytest.param(np.array([{"a": 1}], dtype=object), "holds object of shape", id="pickle"),
         pytest.param(np.zeros(4), "rows and columns", id="one axis"),
         pytest.param(np.array([["a"]]), "numbers were expected", id="words"),
         pytest.param(np.array([[0.0, np.nan]]), "row 0, column 1: nan came", id="not finite"),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from common.errors import UserError
+from common.files.atomic import write_text
+from common.fleets import SHIPPED, fleets_text
+from common.records.ids import DEFAULT_FLEET
 from common.settings import load_settings
 from common.terminal.cli import output_console
 from models.cli.epochs import epoch_progress
@@ -15,6 +19,10 @@ from models.cli.support import check_folder, check_name, require
 
 if TYPE_CHECKING:
     from common.recording import Recording
+
+
+FLEETS_FILE: Final = "telemetry.toml"
+"""Beside the artifacts of several data sets: what ``SURGELINE_FLEETS`` names to serve them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +97,37 @@ def train_parts_of(request: PartsRequest, own: Recording | None) -> None:
         f"final {about.final_after} readings later"
     )
     console.print(f"written to  {folder}")
+
+
+def train_several(request: PartsRequest, spacecraft: Sequence[str]) -> None:
+    """Train an artifact for each data set, and write the file of fleets that they serve.
+
+    Args:
+        request: What was asked for; its ``out`` is the folder of all.
+        spacecraft: Names of the data sets.
+
+    Raises:
+        UserError: As :func:`train_parts_of`; also for a name, which several cannot have.
+        DatasetError: As :func:`train_parts_of`.
+    """
+    if request.name is not None:
+        raise UserError(
+            f"--name came with --dataset {','.join(spacecraft)}; each artifact has the name of its "
+            "data set. Leave it out, or train one data set."
+        )
+    above = request.out or load_settings().var_dir / "artifacts"
+    folders = {name: above / name.lower() for name in spacecraft}
+    for name, folder in folders.items():
+        train_parts_of(replace(request, dataset=name, out=folder), None)
+    path = above / FLEETS_FILE
+    artifacts = {name: str(folder.absolute()) for name, folder in folders.items()}
+    write_text(path, fleets_text({DEFAULT_FLEET: SHIPPED["FD001"], **SHIPPED, **artifacts}))
+    console = output_console(soft_wrap=True)
+    console.print(f"fleets      {path}: these, and the shipped ones")
+    console.print(f"next        SURGELINE_FLEETS={path} surgeline up", markup=False)
+    console.print(
+        f"            surgeline replay --dataset {spacecraft[0]} --speed max", markup=False
+    )
 
 
 def training_readings(dataset: str, data_dir: Path | None) -> Recording:

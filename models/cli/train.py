@@ -18,7 +18,7 @@ from common.machines.machine import MachineType
 from common.readers.options import AssetColumn, Ignore, TimeColumn, columns_given, roles_given
 from common.telemetry.files import spacecraft_of
 from common.terminal.cli import error_console, friendly_errors, output_console
-from models.cli.parts import PartsRequest, train_parts_of, training_readings
+from models.cli.parts import PartsRequest, train_parts_of, train_several, training_readings
 from models.cli.promotion import Tracker, open_tracker, tracking_asked
 from models.cli.support import (
     RULE_HELP,
@@ -56,8 +56,8 @@ def train(
     dataset: Annotated[
         str | None,
         typer.Option(
-            help="Data set: FD001 to FD004, one of the simulator's, SMAP or MSL. Default: "
-            f"{FIRST_SET}."
+            help="Data set: FD001 to FD004, one of the simulator's, SMAP, MSL or SMAP,MSL. "
+            f"Default: {FIRST_SET}."
         ),
     ] = None,
     machine: Annotated[
@@ -178,6 +178,8 @@ def train(
 
         surgeline train --machine pump.toml --data pumps.csv --label-column broken
 
+        surgeline train --dataset SMAP,MSL
+
         surgeline train --dataset SMAP --finetune
 
         surgeline train --dataset SMAP --one-for-all --out ./smap
@@ -191,8 +193,12 @@ def train(
         _refuse_rules(warning, critical, track)
         kind = None if telemetry else _own_machine(machine, data, dataset, own)
         recording = None if kind is None else _read_own(kind, data, *own)
-        stream = _stream_set(telemetry)
-        train_parts_of(PartsRequest(stream, model, name, out, seed, finetune, data_dir), recording)
+        first = telemetry[0] if telemetry else None
+        asked = PartsRequest(first, model, name, out, seed, finetune, data_dir)
+        if len(telemetry) > 1:
+            train_several(asked, telemetry)
+        else:
+            train_parts_of(asked, recording)
         return
     if finetune:
         raise UserError("--finetune came; it is of models with a part for each asset.")
@@ -238,8 +244,8 @@ def _stream_set(telemetry: tuple[str, ...]) -> str | None:
     """Return the one data set of telemetry that was named; none for none."""
     if len(telemetry) > 1:
         raise UserError(
-            f"--dataset {','.join(telemetry)} came; one of them was expected: each has a machine "
-            "type, and so an artifact, of its own."
+            f"--dataset {','.join(telemetry)} came; with --one-for-all one of them was expected: "
+            "each has a machine type, and so a model, of its own."
         )
     return telemetry[0] if telemetry else None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from common.telemetry.streams import load_streams
 from deploy.commands import app
 from models.artifact.asset_parts import ABOUT_FILE, PARTS_FILE, SHARED_FILE, AssetParts
 from models.artifact.store import load_artifact
+from models.training.catalogue import LSTM_FORECASTER
 from models.training.config import TrainingConfig
 from models.training.series.artifact import PartScorer, train_parts
 from models.training.series.catalogue import SERIES_MODELS
@@ -48,12 +50,15 @@ def network(train: Recording) -> SharedNetwork:
     return train_shared(train.machine, train.assets, config)
 
 
-@pytest.mark.parametrize("name", ["three_views", "lstm_tuned", "lstm_topk"])
+@pytest.mark.parametrize("name", ["three_views", "lstm_tuned", "lstm_topk", "lstm_forecast"])
 def test_an_opened_artifact_scores_as_what_was_fitted(
     name: str, train: Recording, test: Recording, network: SharedNetwork, tmp_path: Path
 ) -> None:
     model = SERIES_MODELS[name]
     used = None if name == "three_views" else network
+    if model.network == LSTM_FORECASTER:
+        config = TrainingConfig(epochs=1, hidden=4)
+        used = train_shared(train.machine, train.assets, config, kind=model.network)
     tune = Tuning(train.machine, used).of(model.shared)
 
     about = train_parts(train, "it", model, used, tmp_path)
@@ -218,3 +223,26 @@ def test_what_cannot_be_trained_is_a_users_mistake(
     assert code == 2
     assert told in output
     assert "Traceback" not in output
+
+
+def test_both_data_sets_at_once_and_the_file_of_fleets_they_serve(tmp_path: Path) -> None:
+    data = write_telemetry(tmp_path / "smap_msl", {"A-1": "SMAP", "C-1": "MSL"})
+    words = ["--dataset", "SMAP,MSL", "--data-dir", str(data), "--out", str(tmp_path)]
+
+    code, output = run(*words, "--model", "difference")
+    refused = run(*words, "--name", "mine")
+
+    assert code == 0, output
+    fleets = tomllib.loads((tmp_path / "telemetry.toml").read_text())["fleet"]
+    assert {"default", "FD001", "SMAP", "MSL"} <= set(fleets)
+    opened = [PartScorer.open(Path(fleets[name]["artifact"])) for name in ("SMAP", "MSL")]
+    assert [list(each.parts.about.parts) for each in opened] == [["A-1"], ["C-1"]]
+    assert refused[0] == 2
+    assert "--name came with --dataset SMAP,MSL" in refused[1]
+
+
+def test_one_for_all_is_of_one_data_set(data_dir: Path) -> None:
+    code, output = run("--dataset", "SMAP,MSL", "--one-for-all", "--data-dir", str(data_dir))
+
+    assert code == 2
+    assert "with --one-for-all one of them was expected" in output

@@ -50,7 +50,7 @@ SERIES_MODELS: Final[Mapping[str, SeriesModel]] = MappingProxyType(
         for model in (
             SeriesModel(
                 DEFAULT, DEFAULT, Shared.NOTHING, None,
-                "geometric mean of the three below, no network: what ships",
+                "geometric mean of window_pca, nearest_window and difference: what ships",
             ),
             SeriesModel(
                 "window_pca", "window_pca", Shared.NOTHING, None,

@@ -208,7 +208,7 @@ def test_somebodys_own_recording_gets_the_same_scores(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--dataset", "SMAP,MSL"], "--dataset SMAP,MSL came; one of them"),
+        (["--dataset", "SMAP,MSL", "--one-for-all"], "with --one-for-all one of them was expected"),
         (["--dataset", "SMAP", "--model", "rolling_z"], "--model rolling_z came"),
         (["--dataset", "SMAP", "--finetune", "--model", "difference"], "lstm_tuned, lstm_topk"),
         (["--dataset", "FD001", "--finetune"], "it is of models with a part for each asset"),
@@ -239,10 +239,3 @@ def test_both_data_sets_at_once_and_the_file_of_fleets_they_serve(tmp_path: Path
     assert [list(each.parts.about.parts) for each in opened] == [["A-1"], ["C-1"]]
     assert refused[0] == 2
     assert "--name came with --dataset SMAP,MSL" in refused[1]
-
-
-def test_one_for_all_is_of_one_data_set(data_dir: Path) -> None:
-    code, output = run("--dataset", "SMAP,MSL", "--one-for-all", "--data-dir", str(data_dir))
-
-    assert code == 2
-    assert "with --one-for-all one of them was expected" in output

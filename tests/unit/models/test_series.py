@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from typer.testing import CliRunner
 
 from common.errors import DatasetError
@@ -15,6 +16,7 @@ from common.telemetry.labels import DISPUTED
 from deploy.commands import app
 from models.cli.series import read_series
 from models.evaluation.flags import CleanUp
+from models.evaluation.ranges.figures import measure_series
 from models.thresholding.rule import Rule
 from models.thresholding.series_rule import parse_threshold
 from models.thresholding.trailing import TrailingRule
@@ -218,6 +220,46 @@ def test_a_study_goes_on_where_it_was_stopped(
     ]
     for first, second in zip(results, again, strict=True):
         np.testing.assert_array_equal(first.final, second.final)
+
+
+def odd_streams() -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Return what somebody's stream may be: training readings, and later ones."""
+    wave = np.sin(np.arange(500) / 8)
+    return {
+        "still": (np.zeros(300), np.zeros(500)),
+        "huge": (wave[:300] * 1e17, wave * 1e17),
+        "tiny": (wave[:300] * 1e-30, wave * 1e-30),
+        "two-states": (np.repeat([0.0, 1.0], 150), np.repeat([0.0, 1.0], 250)),
+        "later-refused": (wave[:300], np.where(np.arange(500) < 250, wave, 1e30)),
+        "later-too-short": (wave[:300], wave[:60]),
+        "one-reading": (wave[:300], wave[:1]),
+    }
+
+
+@pytest.mark.parametrize("what", odd_streams())
+def test_an_odd_stream_has_a_score_of_each_reading_or_none(what: str, tmp_path: Path) -> None:
+    folder = write_telemetry(tmp_path, {"A-1": "SMAP"}, packed=False)
+    for split, values in zip(("train", "test"), odd_streams()[what], strict=True):
+        rows = np.zeros((len(values), 25))
+        rows[:, 0] = values
+        np.save(folder / split / "A-1.npy", rows)
+    last = len(rows) - 1
+    (folder / "labeled_anomalies.csv").write_text(
+        "chan_id,spacecraft,anomaly_sequences,num_values\n"
+        f'A-1,SMAP,"[[{last}, {last}]]",{len(rows)}\n'
+    )
+
+    found = run_study(read_series(folder, ("SMAP",)), QUICK, DEFAULT_RULE, tmp_path / "kept", 1)
+
+    for result in found:
+        figures = measure_series(result)
+        assert not np.isinf(result.final).any()
+        assert np.isnan(result.final).all() == (np.isnan(result.provisional).all())
+        assert 0.0 <= figures.flagged_share <= 1.0
+        assert figures.final is None or 0.0 <= figures.final.vus_pr <= 1.0
+    scored = ~np.isnan(found[0].final)  # of three_views
+    sound = np.abs(odd_streams()[what][1]) < 1e18
+    assert scored.sum() == (sound.sum() if sound.sum() >= 100 else 0)
 
 
 def test_damaged_scores_are_computed_again(series: list[Series], tmp_path: Path) -> None:

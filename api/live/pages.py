@@ -21,6 +21,8 @@ from api.ports import AlertFilter, AlertHistory
 PAGE: Final = 50
 """Items read at a time: about 0.1 MB, all that a client that does not read can hold."""
 
+ALL_ALERTS: Final = AlertFilter()
+
 KEPT: Final = 32
 """Full pages kept for others that come by, for example after a restart: about 3 MB."""
 
@@ -122,13 +124,15 @@ class StreamPages(SharedPages):
 
     async def _read(self, place: Place) -> StreamPage:
         wanted, after = place
-        last = await self._history.last()
+        # of a stream that wants all alerts, the last one of the page is the last one of all
+        last = await self._history.last() if wanted != ALL_ALERTS else None
         found = await self._history.page(wanted, PAGE, after=after)
         items = tuple(
             StreamItem(one.sequence, one.alert.alert_id, one.alert.state.value, one.body)
             for one in found
         )
-        return StreamPage(items, last.sequence if last else 0)
+        head = last.sequence if last else max((one.sequence for one in items), default=after)
+        return StreamPage(items, head)
 
 
 class ActionPages(SharedPages):

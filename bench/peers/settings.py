@@ -14,7 +14,7 @@ VARIABLE: Final = "BENCH_PEER"
 
 ROOT: Final = Path(__file__).parents[2]
 
-FETCH_MAX_WAIT_MS: Final = 100
+FETCH_MAX_WAIT_MS: Final = 25
 """As Surgeline's: the local broker lets an idle consumer wait half of it."""
 
 

@@ -14,7 +14,7 @@ from sse_starlette import EventSourceResponse
 
 from bench.peers.settings import given
 
-FETCH_MAX_WAIT_MS = 50
+FETCH_MAX_WAIT_MS = 25
 
 
 def relay() -> FastAPI:

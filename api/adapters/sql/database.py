@@ -24,6 +24,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from api.adapters.sql import sqlite_driver
 from api.adapters.sql.models import COUNTER, SequenceRow
 from common.clock import SystemClock
 from common.errors import BackendError, BackendRefusedError, BackendUnavailableError, SettingsError
@@ -159,7 +160,8 @@ def _engine(url: URL, settings: AlertHistorySettings) -> AsyncEngine:
         return create_async_engine(
             url, pool_timeout=timeout_s, pool_pre_ping=True, connect_args=arguments
         )
-    engine = create_async_engine(url, pool_timeout=timeout_s, connect_args={"timeout": timeout_s})
+    arguments = {"timeout": timeout_s, "async_creator_fn": sqlite_driver.connect}
+    engine = create_async_engine(url, pool_timeout=timeout_s, connect_args=arguments)
     event.listen(engine.sync_engine, "connect", _tune_sqlite)
     return engine
 

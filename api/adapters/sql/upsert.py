@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
@@ -34,9 +35,14 @@ async def put_rows(
     Raises:
         sqlalchemy.exc.SQLAlchemyError: If the database fails.
     """
+    changed = frozenset(rows[0]) - frozenset(kept)
+    await connection.execute(_statement(upsert(connection), table, changed), list(rows))
+
+
+@lru_cache(maxsize=100)
+def _statement(insert: Any, table: type[Base], changed: frozenset[str]) -> Any:
+    """Return the statement; making it takes longer than the database needs to carry it out."""
     keys = [column.name for column in table.__table__.primary_key]
-    statement = upsert(connection)(table)
-    changed = {name: statement.excluded[name] for name in rows[0] if name not in {*keys, *kept}}
-    await connection.execute(
-        statement.on_conflict_do_update(index_elements=keys, set_=changed), list(rows)
-    )
+    statement = insert(table)
+    values = {name: statement.excluded[name] for name in sorted(changed) if name not in keys}
+    return statement.on_conflict_do_update(index_elements=keys, set_=values)

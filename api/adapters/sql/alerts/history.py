@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Final
 
 from sqlalchemy import (
     ColumnElement,
@@ -256,7 +257,7 @@ async def _insert(connection: AsyncConnection, new: Sequence[WireAlert], last: i
     for start in range(0, len(alarms), CHUNK):
         chunk = alarms[start : start + CHUNK]
         await connection.execute(
-            update(AlertRow).where(AlertRow.alarm_id.in_(chunk)).values(is_open=_is_open())
+            update(AlertRow).where(AlertRow.alarm_id.in_(chunk)).values(is_open=_IS_OPEN)
         )
 
 
@@ -272,6 +273,9 @@ def _is_open() -> ColumnElement[bool]:
     )
     has_later = exists().where(other.alarm_id == AlertRow.alarm_id, later)
     return and_(AlertRow.state != Transition.CLEARED.value, not_(has_later))
+
+
+_IS_OPEN: Final = _is_open()
 
 
 def _row(item: WireAlert, sequence: int) -> dict[str, object]:

@@ -1,0 +1,86 @@
+"""SQLite for the api: what SQLAlchemy asks of a cursor, in one trip to the connection's thread."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from api.adapters.sql import sqlite_driver
+
+
+@pytest.fixture
+async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
+    engine = create_async_engine(
+        f"sqlite+aiosqlite:///{tmp_path}/some.db",
+        connect_args={"async_creator_fn": sqlite_driver.connect},
+    )
+    async with engine.begin() as connection:
+        await connection.execute(text("CREATE TABLE pump (name TEXT PRIMARY KEY, bar REAL)"))
+        await connection.execute(
+            text("INSERT INTO pump VALUES (:name, :bar)"),
+            [{"name": f"pump-{number}", "bar": number / 2} for number in range(200)],
+        )
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+def trips(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What is done in a connection's thread, as it is asked for."""
+    asked: list[Any] = []
+    execute = sqlite_driver.WholeConnection._execute
+
+    async def noted(self: Any, work: Callable[..., Any], *given: Any, **named: Any) -> Any:
+        asked.append(work)
+        return await execute(self, work, *given, **named)
+
+    monkeypatch.setattr(sqlite_driver.WholeConnection, "_execute", noted)
+    return asked
+
+
+async def test_a_statement_is_one_trip_and_brings_all_its_rows(
+    engine: AsyncEngine, trips: list[Any]
+) -> None:
+    async with engine.connect() as connection:
+        trips.clear()
+        rows = (await connection.execute(text("SELECT name, bar FROM pump ORDER BY bar"))).all()
+        asked = len(trips)
+
+    assert asked == 1
+    assert [(row.name, row.bar) for row in rows][:2] == [("pump-0", 0.0), ("pump-1", 0.5)]
+    assert len(rows) == 200
+
+
+async def test_a_write_says_how_many_rows_it_changed(engine: AsyncEngine) -> None:
+    async with engine.begin() as connection:
+        changed = await connection.execute(text("UPDATE pump SET bar = 0 WHERE bar < 2"))
+        gone = await connection.execute(text("DELETE FROM pump WHERE bar > 1000"))
+
+    assert (changed.rowcount, gone.rowcount) == (4, 0)
+
+
+async def test_what_fails_leaves_the_connection_usable(engine: AsyncEngine) -> None:
+    async with engine.connect() as connection:
+        with pytest.raises(IntegrityError):
+            await connection.execute(text("INSERT INTO pump VALUES ('pump-1', 1)"))
+        await connection.rollback()
+        with pytest.raises(OperationalError, match="no such table"):
+            await connection.execute(text("SELECT 1 FROM fan"))
+        count = await connection.scalar(text("SELECT count(*) FROM pump"))
+
+    assert count == 200
+
+
+async def test_what_was_not_committed_is_gone(engine: AsyncEngine) -> None:
+    async with engine.connect() as connection:
+        await connection.execute(text("DELETE FROM pump"))
+    async with engine.connect() as connection:
+        count = await connection.scalar(text("SELECT count(*) FROM pump"))
+
+    assert count == 200

@@ -45,11 +45,11 @@ class WholeCursor:
         """Return it: there is nothing to open."""
         return self
 
-    async def execute(self, sql: str, parameters: Iterable[Any] = ()) -> Self:
+    async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Self:
         """Run a statement and fetch its rows."""
         return await self._run(lambda cursor: cursor.execute(sql, parameters))
 
-    async def executemany(self, sql: str, parameters: Iterable[Iterable[Any]]) -> Self:
+    async def executemany(self, sql: str, parameters: Iterable[Sequence[Any]]) -> Self:
         """Run a statement for each of some parameters."""
         return await self._run(lambda cursor: cursor.executemany(sql, parameters))
 
@@ -61,7 +61,8 @@ class WholeCursor:
         """Do nothing: it was closed when the rows had been fetched."""
 
     async def _run(self, work: Callable[[sqlite3.Cursor], object]) -> Self:
-        await self._connection._execute(partial(self._carry_out, work))
+        trip: Any = self._connection._execute  # aiosqlite does not say its types
+        await trip(partial(self._carry_out, work))
         return self
 
     def _carry_out(self, work: Callable[[sqlite3.Cursor], object]) -> None:

@@ -34,7 +34,7 @@ async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
 def trips(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What is done in a connection's thread, as it is asked for."""
     asked: list[Any] = []
-    execute = sqlite_driver.WholeConnection._execute
+    execute: Any = sqlite_driver.WholeConnection._execute
 
     async def noted(self: Any, work: Callable[..., Any], *given: Any, **named: Any) -> Any:
         asked.append(work)

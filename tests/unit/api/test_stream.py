@@ -245,6 +245,28 @@ async def test_a_reader_that_stands_still_holds_nobody_up() -> None:
     assert late == list(range(2, len(many) + 1))
 
 
+async def test_a_page_of_all_alerts_is_one_read_and_of_some_says_how_far_it_looked() -> None:
+    class Counting(MemoryAlertHistory):
+        asked = 0
+
+        async def last(self) -> StoredAlert | None:
+            self.asked += 1
+            return await super().last()
+
+    history = Counting()
+    await history.store(batch(ALERTS[:3]))
+    pages = StreamPages(history, ChangeSignal())
+
+    every = await pages.read(AlertFilter(), 0, 0)
+    behind = await pages.read(AlertFilter(), 3, 0)
+    asked = history.asked
+    others = await pages.read(AlertFilter(asset_id="nobody"), 0, 0)
+
+    assert ([item.sequence for item in every.items], every.head) == ([1, 2, 3], 3)
+    assert (behind.items, behind.head, asked) == ((), 3, 0)
+    assert (others.items, others.head) == ((), 3)
+
+
 async def test_a_ring_between_reading_and_waiting_is_not_missed() -> None:
     """The alert arrives after the stream has read its page, before it waits."""
 

@@ -7,27 +7,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, OperationalError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.adapters.sql import sqlite_driver
+from api.adapters.sql.database import open_database
+from common.settings import AlertHistorySettings
 
 
 @pytest.fixture
 async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
-    engine = create_async_engine(
-        f"sqlite+aiosqlite:///{tmp_path}/some.db",
-        connect_args={"async_creator_fn": sqlite_driver.connect},
-    )
-    async with engine.begin() as connection:
-        await connection.execute(text("CREATE TABLE pump (name TEXT PRIMARY KEY, bar REAL)"))
-        await connection.execute(
-            text("INSERT INTO pump VALUES (:name, :bar)"),
-            [{"name": f"pump-{number}", "bar": number / 2} for number in range(200)],
-        )
-    yield engine
-    await engine.dispose()
+    url = SecretStr(f"sqlite+aiosqlite:///{tmp_path}/some.db")
+    async with open_database(AlertHistorySettings(url=url)) as engine:
+        async with engine.begin() as connection:
+            await connection.execute(text("CREATE TABLE pump (name TEXT PRIMARY KEY, bar REAL)"))
+            await connection.execute(
+                text("INSERT INTO pump VALUES (:name, :bar)"),
+                [{"name": f"pump-{number}", "bar": number / 2} for number in range(200)],
+            )
+        yield engine
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from common.telemetry.streams import load_streams
 from detector.core.fleet import Fleet, Fleets
 from models.artifact.opening import open_parts
 from models.training.series.artifact import PartScorer, train_parts
-from models.training.series.catalogue import SERIES_MODELS
+from models.training.series.catalogue import DEFAULT, SERIES_MODELS
 from producer.recorded import RecordedFleet
 from tests.support.builders import INPUTS, START
 from tests.support.telemetry import BURST, write_telemetry
@@ -51,6 +51,16 @@ class LiveParts:
         train_parts(train, "parts", model, None, folder / "parts", THRESHOLD)
         return cls(folder / "parts", replace(test, assets=tuple(map(_around, test.assets))))
 
+    @classmethod
+    def of_real(cls, data: Path, folder: Path, names: Sequence[str]) -> LiveParts:
+        """Learn a part of the shipped kind of each of these streams of MSL."""
+        train, test = (
+            _only(as_recording(load_streams(data, "MSL", split)), names)
+            for split in ("train", "test")
+        )
+        train_parts(train, "msl", SERIES_MODELS[DEFAULT], None, folder / "msl")
+        return cls(folder / "msl", test)
+
     def fleets(self, more: Fleets | None = None) -> Fleets:
         """Return the fleet as a worker opens it, newly."""
         scorer = open_parts(self.folder)
@@ -72,6 +82,12 @@ def _around(record: AssetRecord) -> AssetRecord:
     """Return the readings around the burst, counted from 1."""
     part = record.part(slice(BURST[0] - 80, BURST[0] + 80))
     return replace(part, cycles=part.cycles - part.cycles[0] + 1)
+
+
+def _only(recording: Recording, names: Sequence[str]) -> Recording:
+    return replace(
+        recording, assets=tuple(each for each in recording.assets if each.asset_id in names)
+    )
 
 
 def shortened(recording: Recording) -> Recording:

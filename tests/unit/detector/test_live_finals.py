@@ -31,6 +31,8 @@ from tests.support.live_parts import LENGTH, NAMES, THRESHOLD, LiveParts
 from tests.support.world import Killed, World, dies_at
 
 LATER = LENGTH - 1
+REAL = ("T-10", "T-9")
+"""Short ones of MSL."""
 Found = tuple[list[ScoreRecord], list[Alert]]
 
 
@@ -64,8 +66,11 @@ def test_live_scores_are_those_of_the_batch_path_however_readings_are_cut(
     plain: LiveParts, smooth: LiveParts, cuts: list[int], smoothed: bool
 ) -> None:
     made = smooth if smoothed else plain
-    rows, _ = asyncio.run(streamed(made, cuts))
+    rows, alerts = asyncio.run(streamed(made, cuts))
     offline = made.offline()
+    uncut, same = asyncio.run(streamed(made, []))
+    assert rows == uncut
+    assert {alert.alert_id: alert for alert in alerts} == {alert.alert_id: alert for alert in same}
 
     for record in made.test.assets:
         expected = offline.score(record)
@@ -76,6 +81,26 @@ def test_live_scores_are_those_of_the_batch_path_however_readings_are_cut(
         np.testing.assert_allclose(at_once, expected.provisional, rtol=1e-6)
         np.testing.assert_allclose(final[:-LATER], expected.final[:-LATER], rtol=1e-6)
         assert np.isnan(final[-LATER:]).all()  # the run may go on
+
+
+@pytest.mark.real_data
+async def test_real_streams_come_to_the_scores_of_evaluation(
+    smap_msl_dir: Path, tmp_path: Path
+) -> None:
+    made = LiveParts.of_real(smap_msl_dir, tmp_path, REAL)
+    offline = made.offline()
+    length = made.test.machine.window.length
+
+    rows, _ = await streamed(made, range(0, 10_000, 700))
+
+    for record in made.test.assets:
+        expected = offline.score(record)
+        assert expected is not None
+        own = sorted((r for r in rows if r.asset_id == record.asset_id), key=lambda r: r.cycle)
+        at_once = [np.nan if row.score is None else row.score for row in own]
+        final = [np.nan if row.final_score is None else row.final_score for row in own]
+        np.testing.assert_allclose(at_once, expected.provisional, rtol=1e-6)
+        np.testing.assert_allclose(final[: 1 - length], expected.final[: 1 - length], rtol=1e-6)
 
 
 async def test_alarms_are_of_final_scores_by_the_threshold_that_follows(plain: LiveParts) -> None:
@@ -110,7 +135,7 @@ async def test_parity_compares_final_scores_with_the_batch_path(
     made = smooth if half_life else plain
     missing = range(40, 44)
     readings = [reading for reading in made.readings() if reading.cycle not in missing]
-    rows, _ = await streamed(made, [33], readings)
+    rows, _ = await streamed(made, [33, 111, 175, 177], readings)
     fleets = made.fleets()
     expected = expect(decode_batch(records(readings), fleets), fleets)
     comparison = Comparison(1e-6)

@@ -101,11 +101,11 @@ def all_evidence(cases: Sequence[Case]) -> list[AlertEvidence]:
 
 def _expected(cases: Sequence[Case]) -> list[Expected]:
     """Return what each case's model expects of its window; each model is asked once."""
-    by_fleet: dict[str, list[int]] = {}
-    for place, case in enumerate(cases):
-        by_fleet.setdefault(case.fleet.name, []).append(place)
+    by_model: dict[int, list[int]] = {}
+    for place, case in enumerate(cases):  # not by fleet: each of its assets may have its own
+        by_model.setdefault(id(case.fleet.scorer), []).append(place)
     found: dict[int, Expected] = {}
-    for places in by_fleet.values():
+    for places in by_model.values():
         some = [cases[place] for place in places]
         conditions = np.stack([case.conditions for case in some])  # (n, W, K)
         windows = np.stack([case.window for case in some])  # (n, W, C)

@@ -128,6 +128,21 @@ async def test_alarms_are_of_final_scores_by_the_threshold_that_follows(plain: L
             assert f"final score of cycle {judged + 1}" in alert.reason
 
 
+async def test_evidence_is_of_each_assets_own_part(plain: LiveParts) -> None:
+    world = World()
+    world.send(plain.readings())
+    await world.worker(fleets=plain.fleets()).service.process(world.everything())
+    offline = plain.offline()
+
+    assert {each.asset_id for each in world.publisher.evidence} == set(NAMES)
+    for each in world.publisher.evidence:
+        own = offline.part(each.asset_id)
+        assert own is not None
+        assert each.channels[0].healthy_mean == own.normaliser.means[0, 0]
+        assert each.weighed[0].score == pytest.approx(each.score)
+        assert each.weighed[0].critical is None
+
+
 @pytest.mark.parametrize("half_life", [None, 3.0])
 async def test_parity_compares_final_scores_with_the_batch_path(
     plain: LiveParts, smooth: LiveParts, half_life: float | None

@@ -25,6 +25,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from bench.support.processes import start, wait_until
 from common.intake.consumer import IntakeConsumer
 from common.links.kafka import ensure_topics, read_to_end, started
+from common.links.kafka_access import credentials
 from common.metering.spec import MetricSpec
 from common.records.alerts import Alert
 from common.records.evidence import AlertEvidence
@@ -156,6 +157,7 @@ class Installation:
         await ensure_topics(self.kafka)
         producer = AIOKafkaProducer(
             bootstrap_servers=self.kafka.bootstrap_servers,
+            **credentials(self.kafka),
             linger_ms=20,
             max_batch_size=256 * 1024,
             max_request_size=32 * 1024 * 1024,
@@ -212,6 +214,7 @@ class Installation:
         """
         consumer = IntakeConsumer(
             bootstrap_servers=self.kafka.bootstrap_servers,
+            **credentials(self.kafka),
             group_id=self.group_id,  # whose commits it reads; a client with partitions of its own
             enable_auto_commit=False,  # never joins
             auto_offset_reset="earliest",

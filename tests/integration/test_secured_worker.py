@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import asyncio
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from common.settings import KafkaSettings, RedisSettings
+from tests.support.builders import sound_reading
 from tests.support.detector import DetectorBench
 from tests.support.secure.certificates import Authority
 from tests.support.secure.kafka_door import Door, broker_behind_a_door
@@ -32,14 +33,28 @@ def door(authority: Authority, tmp_path: Path) -> Iterator[Door]:
 
 
 @pytest.fixture
-def worker(
+def secured(
     door: Door, authority: Authority, redis_settings: RedisSettings, tmp_path: Path
-) -> Iterator[Worker]:
-    """A worker that has been started."""
-    kafka = KafkaSettings(
-        bootstrap_servers=door.address, topic_prefix=f"test-{uuid.uuid4().hex[:12]}", partitions=2
+) -> DetectorBench:
+    """An installation at the other side of the door, as whoever sends it readings knows it."""
+    kafka = KafkaSettings.model_validate(
+        {
+            "bootstrap_servers": door.address,
+            "topic_prefix": f"test-{uuid.uuid4().hex[:12]}",
+            "partitions": 2,
+            "security_protocol": "SASL_SSL",
+            "sasl_username": USER,
+            "sasl_password": PASSWORD,
+            "tls": {"ca_file": str(authority.file)},
+        }
     )
-    with workers_of(DetectorBench(kafka, redis_settings, tmp_path)) as workers:
+    return DetectorBench(kafka, redis_settings, tmp_path)
+
+
+@pytest.fixture
+def worker(secured: DetectorBench, authority: Authority) -> Iterator[Worker]:
+    """A worker that has been started."""
+    with workers_of(secured) as workers:
         one = workers.start(
             SURGELINE_KAFKA__SECURITY_PROTOCOL="SASL_SSL",
             SURGELINE_KAFKA__SASL_USERNAME=USER,
@@ -47,6 +62,12 @@ def worker(
             SURGELINE_KAFKA__TLS__CA_FILE=str(authority.file),
         )
         yield one
+
+
+async def read_one(bench: DetectorBench) -> None:
+    """Have one reading judged, and its offset committed."""
+    await bench.send([(b"engine-1", sound_reading(1).model_dump_json().encode())])
+    await bench.settled()
 
 
 def test_connections_that_are_cut_are_made_again(door: Door, worker: Worker) -> None:
@@ -63,12 +84,17 @@ def test_connections_that_are_cut_are_made_again(door: Door, worker: Worker) -> 
 @pytest.mark.parametrize("when", ["joining", "running"])
 @pytest.mark.parametrize("what", ["certificate", "password"])
 def test_a_refusal_ends_a_worker(
-    door: Door, worker: Worker, authority: Authority, what: str, when: str
+    door: Door,
+    worker: Worker,
+    secured: DetectorBench,
+    authority: Authority,
+    what: str,
+    when: str,
 ) -> None:
     worker.wait_said("joined the group" if when == "joining" else "status pages")
     if when == "running":
         worker.wait_ready()
-        time.sleep(3)  # Faust's start, which nothing tells of, is over
+        asyncio.run(read_one(secured))  # Faust's start, which nothing tells of, is over
     if what == "certificate":
         door.shows = authority.vouch("broker", expired=True)
     else:

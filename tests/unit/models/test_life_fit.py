@@ -40,8 +40,6 @@ from models.training.preparation.windows import Prepared, prepare
 from tests.support.fleets import fleet
 
 QUICK = Growth(trees=10, depth=3, learning_rate=0.3, seeds=1)
-FEW = 2
-"""Folds: the library takes its time to begin each of them."""
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +49,7 @@ def failing() -> Prepared:
 
 @pytest.fixture(scope="module")
 def crossed(failing: Prepared) -> Crossed:
-    return cross_predict(failing, QUICK, folds=FEW)
+    return cross_predict(failing, QUICK)
 
 
 @pytest.fixture(scope="module")
@@ -86,9 +84,7 @@ def test_the_same_windows_give_the_same_bytes_whatever_is_held_out(
 ) -> None:
     blind = replace(failing, heldout=failing.heldout.where(np.zeros(len(failing.heldout), bool)))
 
-    again = cross_predict(blind, QUICK, folds=FEW)
-
-    assert pack_arrays(fit_life(blind, crossed=again, growth=QUICK)) == pack_arrays(params)
+    assert pack_arrays(fit_life(blind, growth=QUICK)) == pack_arrays(params)
 
 
 def test_windows_of_unknown_life_are_not_learned_from(failing: Prepared) -> None:

@@ -19,8 +19,11 @@ The machine of one asset, in the terms of alarm management (ISA-18.2, OPC UA Par
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
+
+import msgspec
+from msgspec import structs
 
 from common.records.alerts import Transition
 from common.records.verdicts import Level
@@ -107,8 +110,7 @@ class PastWarning(NamedTuple):
     critical: bool
 
 
-@dataclass(frozen=True, slots=True)
-class AlarmState:
+class AlarmState(msgspec.Struct, frozen=True, gc=False):
     """Where one asset's alarm stands.
 
     Attributes:
@@ -190,7 +192,7 @@ def _step(
     warnings, criticals = _held_against(state, policy)
     reached = _reached(warnings, criticals, policy)
     if state.closing and reached is not Level.NONE:  # it came again before it was told gone
-        state = replace(state, closing=0, flaps=_count(state.flaps, True))
+        state = structs.replace(state, closing=0, flaps=_count(state.flaps, True))
     if reached.rank > state.level.rank:
         row = criticals if reached is Level.CRITICAL else warnings
         return _rise(state, reached, row, policy)
@@ -203,7 +205,7 @@ def interrupt(state: AlarmState) -> AlarmState:
     """Return the state after a cycle that got no score: the alarm stays, the rows end."""
     if state.level is Level.NONE:
         return AlarmState()
-    return replace(state, warning_row=0, critical_row=0, quiet_row=0, recent=(), closing=0)
+    return structs.replace(state, warning_row=0, critical_row=0, quiet_row=0, recent=(), closing=0)
 
 
 def _still_quiet(state: AlarmState, severity: float, policy: AlarmPolicy) -> AlarmState:
@@ -226,7 +228,7 @@ def _counted(
                 onset_cycle = cycle if warning_row else 0
         else:
             onset_cycle = recent[0].cycle if recent else 0
-    return replace(
+    return structs.replace(
         state,
         onset_cycle=onset_cycle,
         warning_row=warning_row,
@@ -279,16 +281,16 @@ def _rise(
         0 if policy.in_a_row else policy.on_window_cycles,
         state.flaps,
     )
-    return replace(state, level=level, open_for=1 if raised else state.open_for), change
+    return structs.replace(state, level=level, open_for=1 if raised else state.open_for), change
 
 
 def _close(state: AlarmState, policy: AlarmPolicy) -> tuple[AlarmState, AlarmChange | None]:
     """Return an open alarm after a reading that did not raise it: nearer to its end, or at it."""
     quiet = state.quiet_row >= policy.off_delay_cycles
     if state.closing:
-        state = replace(state, closing=_count(state.closing, True))
+        state = structs.replace(state, closing=_count(state.closing, True))
     elif quiet and state.open_for >= policy.min_length_cycles:
-        state = replace(state, closing=1, recent=())
+        state = structs.replace(state, closing=1, recent=())
     if not (quiet and state.closing > policy.merge_gap_cycles):
         return state, None
     change = AlarmChange(

@@ -1,16 +1,18 @@
 """The verdict on one reading: a row of the score store.
 
-Score records go to the score store, not to a topic; they are plain dataclasses because one is made
-for every reading.
+Score records go to the score store, not to a topic. They, and all else that is made for every
+reading, are msgspec's structs: frozen as a dataclass is, but made in a fifth of its time; and since
+they hold values alone, the collector of garbage need not look at them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, NamedTuple
+
+import msgspec
 
 from common.records.ids import DEFAULT_FLEET
 
@@ -25,7 +27,10 @@ class Level(StrEnum):
     @property
     def rank(self) -> int:
         """0 for none, 1 for warning, 2 for critical."""
-        return ("none", "warning", "critical").index(self.value)
+        return RANKS[self]
+
+
+RANKS: Final = {level: rank for rank, level in enumerate(Level)}
 
 
 class Evidence(StrEnum):
@@ -74,8 +79,7 @@ OF_MESSAGE: Final = (Verdict.LATE, Verdict.DUPLICATE, Verdict.REJECTED)
 """Verdicts on messages. Named once: asking an enumeration for a member takes long."""
 
 
-@dataclass(frozen=True, slots=True)
-class SourcePosition:
+class SourcePosition(msgspec.Struct, frozen=True, gc=False):
     """Where on the readings topic a record stood."""
 
     topic: str
@@ -91,8 +95,7 @@ class LifeLeft(NamedTuple):
     high: float
 
 
-@dataclass(frozen=True, slots=True)
-class ScoreRecord:
+class ScoreRecord(msgspec.Struct, frozen=True, gc=False):
     """The verdict on one reading: a row of the score store.
 
     Attributes:
@@ -132,7 +135,7 @@ class ScoreRecord:
     evidence: Evidence | None = None
     severity: float | None = None
     life: LifeLeft | None = None
-    shares: Mapping[str, float] = field(default_factory=dict)
+    shares: Mapping[str, float] = msgspec.field(default_factory=dict)
     detail: str = ""
     source: SourcePosition = SourcePosition("", 0, 0)
     published_ts_ms: int = 0

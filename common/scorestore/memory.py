@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
 from typing import Self
+
+from msgspec import structs
 
 from common.records.verdicts import FinalScore, ScoreRecord, SourcePosition, Verdict
 from common.scorestore.batch import RepeatKey, RunKey, gather
@@ -67,7 +68,7 @@ class MemoryScoreStore:
             for cycle, record in rows.items():
                 self._arrived[run] = max(self._arrived.get(run, 0), record.published_ts_ms)
                 before = kept.get(cycle)
-                kept[cycle] = replace(
+                kept[cycle] = structs.replace(
                     record,
                     source=SourcePosition("", 0, 0),
                     published_ts_ms=0,
@@ -76,7 +77,7 @@ class MemoryScoreStore:
         for final in batch.finals:
             kept = self._verdicts.get((final.asset_id, final.run_id), {})
             if final.cycle in kept:
-                kept[final.cycle] = replace(kept[final.cycle], final_score=final.score)
+                kept[final.cycle] = structs.replace(kept[final.cycle], final_score=final.score)
         self._repeats.update(batch.repeats)
 
     async def query(self, query: ScoreQuery) -> ScorePage:

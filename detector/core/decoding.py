@@ -168,13 +168,14 @@ def _conditions(settings: Mapping[str, Any], machine: MachineType) -> list[float
     if missing:
         raise _lacks("settings", missing)
     for name in names:
-        _refuse_no_number("settings", name, settings[name])
-        if not isfinite(settings[name]):
+        value = settings[name]
+        _refuse_no_number("settings", name, value)
+        if isinstance(value, float) and not isfinite(value):
             raise InvalidRecordError(
                 RejectReason.NON_FINITE,
-                f"settings.{name}: a finite number is expected; got {_excerpt(settings[name])}.",
+                f"settings.{name}: a finite number is expected; got {_excerpt(value)}.",
             )
-        _refuse_huge("settings", name, settings[name])
+        _refuse_huge("settings", name, value)
     return [settings[name] for name in names]
 
 

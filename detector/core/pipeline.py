@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -44,8 +45,7 @@ CLOCK_AHEAD_US: Final = 3_600_000_000
 """A source's clock more than an hour ahead of the broker's is wrong, or the data are replayed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(msgspec.Struct, frozen=True, gc=False):
     """A record that holds a reading."""
 
     record: SourceRecord

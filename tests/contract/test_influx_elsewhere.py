@@ -14,12 +14,12 @@ import shutil
 import uuid
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
+from msgspec import structs
 
 from common.records.verdicts import Level, LifeLeft, ScoreRecord, SourcePosition, Verdict
 from common.scorestore.influx.bucket import ensure_bucket
@@ -51,7 +51,7 @@ def fleet(start: datetime, cycles: int = 20) -> list[ScoreRecord]:
             rows.append(
                 plain
                 if cycle % 5 == 0
-                else replace(
+                else structs.replace(
                     plain,
                     status=Verdict.SCORED,
                     score=cycle / 7,
@@ -67,7 +67,7 @@ def fleet(start: datetime, cycles: int = 20) -> list[ScoreRecord]:
 
 
 def repeat(start: datetime) -> ScoreRecord:
-    return replace(
+    return structs.replace(
         fleet(start, 1)[0],
         status=Verdict.DUPLICATE,
         source=SourcePosition("test.readings", 3, 17),

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 import structlog
+from msgspec import structs
 
 from common.errors import BackendRefusedError
 from common.records.verdicts import Level, ScoreRecord, Verdict
@@ -159,7 +159,7 @@ async def test_the_server_aggregates_each_interval_by_asset_run_and_model(
     second = int(datetime.now(UTC).timestamp()) // 2 * 2 - 10
     ts = datetime.fromtimestamp(second, UTC)
     rows = [scored(cycle, ts, score=float(cycle)) for cycle in (1, 2, 3)]
-    other = replace(scored(4, ts), run_id="run-2")
+    other = structs.replace(scored(4, ts), run_id="run-2")
     async with InfluxScoreStore(settings) as store:
         await store.write([*rows, other, scored(5, ts + timedelta(seconds=4), 8.0)])
 

@@ -15,6 +15,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from common.errors import BackendRefusedError, BackendUnavailableError
 from common.records.verdicts import (
@@ -110,7 +111,7 @@ def scored(
     run_id: str = "run-1",
     at_s: float | None = None,
 ) -> ScoreRecord:
-    return replace(
+    return structs.replace(
         verdict(cycle, Verdict.SCORED, asset_id, run_id, at_s),
         score=score,
         warning_threshold=1.0,
@@ -132,7 +133,7 @@ def repeat(
     published_ts_ms: int = 1_767_225_600_000,
     partition: int = 0,
 ) -> ScoreRecord:
-    return replace(
+    return structs.replace(
         verdict(cycle, status, asset_id),
         detail="cycle 1 was seen",
         source=SourcePosition("test.readings", partition, offset),
@@ -175,11 +176,11 @@ async def test_what_is_written_is_read_exactly(store: ScoreStore) -> None:
         verdict(1),
         verdict(2, Verdict.GAP),
         verdict(3, Verdict.UNKNOWN_REGIME),
-        replace(verdict(4), detail='regime: "ts" is\n a \\ str, not=é✓'),
+        structs.replace(verdict(4), detail='regime: "ts" is\n a \\ str, not=é✓'),
         scored(5, score=0.1 + 0.2, level=Level.WARNING),
         scored(6, score=1e-300, level=Level.CRITICAL),
         scored(7, score=123_456_789_012_345.0),
-        replace(scored(8), ts=START + timedelta(seconds=8, microseconds=1)),
+        structs.replace(scored(8), ts=START + timedelta(seconds=8, microseconds=1)),
     ]
 
     await store.write(rows)
@@ -201,7 +202,7 @@ def final_of(record: ScoreRecord, score: float) -> FinalScore:
 
 
 async def test_final_scores_come_later_and_leave_all_else_as_it_was(store: ScoreStore) -> None:
-    strange = replace(scored(8, asset_id="b"), fleet="SMAP")
+    strange = structs.replace(scored(8, asset_id="b"), fleet="SMAP")
     first = [scored(5), verdict(6), scored(7), strange]
     later = scored(9)
     await store.write(first)
@@ -211,7 +212,7 @@ async def test_final_scores_come_later_and_leave_all_else_as_it_was(store: Score
     await store.write([later], [final_of(first[3], 0.0), final_of(later, 7.0)])
 
     expected = {5: 0.1 + 0.2, 6: 1e-300, 7: None, 8: 0.0, 9: 7.0}
-    kept = [replace(row, final_score=expected[row.cycle]) for row in [*first, later]]
+    kept = [structs.replace(row, final_score=expected[row.cycle]) for row in [*first, later]]
     assert await everything(store) == sorted(kept, key=order)
     assert [run.last_score for run in runs] == [0.25, 0.25]
     plot = await store.plot(PlotQuery("engine-1", "run-1"))
@@ -225,7 +226,7 @@ async def test_a_verdict_that_is_written_again_keeps_its_final_score(store: Scor
     await store.write([row])
     await store.write([row], [final_of(row, 0.5)])
 
-    assert await everything(store) == [replace(row, final_score=0.5)]
+    assert await everything(store) == [structs.replace(row, final_score=0.5)]
 
 
 async def test_a_final_score_without_its_verdict_is_nothing(store: ScoreStore) -> None:
@@ -267,7 +268,7 @@ async def test_every_id_that_the_wire_allows_is_kept(store: ScoreStore) -> None:
 
 
 async def test_model_and_channel_names_may_hold_anything_but_backslashes(store: ScoreStore) -> None:
-    odd = replace(
+    odd = structs.replace(
         scored(1),
         model="my model,v=1, 'x' \"y\" %s é@1",
         shares={"T 24": 0.25, "a=b,c": 0.25, "100%": 0.25, 'q"x': 0.25},
@@ -286,7 +287,7 @@ async def test_any_text_comes_back_and_is_found_again(store: ScoreStore) -> None
 
     names = "ab ,=\"'%{}é\t/#;"
     rows = [
-        replace(
+        structs.replace(
             scored(cycle, asset_id=some(names), run_id=some(names)),
             model=some(names),
             detail=some(names + "\\\n"),
@@ -357,7 +358,7 @@ async def test_a_rewrite_is_harmless(store: ScoreStore) -> None:
 async def test_what_no_row_has_is_missing_and_harms_nothing(
     store: ScoreStore, lacking: dict[str, Any]
 ) -> None:
-    rows = [replace(scored(cycle, cycle / 4), **lacking) for cycle in range(1, 6)]
+    rows = [structs.replace(scored(cycle, cycle / 4), **lacking) for cycle in range(1, 6)]
 
     await store.write([*rows, verdict(6)])
 
@@ -451,11 +452,13 @@ def of_fleets() -> list[ScoreRecord]:
     return [
         *(scored(cycle) for cycle in (1, 2)),
         *(
-            replace(scored(29_453_760 + minute, asset_id="pump-1"), fleet="pumps", timed=True)
+            structs.replace(
+                scored(29_453_760 + minute, asset_id="pump-1"), fleet="pumps", timed=True
+            )
             for minute in (1, 2, 3)
         ),
-        replace(repeat(7, asset_id="pump-1"), fleet="pumps"),
-        replace(repeat(8, asset_id="fan-1", status=Verdict.REJECTED), fleet="fans"),
+        structs.replace(repeat(7, asset_id="pump-1"), fleet="pumps"),
+        structs.replace(repeat(8, asset_id="fan-1", status=Verdict.REJECTED), fleet="fans"),
     ]
 
 
@@ -567,8 +570,8 @@ async def test_many_assets_with_long_names_are_paged(store: ScoreStore) -> None:
 async def test_the_latest_run_is_the_one_that_arrived_last_whatever_its_clock_says(
     store: ScoreStore,
 ) -> None:
-    ahead = replace(verdict(1, run_id="ahead", at_s=10**9), published_ts_ms=1000)
-    behind = replace(verdict(1, run_id="behind", at_s=-(10**9)), published_ts_ms=2000)
+    ahead = structs.replace(verdict(1, run_id="ahead", at_s=10**9), published_ts_ms=1000)
+    behind = structs.replace(verdict(1, run_id="behind", at_s=-(10**9)), published_ts_ms=2000)
     await store.write([ahead, behind, repeat(1, asset_id="other")])
     await store.write([ahead])  # again, as after a crash
 
@@ -589,7 +592,7 @@ async def test_the_latest_run_is_the_one_that_arrived_last_whatever_its_clock_sa
 async def test_latest_runs_are_those_of_the_summaries(store: ScoreStore) -> None:
     draw = Random(5)
     rows = [
-        replace(
+        structs.replace(
             (scored if draw.random() < 0.5 else verdict)(
                 cycle,
                 asset_id=f"engine-{draw.randrange(6)}",
@@ -738,7 +741,7 @@ async def test_cursors_walk_everything_exactly_once(
         *fleet(2, 3, run_id="run-2"),
         scored(40, at_s=1.0, asset_id="engine-2"),  # cycles and times need not agree, so that
         scored(40, at_s=2.0, asset_id="engine-0"),  # a store's own order differs from the port's
-        replace(scored(3, run_id="run-3"), model="a-model-that-sorts-first@1"),
+        structs.replace(scored(3, run_id="run-3"), model="a-model-that-sorts-first@1"),
     ]
     await store.write(rows)
 
@@ -921,7 +924,9 @@ async def test_a_summary_does_not_depend_on_the_order_of_arrival(store: ScoreSto
 
 async def test_counts_are_of_all_readings_or_of_one_run(store: ScoreStore) -> None:
     every = [verdict(number, status) for number, status in enumerate(Verdict, start=1)]
-    rows = [replace(row, source=SourcePosition("test.readings", 0, row.cycle)) for row in every]
+    rows = [
+        structs.replace(row, source=SourcePosition("test.readings", 0, row.cycle)) for row in every
+    ]
     await store.write([*rows, scored(1, run_id="run-2"), scored(2, run_id="run-2")])
 
     assert await store.verdict_counts("run-1") == dict.fromkeys(Verdict, 1)
@@ -932,7 +937,7 @@ async def test_counts_are_of_all_readings_or_of_one_run(store: ScoreStore) -> No
 
 async def test_activity_tells_how_far_runs_have_come_since(store: ScoreStore) -> None:
     since = START + timedelta(seconds=2)
-    refused = replace(
+    refused = structs.replace(
         repeat(7, status=Verdict.REJECTED, asset_id="engine-2"),
         published_ts_ms=round((START.timestamp() + 60) * 1000),
         fleet="pumps",
@@ -941,8 +946,10 @@ async def test_activity_tells_how_far_runs_have_come_since(store: ScoreStore) ->
     await store.write([scored(1, run_id="long-ago", at_s=-3600.0)])
 
     before = {(run.asset_id, run.run_id): run for run in await store.activity(since)}
-    await store.write([scored(4), verdict(5), scored(2), replace(refused, ts=START)])  # two again
-    again = replace(refused, source=SourcePosition("test.readings", 0, 8))
+    await store.write(
+        [scored(4), verdict(5), scored(2), structs.replace(refused, ts=START)]
+    )  # two again
+    again = structs.replace(refused, source=SourcePosition("test.readings", 0, 8))
     await store.write([scored(1, asset_id="engine-3", at_s=5.0), again])
     after = {(run.asset_id, run.run_id): run for run in await store.activity(since)}
 
@@ -974,7 +981,7 @@ async def test_nothing_that_is_not_a_number_gets_in(
     changes: dict[str, object] = {place: {"T24": bad, "T30": 0.5} if place == "shares" else bad}
 
     with pytest.raises(ValueError, match="not finite"):
-        await store.write([scored(1), replace(scored(2), **changes)])  # type: ignore[arg-type]  # a table
+        await store.write([scored(1), structs.replace(scored(2), **changes)])
 
     assert await everything(store) == []
 
@@ -1093,7 +1100,9 @@ async def test_influx_reads_what_versions_with_a_tag_for_each_thousand_cycles_wr
             f"{1_767_225_600_000_000_000 + cycle % 1000}",
         )
     async with open_score_store(settings) as store:
-        await store.write([replace(verdict(2001, Verdict.GAP, at_s=0), model="m@1", detail="")])
+        await store.write(
+            [structs.replace(verdict(2001, Verdict.GAP, at_s=0), model="m@1", detail="")]
+        )
 
         found = await everything(store)
         (run,) = await store.runs()
@@ -1218,7 +1227,7 @@ async def test_influx_refuses_a_time_it_cannot_keep_and_names_the_reading(
 ) -> None:
     async with open_score_store(influx.new_bucket()) as store:
         with pytest.raises(BackendRefusedError, match=r"engine-1 run-1 cycle 3.*1677 to 2262"):
-            await store.write([replace(scored(3), ts=datetime(2300, 1, 1, tzinfo=UTC))])
+            await store.write([structs.replace(scored(3), ts=datetime(2300, 1, 1, tzinfo=UTC))])
 
 
 @pytest.mark.parametrize("newest_first", [False, True])
@@ -1226,7 +1235,7 @@ async def test_influx_shows_a_reading_once_although_two_models_scored_it(
     influx: InfluxServer, newest_first: bool
 ) -> None:
     old = [scored(cycle, 0.5) for cycle in range(1, 6)]
-    new = [replace(row, model="fd001@2", score=0.75) for row in old]
+    new = [structs.replace(row, model="fd001@2", score=0.75) for row in old]
     async with open_score_store(influx.new_bucket()) as store:
         await store.write(old)
         await store.write(new)

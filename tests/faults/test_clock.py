@@ -15,6 +15,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from common.records.evidence import AlertEvidence
 from common.records.letters import DeadLetter
@@ -64,7 +65,7 @@ def truly_clocked(outcome: ReplayOutcome) -> ReplayOutcome:
     verdicts = []
     for verdict in outcome.verdicts:
         assert verdict.ts == source_clock(verdict.asset_id, verdict.cycle)
-        verdicts.append(replace(verdict, ts=true_clock(verdict.asset_id, verdict.cycle)))
+        verdicts.append(structs.replace(verdict, ts=true_clock(verdict.asset_id, verdict.cycle)))
     alerts = {}
     for alert_id, alert in outcome.alerts.items():
         assert alert.ts == source_clock(alert.asset_id, alert.cycle)

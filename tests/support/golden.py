@@ -19,12 +19,13 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+from msgspec import structs
 from numpy.typing import NDArray
 
 from common.errors import RejectReason
@@ -362,7 +363,8 @@ def _shown(value: object) -> object:
 
 
 def _plain(verdict: ScoreRecord) -> dict[str, object]:
-    fields = asdict(verdict) | {
+    fields = structs.asdict(verdict) | {
+        "source": structs.asdict(verdict.source),
         "ts": utc_text(verdict.ts),
         "status": verdict.status.value,
         "level": verdict.level.value,

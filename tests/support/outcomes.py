@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from common.records.alerts import Alert
 from common.records.evidence import AlertEvidence, derive_evidence_id
@@ -120,7 +121,7 @@ def _numbers(record: ScoreRecord) -> list[float | None]:
 
 
 def _exact_fields(record: ScoreRecord) -> ScoreRecord:
-    return replace(record, score=None, severity=None, life=None, shares={})
+    return structs.replace(record, score=None, severity=None, life=None, shares={})
 
 
 def assert_same_alert(came: Alert, expected: Alert) -> None:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, ParamSpec, TypeVar, cast
 
+from msgspec import structs
+
 from common.clock import SystemClock
 from common.records.alerts import Alert
 from common.records.letters import DeadLetter
@@ -77,7 +79,7 @@ class Seen:
 
     def verdict(self, item: ScoreRecord) -> None:
         number = self.topic.number_of[item.source.partition, item.source.offset]
-        item = replace(item, source=NOWHERE)
+        item = structs.replace(item, source=NOWHERE)
         assert self.verdicts.setdefault(number, item) == item
 
     def alert(self, item: Alert) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 import pytest
 import typer
 from anyio.from_thread import BlockingPortal, start_blocking_portal
+from msgspec import structs
 from typer.testing import CliRunner, Result
 
 from api.access.guard import make_key
@@ -121,7 +122,7 @@ def scored(
 ) -> ScoreRecord:
     """Return a scored reading with a severity."""
     record = score(cycle, asset_id=asset_id, level=level)
-    return replace(record, severity=severity, evidence=Evidence.DEGRADATION)
+    return structs.replace(record, severity=severity, evidence=Evidence.DEGRADATION)
 
 
 def unscored(asset_id: str, status: Verdict = Verdict.WARMING_UP, cycle: int = 12) -> ScoreRecord:

@@ -7,8 +7,9 @@ are quoted here, not bound: only 1.x documents bound parameters there.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final, TypeAlias
+
+from msgspec import structs
 
 from common.records.ids import DEFAULT_FLEET
 from common.records.verdicts import Evidence, Level, LifeLeft, ScoreRecord, Verdict
@@ -115,7 +116,7 @@ def _record(row: dict[str, Any], shares: Sequence[tuple[str, str]]) -> ScoreReco
     if plain.status is not Verdict.SCORED:
         return plain  # fields of a score may be left from before it was rewritten
     # a field that no point of the answer has is no column of it
-    return replace(
+    return structs.replace(
         plain,
         score=_float(row.get("score")),
         warning_threshold=_float(row.get("warning_threshold")),

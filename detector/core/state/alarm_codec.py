@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import replace
 from typing import Final
+
+from msgspec import structs
 
 from models.alarm import WINDOW_LIMIT, AlarmState, PastWarning
 
@@ -37,4 +38,6 @@ def unpack_more(alarm: AlarmState, value: bytes, at: int) -> tuple[AlarmState, i
     )
     if any(past.age >= WINDOW_LIMIT or past.cycle < 0 for past in recent):
         raise ValueError("asset state with a warning longer ago than is remembered")
-    return replace(alarm, recent=recent, open_for=open_for, closing=closing, flaps=flaps), end
+    return structs.replace(
+        alarm, recent=recent, open_for=open_for, closing=closing, flaps=flaps
+    ), end

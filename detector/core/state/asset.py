@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import numpy as np
+from msgspec import structs
 from numpy.typing import NDArray
 
 from common.records.ids import DEFAULT_FLEET
@@ -399,4 +400,4 @@ def _carried(alarm: AlarmState) -> AlarmState:
     if alarm.level is Level.NONE:
         return AlarmState()
     carried = AlarmState(alarm.level, alarm.onset_cycle)
-    return replace(carried, open_for=alarm.open_for, flaps=alarm.flaps)
+    return structs.replace(carried, open_for=alarm.open_for, flaps=alarm.flaps)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from api.alarms.urgency import AssetState
 from api.known_fleets import KnownFleet, KnownFleets, KnownModel
@@ -24,7 +24,7 @@ KNOWN = KnownFleets({"default": FLEET})
 
 
 def scored(asset_id: str, severity: float, cycle: int = 40, run_id: str = "run-1") -> ScoreRecord:
-    return replace(score(cycle, asset_id=asset_id, run_id=run_id), severity=severity)
+    return structs.replace(score(cycle, asset_id=asset_id, run_id=run_id), severity=severity)
 
 
 def unscored(asset_id: str, cycles: int, status: Verdict = Verdict.WARMING_UP) -> list[ScoreRecord]:
@@ -58,7 +58,7 @@ async def fill(api: Running) -> None:
         make_alert(14, asset_id="7-cleared", state=Transition.CLEARED, onset_cycle=10),
     ]
     await api.fakes.history.store(batch(alerts))
-    refused = replace(
+    refused = structs.replace(
         score(1, asset_id="9-refused", status=Verdict.REJECTED),
         published_ts_ms=1,
         source=SourcePosition("t", 0, 1),
@@ -236,7 +236,7 @@ async def test_how_far_the_window_has_come(api: Running) -> None:
         score(cycle, asset_id="again", status=Verdict.GAP if cycle == 60 else Verdict.WARMING_UP)
         for cycle in range(60, 65)
     ]
-    other = [replace(row, fleet="unheard") for row in unscored("stranger", 3)]
+    other = [structs.replace(row, fleet="unheard") for row in unscored("stranger", 3)]
     await api.fakes.scores.write([*again, *other])
 
     said = {item["asset_id"]: item["warm_up"] for item in await listed(api, order="urgency")}
@@ -257,13 +257,13 @@ async def test_every_run_of_an_asset_is_there_the_last_to_arrive_first() -> None
     async with running() as api:
         await api.fakes.scores.write(
             [
-                replace(
+                structs.replace(
                     scored("a", 0.2, run_id="first"),
                     published_ts_ms=3000,
                     life=LifeLeft(41.5, 28.0, 60.5),
                 ),
-                replace(scored("a", 0.5, 70, run_id="second"), published_ts_ms=1000),
-                replace(scored("a", 0.1, run_id="third"), published_ts_ms=2000),
+                structs.replace(scored("a", 0.5, 70, run_id="second"), published_ts_ms=1000),
+                structs.replace(scored("a", 0.1, run_id="third"), published_ts_ms=2000),
                 scored("b", 3.0, run_id="other"),
             ]
         )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from itertools import islice
 from typing import Any
 
 import httpx
 import pytest
 import typer
+from msgspec import structs
 from typer.testing import CliRunner
 
 from api.commands.acting import ack, shelve
@@ -95,7 +95,7 @@ def test_channels_of_alerts_are_told_below_the_table(run: Callable[..., Any]) ->
 def test_a_column_of_cycles_is_headed_by_the_machines_own_word(run: Callable[..., Any]) -> None:
     pump = as_json(AlertView.of(StoredAlert(1, make_alert(40, fleet="pumps"), ""), PUMP))
     engine = as_json(AlertView.of(StoredAlert(2, make_alert(41), ""), TURBOFAN))
-    reading = as_json(Score.of(replace(score(31), fleet="pumps", shares={"Pressure": 1.0})))
+    reading = as_json(Score.of(structs.replace(score(31), fleet="pumps", shares={"Pressure": 1.0})))
     legend = {"pumps": Legend.of(PUMP).model_dump(mode="json")}
 
     def verdicts(_: httpx.Request) -> httpx.Response:
@@ -161,7 +161,7 @@ def test_a_score_is_asked_for_by_argument_or_option_and_never_by_neither(
 
 def test_a_plot_asks_for_scored_readings_only(run: Callable[..., Any]) -> None:
     rows = [
-        as_json(Score.of(replace(score(cycle), severity=severity)))
+        as_json(Score.of(structs.replace(score(cycle), severity=severity)))
         for cycle, severity in ((32, 2.0), (31, 0.5))
     ]
     asked: list[dict[str, str]] = []

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 from rich.cells import cell_len
 
 from api.commands.alerts import alert_lines
@@ -156,7 +156,9 @@ def test_nothing_cannot_be_drawn() -> None:
 
 def test_of_several_runs_the_latest_is_drawn() -> None:
     rows = [
-        Score.of(replace(score(cycle, run_id=run), severity=severity)).model_dump(mode="json")
+        Score.of(structs.replace(score(cycle, run_id=run), severity=severity)).model_dump(
+            mode="json"
+        )
         for cycle, run, severity in ((1, "a", 9.0), (2, "b", 1.5), (3, "b", 1.2))
     ]
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from api.known_fleets import KnownFleet, KnownFleets, KnownModel
 from common.machines.turbofan import TURBOFAN
@@ -167,8 +168,8 @@ async def test_a_page_of_scores_has_a_legend_of_its_fleets(api: Running) -> None
     await api.fakes.scores.write(
         [
             score(1),
-            replace(score(2), fleet="pumps", asset_id="p"),
-            replace(score(3, status=Verdict.WARMING_UP), fleet="fans", asset_id="f"),
+            structs.replace(score(2), fleet="pumps", asset_id="p"),
+            structs.replace(score(3, status=Verdict.WARMING_UP), fleet="fans", asset_id="f"),
         ]
     )
 

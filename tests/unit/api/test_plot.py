@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from common.records.verdicts import Level, Verdict
 from tests.support.api import Running, running, score
@@ -16,12 +16,12 @@ PLOT = "/api/v1/scores/plot"
 @pytest.fixture
 async def api() -> AsyncIterator[Running]:
     async with running() as started:
-        rows = [replace(score(cycle), severity=cycle / 100) for cycle in range(1, 101)]
+        rows = [structs.replace(score(cycle), severity=cycle / 100) for cycle in range(1, 101)]
         rows[49] = score(50, status=Verdict.GAP)
-        rows[69] = replace(rows[69], severity=7.5, level=Level.CRITICAL)
-        other = replace(score(3, run_id="run-0"), severity=0.5, published_ts_ms=0)
+        rows[69] = structs.replace(rows[69], severity=7.5, level=Level.CRITICAL)
+        other = structs.replace(score(3, run_id="run-0"), severity=0.5, published_ts_ms=0)
         await started.fakes.scores.write([other])
-        await started.fakes.scores.write([replace(row, published_ts_ms=5) for row in rows])
+        await started.fakes.scores.write([structs.replace(row, published_ts_ms=5) for row in rows])
         yield started
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from api.commands.acting import ack
 from api.commands.report import report
@@ -41,13 +41,13 @@ ALERTS = [
 ]
 SCORES = [
     *(
-        replace(scored("crit", cycle / 5, cycle), run_id="r1")
+        structs.replace(scored("crit", cycle / 5, cycle), run_id="r1")
         for cycle in (*range(1, 8), *range(9, 16))
     ),
-    *(replace(scored("warn", 0.9, cycle), run_id="r1") for cycle in range(1, 3)),
-    replace(scored("quiet", 0.2), run_id="r1"),
-    replace(unscored("cold"), run_id="cold-run"),
-    replace(scored("other-run", 1.3), run_id="r2"),
+    *(structs.replace(scored("warn", 0.9, cycle), run_id="r1") for cycle in range(1, 3)),
+    structs.replace(scored("quiet", 0.2), run_id="r1"),
+    structs.replace(unscored("cold"), run_id="cold-run"),
+    structs.replace(scored("other-run", 1.3), run_id="r2"),
 ]
 
 

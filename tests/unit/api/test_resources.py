@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from api.views.schemas import AssetPage
 from common.records.alerts import Transition
@@ -103,6 +103,7 @@ async def test_a_score_says_all_that_is_stored(api: Running) -> None:
         "ts": "2026-01-01T00:00:07Z",
         "status": "scored",
         "score": 0.7,
+        "final_score": None,
         "warning_threshold": 0.5,
         "critical_threshold": 0.8,
         "level": "warning",
@@ -198,7 +199,7 @@ async def test_an_asset_shows_its_latest_run_and_open_alarm(api: Running) -> Non
             score(1, asset_id="b", status=Verdict.WARMING_UP),
             score(1, run_id="simulated-1"),
             score(6, run_id="run-2", status=Verdict.WARMING_UP),
-            replace(
+            structs.replace(
                 score(9, run_id="run-2", level=Level.CRITICAL), life=LifeLeft(41.5, 28.0, 60.5)
             ),
             score(8, run_id="run-2"),
@@ -278,9 +279,9 @@ async def test_assets_of_one_run(api: Running) -> None:
 
 
 async def test_an_asset_with_only_rejected_readings_is_shown(api: Running) -> None:
-    rejected = replace(score(1, status=Verdict.REJECTED), published_ts_ms=1)
+    rejected = structs.replace(score(1, status=Verdict.REJECTED), published_ts_ms=1)
     await api.fakes.scores.write(
-        [replace(rejected, source=SourcePosition("t", 0, offset)) for offset in range(12)]
+        [structs.replace(rejected, source=SourcePosition("t", 0, offset)) for offset in range(12)]
     )
 
     (asset,) = (await api.client.get("/api/v1/assets")).json()["items"]
@@ -298,10 +299,10 @@ async def test_the_latest_run_is_the_one_that_arrived_last_and_a_wrong_clock_is_
     ahead = now + timedelta(minutes=ahead_min)
     await api.fakes.scores.write(
         [
-            replace(score(1, run_id="odd"), ts=ahead, published_ts_ms=1000),
-            replace(score(1, run_id="even"), ts=now, published_ts_ms=2000),
-            replace(score(1, asset_id="b", run_id="odd"), ts=ahead, published_ts_ms=3000),
-            replace(score(1, asset_id="b", run_id="even"), ts=now, published_ts_ms=2000),
+            structs.replace(score(1, run_id="odd"), ts=ahead, published_ts_ms=1000),
+            structs.replace(score(1, run_id="even"), ts=now, published_ts_ms=2000),
+            structs.replace(score(1, asset_id="b", run_id="odd"), ts=ahead, published_ts_ms=3000),
+            structs.replace(score(1, asset_id="b", run_id="even"), ts=now, published_ts_ms=2000),
         ]
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -11,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from influxdb_client.rest import ApiException
+from msgspec import structs
 
 from common.errors import BackendError, BackendRefusedError, BackendUnavailableError
 from common.records.verdicts import Evidence, Level, LifeLeft, ScoreRecord, SourcePosition, Verdict
@@ -124,7 +124,7 @@ def test_a_verdict_is_one_line() -> None:
 
 
 def test_a_verdict_without_a_score_has_no_fields_of_one() -> None:
-    bare = replace(ROW, status=Verdict.GAP, score=None, detail="cycles 3 to 5 are missing")
+    bare = structs.replace(ROW, status=Verdict.GAP, score=None, detail="cycles 3 to 5 are missing")
 
     assert verdict_lines([bare]) == [
         "score,asset_id=engine-1,model=fd001@1,run_id=run-1 "
@@ -134,7 +134,7 @@ def test_a_verdict_without_a_score_has_no_fields_of_one() -> None:
 
 
 def test_a_repeat_is_one_line_whose_time_is_the_message_s_own() -> None:
-    assert repeat_lines([replace(ROW, status=Verdict.LATE, detail="late")]) == [
+    assert repeat_lines([structs.replace(ROW, status=Verdict.LATE, detail="late")]) == [
         "repeat,asset_id=engine-1,model=fd001@1,run_id=run-1,partition=3,status=late "
         'cycle=12i,topic="surgeline.readings",offset=2000007i,detail="late" '
         "1767225600000000007"
@@ -145,7 +145,9 @@ def test_a_repeat_is_one_line_whose_time_is_the_message_s_own() -> None:
 def test_no_text_breaks_out_of_its_place(
     asset_id: str, run_id: str, model: str, detail: str, shares: dict[str, float]
 ) -> None:
-    odd = replace(ROW, asset_id=asset_id, run_id=run_id, model=model, detail=detail, shares=shares)
+    odd = structs.replace(
+        ROW, asset_id=asset_id, run_id=run_id, model=model, detail=detail, shares=shares
+    )
     (line,) = verdict_lines([odd])
 
     tag_set, fields, time_ns = parse(line)
@@ -162,10 +164,10 @@ def test_no_text_breaks_out_of_its_place(
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_numbers_are_exact_and_plain_whoever_made_them(value: float) -> None:
-    numpys = replace(ROW, score=np.float64(value), shares={"T24": np.float64(value)})
+    numpys = structs.replace(ROW, score=np.float64(value), shares={"T24": np.float64(value)})
     (line,) = verdict_lines([numpys])
 
-    assert [line] == verdict_lines([replace(ROW, score=value, shares={"T24": value})])
+    assert [line] == verdict_lines([structs.replace(ROW, score=value, shares={"T24": value})])
     _, fields, _ = parse(line)
     assert float(fields["score"]) == float(fields["share_T24"]) == value
 
@@ -173,7 +175,7 @@ def test_numbers_are_exact_and_plain_whoever_made_them(value: float) -> None:
 @pytest.mark.parametrize("bad", ["", "a\nb", "a\rb", "a\\b", "ends\\"])
 @pytest.mark.parametrize("place", ["asset_id", "run_id", "model"])
 def test_what_cannot_be_a_tag_is_refused(place: str, bad: str) -> None:
-    odd = replace(ROW, **{place: bad})  # type: ignore[arg-type]  # all of these are texts
+    odd = structs.replace(ROW, **{place: bad})
 
     for lines in (verdict_lines, repeat_lines):
         with pytest.raises(ValueError, match="cannot be a tag"):
@@ -182,14 +184,14 @@ def test_what_cannot_be_a_tag_is_refused(place: str, bad: str) -> None:
 
 def test_a_channel_name_that_cannot_be_a_field_is_refused() -> None:
     with pytest.raises(ValueError, match="cannot be a tag or field name"):
-        verdict_lines([replace(ROW, shares={"T\\24": 1.0})])
+        verdict_lines([structs.replace(ROW, shares={"T\\24": 1.0})])
 
 
 @pytest.mark.parametrize("year", [1, 1600, 2263, 9999])
 def test_a_time_beyond_influxdb_s_is_refused(year: int) -> None:
     moment = datetime(year, 6, 1, tzinfo=UTC)
     with pytest.raises(BackendRefusedError, match="1677 to 2262"):
-        verdict_lines([replace(ROW, ts=moment)])
+        verdict_lines([structs.replace(ROW, ts=moment)])
 
 
 def scan_literal(text: str) -> tuple[str, str]:
@@ -341,7 +343,7 @@ def test_every_time_in_a_statement_is_one_that_influxdb_can_tell(
 def test_a_time_is_kept_as_far_as_influxdb_can(
     published_ts_ms: int, offset: int, kept: bool
 ) -> None:
-    late = replace(
+    late = structs.replace(
         ROW,
         status=Verdict.LATE,
         source=SourcePosition("t", 0, offset),

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from common.errors import BackendUnavailableError
 from common.records.verdicts import Level, ScoreRecord, SourcePosition, Verdict
@@ -49,7 +50,7 @@ def rows(count: int, first: int = 1, asset_id: str = "engine-1") -> list[ScoreRe
 def repeats(count: int, at: datetime = START) -> list[ScoreRecord]:
     (row,) = rows(1)
     return [
-        replace(
+        structs.replace(
             row,
             status=Verdict.DUPLICATE,
             source=SourcePosition("test.readings", 0, offset),

@@ -16,7 +16,6 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Barrier
@@ -24,6 +23,7 @@ from threading import Barrier
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from common.errors import BackendError, BackendRefusedError, BackendUnavailableError
 from common.records.verdicts import FinalScore, Level, ScoreRecord, SourcePosition, Verdict
@@ -359,7 +359,7 @@ async def test_a_file_of_layout_6_takes_final_scores_from_now_on(path: Path) -> 
     with closing(sqlite3.connect(path)) as found:
         told = found.execute("SELECT final_score FROM scores ORDER BY cycle").fetchall()
 
-    assert after.records == [replace(first, final_score=0.5), *before.records[1:]]
+    assert after.records == [structs.replace(first, final_score=0.5), *before.records[1:]]
     assert told == [(0.5,), *[(None,)] * 19]
 
 
@@ -511,13 +511,13 @@ record_fields = st.fixed_dictionaries(
 
 
 def a_record(fields: dict[str, object]) -> ScoreRecord:
-    record = replace(rows(1)[0], **fields)  # type: ignore[arg-type]  # drawn to fit
+    record = structs.replace(rows(1)[0], **fields)
     if record.status is not Verdict.SCORED or record.score is None:
-        return replace(
+        return structs.replace(
             record, score=None, warning_threshold=None, critical_threshold=None, shares={}
         )
     levels = [Level.NONE, Level.WARNING, Level.CRITICAL]
-    return replace(record, level=levels[int(record.score)])
+    return structs.replace(record, level=levels[int(record.score)])
 
 
 @settings(max_examples=60, deadline=None)
@@ -547,9 +547,10 @@ async def test_what_very_many_runs_share_is_read_apart_from_the_others(path: Pat
     ids = [f"number-{number}" for number in range(MAX_STREAMS + 1)]
     (row,) = rows(1)
     wanted = [
-        replace(row, asset_id=one) if by == "run_id" else replace(row, run_id=one) for one in ids
+        structs.replace(row, asset_id=one) if by == "run_id" else structs.replace(row, run_id=one)
+        for one in ids
     ]
-    others = [replace(item, **{by: "other"}) for item in wanted]  # type: ignore[arg-type]  # an id
+    others = [structs.replace(item, **{by: "other"}) for item in wanted]
 
     async with SqliteScoreStore(path, 5.0) as store:
         await store.write([*others, *wanted])
@@ -562,7 +563,7 @@ async def test_what_very_many_runs_share_is_read_apart_from_the_others(path: Pat
 def test_a_page_shows_one_moment_although_another_model_scores_meanwhile(path: Path) -> None:
     query = ScoreQuery(run_id="run-1")
     (late,) = rows(1, first=2)
-    to_come = [replace(late, shares={"another channel": 1.0})]
+    to_come = [structs.replace(late, shares={"another channel": 1.0})]
 
     with (
         closing(open_connection(path, 30)) as connection,

@@ -79,6 +79,12 @@ BAD = [
         changed(GOOD, settings=settings(mach=1e19)), RejectReason.OUT_OF_RANGE, True, id="huge"
     ),
     pytest.param(
+        changed(GOOD, settings=settings(mach=10**400)),
+        RejectReason.OUT_OF_RANGE,
+        True,
+        id="a whole number that no float holds",
+    ),
+    pytest.param(
         changed(GOOD, sensors=sensors(T24=-(10**400))), RejectReason.OUT_OF_RANGE, True, id="wide"
     ),
     pytest.param(

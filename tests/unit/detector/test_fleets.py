@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from common.machines.machine import Channel, MachineType, Step, Window
 from common.records.verdicts import FinalScore, ScoreRecord, Verdict
@@ -58,7 +59,7 @@ def pump(minute: int, value: float, **fields: object) -> bytes:
 def keyed(world: World) -> None:
     for items in world.topic.values():
         items[:] = [
-            replace(item, key=json.loads(item.value or b"{}")["asset_id"].encode())
+            structs.replace(item, key=json.loads(item.value or b"{}")["asset_id"].encode())
             for item in items
         ]
     world.history.records = [item for items in world.topic.values() for item in items]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from common.records.alerts import Alert
 from common.records.letters import DeadLetter
@@ -183,7 +183,7 @@ async def test_what_the_model_does_not_use_never_refuses_a_reading(name: str, va
     message = json.loads(reading(1).to_json())
     message["sensors"][name] = value
     world.send([json.dumps(message).encode()])
-    world.topic[0] = [replace(item, key=b"engine-1") for item in world.topic[0]]
+    world.topic[0] = [structs.replace(item, key=b"engine-1") for item in world.topic[0]]
 
     await world.worker().service.process(world.everything())
 
@@ -209,7 +209,7 @@ async def test_what_it_uses_must_be_a_number(value: Any, reason: str) -> None:
     message = json.loads(reading(1, 645.0).to_json())
     message["sensors"]["T24"] = value
     world.send([json.dumps(message).encode()])
-    world.topic[0] = [replace(item, key=b"engine-1") for item in world.topic[0]]
+    world.topic[0] = [structs.replace(item, key=b"engine-1") for item in world.topic[0]]
 
     await world.worker().service.process(world.everything())
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec import structs
 
 from common.errors import InvalidRecordError, RejectReason
 from common.records.letters import DeadLetter
@@ -61,7 +60,7 @@ def test_half_a_character_in_a_message_can_be_written() -> None:
 
 
 def test_a_letter_without_a_stamp_or_a_key_says_so() -> None:
-    bare = replace(record(changed(reading(7)), 41), published_ts_ms=0, key=None)
+    bare = structs.replace(record(changed(reading(7)), 41), published_ts_ms=0, key=None)
     letter = dead_letter(bare, InvalidRecordError(RejectReason.KEY_MISMATCH, "no key"))
 
     assert (letter.received_at, letter.original_key) == (None, None)

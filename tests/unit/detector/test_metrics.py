@@ -13,6 +13,7 @@ import prometheus_client
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 from prometheus_client.metrics_core import Metric
 
 from common.metering import names
@@ -224,7 +225,7 @@ async def test_latency_counts_records_that_say_when_they_came(stamp: int) -> Non
     world = World()
     world.send([reading(1), reading(2)])
     source = world.everything()
-    stamped = [replace(record, published_ts_ms=stamp) for record in source.records]
+    stamped = [structs.replace(record, published_ts_ms=stamp) for record in source.records]
     worker = world.worker()
 
     await worker.service.process(replace(source, records=stamped))

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 from numpy.typing import NDArray
 
 from common.records.verdicts import Level
@@ -119,7 +120,7 @@ def remembered(states: States) -> dict[AssetRun, bytes]:
     return {
         key: replace(
             state,
-            alarm=replace(state.alarm, quiet_row=0)
+            alarm=structs.replace(state.alarm, quiet_row=0)
             if state.alarm.level is Level.NONE
             else state.alarm,
         ).pack()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from common.errors import RejectReason
 from common.records.verdicts import SourcePosition
@@ -69,10 +69,10 @@ def test_a_record_is_known_again_by_all_it_holds() -> None:
 
     assert mark_of(item) == Mark(6, item.published_ts_ms, zlib.crc32(b"engine-1{}"))
     others = [
-        replace(item, key=b"engine-2"),
-        replace(item, value=b"[]"),
-        replace(item, published_ts_ms=item.published_ts_ms + 1),
-        replace(item, position=SourcePosition(TOPIC, 0, 7)),
+        structs.replace(item, key=b"engine-2"),
+        structs.replace(item, value=b"[]"),
+        structs.replace(item, published_ts_ms=item.published_ts_ms + 1),
+        structs.replace(item, position=SourcePosition(TOPIC, 0, 7)),
     ]
     assert mark_of(item) not in [mark_of(other) for other in others]
     assert mark_of(record(None, 6)) == Mark(6, item.published_ts_ms, 0)

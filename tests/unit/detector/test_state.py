@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from msgspec import structs
 
 from common.records.ids import FLEET_PATTERN
 from common.records.verdicts import Level
@@ -203,7 +204,7 @@ def test_a_row_longer_than_two_bytes_hold_is_never_cut(alarm: AlarmState) -> Non
 def test_a_state_of_layout_3_is_read_with_the_rows_of_its_alarm(state: AssetState) -> None:
     read = unpack(as_layout_3(state))
 
-    rows = replace(state.alarm, recent=(), open_for=0, closing=0, flaps=0)
+    rows = structs.replace(state.alarm, recent=(), open_for=0, closing=0, flaps=0)
     assert (read.alarm, read.fence, read.ages, read.fleet) == (
         rows,
         state.fence,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from common.records.alerts import Transition
 from common.records.verdicts import Level
@@ -143,8 +143,10 @@ def test_a_row_at_its_limit_still_raises_escalates_clears_and_breaks() -> None:
     raised, first = step(almost, 70_000, 2.5, True, patient)
     escalated, second = step(raised, 70_001, 2.5, True, patient)
     held, none = step(escalated, 70_002, 2.5, True, patient)
-    quiet, _ = step(replace(held, quiet_row=MOST - 2), 70_003, 0.5, False, patient)
-    cleared, none_yet = step(replace(quiet, quiet_row=MOST - 1), 70_004, 0.5, False, patient)
+    quiet, _ = step(structs.replace(held, quiet_row=MOST - 2), 70_003, 0.5, False, patient)
+    cleared, none_yet = step(
+        structs.replace(quiet, quiet_row=MOST - 1), 70_004, 0.5, False, patient
+    )
 
     assert first == AlarmChange(Transition.RAISED, Level.WARNING, 7, MOST)
     assert second == AlarmChange(Transition.ESCALATED, Level.CRITICAL, 7, MOST)

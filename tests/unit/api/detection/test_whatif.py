@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from msgspec import structs
 
 from api.known_fleets import KnownFleets
 from common.records.verdicts import Evidence, Level, LifeLeft, ScoreRecord, Verdict
@@ -22,7 +23,7 @@ WHATIF = "/api/v1/whatif"
 def verdict(cycle: int, severity: float, **changes: Any) -> ScoreRecord:
     """Return a verdict of the toy fleet, whose warning is at 1 and critical at 2."""
     level = Level.CRITICAL if severity >= 2 else Level.WARNING if severity >= 1 else Level.NONE
-    return replace(
+    return structs.replace(
         score(cycle), fleet="toy", score=severity, severity=severity, level=level,
         evidence=Evidence.DEGRADATION, warning_threshold=1.0, critical_threshold=2.0, **changes,
     )  # fmt: skip
@@ -99,7 +100,7 @@ async def test_a_lower_threshold_gains_one(api: Running) -> None:
 
 async def test_other_fleets_runs_and_times_are_left_out(api: Running) -> None:
     await api.fakes.scores.write(
-        [replace(verdict(cycle, 1.5), fleet="gone", asset_id="x") for cycle in (1, 2, 3)]
+        [structs.replace(verdict(cycle, 1.5), fleet="gone", asset_id="x") for cycle in (1, 2, 3)]
     )
     change = {"alarm": {"on_delay_cycles": 1}}
 
@@ -112,9 +113,9 @@ async def test_other_fleets_runs_and_times_are_left_out(api: Running) -> None:
 async def test_verdicts_without_a_score_break_rows_and_repeats_do_not_count(api: Running) -> None:
     rows = [
         verdict(1, 1.5, asset_id="b"),
-        replace(score(2, asset_id="b", status=Verdict.GAP), fleet="toy"),
+        structs.replace(score(2, asset_id="b", status=Verdict.GAP), fleet="toy"),
         verdict(3, 1.5, asset_id="b"),
-        replace(score(3, asset_id="b", status=Verdict.LATE), fleet="toy"),
+        structs.replace(score(3, asset_id="b", status=Verdict.LATE), fleet="toy"),
         verdict(4, 1.5, asset_id="b"),
     ]
     await api.fakes.scores.write(rows)
@@ -142,7 +143,7 @@ async def test_life_decides_where_the_model_knows_it(api: Running) -> None:
     lives = replace(known, model=replace(known.model, life=10.0))
     api.fakes.catalogue.known = KnownFleets({"toy": lives})
     rows = [
-        replace(verdict(cycle, 1.2, asset_id="b"), critical_threshold=None,
+        structs.replace(verdict(cycle, 1.2, asset_id="b"), critical_threshold=None,
                 life=LifeLeft(20.0, 10.0, 30.0))
         for cycle in (1, 2, 3)
     ]  # fmt: skip

@@ -120,13 +120,25 @@ def train_several(request: PartsRequest, spacecraft: Sequence[str]) -> None:
     for name, folder in folders.items():
         train_parts_of(replace(request, dataset=name, out=folder), None)
     path = above / FLEETS_FILE
-    artifacts = {name: str(folder.absolute()) for name, folder in folders.items()}
-    write_text(path, fleets_text({DEFAULT_FLEET: SHIPPED["FD001"], **SHIPPED, **artifacts}))
+    own = (fleets_text({name: str(each.absolute())}) for name, each in folders.items())
+    shipped = fleets_text({DEFAULT_FLEET: SHIPPED["FD001"], **SHIPPED})
+    write_text(path, "\n".join([shipped, *(text + _alarm_line() for text in own)]))
     console = output_console(soft_wrap=True)
     console.print(f"fleets      {path}: these, and the shipped ones")
     console.print(f"next        SURGELINE_FLEETS={path} surgeline up", markup=False)
     console.print(
         f"            surgeline replay --dataset {spacecraft[0]} --speed max", markup=False
+    )
+
+
+def _alarm_line() -> str:
+    """Return the alarm rule that does live what the clean-up of flags does in reports."""
+    from models.training.series.threshold import DEFAULT_RULE
+
+    rule = DEFAULT_RULE.clean_up
+    return (
+        f"alarm = {{ on_delay_cycles = {rule.min_length}, off_delay_cycles = 1, deadband = 0.0, "
+        f"merge_gap_cycles = {rule.merge_gap} }}\n"
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,8 +11,10 @@ import pytest
 from typer.testing import CliRunner
 
 from common.errors import ArtifactError
+from common.fleets import load_fleets
 from common.readers.telemetry import as_recording
 from common.recording import Recording
+from common.settings import Settings
 from common.telemetry.streams import load_streams
 from deploy.commands import app
 from models.artifact.asset_parts import ABOUT_FILE, PARTS_FILE, SHARED_FILE, AssetParts
@@ -24,6 +25,7 @@ from models.training.series.artifact import PartScorer, train_parts
 from models.training.series.catalogue import SERIES_MODELS
 from models.training.series.network import SharedNetwork, Tuning, train_shared
 from models.training.series.part import fit_part, past_scores, score_rows
+from models.training.series.threshold import DEFAULT_RULE
 from tests.support.telemetry import write_telemetry
 
 NAMES = {"A-1": "SMAP", "P-2": "SMAP", "Q-3": "SMAP"}
@@ -233,9 +235,11 @@ def test_both_data_sets_at_once_and_the_file_of_fleets_they_serve(tmp_path: Path
     refused = run(*words, "--name", "mine")
 
     assert code == 0, output
-    fleets = tomllib.loads((tmp_path / "telemetry.toml").read_text())["fleet"]
+    fleets = load_fleets(Settings(fleets=tmp_path / "telemetry.toml"))
     assert {"default", "FD001", "SMAP", "MSL"} <= set(fleets)
-    opened = [PartScorer.open(Path(fleets[name]["artifact"])) for name in ("SMAP", "MSL")]
+    assert fleets["MSL"].alarm.on_delay_cycles == DEFAULT_RULE.clean_up.min_length
+    assert fleets["MSL"].alarm.merge_gap_cycles == DEFAULT_RULE.clean_up.merge_gap
+    opened = [PartScorer.open(Path(fleets[name].artifact)) for name in ("SMAP", "MSL")]
     assert [list(each.parts.about.parts) for each in opened] == [["A-1"], ["C-1"]]
     assert refused[0] == 2
     assert "--name came with --dataset SMAP,MSL" in refused[1]

@@ -88,6 +88,18 @@ def test_any_array_is_read_as_it_is_or_refused(
         assert np.array_equal(found, values.astype(np.float64))
 
 
+@pytest.mark.parametrize("by_column", [False, True], ids=["by row", "by column"])
+@pytest.mark.parametrize("dtype", ["i1", ">i4", "u1", ">u8", "<f2", ">f4", "<f8", "g"])
+def test_numbers_of_every_kind_and_layout_are_read_in_their_places(
+    dtype: str, by_column: bool
+) -> None:
+    values = np.arange(12, dtype=dtype).reshape(4, 3)
+
+    found = parse_array(saved(np.asfortranarray(values) if by_column else values), "it")
+
+    assert found.tolist() == np.arange(12).reshape(4, 3).tolist()
+
+
 @given(
     data=st.data(),
     cut=st.integers(0, 300),

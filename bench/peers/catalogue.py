@@ -23,6 +23,8 @@ class Peer:
         engines: Simulated engines it is given; fewer to those that are slow.
         python: Its interpreter.
         over_http: Whether it asks ``bench.peers.http_scorer``.
+        rounds: How often it is measured at most; one that starts slowly and is far from close needs
+            fewer.
     """
 
     name: str
@@ -30,11 +32,12 @@ class Peer:
     engines: int
     python: Callable[[], Path] = lambda: Path(sys.executable)
     over_http: bool = False
+    rounds: int = 3
 
 
-PLAIN: Final = Peer("plain aiokafka", "bench.peers.plain_aiokafka", 300)
-QUIX_STREAMS: Final = Peer("Quix Streams", "bench.peers.quix_streams", 300, lambda: python_of(QUIX))
-FAUST: Final = Peer("stock Faust, by event", "bench.peers.stock_faust", 20)
-FAUST_TAKE: Final = Peer("stock Faust, take", "bench.peers.stock_faust_take", 60)
-HTTP: Final = Peer("HTTP request a window", "bench.peers.http_loop", 6, over_http=True)
+PLAIN: Final = Peer("plain aiokafka", "bench.peers.plain_aiokafka", 200)
+QUIX_STREAMS: Final = Peer("Quix Streams", "bench.peers.quix_streams", 200, lambda: python_of(QUIX))
+FAUST: Final = Peer("stock Faust, by event", "bench.peers.stock_faust", 20, rounds=1)
+FAUST_TAKE: Final = Peer("stock Faust, take", "bench.peers.stock_faust_take", 60, rounds=2)
+HTTP: Final = Peer("HTTP request a window", "bench.peers.http_loop", 6, over_http=True, rounds=1)
 PEERS: Final = (PLAIN, QUIX_STREAMS, FAUST, FAUST_TAKE, HTTP)

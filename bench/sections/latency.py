@@ -45,7 +45,7 @@ from deploy.local.programs import free_port
 RATES: Final = (100, 500, 1000, 2000)
 BESIDE_PLAIN: Final = (500, 2000)
 OF_MAXIMUM: Final = 0.8
-SECONDS: Final = 12.0
+SECONDS: Final = 10.0
 ALERTS_PER_S: Final = 20
 """More than fleets have: what an alert rests on is worked out and published before it."""
 

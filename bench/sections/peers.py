@@ -1,7 +1,8 @@
 """Peers in the same run: the same network, rings, broker and kind of sink, in another framework.
 
-In each round Surgeline's worker runs beside every peer, so that a ratio is of one moment of this
-machine. A peer whose scores differ from ours, or are not all there, fails the section.
+In each round Surgeline's worker runs beside the peers, so that a ratio is of one moment of this
+machine; those that start slowly and are far from close take part in fewer rounds. A peer whose
+scores differ from ours, or are not all there, fails the section.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from bench.support.stage import servers
 from bench.support.taking import backlog, taken_by_peer, taken_by_workers
 
 OURS: Final = "Surgeline, one worker"
-OUR_ENGINES: Final = 300
-QUICK_PART: Final = 10
+OUR_ENGINES: Final = 200
+QUICK_PART: Final = 6
 LEAST_ENGINES: Final = 4
 
 
@@ -41,18 +42,18 @@ async def _run(context: Context) -> Findings:
             )
             found.add(OURS, "scores/s", taken.scores_per_s)
             for peer in PEERS:
+                if number >= peer.rounds:
+                    continue
                 context.tell(f"{peer.name}, round {number + 1}")
                 part = waiting[_engines(context, peer.engines)]
                 taken = await taken_by_peer(running, peer, part)
                 found.add(peer.name, "scores/s", taken.scores_per_s)
     ours_per_s = found.figures[OURS].values
+    by_event = found.figures[FAUST.name].median
     faust = [
-        max(both)
-        for both in zip(
-            found.figures[FAUST.name].values, found.figures[FAUST_TAKE.name].values, strict=True
-        )
+        max(by_event, taken_at_once) for taken_at_once in found.figures[FAUST_TAKE.name].values
     ]
-    found.compare("e2e_over_stock_faust", ours_per_s, faust)
+    found.compare("e2e_over_stock_faust", ours_per_s[: len(faust)], faust)
     found.compare("e2e_over_plain_aiokafka", ours_per_s, found.figures[PLAIN.name].values)
     found.compare("e2e_over_quixstreams", ours_per_s, found.figures[QUIX_STREAMS.name].values)
     return found
@@ -66,6 +67,6 @@ SECTION: Final = Section(
     "peers",
     "Peers, with the same network, rings, broker and sink",
     "stock Faust, a plain aiokafka loop, Quix Streams and HTTP requests beside one worker",
-    lambda context: context.rounds * (1 + len(PEERS)),
+    lambda context: context.rounds + sum(min(peer.rounds, context.rounds) for peer in PEERS),
     run,
 )

@@ -18,10 +18,13 @@ from api.adapters.artifact_fleet_catalogue import (
     FleetReader,
 )
 from api.known_fleets import PROBLEM_EVERY_S, KnownFleets
+from api.views.machines import ThresholdsView
 from common.errors import BackendUnavailableError
 from common.settings import AlarmSettings, Settings
+from models.artifact.opening import open_parts
 from models.artifact.store import SHIPPED, Artifact, load_artifact
 from tests.support.clock import FakeClock
+from tests.support.live_parts import LiveParts
 
 
 def no_registry(url: str) -> Path:
@@ -56,6 +59,21 @@ def test_without_a_file_there_are_the_shipped_fleets_as_a_worker_has_them() -> N
         assert fleet.model.machine == artifact.manifest.machine
         assert fleet.model.warning == artifact.manifest.thresholds.warning.value
         assert fleet.model.critical == artifact.manifest.thresholds.critical.value
+
+
+def test_a_model_with_parts_has_no_threshold_of_all_and_its_name_is_the_workers(
+    tmp_path: Path,
+) -> None:
+    made = LiveParts.made(tmp_path)
+    known = reader(write(tmp_path / "fleets.toml", SMAP=str(made.folder))).read(0.0)
+
+    fleet = known.fleets["SMAP"]
+    assert fleet.problem == ""
+    assert fleet.model is not None
+    assert fleet.model.ref == open_parts(made.folder).spec.ref
+    assert fleet.model.machine == made.test.machine
+    view = ThresholdsView.of(fleet.model)
+    assert (view.warning, view.critical) == (None, None)
 
 
 def test_rules_and_folders_are_those_that_workers_have(tmp_path: Path) -> None:

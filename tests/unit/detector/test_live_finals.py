@@ -13,15 +13,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from common.errors import ArtifactError, UserError
+from common.fleets import fleets_text
 from common.records.alerts import Alert, Transition
 from common.records.readings import SensorReading
 from common.records.verdicts import ScoreRecord, Verdict
+from common.settings import Settings
 from detector.core.pipeline import decode_batch
 from detector.core.state.asset import WITH_FINALS, unpack
 from detector.failpoints import Point
+from detector.fleets import open_fleets
 from detector.tools.parity.differences import Comparison, LiveVerdict
 from detector.tools.parity.expected import expect
-from models.artifact.asset_parts import PARTS_FILE
+from models.artifact.asset_parts import ABOUT_FILE, PARTS_FILE
 from models.artifact.opening import open_parts
 from models.artifact.parts_scorer import NO_PART, PartScorer, PartsScorer
 from models.thresholding.series_rule import parse_threshold
@@ -288,3 +292,30 @@ async def test_a_state_is_read_as_it_was_written(plain: LiveParts) -> None:
         assert unpack(value).pack() == value
         with pytest.raises(ValueError, match="cut off"):
             unpack(value[: len(value) // 3])
+
+
+def test_a_fleets_file_may_name_an_artifact_of_parts(plain: LiveParts, tmp_path: Path) -> None:
+    path = tmp_path / "fleets.toml"
+    path.write_text(fleets_text({"SMAP": str(plain.folder), "FD001": "fd001"}))
+
+    fleets = open_fleets(Settings(fleets=path), no_registry)
+
+    assert fleets["FD001"].of("A-1") is fleets["FD001"]
+    assert fleets["SMAP"].of("A-1").finals is not None
+    assert fleets["SMAP"].spec.ref.name == "parts"
+    with pytest.raises(UserError, match="one model for all"):
+        fleets["SMAP"].scorer.score(np.empty((0, LENGTH, 1), np.float32))
+
+
+def test_a_threshold_that_looks_back_too_far_is_refused(plain: LiveParts, tmp_path: Path) -> None:
+    for file in plain.folder.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    about = (tmp_path / ABOUT_FILE).read_text().replace("length=200", "length=20000")
+    (tmp_path / ABOUT_FILE).write_text(about)
+
+    with pytest.raises(ArtifactError, match="20,000 readings; a worker remembers 10,080"):
+        open_parts(tmp_path)
+
+
+def no_registry(url: str) -> Path:
+    raise AssertionError(url)

@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from common.records.alerts import Alert, Transition
 from common.topics import StateKeys
 from detector.adapters.redis_scripts import PROGRESS_FIELD
-from detector.core.state.asset import FENCE, LAYOUT_VERSION, unpack
+from detector.core.state.asset import FENCE, READABLE, unpack
 from tests.support.detector import DetectorBench
 from tests.support.earlier_layouts import as_layout_3
 from tests.support.outcomes import ReplayOutcome, assert_same_outcome, outcome_of
@@ -124,7 +124,7 @@ def of_layout(version: int) -> Rewrite:
     ("rewrite", "said"),
     [
         pytest.param(of_layout(2), "asset state of layout 2", id="an old layout"),
-        pytest.param(of_layout(LAYOUT_VERSION + 1), "asset state of layout", id="a layout to come"),
+        pytest.param(of_layout(max(READABLE) + 1), "asset state of layout", id="a layout to come"),
     ],
 )
 async def test_states_of_a_layout_unknown_here_are_rebuilt(

@@ -168,7 +168,8 @@ def parse_since(text: str, now: datetime) -> datetime:
         UserError: If it is neither, or has no time zone.
 
     Example:
-        >>> parse_since("2h", datetime(2026, 1, 1, 12, tzinfo=UTC)).isoformat()
+        >>> noon = datetime.fromisoformat("2026-01-01T12:00:00+00:00")
+        >>> parse_since("2h", noon).isoformat()
         '2026-01-01T10:00:00+00:00'
     """
     age = AGE.fullmatch(text.strip())

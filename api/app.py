@@ -51,6 +51,7 @@ from api.http.openapi import DESCRIPTION, TAGS, describe_problems
 from api.http.problems import documented
 from api.http.queries import refuse_repeated
 from api.http.security_headers import SecurityHeaders
+from api.labels import LabelTable
 from api.letters import LetterReader
 from api.live.change_signal import ChangeSignal
 from api.live.keeping import keep_within, keeping
@@ -244,6 +245,7 @@ async def _lifespan(
             history=adapters.history,
             evidence=adapters.evidence,
             rings=adapters.rings,
+            labels=LabelTable(settings.data_dir),
             letters=adapters.letters,
             alarms=adapters.alarms,
             access=adapters.access,

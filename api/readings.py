@@ -5,7 +5,6 @@ Pure: values in, a list out; and the port of the ring.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,8 +20,6 @@ from common.scorestore.port import RunSummary
 from common.scorestore.tally import recency
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-RENEWED: Final = re.compile(r":from-\d+-\d+$")
-"""How the id of a run ends that a worker opened by rule (``common/records/ids.py``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +69,6 @@ class PastReading:
     settings: Mapping[str, float]
     sensors: Mapping[str, float]
     held: Sequence[str]
-
-
-def source_run(run_id: str) -> str:
-    """Return what the source calls a run that a worker may have opened by rule.
-
-    Example:
-        >>> source_run("run-1:from-3-120"), source_run("run-1")
-        ('run-1', 'run-1')
-    """
-    return RENEWED.sub("", run_id)
 
 
 def latest_run(runs: Iterable[RunSummary]) -> RunSummary | None:

@@ -17,6 +17,7 @@ from api.assets import AssetList
 from api.detection.ports import Scoring
 from api.detection.uploads import Uploads
 from api.evidence import EvidenceStore
+from api.labels import LabelTable
 from api.letters import LetterReader
 from api.live.change_signal import ChangeSignal
 from api.live.pages import ActionPages, StreamPages
@@ -43,6 +44,7 @@ class Services:
         history: Where alerts are read.
         evidence: Where is read what they rest on.
         rings: Where the latest readings are.
+        labels: Knows true anomalies of what is replayed.
         letters: Reads dead letters.
         alarms: Where alarms, and what operators did about them, are read.
         desk: Carries out what operators ask for.
@@ -69,6 +71,7 @@ class Services:
     history: AlertHistory
     evidence: EvidenceStore
     rings: RingReader
+    labels: LabelTable
     letters: LetterReader
     alarms: AlarmStore
     desk: AlarmDesk

@@ -9,6 +9,7 @@ from typing import Final
 
 from common.errors import UserError
 from common.records.ids import ID_PATTERN, SIMULATED_PREFIX
+from common.records.run_names import replay_run_id
 from common.records.times import moment_of
 from producer.pacing import Pace
 
@@ -119,7 +120,7 @@ def resolve_run_id(
     """
     utc = now.astimezone(UTC)
     stamp = f"{utc:%Y%m%dT%H%M%S}{utc.microsecond // 1000:03d}Z"
-    run_id = f"{dataset}-{split}-{stamp}" if given is None else given
+    run_id = replay_run_id(dataset, split, stamp) if given is None else given
     if simulated and not run_id.startswith(SIMULATED_PREFIX):
         run_id = f"{SIMULATED_PREFIX}-{run_id}"
     if not simulated and run_id.startswith(SIMULATED_PREFIX):

@@ -39,6 +39,7 @@ RIGHTS: Final[Mapping[tuple[str, str], Needed]] = {
     ("GET", "/static-offline-docs"): Role.VIEWER,
     ("GET", f"{_V1}/assets"): Role.VIEWER,
     ("GET", f"{_V1}/assets/{{asset_id}}/runs"): Role.VIEWER,
+    ("GET", f"{_V1}/assets/{{asset_id}}/labels"): Role.VIEWER,
     ("GET", f"{_V1}/scores"): Role.VIEWER,
     ("GET", f"{_V1}/scores/plot"): Role.VIEWER,
     ("GET", f"{_V1}/readings"): Role.VIEWER,

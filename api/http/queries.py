@@ -227,6 +227,15 @@ class RunsQuery(StrictQuery):
     cursor: CursorParam = None
 
 
+class LabelsQuery(StrictQuery):
+    """Parameters of ``GET /api/v1/assets/{asset_id}/labels``."""
+
+    run_id: Annotated[
+        str | None,
+        Field(pattern=ID_PATTERN, description="In which run; the latest where it is not said."),
+    ] = None
+
+
 class ReadingsQuery(StrictQuery):
     """Parameters of ``GET /api/v1/readings``."""
 

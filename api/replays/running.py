@@ -30,6 +30,7 @@ from common.clock import Clock
 from common.errors import BackendError, RequestRefusedError
 from common.logs import get_logger
 from common.records.ids import SIMULATED_PREFIX
+from common.records.run_names import replay_run_id
 from common.retry import Backoff, retrying
 
 STOP_GRACE_S: Final = 10.0
@@ -255,7 +256,8 @@ def _not_written(failure: BackendError, _wait_s: float) -> None:
 def new_run_id(dataset: str, split: str, clock: Clock) -> str:
     """Return a run id nobody has used, such as ``FD001-test-20260101T000000Z-1f3a``."""
     simulated = f"{SIMULATED_PREFIX}-" if dataset == SIMULATOR else ""
-    return f"{simulated}{dataset}-{split}-{clock.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+    mark = f"{clock.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+    return simulated + replay_run_id(dataset, split, mark)
 
 
 def _refuse_another(known: Replay, asked: ReplaySpec) -> None:

@@ -8,11 +8,12 @@ from fastapi import APIRouter
 
 from api.routes import access, alerts, letters, notifications, replays
 from api.routes.alarms import actions, anomaly_events, lists, maintenance
-from api.routes.assets import machines, readings, scores, silence, states
+from api.routes.assets import labels, machines, readings, scores, silence, states
 from api.routes.scoring import detect, whatif
 
 RESOURCES: Final[tuple[APIRouter, ...]] = (
     states.router,
+    labels.router,
     scores.router,
     readings.router,
     alerts.router,

@@ -22,7 +22,7 @@ from common.telemetry.files import (
     require_folder,
     stream_names,
 )
-from common.telemetry.labels import DISPUTED, Labels, Span, parse_labels
+from common.telemetry.labels import DISPUTED, MAX_LABELS_BYTES, Labels, Span, parse_labels
 
 UNLABELLED: Final = {"T-10": MSL}
 """Streams that were published without a label, and what they are of: by the number of columns."""
@@ -90,7 +90,8 @@ def read_labels(folder: Path) -> dict[str, Labels]:
     """
     path = folder / LABELS_FILE
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(MAX_LABELS_BYTES + 1)
     except OSError as exc:
         raise DatasetError(f"{path} cannot be read: {exc.strerror or exc}.") from exc
     return parse_labels(content, str(path))

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Final
 
 import httpx
@@ -43,6 +44,10 @@ from common.records.verdicts import Level, ScoreRecord, Verdict
 from common.scorestore.memory import MemoryScoreStore
 from common.settings import ApiSettings, NotifySettings, Settings
 from tests.support.alerts import START
+
+
+NOWHERE: Final = Path("/nonexistent/data")
+"""A folder of data that is not there."""
 
 
 @dataclass(slots=True)
@@ -125,11 +130,15 @@ async def running(
     fakes: Fakes | None = None,
     settings: ApiSettings | None = None,
     notify: NotifySettings | None = None,
+    data_dir: Path = NOWHERE,
 ) -> AsyncIterator[Running]:
     """Start an app over fakes; stop it at the end."""
     used = fakes or Fakes()
     app = create_app(
-        Settings(api=settings or ApiSettings(), notify=notify or NotifySettings()), used.opened
+        Settings(
+            api=settings or ApiSettings(), notify=notify or NotifySettings(), data_dir=data_dir
+        ),
+        used.opened,
     )
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with (

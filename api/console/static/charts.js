@@ -21,11 +21,12 @@ export function colour(name) {
  * @param {{at: number, label: string, colour: string}[]} [props.lines] horizontal lines
  * @param {{x: number, label: string, colour: string}[]} [props.marks] vertical marks
  * @param {{from: number, to: number, colour: string}[]} [props.regions] stretches of x that are shaded
+ * @param {string} [props.shaded] what the shaded ones are, for the legend
  * @param {{series: [number, number], fill: string}[]} [props.bands]
  * @param {number} [props.least] the y axis reaches at least this high
  * @param {boolean} [props.tight] the y axis is about the values, wherever they are; else it begins at 0
  */
-export function Chart({ title, step, data, series, lines = [], marks = [], regions = [], bands = [], least = 0, tight = false }) {
+export function Chart({ title, step, data, series, lines = [], marks = [], regions = [], shaded = '', bands = [], least = 0, tight = false }) {
   const box = useRef(null);
   const plot = useRef(null);
   const now = useRef({});
@@ -76,10 +77,10 @@ export function Chart({ title, step, data, series, lines = [], marks = [], regio
   const last = data[0].length - 1;
   const summary = last < 0 ? 'no data' : `${step} ${data[0][0]} to ${data[0][last]}; last ${series
     .map((each, index) => `${each.label} ${data[index + 1][last] === null ? 'none' : short(data[index + 1][last] ?? 0)}`)
-    .join(', ')}${regions.map((region) => `; shaded from ${region.from} to ${region.to}`).join('')}`;
+    .join(', ')}${regions.map((region) => `; ${shaded || 'shaded'} from ${region.from} to ${region.to}`).join('')}`;
   return html`
     <figure class="chart">
-      <figcaption>${title}</figcaption>
+      <figcaption>${title}${shaded && regions.length > 0 && html`<div class="shaded"><i></i>${shaded}</div>`}</figcaption>
       <div ref=${box} role="img" aria-label=${`${title}: ${summary}`}></div>
     </figure>`;
 }

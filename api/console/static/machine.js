@@ -15,7 +15,8 @@ const EVERY_SENSOR = 40;
 
 export function MachinePage({ about: [id], parameters }) {
   const asset = useRun(id, parameters.get('run'));
-  const { rows, error } = useScores(id, asset?.run_id, asset?.last_cycle);
+  const { rows, error } = useScores(id, asset?.run_id, asset?.last_cycle, machineOf(asset?.fleet)?.window_length ?? 1);
+  const labels = useLabels(id, asset?.run_id);
   const mine = useMemo(
     () => [...alarms.value.values()].filter((alarm) => alarm.asset_id === id && alarm.run_id === asset?.run_id),
     [alarms.value, id, asset?.run_id],
@@ -47,7 +48,7 @@ export function MachinePage({ about: [id], parameters }) {
       : html`<p class="headline dim">${unscored(asset) ? `Not being scored: ${unscored(asset)}.` : 'No alarm is open.'}</p>`}
     <${Figures} asset=${asset} alarm=${open} last=${last} step=${step} sure=${evidence.sure} />
     ${error && html`<p class="notice bad" role="alert">${error}</p>`}
-    ${rows.length > 0 && html`<${Courses} rows=${rows} alarms=${mine} stories=${stories} asset=${asset} step=${step} />`}
+    ${rows.length > 0 && html`<${Courses} rows=${rows} alarms=${mine} stories=${stories} asset=${asset} step=${step} labels=${labels} />`}
     <${Sensors} alarm=${open} last=${last} fleet=${asset.fleet} />
     <${Readings} ...${evidence} step=${step} shares=${last?.shares ?? {}} machine=${machineOf(asset.fleet)} />
     <${Verdicts} asset=${asset} />
@@ -68,21 +69,20 @@ function useRun(id, run) {
   return found.run === run ? found.asset : null;
 }
 
-/** The scores of a run, oldest first; what is new is added, the rest is kept. */
-function useScores(id, run, upTo) {
+/** The scores of a run, oldest first; what is new is added. The last `pending` may have become final, and are read again. */
+function useScores(id, run, upTo, pending) {
   const [found, setFound] = useState({ key: '', rows: [], error: null });
   useEffect(() => {
     if (!run) return undefined;
     const stop = new AbortController();
     const key = `${id} ${run}`;
     const known = found.key === key ? found.rows : [];
-    const since = known.at(-1)?.ts ?? null;
+    const since = (known.at(-pending) ?? known[0])?.ts ?? null;
     (async () => {
-      const rows = [...known];
-      const seen = new Set(known.slice(-50).map((row) => row.cycle));
+      const rows = known.slice(0, Math.max(0, known.findIndex((row) => row.ts === since)));
       const query = { asset_id: id, run_id: run, order: 'oldest', limit: PAGE, since };
       for await (const page of pages(`${API}/scores`, query, stop.signal)) {
-        rows.push(...page.items.filter((row) => !seen.has(row.cycle)));
+        rows.push(...page.items);
       }
       setFound({ key, rows, error: null });
     })().catch((error) => {
@@ -91,6 +91,20 @@ function useScores(id, run, upTo) {
     return () => stop.abort();
   }, [id, run, upTo]);
   return found.key === `${id} ${run}` ? found : { rows: [], error: found.error };
+}
+
+/** What is known of a run's true anomalies; null until it is said. */
+function useLabels(id, run) {
+  const [found, setFound] = useState(null);
+  useEffect(() => {
+    setFound(null);
+    if (!run) return undefined;
+    const stop = new AbortController();
+    get(`${API}/assets/${encodeURIComponent(id)}/labels`, { run_id: run }, stop.signal)
+      .then(setFound, () => {}); // the course stands without them
+    return () => stop.abort();
+  }, [id, run]);
+  return found;
 }
 
 function Title({ asset }) {
@@ -119,7 +133,7 @@ function Figures({ asset, alarm, last, step, sure }) {
     </dl>`;
 }
 
-function Courses({ rows, alarms: mine, stories, asset, step }) {
+function Courses({ rows, alarms: mine, stories, asset, step, labels }) {
   const x = rows.map((row) => row.cycle);
   const marks = mine.flatMap((alarm) => [
     { x: alarm.onset_cycle, label: '◆', colour: 'warning' },
@@ -128,16 +142,25 @@ function Courses({ rows, alarms: mine, stories, asset, step }) {
   for (const alert of stories.flatMap((story) => story.alerts)) {
     if (alert.state !== 'cleared') marks.push({ x: alert.cycle, label: alert.state, colour: alert.level });
   }
+  const truths = {
+    regions: (labels?.items ?? []).map((each) => ({ from: each.first_cycle, to: each.last_cycle, colour: 'band' })),
+    shaded: `true anomaly, by the data set's labels${labels?.disputed ? `, which are disputed: ${labels.disputed}` : ''}`,
+  };
   const severity = rows.map((row) => row.severity);
   const { median, machines } = useSiblings(asset, x);
   const named = topSensors(rows);
   const lives = rows.map((row) => row.life);
   return html`
     <h2>Course of run ${asset.run_id}</h2>
-    <${Chart} title="Severity, as a multiple of its warning threshold (◆ where the data crossed it)" step=${step} least=${1.4} marks=${marks}
+    ${rows.some((row) => row.final_score !== null) ? html`
+      <${Chart} title="Score at once, final score, and the threshold when the reading came (◆ where the data crossed it)" step=${step} marks=${marks} ...${truths}
+        data=${[x, ...['score', 'final_score', 'warning_threshold'].map((name) => rows.map((row) => row[name]))]}
+        series=${[{ label: 'score at once', colour: 's1', width: 1 }, { label: 'final score', colour: 's4', width: 2 }, { label: 'threshold', colour: 'warning', dash: [5, 4] }]} />
+      <p class="dim">A reading's final score is the mean over all windows it is in: known later. Alarms are of final scores, by the threshold that holds then.</p>` : html`
+    <${Chart} title="Severity, as a multiple of its warning threshold (◆ where the data crossed it)" step=${step} least=${1.4} marks=${marks} ...${truths}
       data=${machines ? [x, severity, median] : [x, severity]} lines=${[{ at: 1, label: 'warning', colour: 'warning' }]}
       series=${[{ label: 'severity', colour: 's1', value: times },
-        ...(machines ? [{ label: `median of ${machines} others of ${asset.fleet}`, colour: 's5', dash: [3, 3], value: times }] : [])]} />
+        ...(machines ? [{ label: `median of ${machines} others of ${asset.fleet}`, colour: 's5', dash: [3, 3], value: times }] : [])]} />`}
     ${lives.some(Boolean) && html`
       <${Chart} title=${`Remaining life, ${step}s: most likely, and in nine of ten cases`} step=${step} marks=${[]}
         data=${[x, lives.map((one) => one?.high ?? null), lives.map((one) => one?.low ?? null), lives.map((one) => one?.expected ?? null)]}

@@ -9,12 +9,13 @@ from fastapi import APIRouter, Query, Response
 from api.http.answers import json_answer
 from api.http.problems import illustrated
 from api.http.queries import ReadingsQuery
-from api.readings import PastReading, latest_run, merged, of_ring, source_run
+from api.readings import PastReading, latest_run, merged, of_ring
 from api.routes import API_PREFIX
 from api.services import Services, ServicesDep
 from api.views.readings import ReadingList
 from common.errors import BackendError, RequestRefusedError
 from common.machines.machine import MachineType
+from common.records.run_names import source_run
 from common.scorestore.port import RunSummary
 
 router = APIRouter(prefix=f"{API_PREFIX}/readings", tags=["assets"])

@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.known_fleets import KnownFleet, KnownFleets, KnownModel
-from api.readings import KeptRing, merged, of_ring, source_run
+from api.readings import KeptRing, merged, of_ring
 from common.errors import BackendUnavailableError
 from common.machines.machine import MachineType
 from common.records.alerts import ModelRef
 from common.records.ids import renewed_run_id
+from common.records.run_names import source_run
 from common.ring import NOTHING_HELD, Marks, Ring, packed_stamps
 from tests.support.alerts import make_alert
 from tests.support.api import Fakes, Running, running, score

@@ -1,20 +1,22 @@
 """Makes the pictures of the console in the docs: ``python -m deploy.pictures``.
 
 Starts ``surgeline up`` in a folder of its own, replays simulated engines, does what operators do,
-and photographs every page: wide and light, narrow and dark. Needs Playwright (the extra ``dev``)
+and photographs every page: wide and light, narrow and dark. Likewise a series with labels, which is
+made for it: of real ones no picture may be published with us. Needs Playwright (the extra ``dev``)
 and a Chromium. Look at each picture before you commit it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,6 +24,7 @@ from pathlib import Path
 from typing import Annotated, Final, cast
 
 import httpx
+import numpy as np
 import typer
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -29,6 +32,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from common.errors import UserError
 from common.links.kafka import make_producer, started
 from common.settings import KafkaSettings
+from common.telemetry.files import LABELS_FILE, MSL, SMAP, SUBFOLDER
 from common.terminal.cli import friendly_errors
 from common.topics import Topics
 from deploy.local.programs import free_port
@@ -40,6 +44,9 @@ PATIENCE_S: Final = 180.0
 LOOK_S: Final = 0.5
 ENGINES: Final = "1-20"
 LEAST_ALARMS: Final = 4
+SERIES_ROWS: Final = 2400
+SERIES_ANOMALY: Final = (1700, 1760)
+"""Rows of the series for the picture in which its wave stands still."""
 FIRST_LOOK_MS: Final = 1500
 """What is drawn after the last answer: charts, and lines in rows that stay in sight."""
 
@@ -65,31 +72,38 @@ SHAPES: Final = (Shape(1280, 900, "light"), Shape(390, 844, "dark"))
 @friendly_errors
 def main(
     folder: Annotated[Path, typer.Option(help="Where the pictures go.")] = IMAGES,
+    only_series: Annotated[
+        bool, typer.Option("--only-series", help="Only the one of a labelled series.")
+    ] = False,
 ) -> None:
     """Make the pictures of the console anew. Takes three minutes."""
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
         raise UserError(f"No Chromium: none of {', '.join(BROWSERS)} is on the PATH. Install one.")
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as place, _stack(Path(place)) as urls:
-        _act(urls["api"], urls["broker"])
-        with sync_playwright() as playwright:
-            # the pages are ours, and a sandbox is not to be had in every container
-            shown = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
-            for shape in SHAPES:
-                _photograph(shown, urls["api"], shape, folder)
-            shown.close()
+    with sync_playwright() as playwright:
+        # the pages are ours, and a sandbox is not to be had in every container
+        shown = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
+        if not only_series:
+            with tempfile.TemporaryDirectory() as place, _stack(Path(place), {}) as urls:
+                _act(urls["api"], urls["broker"])
+                for shape in SHAPES:
+                    _photograph(shown, urls["api"], shape, folder)
+        with tempfile.TemporaryDirectory() as place:
+            _photograph_series(shown, Path(place), folder)
+        shown.close()
 
 
 @contextmanager
-def _stack(place: Path) -> Iterator[dict[str, str]]:
-    """Run ``surgeline up`` there; yield its addresses."""
+def _stack(place: Path, variables: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """Run ``surgeline up`` there, with more variables; yield its addresses."""
     command = [sys.executable, "-m", "deploy.cli", "up", "--var", str(place / "var")]
     with (place / "output").open("wb") as sink:
         process = subprocess.Popen(  # noqa: S603 - our own command
             [*command, "--api-port", str(free_port())],
             stdout=sink,
             stderr=subprocess.STDOUT,
+            env=os.environ | variables,
         )
         try:
             yield _addresses(process, place)
@@ -181,6 +195,67 @@ def _photograph(browser: Browser, api: str, shape: Shape, folder: Path) -> None:
     page.get_by_role("dialog").wait_for()
     _take(page, folder, "dialog", shape)
     context.close()
+
+
+def _photograph_series(browser: Browser, place: Path, folder: Path) -> None:
+    """Photograph a series with a true anomaly, learned, replayed and judged as any other."""
+    _write_series(place / SUBFOLDER)
+    variables = {
+        "SURGELINE_DATA_DIR": str(place),
+        "SURGELINE_FLEETS": str(place / "var" / "artifacts" / "telemetry.toml"),
+        "SURGELINE_VAR_DIR": str(place / "var"),
+    }
+    _surgeline(["train", "--dataset", "SMAP,MSL"], variables)
+    with _stack(place, variables) as urls:
+        _surgeline(["replay", "--dataset", "SMAP", "--speed", "max"], variables)
+
+        def is_judged() -> bool:
+            asked = {"asset_id": "A-1", "status": "scored", "limit": 1}
+            found = httpx.get(f"{urls['api']}/api/v1/scores", params=asked, timeout=30).json()
+            return bool(found["items"]) and found["items"][0]["cycle"] == SERIES_ROWS
+
+        _wait(is_judged, "a series that is judged")
+        context = browser.new_context(viewport={"width": 1280, "height": 900})
+        page = context.new_page()
+        page.goto(f"{urls['api']}/#/machine/A-1")
+        _settle(page)
+        page.mouse.move(*_on_the_anomaly(page))
+        _take(page, folder, "series", SHAPES[0], whole=True)
+        context.close()
+
+
+def _on_the_anomaly(page: Page) -> tuple[float, float]:
+    """Return a place on the first chart where both scores are high."""
+    box = page.locator("figure.chart .u-over").first.bounding_box()
+    assert box is not None  # noqa: S101 - it is on the page
+    return box["x"] + box["width"] * SERIES_ANOMALY[0] / SERIES_ROWS, box["y"] + 40
+
+
+def _write_series(folder: Path) -> None:
+    """Write two series in the publisher's layout: waves, and in the test one stands still."""
+    rng = np.random.default_rng(0)
+    lines = ["chan_id,spacecraft,anomaly_sequences,class,num_values"]
+    for name, spacecraft, columns, period in (("A-1", SMAP, 25, 60), ("M-6", MSL, 55, 45)):
+        for split in ("train", "test"):
+            values = (rng.random((SERIES_ROWS, columns)) < 0.02).astype(np.float64)
+            wave = np.sin(np.arange(SERIES_ROWS) * 2 * np.pi / period)
+            if split == "test":
+                wave[slice(*SERIES_ANOMALY)] = wave[SERIES_ANOMALY[0]]
+            values[:, 0] = wave + 0.05 * rng.normal(size=SERIES_ROWS)
+            (folder / split).mkdir(parents=True, exist_ok=True)
+            np.save(folder / split / f"{name}.npy", values)
+        spans = f"[[{SERIES_ANOMALY[0]}, {SERIES_ANOMALY[1] - 1}]]"
+        lines.append(f'{name},{spacecraft},"{spans}",[contextual],{SERIES_ROWS}')
+    (folder / LABELS_FILE).write_text("\n".join(lines) + "\n")
+
+
+def _surgeline(words: list[str], variables: Mapping[str, str]) -> None:
+    command = [sys.executable, "-m", "deploy.cli", *words]
+    done = subprocess.run(  # noqa: S603 - our own command
+        command, env=os.environ | variables, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise UserError(f"surgeline {words[0]} ended with {done.returncode}: {done.stderr[-2000:]}")
 
 
 def _raise_the_threshold(page: Page) -> None:

@@ -210,7 +210,7 @@ def _photograph_series(browser: Browser, place: Path, folder: Path) -> None:
         _surgeline(["replay", "--dataset", "SMAP", "--speed", "max"], variables)
 
         def is_judged() -> bool:
-            asked = {"asset_id": "A-1", "status": "scored", "limit": 1}
+            asked: dict[str, str | int] = {"asset_id": "A-1", "status": "scored", "limit": 1}
             found = httpx.get(f"{urls['api']}/api/v1/scores", params=asked, timeout=30).json()
             return bool(found["items"]) and found["items"][0]["cycle"] == SERIES_ROWS
 
@@ -219,16 +219,8 @@ def _photograph_series(browser: Browser, place: Path, folder: Path) -> None:
         page = context.new_page()
         page.goto(f"{urls['api']}/#/machine/A-1")
         _settle(page)
-        page.mouse.move(*_on_the_anomaly(page))
         _take(page, folder, "series", SHAPES[0], whole=True)
         context.close()
-
-
-def _on_the_anomaly(page: Page) -> tuple[float, float]:
-    """Return a place on the first chart where both scores are high."""
-    box = page.locator("figure.chart .u-over").first.bounding_box()
-    assert box is not None  # noqa: S101 - it is on the page
-    return box["x"] + box["width"] * SERIES_ANOMALY[0] / SERIES_ROWS, box["y"] + 40
 
 
 def _write_series(folder: Path) -> None:

@@ -152,6 +152,17 @@ class PlotPointView(BaseModel):
     )
 
 
+class FinalPointView(BaseModel):
+    """One reading's final score."""
+
+    ts: UtcTimestamp
+    cycle: int
+    final_score: float = Field(description="Higher is more anomalous.", examples=[0.12])
+    gap_before: bool = Field(
+        description="Whether readings since the point before have no final score."
+    )
+
+
 class PlotView(BaseModel):
     """A run's severity in few points."""
 
@@ -167,6 +178,10 @@ class PlotView(BaseModel):
         "shown, s; none where all readings are."
     )
     points: list[PlotPointView]
+    finals: list[FinalPointView] = Field(
+        description="Final scores, chosen in the same way; empty for models whose scores are final "
+        "at once. They are scores and not severities: the threshold that judged them is not kept."
+    )
     removed_until: UtcTimestamp | None = Field(
         description="Of readings up to then some are gone; none where nothing was removed."
     )

@@ -20,7 +20,7 @@ from common.scorestore.paging import (
     page_of,
     position_of,
 )
-from common.scorestore.plotting import PlotReducer
+from common.scorestore.plotting import NO_LEVEL, PlotReducer, with_finals
 from common.scorestore.port import (
     Glance,
     Keeping,
@@ -192,17 +192,18 @@ class MemoryScoreStore:
     async def plot(self, query: PlotQuery) -> Plot:
         """Return a plot of the rows in order."""
         bounds = check_plot(query)
-        rows = sorted(
-            (epoch_us(row.ts), row.cycle, row.severity, row.level.rank)
+        kept = sorted(
+            (epoch_us(row.ts), row.cycle, row.severity, row.level.rank, row.final_score)
             for row in self._verdicts.get((query.asset_id, query.run_id), {}).values()
             if (bounds.since_us is None or epoch_us(row.ts) >= bounds.since_us)
             and (bounds.until_us is None or epoch_us(row.ts) < bounds.until_us)
         )
-        if not rows:
+        if not kept:
             return Plot([])
-        reducer = PlotReducer(rows[0][0], rows[-1][0], query.most)
-        reducer.add(rows)
-        return reducer.plot()
+        reducer, finals = (PlotReducer(kept[0][0], kept[-1][0], query.most) for _ in range(2))
+        reducer.add([row[:4] for row in kept])
+        finals.add([(ts_us, cycle, final, NO_LEVEL) for ts_us, cycle, _, _, final in kept])
+        return with_finals(reducer.plot(), finals)
 
     async def verdict_counts(self, run_id: str | None = None) -> Mapping[Verdict, int]:
         """Return how many readings got each verdict."""

@@ -10,14 +10,17 @@ the width would have given.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple, TypeAlias
 
 from common.records.verdicts import Level
-from common.scorestore.port import Plot, PlotPoint
+from common.scorestore.port import FinalPoint, Plot, PlotPoint
 
 Row: TypeAlias = tuple[int, int, float | None, int]
-"""(ts_us, cycle, severity, rank of the level); without a severity it was not scored."""
+"""(ts_us, cycle, severity, rank of the level); without a severity it was not scored. Final scores
+go the same way, in place of severities and of rank :data:`NO_LEVEL`."""
+
+NO_LEVEL: Final = 0
 
 LEVELS: Final = tuple(sorted(Level, key=lambda level: level.rank))
 
@@ -207,3 +210,15 @@ class PlotReducer:
             points.append(point)
             before = row.gaps
         return Plot(points, self._scored, self._gaps, self._changes, bucket_us)
+
+
+def with_finals(plot: Plot, finals: PlotReducer) -> Plot:
+    """Return a plot with the final scores that a reducer of their own has chosen."""
+    chosen = finals.plot().points
+    return replace(
+        plot,
+        finals=tuple(
+            FinalPoint(point.ts_us, point.cycle, point.severity, point.gap_before)
+            for point in chosen
+        ),
+    )

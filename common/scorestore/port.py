@@ -162,6 +162,22 @@ class PlotPoint(NamedTuple):
     gap_before: bool
 
 
+class FinalPoint(NamedTuple):
+    """One reading's final score among those that were chosen.
+
+    Attributes:
+        ts_us: The reading's time, UTC epoch microseconds.
+        cycle: Its cycle.
+        final_score: Higher is more anomalous.
+        gap_before: Whether readings between this point and the one before have no final score.
+    """
+
+    ts_us: int
+    cycle: int
+    final_score: float
+    gap_before: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Plot:
     """A run's severity in few points, in the order of (time, cycle).
@@ -172,6 +188,8 @@ class Plot:
         gaps: How often scoring was interrupted.
         level_changes: How often the level differs from the reading's before.
         bucket_us: Width of the buckets, microseconds; none where all readings are points.
+        finals: Final scores, likewise: at most as many; none of models whose scores are final at
+            once.
     """
 
     points: Sequence[PlotPoint]
@@ -179,6 +197,7 @@ class Plot:
     gaps: int = 0
     level_changes: int = 0
     bucket_us: int | None = None
+    finals: Sequence[FinalPoint] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,7 +373,7 @@ class ScoreStore(Protocol):
         """
 
     async def plot(self, query: PlotQuery) -> Plot:
-        """Return a run's severity, with the extremes and the levels of what is left out.
+        """Return a run's severity and final scores, with the extremes of what is left out.
 
         Rows are read one after another or a bounded number at a time; see ``plotting.py`` for
         which are chosen. Scored rows of an earlier version, which have no severity, are taken for

@@ -664,6 +664,13 @@ async def test_a_plot_is_the_same_from_every_store_and_keeps_the_extremes(
     since, until = rows[99].ts, rows[599].ts
     fake = MemoryScoreStore()
     await fake.write(rows)
+    finals = [
+        final_of(row, 50.0 if row.cycle == 77 else row.cycle / 100)
+        for row in rows[:650]
+        if not 400 < row.cycle < 420
+    ]
+    for each in (store, fake):
+        await each.write([], finals)
 
     asked = [
         PlotQuery("engine-1", "run-1", most=most, since=since_at, until=until_at)
@@ -674,7 +681,11 @@ async def test_a_plot_is_the_same_from_every_store_and_keeps_the_extremes(
 
     assert plots == [await fake.plot(query) for query in asked]
     severities = [row.severity for row in rows if row.severity is not None]
+    assert [point.cycle for point in plots[9].finals] == [final.cycle for final in finals]
     for plot in plots[::3]:
+        assert len(plot.finals) <= max(asked[plots.index(plot)].most, 16)
+        assert {1, 77, 650} <= {point.cycle for point in plot.finals}
+        assert [point.gap_before for point in plot.finals].count(True) == 1
         assert max(point.severity for point in plot.points) == max(severities)
         assert min(point.severity for point in plot.points) == min(severities)
         assert (plot.points[0].cycle, plot.points[-1].cycle) == (1, 700)

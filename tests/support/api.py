@@ -45,7 +45,6 @@ from common.scorestore.memory import MemoryScoreStore
 from common.settings import ApiSettings, NotifySettings, Settings
 from tests.support.alerts import START
 
-
 NOWHERE: Final = Path("/nonexistent/data")
 """A folder of data that is not there."""
 

@@ -153,7 +153,7 @@ function Courses({ rows, alarms: mine, stories, asset, step, labels }) {
   return html`
     <h2>Course of run ${asset.run_id}</h2>
     ${rows.some((row) => row.final_score !== null) ? html`
-      <${Chart} title="Score at once, final score, and the threshold when the reading came (◆ where the data crossed it)" step=${step} marks=${marks} ...${truths}
+      <${Chart} title="Score at once, final score, and the threshold when the reading came (◆ where the final score crossed it)" step=${step} marks=${marks} ...${truths}
         data=${[x, ...['score', 'final_score', 'warning_threshold'].map((name) => rows.map((row) => row[name]))]}
         series=${[{ label: 'score at once', colour: 's1', width: 1 }, { label: 'final score', colour: 's4', width: 2 }, { label: 'threshold', colour: 'warning', dash: [5, 4] }]} />
       <p class="dim">A reading's final score is the mean over all windows it is in: known later. Alarms are of final scores, by the threshold that holds then.</p>` : html`

@@ -15,7 +15,14 @@ from api.known_fleets import KnownFleets
 from api.routes import API_PREFIX
 from api.services import ServicesDep
 from api.views.machines import Legend
-from api.views.schemas import PlotPointView, PlotView, Score, ScorePage, is_simulated
+from api.views.schemas import (
+    FinalPointView,
+    PlotPointView,
+    PlotView,
+    Score,
+    ScorePage,
+    is_simulated,
+)
 from common.scorestore.paging import from_epoch_us
 from common.scorestore.port import Glance, Plot, PlotQuery, ScoreQuery
 
@@ -69,8 +76,8 @@ async def plot_scores(services: ServicesDep, query: Annotated[PlotParameters, Qu
 
     Where all fit, all are there. Else time is cut into buckets; of each there are the first and
     last reading of each level, and those of the lowest and the highest severity. So the extremes,
-    both ends and every level are always there. Draw no line to a point with `gap_before`. An asset
-    or run that is not known has no points.
+    both ends and every level are always there; in `finals`, of final scores, too. Draw no line to a
+    point with `gap_before`. An asset or run that is not known has no points.
     """
     latest = await services.scores.latest_runs(asset_id=query.asset_id, run_id=query.run_id)
     found = latest[0] if latest else None
@@ -104,6 +111,15 @@ def _plot_view(
                 gap_before=point.gap_before,
             )
             for point in plot.points
+        ],
+        finals=[
+            FinalPointView(
+                ts=from_epoch_us(point.ts_us),
+                cycle=point.cycle,
+                final_score=point.final_score,
+                gap_before=point.gap_before,
+            )
+            for point in plot.finals
         ],
         removed_until=removed_until,
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from common.records.verdicts import Level, Verdict
+from common.scorestore.influx.lines import FINAL_FIELD
 from common.scorestore.influx.queries import (
     Series,
     identity,
@@ -17,7 +18,7 @@ from common.scorestore.influx.queries import (
     within,
 )
 from common.scorestore.paging import Bounds
-from common.scorestore.plotting import Row
+from common.scorestore.plotting import NO_LEVEL, Row
 from common.scorestore.port import PlotQuery
 from common.topics import SCORE_MEASUREMENT
 
@@ -32,10 +33,12 @@ class PlotRows(NamedTuple):
 
     Attributes:
         rows: Those of whole milliseconds, in the order of (time, cycle).
+        finals: The same with their final scores.
         next_us: The millisecond from which to go on; none at the end.
     """
 
     rows: Sequence[Row]
+    finals: Sequence[Row]
     next_us: int | None
 
 
@@ -67,10 +70,10 @@ def plot_rows(series: Sequence[Series], bounds: Bounds, most: int) -> PlotRows:
 
     The limit may have cut the last millisecond apart, so that is left for the next part.
     """
-    found: dict[tuple[int, int], tuple[str, Row]] = {}
+    found: dict[tuple[int, int], tuple[str, Row, Row]] = {}
     points = [values for one in series for values in one["values"]]
     next_us = ms_of(points[-1][0] // 1000) if len(points) == most else None
-    for time_ns, cycle, severity, level, status, ts_us, model in points:
+    for time_ns, cycle, severity, level, status, ts_us, model, final in points:
         if next_us is not None and ms_of(time_ns // 1000) >= next_us:
             break
         if status is None:  # a final score whose verdict is gone
@@ -82,8 +85,10 @@ def plot_rows(series: Sequence[Series], bounds: Bounds, most: int) -> PlotRows:
         row = (exact_us, cycle, float(severity) if scored else None, RANKS[level])
         place = (exact_us, cycle)
         if place not in found or model > found[place][0]:
-            found[place] = (model, row)
-    return PlotRows([found[place][1] for place in sorted(found)], next_us)
+            found[place] = (model, row, (exact_us, cycle, _number(final), NO_LEVEL))
+    places = sorted(found)
+    rows, finals = [found[place][1] for place in places], [found[place][2] for place in places]
+    return PlotRows(rows, finals, next_us)
 
 
 def select_last_verdicts(asset_id: str, run_id: str, most: int) -> str:
@@ -99,7 +104,11 @@ def verdicts_of(series: Sequence[Series]) -> Iterator[Verdict]:
             yield Verdict(row[1])
 
 
-_COLUMNS: Final = '"cycle", "severity", "level", "status", "ts_us", "model"'
+_COLUMNS: Final = f'"cycle", "severity", "level", "status", "ts_us", "model", "{FINAL_FIELD}"'
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None else float(value)
 
 
 def _terms(query: PlotQuery, bounds: Bounds, from_us: int | None) -> list[str]:

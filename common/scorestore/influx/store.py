@@ -71,7 +71,7 @@ from common.scorestore.paging import (
     page_of,
     position_of,
 )
-from common.scorestore.plotting import PlotReducer
+from common.scorestore.plotting import PlotReducer, with_finals
 from common.scorestore.port import (
     Glance,
     Keeping,
@@ -281,14 +281,15 @@ class InfluxScoreStore:
         if None in edges:
             return Plot([])
         begin_us, end_us = (edge or 0 for edge in edges)
-        reducer = PlotReducer(begin_us, end_us, query.most)
+        reducer, finals = (PlotReducer(begin_us, end_us, query.most) for _ in range(2))
         from_us, most = begin_us, PLOT_ROWS
         while True:
             (answer,) = await self._ask([select_plot(query, bounds, from_us, most)])
             found = await asyncio.to_thread(plot_rows, answer, bounds, most)
             await asyncio.to_thread(reducer.add, found.rows)
+            await asyncio.to_thread(finals.add, found.finals)
             if found.next_us is None:
-                return reducer.plot()
+                return with_finals(reducer.plot(), finals)
             most = most if found.rows else 2 * most  # more points than that in one millisecond
             from_us = found.next_us
 

@@ -1,5 +1,7 @@
 """Plots from the SQLite file: what is even is summed up by SQLite, and the rest read row by row.
 
+Final scores are read row by row, where a run has any.
+
 A row costs a microsecond in Python and a tenth of that in SQLite. So where a run has many rows for
 each bucket of ``plotting.py``, SQLite is asked for a bucket's count, ends and extremes; only the
 rows of buckets with several levels, or an interruption, come here.
@@ -12,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from common.scorestore.paging import Bounds
-from common.scorestore.plotting import EvenRows, PlotReducer, Row
+from common.scorestore.plotting import NO_LEVEL, EvenRows, PlotReducer, Row, with_finals
 from common.scorestore.port import Plot, PlotQuery
 
 MANY_ROWS: Final = 50
@@ -23,6 +25,14 @@ FEW_BUCKETS: Final = 32
 
 PARTS: Final = "FROM verdict INDEXED BY verdict_by_run_and_time WHERE run_key = ?"
 BUCKET: Final = f"{PARTS} AND ts_us >= ? AND ts_us < ?"
+
+FINALS: Final = f"SELECT ts_us, cycle, final_score, {NO_LEVEL} {BUCKET} ORDER BY ts_us, cycle"
+HAS_FINALS: Final = (
+    "SELECT 1 FROM verdict INDEXED BY verdict_final WHERE run_key = ? AND ts_us >= ? AND ts_us < ? "
+    "AND final_score IS NOT NULL LIMIT 1"
+)
+"""Runs without them, which are most, are not looked through for one."""
+
 ROWS: Final = "SELECT ts_us, cycle, severity, level"
 # with one min() or max(), SQLite takes the other columns from the first row that has it
 LOWEST: Final = (
@@ -48,6 +58,16 @@ def read_plot(connection: sqlite3.Connection, query: PlotQuery, bounds: Bounds) 
     whole = _range(connection, query, bounds)
     if whole is None:
         return Plot([])
+    plot = _severities(connection, query, whole)
+    if connection.execute(HAS_FINALS, whole).fetchone() is None:
+        return plot
+    finals = PlotReducer(whole.begin_us, whole.end_us - 1, query.most)
+    finals.add(connection.execute(FINALS, whole))
+    return with_finals(plot, finals)
+
+
+def _severities(connection: sqlite3.Connection, query: PlotQuery, whole: _Range) -> Plot:
+    """Return the plot without final scores."""
     reducer = PlotReducer(whole.begin_us, whole.end_us - 1, query.most)
     buckets = list(reducer.buckets())
     if _has(connection, whole, max(query.most, MANY_ROWS * len(buckets))):

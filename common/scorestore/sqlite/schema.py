@@ -13,7 +13,7 @@ from common.records.ids import DEFAULT_FLEET
 from common.records.verdicts import Verdict
 from common.scorestore.sqlite.errors import sqlite_errors
 
-SCHEMA_VERSION: Final = 7
+SCHEMA_VERSION: Final = 8
 
 APPLICATION_ID: Final = 0x5352474C
 """`SRGL`, in the file's header: tells our file from another program's."""
@@ -35,11 +35,16 @@ PLOT_INDEX: Final = (
 )
 """With all that a plot needs: the rows themselves, of many runs mixed, are not read for it."""
 
+FINAL_INDEX: Final = (
+    "CREATE INDEX verdict_final ON verdict (run_key, ts_us) WHERE final_score IS NOT NULL"
+)
+"""Tells whether a run has final scores; it holds nothing of runs that have none."""
+
 # One run is one row of `run`: its ids once instead of in every verdict and index, and its summary,
 # kept in the transaction that writes the verdicts, so that `runs()` need not read them.
 # Shares are float64, big-endian, in the order of `channel_set.names`: 112 bytes for 14 channels
 # against 370 as JSON, and 7 microseconds a row less to write; `ieee754_from_blob` of the sqlite3
-# shell reads them. The two partial indexes hold few rows and serve the filters for such rows.
+# shell reads them. The partial indexes hold few rows and serve the filters for such rows.
 SCHEMA: Final = f"""
 CREATE TABLE run (
     run_key INTEGER PRIMARY KEY,
@@ -89,6 +94,7 @@ CREATE TABLE verdict (
 );
 CREATE INDEX verdict_by_time ON verdict (ts_us, run_key, cycle);
 {PLOT_INDEX};
+{FINAL_INDEX};
 CREATE INDEX verdict_anomalous ON verdict (ts_us, run_key, cycle) WHERE level > 0;
 CREATE INDEX verdict_unscored ON verdict (status, ts_us, run_key, cycle) WHERE status <> 'scored';
 CREATE TABLE repeat (
@@ -142,6 +148,7 @@ UPGRADES: Final = {
         ),
     ),
     6: ("ALTER TABLE verdict ADD COLUMN final_score REAL",),
+    7: (FINAL_INDEX,),
 }
 
 NEW_VIEW: Final = ("DROP VIEW scores", SCHEMA[SCHEMA.index("CREATE VIEW") :].rstrip().rstrip(";"))

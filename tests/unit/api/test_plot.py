@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from msgspec import structs
 
-from common.records.verdicts import Level, Verdict
+from common.records.verdicts import FinalScore, Level, Verdict
 from tests.support.api import Running, running, score
 
 PLOT = "/api/v1/scores/plot"
@@ -38,6 +38,7 @@ async def test_all_readings_are_points_where_they_fit(api: Running) -> None:
         "gaps": 1,
         "level_changes": 2,
         "bucket_s": None,
+        "finals": [],
         "removed_until": None,
     }
     assert len(points) == 99
@@ -49,6 +50,28 @@ async def test_all_readings_are_points_where_they_fit(api: Running) -> None:
         "gap_before": False,
     }
     assert [point["cycle"] for point in points if point["gap_before"]] == [51]
+
+
+async def test_final_scores_are_there_with_their_peak_and_their_gaps(api: Running) -> None:
+    finals = [
+        FinalScore(
+            "a", "run-1", cycle, score(cycle).ts, 9.5 if cycle == 33 else cycle / 1000, "fd001@1"
+        )
+        for cycle in range(1, 91)
+        if cycle not in range(60, 66)
+    ]
+    await api.fakes.scores.write([], finals)
+
+    every = (await api.client.get(PLOT, params={"asset_id": "a"})).json()["finals"]
+    few = (await api.client.get(PLOT, params={"asset_id": "a", "points": 16})).json()["finals"]
+
+    assert [point["cycle"] for point in every] == [final.cycle for final in finals]
+    assert every[32] == {
+        "ts": "2026-01-01T00:00:33Z", "cycle": 33, "final_score": 9.5, "gap_before": False,
+    }  # fmt: skip
+    assert [point["cycle"] for point in every if point["gap_before"]] == [66]
+    assert len(few) <= 16
+    assert {1, 33, 90} <= {point["cycle"] for point in few}
 
 
 async def test_in_few_points_the_peak_and_both_ends_are_there(api: Running) -> None:

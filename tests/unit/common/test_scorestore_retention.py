@@ -215,7 +215,8 @@ async def test_a_file_of_the_layout_before_is_kept_a_whole_period_from_now(path:
             "ALTER TABLE run DROP COLUMN arrived_ms; ALTER TABLE run DROP COLUMN last_life; "
             "ALTER TABLE run DROP COLUMN last_life_low; "
             "ALTER TABLE run DROP COLUMN last_life_high; "
-            "DROP VIEW scores; ALTER TABLE verdict DROP COLUMN final_score; "
+            "DROP VIEW scores; DROP INDEX verdict_final; "
+            "ALTER TABLE verdict DROP COLUMN final_score; "
             "CREATE VIEW scores AS SELECT asset_id FROM run; PRAGMA user_version = 3"
         )
 

@@ -31,7 +31,7 @@ from common.scorestore.batch import gather
 from common.scorestore.factory import open_score_store
 from common.scorestore.memory import MemoryScoreStore
 from common.scorestore.paging import check_query, position_of
-from common.scorestore.port import ScoreQuery
+from common.scorestore.port import PlotQuery, ScoreQuery
 from common.scorestore.sqlite import schema as sqlite_schema
 from common.scorestore.sqlite import thread as sqlite_thread
 from common.scorestore.sqlite.reader import MAX_STREAMS, read_page
@@ -86,7 +86,7 @@ def test_a_file_is_made_with_its_folders_and_opened_for_safety(tmp_path: Path) -
         "cache_size": -32_000,
         "journal_size_limit": 67_108_864,
         "application_id": 0x5352474C,
-        "user_version": 7,
+        "user_version": 8,
     }
 
 
@@ -296,12 +296,12 @@ async def test_a_file_of_a_newer_version(path: Path) -> None:
     async with SqliteScoreStore(path, 5):
         pass
     with closing(sqlite3.connect(path)) as other:
-        other.execute("PRAGMA user_version = 8")
+        other.execute("PRAGMA user_version = 9")
 
     error = await refusal(path)
 
     assert isinstance(error, BackendRefusedError)
-    assert "written by a newer Surgeline (layout 8; this one knows 7)" in str(error)
+    assert "written by a newer Surgeline (layout 9; this one knows 8)" in str(error)
 
 
 async def test_a_file_of_the_layout_before_is_brought_up_to_date_and_keeps_its_rows(
@@ -326,7 +326,7 @@ async def test_a_file_of_the_layout_before_is_brought_up_to_date_and_keeps_its_r
             "ALTER TABLE verdict DROP COLUMN life; "
             "ALTER TABLE verdict DROP COLUMN life_low; "
             "ALTER TABLE verdict DROP COLUMN life_high; "
-            "ALTER TABLE verdict DROP COLUMN final_score; "
+            "DROP INDEX verdict_final; ALTER TABLE verdict DROP COLUMN final_score; "
             "DROP TABLE arrival; DROP TABLE removed; DROP INDEX repeat_by_arrival; "
             "CREATE VIEW scores AS SELECT asset_id FROM run; PRAGMA user_version = 1"
         )
@@ -338,7 +338,7 @@ async def test_a_file_of_the_layout_before_is_brought_up_to_date_and_keeps_its_r
         version = found.execute("PRAGMA user_version").fetchone()
 
     assert after == before
-    assert (named, version) == ([("default",)], (7,))
+    assert (named, version) == ([("default",)], (8,))
 
 
 async def test_a_file_of_layout_6_takes_final_scores_from_now_on(path: Path) -> None:
@@ -347,7 +347,8 @@ async def test_a_file_of_layout_6_takes_final_scores_from_now_on(path: Path) -> 
         before = await store.query(ScoreQuery())
     with closing(sqlite3.connect(path)) as old:
         old.executescript(
-            "DROP VIEW scores; ALTER TABLE verdict DROP COLUMN final_score; "
+            "DROP VIEW scores; DROP INDEX verdict_final; "
+            "ALTER TABLE verdict DROP COLUMN final_score; "
             "CREATE VIEW scores AS SELECT asset_id FROM run; PRAGMA user_version = 6"
         )
 
@@ -356,10 +357,12 @@ async def test_a_file_of_layout_6_takes_final_scores_from_now_on(path: Path) -> 
     async with SqliteScoreStore(path, 5) as store:
         await store.write([], [final])
         after = await store.query(ScoreQuery())
+        plot = await store.plot(PlotQuery(first.asset_id, first.run_id))
     with closing(sqlite3.connect(path)) as found:
         told = found.execute("SELECT final_score FROM scores ORDER BY cycle").fetchall()
 
     assert after.records == [structs.replace(first, final_score=0.5), *before.records[1:]]
+    assert [point.final_score for point in plot.finals] == [0.5]
     assert told == [(0.5,), *[(None,)] * 19]
 
 

@@ -12,8 +12,8 @@ from api.labels import KnownLabels
 class LabelledInterval(BaseModel):
     """One true anomaly; both ends belong to it."""
 
-    first_cycle: int = Field(examples=[4690])
-    last_cycle: int = Field(examples=[4774])
+    first_cycle: int = Field(examples=[301])
+    last_cycle: int = Field(examples=[340])
 
 
 class LabelList(BaseModel):
@@ -24,7 +24,7 @@ class LabelList(BaseModel):
             "example": {
                 "asset_id": "A-1",
                 "run_id": "SMAP-test-20260701T123000000Z",
-                "items": [{"first_cycle": 4690, "last_cycle": 4774}],
+                "items": [{"first_cycle": 301, "last_cycle": 340}],
                 "source": "labeled_anomalies.csv of SMAP",
                 "disputed": None,
                 "why_none": None,

@@ -39,7 +39,7 @@ demo: $(RUN_READY) ## Run everything once over 100 engines and show what was fou
 up: $(RUN_READY) ## Run broker, Valkey, detector and api until Ctrl-C.
 	@$(BIN)/surgeline up $(ARGS)
 
-bench: $(RUN_READY) ## Measure everything beside stock Faust, a plain loop and Quix Streams (about 20 minutes).
+bench: $(RUN_READY) ## Measure everything beside stock Faust, a plain loop and Quix Streams (about 15 minutes).
 	@$(BIN)/python -m bench $(ARGS)
 
 # Files in their own order: the longest have few tests, and would come last

@@ -1,6 +1,6 @@
 """How fast Surgeline is, beside what others would have built: ``make bench``.
 
-    python -m bench                             everything; about 19 minutes on two quiet cores
+    python -m bench                             everything; about 13 minutes on two quiet cores
     python -m bench --only latency,peers        some sections
     python -m bench --quick                     small sizes, a few minutes: does it all work?
 

@@ -218,20 +218,21 @@ def expect_windows(
         return Expected(means + sds * rebuilt, means, sds)
 
 
-class ArtifactScorer:
-    """An artifact ready to score: implements :class:`models.scoring.scorer.WindowScorer`."""
+class OpenedScorer:
+    """What all opened scorers answer alike; how they score is their own.
 
-    def __init__(self, artifact: Artifact, threads: int = 1) -> None:
-        manifest = artifact.manifest
-        self._spec = spec_of(artifact)
-        self._normaliser = manifest.normalisation.normaliser()
-        self._score = SCORES[manifest.score.name]
-        self._params = learned_params(artifact)
-        self._channel = None if manifest.channel is None else manifest.channel.vectors()
-        life = life_params(artifact)
-        self._life = None if life is None else LifeModel(life)
-        self._reconstructor = open_reconstructor(artifact, threads)
-        self._measures = any((self._score.of_courses, self._channel, self._life))
+    Args:
+        spec: What is scored, and by which model.
+        normaliser: Brings rows to the model's scale.
+        reconstructor: Says what is expected.
+    """
+
+    def __init__(
+        self, spec: ScorerSpec, normaliser: Normaliser, reconstructor: Reconstructor
+    ) -> None:
+        self._spec = spec
+        self._normaliser = normaliser
+        self._reconstructor = reconstructor
 
     @property
     def spec(self) -> ScorerSpec:
@@ -247,6 +248,24 @@ class ArtifactScorer:
     def expect(self, conditions: NDArray[np.float64], windows: NDArray[np.float32]) -> Expected:
         """See :meth:`models.scoring.scorer.WindowScorer.expect`."""
         return expect_windows(self._reconstructor, self._normaliser, conditions, windows)
+
+
+class ArtifactScorer(OpenedScorer):
+    """An artifact ready to score: implements :class:`models.scoring.scorer.WindowScorer`."""
+
+    def __init__(self, artifact: Artifact, threads: int = 1) -> None:
+        manifest = artifact.manifest
+        super().__init__(
+            spec_of(artifact),
+            manifest.normalisation.normaliser(),
+            open_reconstructor(artifact, threads),
+        )
+        self._score = SCORES[manifest.score.name]
+        self._params = learned_params(artifact)
+        self._channel = None if manifest.channel is None else manifest.channel.vectors()
+        life = life_params(artifact)
+        self._life = None if life is None else LifeModel(life)
+        self._measures = any((self._score.of_courses, self._channel, self._life))
 
     def score(self, windows: NDArray[np.float32], trail: Trail | None = None) -> WindowScores:
         """See :meth:`models.scoring.scorer.WindowScorer.score`."""

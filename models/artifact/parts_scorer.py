@@ -21,10 +21,10 @@ from common.logs import get_logger
 from models.artifact.asset_parts import KEPT_PARTS, PAST, Arrays, AssetParts
 from models.artifact.onnx_scorer import (
     OnnxReconstructor,
+    OpenedScorer,
     Reconstructor,
     TunedReconstructor,
     ZeroReconstructor,
-    expect_windows,
     score_in_chunks,
 )
 from models.scoring.contributions import ScoreParams
@@ -98,7 +98,7 @@ def reconstructor_of_part(network: OnnxReconstructor | None, arrays: Arrays) -> 
     return network
 
 
-class PartScorer:
+class PartScorer(OpenedScorer):
     """One asset's part, ready to score: a ``WindowScorer``.
 
     Args:
@@ -111,25 +111,8 @@ class PartScorer:
     def __init__(
         self, spec: ScorerSpec, score: str, arrays: Arrays, network: OnnxReconstructor | None
     ) -> None:
-        self._spec = spec
+        super().__init__(spec, normaliser_of_part(arrays), reconstructor_of_part(network, arrays))
         self._score, self._params = SCORES[score], params_of_part(score, arrays)
-        self._normaliser = normaliser_of_part(arrays)
-        self._reconstructor = reconstructor_of_part(network, arrays)
-
-    @property
-    def spec(self) -> ScorerSpec:
-        """See :attr:`models.scoring.scorer.WindowScorer.spec`."""
-        return self._spec
-
-    def normalise(
-        self, conditions: NDArray[np.float64], channels: NDArray[np.float64]
-    ) -> NormalisedRows:
-        """See :meth:`models.scoring.scorer.WindowScorer.normalise`."""
-        return self._normaliser.normalise(conditions, channels)
-
-    def expect(self, conditions: NDArray[np.float64], windows: NDArray[np.float32]) -> Expected:
-        """See :meth:`models.scoring.scorer.WindowScorer.expect`."""
-        return expect_windows(self._reconstructor, self._normaliser, conditions, windows)
 
     def score(self, windows: NDArray[np.float32], trail: Trail | None = None) -> WindowScores:
         """See :meth:`models.scoring.scorer.WindowScorer.score`."""

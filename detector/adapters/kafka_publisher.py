@@ -25,8 +25,8 @@ class KafkaPublisher:
 
     Args:
         settings: Which broker.
-        after_first: For tests: called once the first of several messages is acknowledged and before
-            the next is sent. Costs a round trip; without it all are sent at once.
+        after_first: For tests: called once the first alert is acknowledged and before the other
+            messages of its batch are sent. Costs a round trip; without it all are sent at once.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class KafkaPublisher:
             (self._topics.dead_letter, letter.to_json(), _letter_key(letter))
             for letter in dead_letters
         ]
-        if self._after_first is not None and len(messages) > 1:
+        if self._after_first is not None and alerts and len(messages) > 1:
             await self._send([messages.pop(0)])
             self._after_first()
         await self._send(messages)

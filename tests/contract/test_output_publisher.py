@@ -109,7 +109,7 @@ async def test_either_may_be_missing(
     ]
 
 
-async def test_a_listener_is_told_between_the_first_message_and_the_next(
+async def test_a_listener_is_told_between_the_first_alert_and_the_next_message(
     settings: KafkaSettings,
 ) -> None:
     class StoppedError(Exception):
@@ -120,14 +120,17 @@ async def test_a_listener_is_told_between_the_first_message_and_the_next(
 
     async with KafkaPublisher(settings, stop) as publisher:
         await publisher.publish(ALERTS[:1], [])  # one alone has no next
+        await publisher.publish([], LETTERS)  # no alert: nothing to be told of
         with pytest.raises(StoppedError):
-            await publisher.publish([], LETTERS)
+            await publisher.publish(ALERTS[1:2], LETTERS)
         with pytest.raises(StoppedError):
-            await publisher.publish(ALERTS[1:3], [])
+            await publisher.publish(ALERTS[2:4], [])
 
-    assert [value for _, value in await on_topic(settings, "dead-letter")] == [LETTERS[0].to_json()]
+    assert [value for _, value in await on_topic(settings, "dead-letter")] == [
+        letter.to_json() for letter in LETTERS
+    ]
     assert [value for _, value in await on_topic(settings, "alerts")] == [
-        alert.to_json() for alert in ALERTS[:2]
+        alert.to_json() for alert in ALERTS[:3]
     ]
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.detector import DetectorBench
 from tests.support.outcomes import ReplayOutcome, assert_same_outcome, outcome_of
+from tests.support.processes import freeze
 from tests.support.servers.backends import wait_until
 
 SMALL_BATCHES = {"SURGELINE_DETECTOR__MAX_BATCH_ROWS": "50"}
@@ -50,7 +51,7 @@ def frozen_outside_a_write(process: subprocess.Popen[bytes], file: Path) -> bool
     Whoever is frozen with the lock of a SQLite file keeps everybody waiting until it thaws; that is
     the locked file of ``test_score_store_down.py``.
     """
-    process.send_signal(signal.SIGSTOP)
+    freeze(process.pid)
     with closing(sqlite3.connect(file, timeout=0.2)) as other:
         try:
             other.execute("BEGIN IMMEDIATE")

@@ -18,6 +18,7 @@ from deploy.local.programs import free_port
 from producer.simulator.simulate import simulate
 from tests.support.detector import DetectorBench
 from tests.support.fleet_messages import fleet_messages
+from tests.support.processes import freeze
 from tests.support.workers import workers_of
 
 pytestmark = pytest.mark.timeout(180)
@@ -71,7 +72,7 @@ async def test_nobody_then_a_worker_then_one_that_is_frozen(
         await bench.wait_for_verdicts(half)
         await until_said(probe)
 
-        worker.process.send_signal(signal.SIGSTOP)
+        freeze(worker.process.pid)
         await bench.send(messages[half:])
         found = await until_said(probe, "stands still at offset", " behind, for ")
         assert "partition" in found

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from deploy.local.programs import answers
+from tests.support.processes import freeze
 from tests.support.servers.backends import wait_until
 
 
@@ -51,7 +52,7 @@ class OwnServer:
     @contextmanager
     def frozen(self) -> Iterator[None]:
         """Keep its connections open and its lips closed until the block ends."""
-        os.kill(self.pid, signal.SIGSTOP)
+        freeze(self.pid)
         try:
             yield
         finally:

@@ -29,7 +29,7 @@ from common.records.alerts import ModelRef
 from common.records.ids import AssetId
 from models.artifact.provenance import Digest, Slug
 from models.artifact.store import PARTS_ABOUT_FILE
-from models.scoring.contributions import check_deviations
+from models.scoring.measures.contributions import check_deviations
 from models.scoring.scores import SCORES
 
 ABOUT_FILE: Final = PARTS_ABOUT_FILE

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from common.machines.machine import Part
 from models.artifact.provenance import Digest, RangeSection, Slug
 from models.scoring.channel import CHANNEL_PARAMS
-from models.scoring.contributions import check_deviations
+from models.scoring.measures.contributions import check_deviations
 
 Positive = Annotated[float, Field(gt=0.0)]
 

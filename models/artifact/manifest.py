@@ -29,7 +29,7 @@ from models.artifact.provenance import (
     Slug,
     TrainingSection,
 )
-from models.scoring.contributions import check_deviations
+from models.scoring.measures.contributions import check_deviations
 from models.scoring.normaliser import Normaliser
 from models.scoring.scores import SCORES
 

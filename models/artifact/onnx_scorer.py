@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from common.errors import ArtifactError
 from models.artifact.score_arrays import learned_params, life_params
 from models.artifact.store import Artifact
-from models.scoring.contributions import ScoreParams
-from models.scoring.courses import Courses
 from models.scoring.head import Head
 from models.scoring.history import Trail, alone
 from models.scoring.life import LifeModel
+from models.scoring.measures.contributions import ScoreParams
+from models.scoring.measures.courses import Courses
 from models.scoring.normaliser import Normaliser
 from models.scoring.scorer import Expected, NormalisedRows, ScorerSpec, Thresholds, WindowScores
 from models.scoring.scores import SCORES, Score, score_channels, score_windows

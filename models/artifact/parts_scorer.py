@@ -27,9 +27,9 @@ from models.artifact.onnx_scorer import (
     ZeroReconstructor,
     score_in_chunks,
 )
-from models.scoring.contributions import ScoreParams
 from models.scoring.head import Head
 from models.scoring.history import Trail
+from models.scoring.measures.contributions import ScoreParams
 from models.scoring.normaliser import Normaliser
 from models.scoring.scorer import (
     Expected,

@@ -19,8 +19,8 @@ from safetensors.numpy import save as save_weights
 
 from common.errors import ArtifactError
 from models.artifact.store import RETRAIN, Artifact
-from models.scoring.contributions import ScoreParams, check_deviations
 from models.scoring.life import LIFE_ARRAYS, check_life
+from models.scoring.measures.contributions import ScoreParams, check_deviations
 from models.scoring.scores import SCORES
 
 DAMAGE: Final = (

@@ -17,7 +17,7 @@ from common.recording import AssetRecord
 from models.evaluation.batch_path import record_windows
 from models.evaluation.faults import FAULTS, OBSERVED, Cases, Fault, Stretch, inject, unchanged
 from models.evaluation.labels import masks
-from models.scoring.contributions import RECENT_ROWS
+from models.scoring.measures.contributions import RECENT_ROWS
 from models.scoring.normaliser import Normaliser
 from models.scoring.unmoved import unmoved_runs
 from models.scoring.windows import sliding_windows

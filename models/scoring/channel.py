@@ -26,8 +26,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.scoring.contributions import Contributions, ScoreParams
-from models.scoring.courses import Courses, signs_of, slope_weights
+from models.scoring.measures.contributions import Contributions, ScoreParams
+from models.scoring.measures.courses import Courses, signs_of, slope_weights
 
 LEVEL, SLOPE, SPREAD = "level_scale", "slope_scale", "spread_scale"
 USUAL_SPREAD: Final = "usual_spread"

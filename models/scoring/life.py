@@ -18,9 +18,9 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from models.scoring.contributions import ScoreParams
-from models.scoring.courses import LENGTHS, Courses, weighed
 from models.scoring.history import OF_RUN, Trail, run_features, whole_runs
+from models.scoring.measures.contributions import ScoreParams
+from models.scoring.measures.courses import LENGTHS, Courses, weighed
 from models.scoring.trees import TREE_ARRAYS, Trees, check_trees
 
 LIFE_NUMBERS: Final = ("base", "cap", "coverage")

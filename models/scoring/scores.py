@@ -18,7 +18,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.scoring import (
+from models.scoring.channel import channel_score
+from models.scoring.measures import (
     change,
     forest,
     moves,
@@ -30,9 +31,13 @@ from models.scoring import (
     views,
     window_pca,
 )
-from models.scoring.channel import channel_score
-from models.scoring.contributions import RECENT_ROWS, Contributions, ScoreParams, residuals_of
-from models.scoring.courses import Courses, by_time, signs_of
+from models.scoring.measures.contributions import (
+    RECENT_ROWS,
+    Contributions,
+    ScoreParams,
+    residuals_of,
+)
+from models.scoring.measures.courses import Courses, by_time, signs_of
 from models.scoring.scorer import ChannelScores, WindowScores
 
 Contribute = Callable[[NDArray[np.float32], NDArray[np.float32], ScoreParams], Contributions]

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.scoring.contributions import ScoreParams
+from models.scoring.measures.contributions import ScoreParams
 
 TREE_ARRAYS: Final = ("feature", "threshold", "leaf")
 """``feature`` (int16) and ``threshold`` (float32), shape ``(n_trees, 2 ** depth - 1)``: the column

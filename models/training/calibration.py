@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from models.artifact.onnx_scorer import Reconstructor, reconstruct_in_chunks, score_in_chunks
 from models.evaluation.splits import EngineRange
-from models.scoring.contributions import ScoreParams
+from models.scoring.measures.contributions import ScoreParams
 from models.scoring.scorer import Thresholds
 from models.scoring.scores import Score
 from models.scoring.windows import WindowSet

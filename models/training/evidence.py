@@ -23,8 +23,8 @@ from models.evaluation.labels import masks
 from models.evaluation.measure import alarm_begin
 from models.evaluation.splits import EngineRange
 from models.scoring.channel import channel_score, fit_channel
-from models.scoring.contributions import ScoreParams
 from models.scoring.evidence import severity_of
+from models.scoring.measures.contributions import ScoreParams
 from models.scoring.scorer import WARNING_SEVERITY
 from models.scoring.scores import Score
 from models.scoring.unmoved import frozen_after

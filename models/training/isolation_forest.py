@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.scoring.contributions import ScoreParams, residuals_of
-from models.scoring.forest import FOREST, average_path
-from models.scoring.subspace import Features
+from models.scoring.measures.contributions import ScoreParams, residuals_of
+from models.scoring.measures.forest import FOREST, average_path
+from models.scoring.measures.subspace import Features
 
 if TYPE_CHECKING:
     from sklearn.ensemble import IsolationForest
@@ -38,7 +38,7 @@ def grow(rows: NDArray[np.float32], seed: int) -> IsolationForest:
 
 
 def forest_arrays(model: IsolationForest) -> ScoreParams:
-    """Return a fitted forest as the table that ``models.scoring.forest`` walks."""
+    """Return a fitted forest as the table that ``models.scoring.measures.forest`` walks."""
     parts: dict[str, list[NDArray[np.generic]]] = {name: [] for name in FOREST}
     offset = 0
     for estimator in model.estimators_:

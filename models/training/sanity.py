@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.scoring.contributions import check_deviations
+from models.scoring.measures.contributions import check_deviations
 from models.scoring.normaliser import ODD
 from models.training.calibration import Calibrated, joined, labelled
 from models.training.preparation.spikes import SPIKE, spiked

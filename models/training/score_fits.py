@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.scoring import (
+from models.scoring.measures import (
     forest,
     moves,
     nearest,
@@ -21,7 +21,7 @@ from models.scoring import (
     views,
     window_pca,
 )
-from models.scoring.contributions import ScoreParams
+from models.scoring.measures.contributions import ScoreParams
 from models.scoring.scores import Score
 from models.training import isolation_forest as forest_training
 

@@ -19,9 +19,9 @@ from common.records.alerts import ModelRef
 from models.artifact.onnx_scorer import ZeroReconstructor, score_in_chunks
 from models.evaluation.collection import collect
 from models.evaluation.measure import alarm_begin, lead_cycles
-from models.scoring.contributions import ScoreParams
 from models.scoring.evidence import WARNERS, judge_windows
 from models.scoring.evidence import Judged as Weighed
+from models.scoring.measures.contributions import ScoreParams
 from models.scoring.normaliser import Normaliser
 from models.scoring.scorer import WARNING_SEVERITY, ScorerSpec, Thresholds
 from models.scoring.scores import score_channels

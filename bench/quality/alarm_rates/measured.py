@@ -19,10 +19,10 @@ from models.artifact.onnx_scorer import Reconstructor, ZeroReconstructor, recons
 from models.evaluation.collection import collect
 from models.evaluation.measure import lead_cycles
 from models.evaluation.splits import FIT_PART, VALIDATE_PART, EngineSplit
-from models.scoring.contributions import residuals_of
+from models.scoring.measures.contributions import residuals_of
+from models.scoring.measures.trend import MEDIAN, MIN_SD, RESIDUAL_WEIGHT, UPPER, magnitudes
 from models.scoring.normaliser import Normaliser
 from models.scoring.scores import SCORES
-from models.scoring.trend import MEDIAN, MIN_SD, RESIDUAL_WEIGHT, UPPER, magnitudes
 from models.thresholding.asset_conformal import alarm_peaks
 from models.thresholding.rule import WARNING_RULE, Rule
 from models.thresholding.strategies import CalibrationScores

@@ -39,9 +39,9 @@ from models.evaluation import life as figures
 from models.evaluation.collection import collect_windows
 from models.evaluation.intervals import Interval
 from models.evaluation.splits import HEALTHY_RUL
-from models.scoring.contributions import RECENT_ROWS, ScoreParams
 from models.scoring.evidence import judge_windows
 from models.scoring.life import Life, life_of, remaining_life
+from models.scoring.measures.contributions import RECENT_ROWS, ScoreParams
 from models.scoring.scorer import WARNING_SEVERITY, WindowScorer
 from models.scoring.windows import WindowSet
 from models.training.folds import folds_of

@@ -33,7 +33,7 @@ from detector.core.conclusion.weighing import Weighed
 from detector.core.fleet import Fleet
 from detector.core.pipeline import EPOCH
 from models.alarm import AlarmChange, AlarmPolicy
-from models.scoring.contributions import RECENT_ROWS
+from models.scoring.measures.contributions import RECENT_ROWS
 from models.scoring.scorer import Expected
 
 DIGITS: Final = "%.7g "

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.evaluation.splits import HEALTHY_RUL
-from models.scoring.contributions import ScoreParams
 from models.scoring.life import band
+from models.scoring.measures.contributions import ScoreParams
 
 COVERAGE: Final = 0.9
 BINS: Final = 12

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.scoring.contributions import ScoreParams
+from models.scoring.measures.contributions import ScoreParams
 from models.scoring.trees import LEAF_UNITS, trees_sum
 
 if TYPE_CHECKING:

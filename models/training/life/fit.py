@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.evaluation.splits import FAULT_RUL, HEALTHY_RUL
-from models.scoring.contributions import RECENT_ROWS, ScoreParams
 from models.scoring.history import Trail, alone, whole_runs
 from models.scoring.life import JOINED, LIFE_ARRAYS, check_life, life_features
+from models.scoring.measures.contributions import RECENT_ROWS, ScoreParams
 from models.scoring.trees import trees_sum
 from models.scoring.windows import LIFE_UNKNOWN, WindowSet
 from models.training.config import FOLDS

@@ -22,8 +22,8 @@ from models.artifact.onnx_scorer import (
 from models.evaluation.batch_path import record_windows
 from models.evaluation.collection import collect
 from models.evaluation.plausible import plausible
-from models.scoring.contributions import ScoreParams
 from models.scoring.finals import covering_means, provisional
+from models.scoring.measures.contributions import ScoreParams
 from models.scoring.normaliser import Normaliser
 from models.scoring.rolling import rolling_mean_and_deviation
 from models.scoring.scores import SCORES

@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from models.scoring.channel import CHANNEL_PARAMS, LIMIT, channel_score, fit_channel
-from models.scoring.contributions import ScoreParams
+from models.scoring.measures.contributions import ScoreParams
 from models.scoring.windows import sliding_windows
 
 LENGTH, CHANNELS, ASSETS, EACH = 30, 5, 20, 15

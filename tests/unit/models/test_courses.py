@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.scoring.channel import CHANNEL_PARAMS, channel_score
-from models.scoring.courses import Courses, by_time, slope_weights, weighed
 from models.scoring.history import alone
 from models.scoring.life import life_features
+from models.scoring.measures.courses import Courses, by_time, slope_weights, weighed
 from models.scoring.scores import SCORES, score_windows
 
 LENGTHS, SEEDS = st.integers(1, 40), st.integers(0, 99)

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from models.scoring.change import changes
 from models.scoring.finals import covering_means, final_after, provisional
 from models.scoring.head import Head, tuned_head
+from models.scoring.measures.change import changes
 from models.scoring.rolling import rolling_mean_and_deviation
 from models.scoring.smoothing import smoothed
 from models.scoring.windows import sliding_windows

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.scoring.forest import average_path, check_forest, isolation, summary
-from models.scoring.subspace import flat
+from models.scoring.measures.forest import average_path, check_forest, isolation, summary
+from models.scoring.measures.subspace import flat
 from models.training.isolation_forest import forest_arrays, grow
 
 RNG = np.random.default_rng(3)

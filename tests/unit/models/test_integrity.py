@@ -20,7 +20,7 @@ from models.artifact.opening import open_scorer
 from models.artifact.score_arrays import learned_params, pack_arrays
 from models.artifact.store import SHIPPED, Artifact, load_artifact, save_artifact, shipped_names
 from models.artifact.version import DRAFT, version_of
-from models.scoring.contributions import SMALLEST_DEVIATION, check_deviations
+from models.scoring.measures.contributions import SMALLEST_DEVIATION, check_deviations
 from models.training.build import build_artifact
 from models.training.config import TrainingConfig
 from models.training.preparation.windows import Prepared

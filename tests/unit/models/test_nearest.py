@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.scoring import nearest
-from models.scoring.contributions import ScoreParams
+from models.scoring.measures import nearest
+from models.scoring.measures.contributions import ScoreParams
 from models.scoring.scores import SCORES, score_windows
 from models.training.score_fits import fit_params
 

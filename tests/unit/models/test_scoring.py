@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from models.scoring.contributions import ScoreParams
+from models.scoring.measures.contributions import ScoreParams
 from models.scoring.scorer import WindowScores
 from models.scoring.scores import SCORES, Score, directions, score_windows, shares
 from models.scoring.windows import sliding_windows

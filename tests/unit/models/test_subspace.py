@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.decomposition import PCA
 
-from models.scoring.subspace import (
+from models.scoring.measures.subspace import (
     fit_mahalanobis,
     fit_pca_spe,
     fit_pca_t2,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.scoring.trend import (
+from models.scoring.measures.trend import (
     RESIDUAL_WEIGHT,
     _at,
     fit_hybrid,

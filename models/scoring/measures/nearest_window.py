@@ -13,8 +13,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.scoring.contributions import Contributions, ScoreParams, residuals_of
-from models.scoring.subspace import flat
+from models.scoring.measures.contributions import Contributions, ScoreParams, residuals_of
+from models.scoring.measures.subspace import flat
 
 KEPT: Final = "kept_windows"
 """Healthy windows, shape ``(n_kept, window_length * n_channels)``, z-scored."""

@@ -14,7 +14,7 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from models.scoring.contributions import RECENT_ROWS
+from models.scoring.measures.contributions import RECENT_ROWS
 
 Rows = NDArray[np.float64]
 """Shape ``(window_length, n, n_channels)``, oldest reading first."""

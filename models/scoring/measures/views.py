@@ -12,10 +12,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.scoring.change import difference
-from models.scoring.contributions import Contributions, ScoreParams
-from models.scoring.nearest_window import check_kept, fit_nearest_window, nearest_window
-from models.scoring.window_pca import check_basis, fit_window_pca, window_pca
+from models.scoring.measures.change import difference
+from models.scoring.measures.contributions import Contributions, ScoreParams
+from models.scoring.measures.nearest_window import check_kept, fit_nearest_window, nearest_window
+from models.scoring.measures.window_pca import check_basis, fit_window_pca, window_pca
 
 FLOOR: Final = 1e-3
 """Added to each view, in deviations: what stands quite still must not silence the other two."""

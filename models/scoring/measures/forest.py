@@ -14,8 +14,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.scoring.contributions import Contributions, ScoreParams, residuals_of
-from models.scoring.subspace import Features
+from models.scoring.measures.contributions import Contributions, ScoreParams, residuals_of
+from models.scoring.measures.subspace import Features
 
 EULER_GAMMA: Final = 0.5772156649015329
 

@@ -13,14 +13,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.scoring.change import changes
-from models.scoring.contributions import (
+from models.scoring.measures.change import changes
+from models.scoring.measures.contributions import (
     RECENT_ROWS,
     SMALLEST_DEVIATION,
     ScoreParams,
     residuals_of,
 )
-from models.scoring.subspace import MAP, principal
+from models.scoring.measures.subspace import MAP, principal
 
 MOVES: Final = 4
 """Features of a channel."""

@@ -14,8 +14,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.scoring.contributions import Contributions, ScoreParams, residuals_of
-from models.scoring.courses import Courses, signs_of
+from models.scoring.measures.contributions import Contributions, ScoreParams, residuals_of
+from models.scoring.measures.courses import Courses, signs_of
 
 STATISTICS: Final = ("level_mean", "level_sd", "slope_mean", "slope_sd")
 """Healthy mean and deviation of each channel's level and slope."""

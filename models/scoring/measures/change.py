@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.scoring.contributions import Contributions, ScoreParams, residuals_of
+from models.scoring.measures.contributions import Contributions, ScoreParams, residuals_of
 
 HALF_LIFE: Final = 1 / 3
 """Part of the window after which a change counts half as much."""

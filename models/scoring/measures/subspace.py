@@ -13,7 +13,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.scoring.contributions import RECENT_ROWS, Contributions, ScoreParams, residuals_of
+from models.scoring.measures.contributions import (
+    RECENT_ROWS,
+    Contributions,
+    ScoreParams,
+    residuals_of,
+)
 
 MAP: Final = "map"
 SHRINKAGE: Final = 0.05

@@ -12,8 +12,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.scoring.contributions import Contributions, ScoreParams, residuals_of
-from models.scoring.subspace import flat
+from models.scoring.measures.contributions import Contributions, ScoreParams, residuals_of
+from models.scoring.measures.subspace import flat
 
 BASIS: Final = "basis"
 """Orthonormal shapes of healthy windows, shape ``(window_length * n_channels, n_kept)``."""

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.scoring.contributions import Contributions, ScoreParams, residuals_of
+from models.scoring.measures.contributions import Contributions, ScoreParams, residuals_of
 
 SCALE: Final = "scale"
 STATES: Final = "states"

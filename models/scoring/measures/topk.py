@@ -13,8 +13,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.scoring.change import changes
-from models.scoring.contributions import (
+from models.scoring.measures.change import changes
+from models.scoring.measures.contributions import (
     SMALLEST_DEVIATION,
     Contributions,
     ScoreParams,

@@ -71,7 +71,7 @@ from api.routes.table import RESOURCES
 from api.services import Services
 from api.silence.ports import SilenceStore
 from api.silence.watch import SilenceWatch
-from api.views.alarms import ActionView
+from api.views.alarms.alarms import ActionView
 from common.background import running
 from common.clock import Clock, SystemClock
 from common.scorestore.factory import open_score_store

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from api.views.schemas import Dependency, Readiness
+from api.views.system import Dependency, Readiness
 from common.clock import Clock
 from common.errors import NotKnownError, SurgelineError
 

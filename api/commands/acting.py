@@ -13,8 +13,8 @@ from api.commands.server.asking import UrlOption, connect, say, told
 from api.commands.server.client import ApiClient
 from api.commands.server.targets import ALARMS, alarms_of, path_of
 from api.commands.shown.stamps import span, whole
-from api.views.alarm_requests import LONGEST_SHELF_S, MOST_AT_ONCE
-from api.views.alarms import AlarmDetail, AlarmView, BulkResult
+from api.views.alarms.alarms import AlarmDetail, AlarmView, BulkResult
+from api.views.alarms.requests import LONGEST_SHELF_S, MOST_AT_ONCE
 from common.errors import UserError
 from common.terminal.cli import friendly_errors
 from common.terminal.printable import one_line

@@ -36,8 +36,8 @@ from api.commands.shown.wording import (
     told_of_alert,
     top,
 )
+from api.views.alerts import AlertPage
 from api.views.machines import FleetView
-from api.views.schemas import AlertPage
 from common.records.alerts import Alert
 from common.redaction import without_credentials
 from common.terminal.cli import error_console, friendly_errors, output_console

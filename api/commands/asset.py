@@ -25,8 +25,9 @@ from api.commands.shown.wording import (
     level_cell,
     times,
 )
-from api.views.alarms import AlarmDetail, AlarmView
-from api.views.schemas import Asset, ScorePage
+from api.views.alarms.alarms import AlarmDetail, AlarmView
+from api.views.assets import Asset
+from api.views.scores import ScorePage
 from common.files.atomic import write_report
 from common.terminal.cli import friendly_errors, output_console
 from common.terminal.printable import one_line

@@ -16,8 +16,8 @@ from api.commands.shown.lines import Column, Row, lay_out, shortened
 from api.commands.shown.stamps import Stamps
 from api.commands.shown.urgency import Standing, by_urgency
 from api.commands.shown.wording import TIMES, arrows, arrows_legend, left, level_cell, times
-from api.views.alarms import AlarmView
-from api.views.schemas import Asset
+from api.views.alarms.alarms import AlarmView
+from api.views.assets import Asset
 from common.files.atomic import write_report
 from common.terminal.cli import friendly_errors, output_console
 from common.terminal.nearest import suggestion

@@ -16,7 +16,7 @@ from api.commands.server.client import Query
 from api.commands.server.targets import ALARMS
 from api.commands.shown.lines import shortened
 from api.commands.shown.stamps import span
-from api.views.alarm_figures import AlarmFiguresView
+from api.views.alarms.figures import AlarmFiguresView
 from common.files.atomic import write_report
 from common.terminal.cli import friendly_errors, output_console
 from common.terminal.printable import one_line

@@ -15,8 +15,9 @@ from api.commands.server.client import ApiClient, Query
 from api.commands.server.targets import ALARMS, ASSETS, detail_of
 from api.commands.shown.course import Point
 from api.commands.shown.run_page import Machine, Run, nothing_scored, page_of
-from api.views.alarms import AlarmDetail, AlarmView
-from api.views.schemas import Asset, ScorePage
+from api.views.alarms.alarms import AlarmDetail, AlarmView
+from api.views.assets import Asset
+from api.views.scores import ScorePage
 from common.clock import SystemClock
 from common.errors import SurgelineError, UserError
 from common.files.atomic import PRIVATE, write_text

@@ -23,7 +23,7 @@ from api.commands.shown.wording import (
     times,
     top,
 )
-from api.views.schemas import ScorePage
+from api.views.scores import ScorePage
 from common.errors import UserError
 from common.records.verdicts import Verdict
 from common.terminal.cli import friendly_errors, output_console

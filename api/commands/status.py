@@ -16,8 +16,9 @@ from api.commands.assets import ALARMS_PAGE, ASSETS_PAGE, JsonOption
 from api.commands.server.asking import UrlOption, connect, told
 from api.commands.server.client import ApiClient, Query
 from api.commands.server.targets import ALARMS, ASSETS
-from api.views.alarms import AlarmView
-from api.views.schemas import Asset, Readiness
+from api.views.alarms.alarms import AlarmView
+from api.views.assets import Asset
+from api.views.system import Readiness
 from common.errors import BackendUnavailableError, SurgelineError
 from common.files.atomic import write_report
 from common.redaction import without_credentials

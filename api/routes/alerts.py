@@ -23,8 +23,8 @@ from api.live.websocket import serve_socket
 from api.ports import AlertFilter, StoredAlert
 from api.routes import API_PREFIX
 from api.services import Services, ServicesDep
+from api.views.alerts import AlertPage, AlertView, GapList, GapView
 from api.views.evidence import EvidenceView
-from api.views.schemas import AlertPage, AlertView, GapList, GapView
 from common.errors import RequestRefusedError
 from common.records.evidence import derive_evidence_id
 

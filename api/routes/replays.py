@@ -14,7 +14,7 @@ from api.replays.ports import SIMULATOR, Replay, ReplaySpec, UnreadableReplay
 from api.replays.running import new_run_id
 from api.routes import API_PREFIX
 from api.services import Services, ServicesDep
-from api.views.schemas import ReplayList, ReplayRequest, ReplayView, UnreadableReplayView
+from api.views.replays import ReplayList, ReplayRequest, ReplayView, UnreadableReplayView
 from common.cmapss.files import LONGEST_LIFE_CYCLES
 from common.records.ids import ID_PATTERN
 from common.records.times import require_wire_times, utc_text

@@ -14,7 +14,7 @@ from api.readiness import ask
 from api.routes.assets.silence import silence_notes
 from api.services import Services, ServicesDep
 from api.views.notifications import notes_of
-from api.views.schemas import Health, Info, Landing, Readiness
+from api.views.system import Health, Info, Landing, Readiness
 from common.errors import BackendError
 from common.redaction import without_credentials
 from common.settings import Settings

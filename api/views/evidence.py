@@ -6,7 +6,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, Field
 
-from api.views.schemas import AlertLifeView, is_simulated
+from api.views.lives import AlertLifeView
+from api.views.runs import is_simulated
 from common.machines.machine import MachineType
 from common.records.alerts import ModelRef, Transition
 from common.records.evidence import AlertEvidence

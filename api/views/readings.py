@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from api.readings import PastReading
 from api.views.evidence import meanings
 from api.views.machines import ConditionView
-from api.views.schemas import is_simulated
+from api.views.runs import is_simulated
 from common.machines.machine import MachineType
 from common.records.evidence import AlertEvidence, ChannelEvidence, ConditionEvidence
 from common.records.times import UtcTimestamp

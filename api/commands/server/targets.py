@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 from api.commands.server.asking import told
 from api.commands.server.client import ApiClient, Query
-from api.views.alarms import AlarmDetail, AlarmView
-from api.views.schemas import Asset
+from api.views.alarms.alarms import AlarmDetail, AlarmView
+from api.views.assets import Asset
 from common.errors import UserError
 from common.records.ids import ID_PATTERN
 from common.terminal.nearest import suggestion

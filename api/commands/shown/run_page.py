@@ -15,8 +15,8 @@ from api.commands.shown.course import Mark, Point, course
 from api.commands.shown.html import Html, element, joined
 from api.commands.shown.stamps import whole
 from api.commands.shown.wording import EVIDENCE, PLAIN_STEP, left, times
-from api.views.alarms import AlarmDetail
-from api.views.schemas import Asset
+from api.views.alarms.alarms import AlarmDetail
+from api.views.assets import Asset
 from common.records.alerts import Transition
 from common.records.times import utc_text
 from common.records.verdicts import Level, Verdict

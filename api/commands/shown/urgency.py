@@ -11,8 +11,8 @@ from typing import Final
 
 from api.alarms.lifecycle import AlarmState
 from api.alarms.urgency import AssetUrgency, StandingAlarm, alarm_of, asset_urgency
-from api.views.alarms import AlarmView
-from api.views.schemas import Asset
+from api.views.alarms.alarms import AlarmView
+from api.views.assets import Asset
 from common.records.verdicts import Verdict
 
 NOT_SCORED: Final[Mapping[Verdict, str]] = {

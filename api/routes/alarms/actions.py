@@ -13,7 +13,8 @@ from api.http.queries import no_query
 from api.routes import API_PREFIX
 from api.routes.alarms.lists import UNKNOWN_ALARM
 from api.services import Services, ServicesDep
-from api.views.alarm_requests import (
+from api.views.alarms.alarms import AlarmDetail, BulkResult
+from api.views.alarms.requests import (
     AcknowledgeBody,
     AlarmActionBody,
     BulkAcknowledgeBody,
@@ -23,7 +24,6 @@ from api.views.alarm_requests import (
     UnshelveBody,
     VerdictBody,
 )
-from api.views.alarms import AlarmDetail, BulkResult
 
 router = APIRouter(prefix=f"{API_PREFIX}/alarms", tags=["alarms"], dependencies=[Depends(no_query)])
 

@@ -12,8 +12,8 @@ from api.http.answers import json_answer
 from api.routes import API_PREFIX
 from api.routes.alerts import sequence_position
 from api.services import ServicesDep
-from api.views.alarm_requests import AnomalyEventsQuery
-from api.views.alarms import AnomalyEvent, AnomalyEventPage
+from api.views.alarms.alarms import AnomalyEvent, AnomalyEventPage
+from api.views.alarms.requests import AnomalyEventsQuery
 
 router = APIRouter(prefix=f"{API_PREFIX}/anomaly_events", tags=["alarms"])
 

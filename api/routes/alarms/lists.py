@@ -29,9 +29,9 @@ from api.ports import AlertFilter
 from api.routes import API_PREFIX
 from api.routes.alerts import MAX_SEQUENCE, MayGoOn
 from api.services import Services, ServicesDep
-from api.views.alarm_figures import AlarmFiguresView
-from api.views.alarm_requests import AlarmsQuery, AlarmStreamQuery, KpisQuery
-from api.views.alarms import AlarmDetail, AlarmPage, AlarmView
+from api.views.alarms.alarms import AlarmDetail, AlarmPage, AlarmView
+from api.views.alarms.figures import AlarmFiguresView
+from api.views.alarms.requests import AlarmsQuery, AlarmStreamQuery, KpisQuery
 from common.records.times import EARLIEST, LATEST
 
 router = APIRouter(prefix=f"{API_PREFIX}/alarms", tags=["alarms"])

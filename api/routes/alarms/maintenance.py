@@ -15,8 +15,8 @@ from api.http.queries import no_query
 from api.routes import API_PREFIX
 from api.routes.alerts import sequence_position
 from api.services import ServicesDep
-from api.views.alarm_requests import EndBody, MaintenanceQuery, PlanBody, RescheduleBody
-from api.views.alarms import MaintenancePage, MaintenanceView
+from api.views.alarms.alarms import MaintenancePage, MaintenanceView
+from api.views.alarms.requests import EndBody, MaintenanceQuery, PlanBody, RescheduleBody
 
 router = APIRouter(prefix=f"{API_PREFIX}/maintenance", tags=["maintenance"])
 

@@ -15,14 +15,8 @@ from api.known_fleets import KnownFleets
 from api.routes import API_PREFIX
 from api.services import ServicesDep
 from api.views.machines import Legend
-from api.views.schemas import (
-    FinalPointView,
-    PlotPointView,
-    PlotView,
-    Score,
-    ScorePage,
-    is_simulated,
-)
+from api.views.runs import is_simulated
+from api.views.scores import FinalPointView, PlotPointView, PlotView, Score, ScorePage
 from common.scorestore.paging import from_epoch_us
 from common.scorestore.port import Glance, Plot, PlotQuery, ScoreQuery
 

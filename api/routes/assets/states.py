@@ -19,8 +19,8 @@ from api.http.queries import AssetsQuery, RunsQuery
 from api.ports import StoredAlert
 from api.routes import API_PREFIX
 from api.services import ServicesDep
-from api.views.runs import RunPage
-from api.views.schemas import Asset, AssetPage, RunView
+from api.views.assets import Asset, AssetPage
+from api.views.runs import RunPage, RunView
 from common.errors import RequestRefusedError
 from common.records.ids import ID_PATTERN
 from common.scorestore.paging import epoch_us

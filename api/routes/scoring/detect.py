@@ -29,7 +29,7 @@ from api.http.queries import no_query
 from api.known_fleets import PROBLEM_EVERY_S, KnownFleet, KnownModel
 from api.routes import API_PREFIX
 from api.services import Services, ServicesDep
-from api.views.detect import (
+from api.views.scoring.detect import (
     BatchDetection,
     CsvDetection,
     Detection,
@@ -37,7 +37,7 @@ from api.views.detect import (
     TimedDetection,
     detection_fields,
 )
-from api.views.detect_requests import BatchRequest, CsvQuery, DetectRequest, PredictRequest
+from api.views.scoring.requests import BatchRequest, CsvQuery, DetectRequest, PredictRequest
 from common.errors import RequestRefusedError
 from common.terminal.nearest import suggestion
 

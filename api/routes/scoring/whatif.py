@@ -15,7 +15,7 @@ from api.known_fleets import KnownModel
 from api.routes import API_PREFIX
 from api.routes.scoring.detect import REFUSED, model_of, since
 from api.services import ServicesDep
-from api.views.whatif import WhatIfRequest, WhatIfView
+from api.views.scoring.whatif import WhatIfRequest, WhatIfView
 from common.scorestore.port import ScoreQuery
 
 router = APIRouter(prefix=API_PREFIX, tags=["detect"], dependencies=[Depends(no_query)])

@@ -23,8 +23,9 @@ from api.commands.server.client import ApiClient
 from api.commands.status import status
 from api.known_fleets import KnownFleet, KnownModel
 from api.ports import StoredAlert
+from api.views.alerts import AlertView
 from api.views.machines import FleetView, Legend
-from api.views.schemas import AlertView, Score
+from api.views.scores import Score
 from common.errors import BackendMissingError, BackendUnavailableError, UserError
 from common.machines.files import parse_machine
 from common.machines.turbofan import TURBOFAN

@@ -17,7 +17,9 @@ from api.commands.shown.plot import Scale, severity_plot
 from api.commands.shown.urgency import by_urgency
 from api.commands.shown.wording import TIMES
 from api.ports import StoredAlert
-from api.views.schemas import AlertView, Asset, Score
+from api.views.alerts import AlertView
+from api.views.assets import Asset
+from api.views.scores import Score
 from tests.support.alerts import make_alert
 from tests.support.api import score
 from tests.unit.common.test_console import HOSTILE, commands, terminal

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from api.views.schemas import AssetPage
+from api.views.assets import AssetPage
 from common.records.alerts import Transition
 from common.records.verdicts import Level, LifeLeft, SourcePosition, Verdict
 from tests.support.alerts import batch, make_alert

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from api.views.alarm_requests import MOST_AT_ONCE
+from api.views.alarms.requests import MOST_AT_ONCE
 from common.records.alerts import Transition
 from common.records.verdicts import Level
 from tests.support.alarms import CLEARED, ESCALATED, RAISED

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from api.detection.rows import LARGEST, MOST_WRONG, rows_of
-from api.views.detect_requests import ROW_EXAMPLE
+from api.views.scoring.requests import ROW_EXAMPLE
 from common.machines.machine import Channel, MachineType
 from common.machines.turbofan import TURBOFAN
 from models.artifact.store import load_artifact

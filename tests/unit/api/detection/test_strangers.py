@@ -15,8 +15,8 @@ from pydantic import BaseModel, TypeAdapter
 from api.access.rights import ASKING
 from api.http.bodies import CSV_PATH
 from api.http.problems import MEDIA_TYPE, Problem
-from api.views.detect import BatchDetection, CsvDetection, Predictions, TimedDetection
-from api.views.whatif import WhatIfView
+from api.views.scoring.detect import BatchDetection, CsvDetection, Predictions, TimedDetection
+from api.views.scoring.whatif import WhatIfView
 from tests.support.api import Fakes, Running, running
 from tests.support.detection import SCORER, as_objects, toy_fleets, toy_rows, toy_scoring
 from tests.unit.api.detection.test_whatif import verdict

@@ -1,0 +1,1 @@
+"""Scoring on request over HTTP: windows that somebody sends, and rules tried on history."""

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from common.records.alerts import Alert
-from common.records.evidence import AlertEvidence
+from common.records.evidence import EvidenceMessage
 from common.records.letters import DeadLetter
 from detector.core.intent import Intent, NextIntent
 from detector.core.ledger import Ledger
@@ -169,7 +169,7 @@ class OutputPublisher(Protocol):
     ) -> None:
         """Flush and disconnect."""
 
-    async def publish_evidence(self, evidence: Sequence[AlertEvidence]) -> None:
+    async def publish_evidence(self, evidence: Sequence[EvidenceMessage]) -> None:
         """Publish what alerts rest on, keyed by asset; on return the broker has acknowledged all.
 
         When it raises, any part may have been published: publish again; the ids are the same.

@@ -6,7 +6,7 @@ It goes to a topic of its own, so that whoever listens to alerts gets short mess
 from __future__ import annotations
 
 import uuid
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -184,6 +184,18 @@ class AlertEvidence(WireRecord):
     window: EvidenceWindow
     conditions: tuple[ConditionEvidence, ...]
     channels: tuple[ChannelEvidence, ...]
+
+
+class EvidenceMessage(NamedTuple):
+    """Evidence as it goes to its topic.
+
+    Attributes:
+        asset_id: Whose; the message's key.
+        value: An :class:`AlertEvidence` as UTF-8 JSON.
+    """
+
+    asset_id: str
+    value: bytes
 
 
 def derive_evidence_id(alert: Alert) -> str:

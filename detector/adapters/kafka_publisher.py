@@ -14,7 +14,7 @@ from common.errors import BackendUnavailableError
 from common.links.kafka import make_producer, started
 from common.links.kafka_access import refusal
 from common.records.alerts import Alert
-from common.records.evidence import AlertEvidence
+from common.records.evidence import EvidenceMessage
 from common.records.letters import DeadLetter
 from common.settings import KafkaSettings
 from common.topics import Topics
@@ -56,10 +56,10 @@ class KafkaPublisher:
         """Flush and disconnect."""
         await self._stack.aclose()
 
-    async def publish_evidence(self, evidence: Sequence[AlertEvidence]) -> None:
+    async def publish_evidence(self, evidence: Sequence[EvidenceMessage]) -> None:
         """Publish all; on return the broker has acknowledged every one."""
         topic = self._topics.evidence
-        await self._send([(topic, item.to_json(), item.asset_id.encode()) for item in evidence])
+        await self._send([(topic, item.value, item.asset_id.encode()) for item in evidence])
 
     async def publish(self, alerts: Sequence[Alert], dead_letters: Sequence[DeadLetter]) -> None:
         """Publish all; on return the broker has acknowledged every one."""

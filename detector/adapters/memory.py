@@ -7,7 +7,7 @@ from types import MappingProxyType, TracebackType
 from typing import Final, Self
 
 from common.records.alerts import Alert
-from common.records.evidence import AlertEvidence
+from common.records.evidence import AlertEvidence, EvidenceMessage
 from common.records.letters import DeadLetter
 from detector.adapters.stored_values import RawValues, packed_progress
 from detector.core.intent import NextIntent
@@ -173,6 +173,7 @@ class MemoryPublisher:
         self.alerts: list[Alert] = []
         self.dead_letters: list[DeadLetter] = []
         self.evidence: list[AlertEvidence] = []
+        self.evidence_values: list[bytes] = []
 
     async def __aenter__(self) -> Self:
         """Connect."""
@@ -186,9 +187,11 @@ class MemoryPublisher:
     ) -> None:
         """Disconnect."""
 
-    async def publish_evidence(self, evidence: Sequence[AlertEvidence]) -> None:
-        """Keep it."""
-        self.evidence.extend(evidence)
+    async def publish_evidence(self, evidence: Sequence[EvidenceMessage]) -> None:
+        """Keep it, as whoever reads the topic understands it."""
+        for each in evidence:
+            self.evidence_values.append(each.value)
+            self.evidence.append(AlertEvidence.model_validate_json(each.value))
 
     async def publish(self, alerts: Sequence[Alert], dead_letters: Sequence[DeadLetter]) -> None:
         """Keep them."""

@@ -208,12 +208,12 @@ def expect_windows(
     windows: NDArray[np.float32],
 ) -> Expected:
     """See :meth:`models.scoring.scorer.WindowScorer.expect`."""
-    alone = [reconstructor.reconstruct(window[None]) for window in windows]  # (1, W, C)
     # by its size: where a machine has no conditions, -1 would say nothing
     flat = conditions.reshape(conditions.shape[0] * conditions.shape[1], conditions.shape[2])
     means, sds = normaliser.healthy(flat)
     means, sds = means.reshape(windows.shape), sds.reshape(windows.shape)
-    rebuilt = np.concatenate([windows[:0], *alone]).astype(np.float64)
+    # as a score sees it, by chunks: none depends on the others in its chunk
+    rebuilt = reconstruct_in_chunks(reconstructor, windows).astype(np.float64)
     with np.errstate(over="ignore", invalid="ignore"):
         return Expected(means + sds * rebuilt, means, sds)
 

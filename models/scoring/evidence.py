@@ -13,6 +13,7 @@ them, and the kind that has it is the one that speaks: its channels are named.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -163,37 +164,57 @@ class Weight(NamedTuple):
 
 
 def weigh_each(
-    found: WindowScores, unmoved: NDArray[np.int64], spec: ScorerSpec
-) -> tuple[Weight, ...]:
-    """Return every kind of evidence of one window, not the loudest alone.
+    found: WindowScores, unmoved: NDArray[np.int64], spec: ScorerSpec, at: Sequence[int]
+) -> list[tuple[Weight, ...]]:
+    """Return every kind of evidence of some windows, not the loudest alone.
 
     Args:
-        found: What the scorer found of that window; of length 1.
-        unmoved: Shape ``(1, n_channels)``, as :func:`judge` takes it.
+        found: What the scorer found.
+        unmoved: Shape ``(n, n_channels)``, as :func:`judge` takes it.
         spec: The scorer's, with the thresholds that count.
+        at: Which of the windows.
     """
-    thresholds = spec.thresholds
+    thresholds, places = spec.thresholds, np.array(at, np.intp)
     critical = None if decided_by_life(found, thresholds) else thresholds.critical
-    weights = [_weight(Evidence.DEGRADATION, found.scores, thresholds.warning, critical)]
+    kinds = [_weights(Evidence.DEGRADATION, found.scores[places], thresholds.warning, critical)]
     if found.channel is not None and thresholds.channel is not None:
-        weights.append(_weight(Evidence.CHANNEL, found.channel.scores, thresholds.channel))
+        scores = found.channel.scores[places]
+        kinds.append(_weights(Evidence.CHANNEL, scores, thresholds.channel))
     after = np.array(spec.frozen_after, np.int64)
     if after.any():
-        ratios = np.where(after > 0, unmoved[0] / np.maximum(after, 1), 0.0)
-        worst = int(ratios.argmax())
-        rows = unmoved[0, worst : worst + 1].astype(np.float64)
-        weights.append(_weight(Evidence.FROZEN, rows, float(after[worst])))
+        counted = unmoved[places]  # (m, C)
+        worst = np.where(after > 0, counted / np.maximum(after, 1), 0.0).argmax(axis=1)
+        rows = counted[np.arange(len(counted)), worst].astype(np.float64)
+        limits = after[worst].astype(np.float64)
+        kinds.append(
+            _weights_of(Evidence.FROZEN, rows, limits.tolist(), severities_of(rows, limits))
+        )
     if found.life is not None:
-        left = float(found.life.expected[0])
-        weights.append(Weight(Evidence.LIFE, left, None, thresholds.life, None))
-    return tuple(weights)
+        left = found.life.expected[places].tolist()
+        kinds.append([Weight(Evidence.LIFE, each, None, thresholds.life, None) for each in left])
+    return list(zip(*kinds, strict=True))
 
 
-def _weight(
+def _weights(
     kind: Evidence, scores: NDArray[np.float64], warning: float, critical: float | None = None
-) -> Weight:
-    severity = float(severity_of(scores, warning)[0])
-    return Weight(kind, float(scores[0]), warning, critical, severity)
+) -> list[Weight]:
+    severities = severity_of(scores, warning)
+    return _weights_of(kind, scores, [warning] * len(scores), severities, critical)
+
+
+def _weights_of(
+    kind: Evidence,
+    scores: NDArray[np.float64],
+    warnings: Sequence[float],
+    severities: NDArray[np.float64],
+    critical: float | None = None,
+) -> list[Weight]:
+    return [
+        Weight(kind, score, warning, critical, severity)
+        for score, warning, severity in zip(
+            scores.tolist(), warnings, severities.tolist(), strict=True
+        )
+    ]
 
 
 def judge_windows(found: WindowScores, windows: WindowSet, spec: ScorerSpec) -> Judged:

@@ -10,6 +10,7 @@ import pytest
 from common.errors import BackendMissingError, BackendUnavailableError
 from common.links.kafka import ensure_topics, read_to_end
 from common.records.alerts import Alert
+from common.records.evidence import EvidenceMessage
 from common.records.letters import DeadLetter
 from common.settings import KafkaSettings
 from deploy.local.programs import broker_command, free_port
@@ -66,14 +67,16 @@ async def test_what_is_published_stands_on_its_topic_word_for_word(settings: Kaf
 
 
 async def test_evidence_stands_on_a_topic_of_its_own_word_for_word(settings: KafkaSettings) -> None:
-    evidence = [make_evidence(alert) for alert in ALERTS]
+    evidence = [
+        EvidenceMessage(item.asset_id, item.to_json()) for item in map(make_evidence, ALERTS)
+    ]
     async with KafkaPublisher(settings) as publisher:
         await publisher.publish_evidence(evidence)
         await publisher.publish_evidence([])
 
         came = await on_topic(settings, "evidence")
 
-    assert came == [(item.asset_id.encode(), item.to_json()) for item in evidence]
+    assert came == [(item.asset_id.encode(), item.value) for item in evidence]
     assert await on_topic(settings, "alerts") == []
 
 

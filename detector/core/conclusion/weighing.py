@@ -103,12 +103,11 @@ class Weighed:
         names = [self.spec.channels[index] for index in np.flatnonzero(stuck)]
         return stuck_sentence(names, int(self._unmoved[position][stuck].min()))
 
-    def each(self, position: int) -> tuple[Weight, ...]:
-        """Return every kind of evidence, for those who ask what the others said."""
+    def each(self, positions: Sequence[int]) -> list[tuple[Weight, ...]]:
+        """Return every kind of evidence of some windows, for those who ask what others said."""
         if self.weights is not None:
-            return (self.weights[position],)
-        part = slice(position, position + 1)
-        return weigh_each(self.found[part], self._unmoved[part], self.spec)
+            return [(self.weights[position],) for position in positions]
+        return weigh_each(self.found, self._unmoved, self.spec, positions)
 
     def cause(self, position: int, change: AlarmChange, policy: AlarmPolicy) -> Cause:
         """Return what an alert says of why an alarm changed at this reading."""

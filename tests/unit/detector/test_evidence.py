@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,7 +25,8 @@ from common.records.readings import SensorReading
 from common.records.times import EARLIEST, LATEST
 from common.records.verdicts import Evidence
 from common.ring import shortest
-from detector.core.conclusion.evidence import case_slices, rounded
+from detector.core.conclusion.evidence import case_slices
+from detector.core.conclusion.rounding import rounded
 from detector.core.policy import InputPolicy
 from detector.failpoints import Point
 from models.alarm import AlarmPolicy
@@ -63,7 +65,14 @@ async def judged(
     for first in range(0, len(readings), batch):
         last = min(first + batch, len(readings))
         await worker.service.process(world.fetch({0: (first, last)}))
+    for value in world.publisher.evidence_values:
+        assert in_order(value) == in_order(AlertEvidence.model_validate_json(value).to_json())
     return world
+
+
+def in_order(message: bytes) -> Any:
+    """Return a message with its fields in their order, so that none may be there twice or moved."""
+    return json.loads(message, object_pairs_hook=list)
 
 
 async def only(world: World) -> AlertEvidence:
@@ -213,6 +222,16 @@ def test_expectations_are_rounded_one_like_all(values: list[float]) -> None:
     one_by_one = [float(f"{value:.7g}") if np.isfinite(value) else None for value in values]
 
     assert repr(rounded(np.array([values, values]))) == repr([one_by_one, one_by_one])
+
+
+@given(st.integers(10**6, 10**8), st.integers(-30, 30), st.sampled_from([0.0, 0.25, 0.5, 0.75]))
+def test_what_is_nearly_between_two_is_rounded_as_its_digits_are(
+    whole: int, power: int, part: float
+) -> None:
+    value = (whole + part) * 10.0**power
+    near = [value, np.nextafter(value, np.inf), np.nextafter(value, -np.inf), -value]
+
+    assert rounded(np.array([[near]])) == [[[float(f"{each:.7g}") for each in near]]]
 
 
 @pytest.mark.parametrize("batch", [1, 2, 3, 5])

@@ -9,7 +9,7 @@ import pytest
 
 from common.errors import BackendRefusedError, BackendUnavailableError
 from common.records.alerts import Alert
-from common.records.evidence import AlertEvidence
+from common.records.evidence import EvidenceMessage
 from common.records.letters import DeadLetter
 from common.records.verdicts import FinalScore, ScoreRecord, Verdict
 from common.retry import Backoff
@@ -104,7 +104,7 @@ class FlakyPublisher(MemoryPublisher):
         super().__init__()
         self._script = script
 
-    async def publish_evidence(self, evidence: Sequence[AlertEvidence]) -> None:
+    async def publish_evidence(self, evidence: Sequence[EvidenceMessage]) -> None:
         self._script.enter("publish_evidence")
         await super().publish_evidence(evidence)
 

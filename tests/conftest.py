@@ -25,7 +25,7 @@ from deploy.local.programs import broker_command, free_port, valkey_command
 from tests.support.detector import DetectorBench
 from tests.support.servers import containers
 from tests.support.servers.backends import build, require, server
-from tests.support.servers.cluster import Cluster, valkey_cluster
+from tests.support.servers.cluster import UNDISTURBED_MS, Cluster, valkey_cluster
 from tests.support.servers.postgres import postgres_server
 
 # where no composition root has set up logs, structlog would draw tracebacks with all variables,
@@ -112,7 +112,8 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def valkey_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A real cluster of three masters, which no test disturbs."""
-    with valkey_cluster(tmp_path_factory.mktemp("cluster"), replicas=False) as cluster:
+    folder = tmp_path_factory.mktemp("cluster")
+    with valkey_cluster(folder, replicas=False, node_timeout_ms=UNDISTURBED_MS) as cluster:
         yield cluster
 
 

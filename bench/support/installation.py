@@ -37,6 +37,9 @@ from common.settings import KafkaSettings, RedisSettings, ScoreStoreSettings
 from common.topics import Topics
 from deploy.local.programs import free_port
 
+ANSWERS_WITHIN_S = 30.0
+"""Far more than a status page takes, even of a worker that hardly gets its turn, s."""
+
 
 @dataclass
 class Installation:
@@ -120,7 +123,7 @@ class Installation:
         assert process.poll() is None, self.log()[-3000:]
         try:
             with urllib.request.urlopen(
-                f"http://127.0.0.1:{self.http_port}/ready", timeout=2
+                f"http://127.0.0.1:{self.http_port}/ready", timeout=ANSWERS_WITHIN_S
             ) as answer:
                 return bool(json.load(answer)["ready"])
         except (urllib.error.URLError, OSError):
@@ -129,7 +132,8 @@ class Installation:
     def problems(self) -> dict[str, str]:
         """What the worker says is wrong, by step."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}/ready", timeout=2):
+            page = f"http://127.0.0.1:{self.http_port}/ready"
+            with urllib.request.urlopen(page, timeout=ANSWERS_WITHIN_S):
                 return {}
         except urllib.error.HTTPError as answer:
             found: dict[str, str] = json.load(answer)["problems"]
@@ -138,7 +142,7 @@ class Installation:
     def metric(self, spec: MetricSpec, **labels: str) -> float | None:
         """What the worker's page says of a metric; none where there is no such series."""
         page = f"http://127.0.0.1:{self.http_port}/metrics"
-        with urllib.request.urlopen(page, timeout=2) as answer:
+        with urllib.request.urlopen(page, timeout=ANSWERS_WITHIN_S) as answer:
             families = text_string_to_metric_families(str(answer.read(), "utf-8"))
             samples = [sample for family in families for sample in family.samples]
         found = [s.value for s in samples if (s.name, s.labels) == (spec.series, labels)]

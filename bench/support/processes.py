@@ -22,7 +22,7 @@ GRACE_S: Final = 15.0
 SAID_CHARS: Final = 1500
 
 
-def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = 30.0) -> None:
+def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = 60.0) -> None:
     """Poll ``condition`` until it holds, ever less often: who polls takes time from who is asked.
 
     Raises:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import uuid
 from pathlib import Path
 from typing import Final
@@ -18,11 +19,27 @@ from common.terminal.extras import how_to_install
 LOOPBACK: Final = "127.0.0.1"
 
 
+_KEPT: Final[list[socket.socket]] = []
+
+
 def free_port() -> int:
-    """Return a loopback TCP port that was free a moment ago."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
+    """Return a free loopback TCP port, which on Linux stays free for whoever is told of it.
+
+    Until a server listens, and whenever it is started again, somebody else may be given the port:
+    the kernel draws from the same few thousand for everybody who asks for any. So this process
+    keeps the port bound to its end, without listening. That keeps it out of the draw, and lets in
+    a server that asks for it by number and with ``SO_REUSEADDR``, as servers do; until then
+    connections are refused. Other systems would refuse the server, so there the port was free a
+    moment ago, no more.
+    """
+    probe = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    probe.bind((LOOPBACK, 0))
+    port: int = probe.getsockname()[1]
+    if sys.platform == "linux":
+        _KEPT.append(probe)
+    else:
+        probe.close()
     return port
 
 

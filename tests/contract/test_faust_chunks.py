@@ -193,6 +193,7 @@ async def test_a_slow_service_holds_a_bounded_number_of_records(
     await send(kafka_settings, [b"a-%04d" % number for number in range(5000)])
 
     async with worker(kafka_settings, recorder):
+        await until(lambda: recorder.most_in_hand == 2)
         await asyncio.sleep(1.0)  # time in which an unbounded consumer would fetch everything
         recorder.may_go_on.set()
         await until(lambda: len(recorder.values) >= 5000)

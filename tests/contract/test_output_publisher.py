@@ -81,7 +81,7 @@ async def test_evidence_stands_on_a_topic_of_its_own_word_for_word(settings: Kaf
 
 
 async def test_nothing_waits_for_more_to_send(settings: KafkaSettings) -> None:
-    lingering = settings.model_copy(update={"linger_ms": 10_000, "op_timeout_s": 5.0})
+    lingering = settings.model_copy(update={"linger_ms": 10_000, "op_timeout_s": 9.0})
 
     async with KafkaPublisher(lingering) as publisher:
         await publisher.publish(ALERTS, LETTERS)  # else it would be a timeout
@@ -154,7 +154,7 @@ async def test_a_broker_that_does_not_acknowledge_may_be_tried_again(tmp_path: P
     port = free_port()
     broker = OwnServer(build(lambda: broker_command(port)), port, tmp_path / "log")
     settings = KafkaSettings(bootstrap_servers=f"127.0.0.1:{port}")
-    impatient = settings.model_copy(update={"op_timeout_s": 1.0})
+    impatient = settings.model_copy(update={"op_timeout_s": 3.0})  # the first is acknowledged
     with broker.running():
         await ensure_topics(settings)
         async with KafkaPublisher(impatient) as publisher:

@@ -1169,9 +1169,7 @@ EVERY_CALL: list[Callable[[ScoreStore], Awaitable[object]]] = [
 
 
 def changed(settings: ScoreStoreSettings, **fields: object) -> ScoreStore:
-    return open_score_store(
-        ScoreStoreSettings.model_validate(settings.model_dump() | {"op_timeout_s": 0.5} | fields)
-    )
+    return open_score_store(ScoreStoreSettings.model_validate(settings.model_dump() | fields))
 
 
 @pytest.mark.parametrize("call", EVERY_CALL)
@@ -1213,13 +1211,13 @@ async def test_influx_that_is_down_may_be_tried_again(
 
 
 async def test_influx_that_hangs_may_be_tried_again_and_then_works(influx: InfluxServer) -> None:
-    async with changed(influx.new_bucket()) as store:
+    async with changed(influx.new_bucket(), op_timeout_s=0.5) as store:
         with influx.engine.frozen():
             for call in EVERY_CALL:
                 with pytest.raises(BackendUnavailableError, match="does not answer"):
                     await call(store)
 
-    async with changed(influx.new_bucket(), op_timeout_s=30) as store:
+    async with changed(influx.new_bucket()) as store:
         for call in EVERY_CALL:
             await call(store)
 

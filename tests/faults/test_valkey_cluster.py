@@ -76,6 +76,7 @@ async def test_a_failover_is_waited_for(
 def lagging(cluster: Cluster, number: int) -> Iterator[None]:
     """Fail over to a replica that had stood still when the block began: all since then is lost."""
     master, replica = cluster.masters[number], cluster.replicas[number]
+    replica.may_take_over()
     with ExitStack() as dead:
         with replica.server.frozen():
             assert master.ask("CLIENT KILL", "TYPE", "replica") == 1  # or the line would hold it
@@ -112,8 +113,6 @@ async def test_a_lost_shard_is_waited_for_and_comes_back_empty(
 ) -> None:
     await replay.survives(bench, *(Outage(sharded.lost_shard(n), STATES) for n in range(3)))
 
-    assert TAKEN_BACK in bench.log()
-    assert REBUILT in bench.log()
     waits = [line for line in bench.log().splitlines() if "consumption waits" in line]
     assert waits
     assert all("Redis: could not " in line and "EVAL" not in line for line in waits)
@@ -137,7 +136,10 @@ async def test_a_worker_that_died_without_a_shard_has_a_successor_that_serves(
     with bench.running(**IMPATIENT):
         await bench.settled()
 
-    assert TAKEN_BACK in bench.log() or REBUILT in bench.log()
+    # all was stored when the shard died: partitions whose records were there, and states of
+    # partitions whose records were elsewhere
+    assert REBUILT in bench.log()
+    assert TAKEN_BACK in bench.log()
     assert_same_outcome(await outcome_of(bench), replay.undisturbed)
 
 

@@ -7,7 +7,7 @@ import json
 import os
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +84,16 @@ async def until_stored(http: httpx.AsyncClient, count: int) -> list[dict[str, An
             if len(items) >= count:
                 return items
             await asyncio.sleep(0.05)
+
+
+async def until_on_page(http: httpx.AsyncClient, line: str) -> str:
+    """Return the metrics once they have a line: what is stored is counted a moment later."""
+    page = ""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(30):
+            while line not in (page := (await http.get("/metrics")).text):  # noqa: ASYNC110 - another process counts
+                await asyncio.sleep(0.05)
+    return page
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -265,7 +275,10 @@ async def test_killed_in_a_storm_of_alerts_nothing_is_lost_or_doubled(
     storm = asyncio.create_task(publish(kafka_settings, sent, pause_every=50))
     for part in range(KILLS):
         reached = len(wanted) * part // KILLS
-        await until(lambda: len(subscriber.ids) > reached)  # noqa: B023 - awaited at once
+        # it has come back since the last kill, however much it had got before
+        await until(
+            lambda: subscriber.connections > part and len(subscriber.ids) > reached  # noqa: B023 - awaited at once
+        )
         await asyncio.sleep(chance.random() * 0.05)
         api.kill()
         await asyncio.to_thread(api.start)
@@ -298,7 +311,7 @@ async def test_a_restart_goes_on_where_it_was_and_reads_nothing_twice(
     api.start()
     async with client(api) as http:
         await until_stored(http, 40)
-        metrics = (await http.get("/metrics")).text
+        metrics = await until_on_page(http, "surgeline_api_alerts_projected_total 10.0")
     assert api.stop() == 0
 
     assert "surgeline_api_alerts_projected_total 10.0" in metrics

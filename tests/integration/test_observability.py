@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 import yaml
@@ -125,11 +126,14 @@ def test_alerts_speak_of_what_is_spoilt_here_and_of_nothing_else(installation: O
         labels: list[dict[str, str]] = [each["labels"] for each in alerts]
         return sorted(labels, key=lambda each: each["alertname"])
 
-    wait_until(lambda: len(active()) >= 2, "two alerts")
-    assert active() == [
+    expected = [
         {"alertname": "SurgelineDeadLetters", "severity": "warning"},
         {"alertname": "SurgelineNotificationsFailing", "severity": "warning", "receiver": NOBODY},
     ]
+    # a look that took more than its second on a busy machine is an alert until the next one
+    with suppress(TimeoutError):
+        wait_until(lambda: active() == expected, "these two alerts")
+    assert active() == expected
 
 
 @pytest.mark.parametrize("service", ["worker", "api"])

@@ -46,7 +46,10 @@ async def test_a_rebalance_that_does_not_end_is_not_ready(bench: DetectorBench) 
         assert found["partitions"] is None
         stuck.process.kill()
         await asyncio.to_thread(worker.wait_ready)
-        assert (worker.status() or {})["partitions"] == list(range(8))
+        wait_until(
+            lambda: (worker.status() or {}).get("partitions") == list(range(8)),
+            "the worker has all partitions",
+        )
         assert await asyncio.to_thread(worker.stop) == 0
 
 
@@ -57,14 +60,15 @@ async def test_a_worker_more_than_partitions_stands_by(
     with workers_of(bench) as workers:
         started = [workers.start(), workers.start()]
 
+        found: list[dict[str, Any]] = []
+
         def shared() -> bool:
-            found = [worker.status() or {} for worker in started]
+            found[:] = [worker.status() or {} for worker in started]
             assert all(worker.process.poll() is None for worker in started)
             return sorted(str(status.get("partitions")) for status in found) == ["[0]", "[]"]
 
         await asyncio.to_thread(wait_until, shared, "one has the partition, the other none")
-        standing_by = [status for worker in started if (status := worker.status() or {})["standby"]]
-        assert [status["ready"] for status in standing_by] == [True]
+        assert [status["ready"] for status in found if status["standby"]] == [True]
 
 
 async def test_a_consumer_thread_that_stands_still_is_not_ready(bench: DetectorBench) -> None:

@@ -57,6 +57,14 @@ def catches(pid: int, number: signal.Signals) -> bool:
     return not started or bool(int(masks["SigCgt"], 16) & 1 << (number - 1))
 
 
+def has_loaded(pid: int, library: str) -> bool:
+    """Whether a process has loaded a shared library whose path has these words."""
+    try:
+        return library in Path(f"/proc/{pid}/maps").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 def command_line(pid: int) -> str:
     """The command of a process, or an empty text when it is gone."""
     try:

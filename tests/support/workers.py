@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bench.support.installation import ANSWERS_WITHIN_S
 from deploy.local.programs import free_port
 from tests.support import forked
 from tests.support.detector import DetectorBench
@@ -43,7 +44,8 @@ class Worker:
     def status(self) -> dict[str, Any] | None:
         """What its /ready says; none when nobody answers."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/ready", timeout=2) as answer:
+            page = f"http://127.0.0.1:{self.port}/ready"
+            with urllib.request.urlopen(page, timeout=ANSWERS_WITHIN_S) as answer:
                 found: dict[str, Any] = json.load(answer)
         except urllib.error.HTTPError as answer:
             found = json.load(answer)
@@ -53,7 +55,8 @@ class Worker:
 
     def metrics(self) -> str:
         """Its metrics, in Prometheus' words."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=2) as answer:
+        page = f"http://127.0.0.1:{self.port}/metrics"
+        with urllib.request.urlopen(page, timeout=ANSWERS_WITHIN_S) as answer:
             return str(answer.read(), "utf-8")
 
     def is_ready(self) -> bool:

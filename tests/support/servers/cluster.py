@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,13 +15,14 @@ from redis.exceptions import RedisError
 from common.settings import RedisSettings
 from deploy.local.programs import LOOPBACK, free_port, valkey_command
 from tests.support.servers.backends import build, wait_until
-from tests.support.servers.own_server import OwnServer, ServerEndedError
+from tests.support.servers.own_server import OwnServer
 
 SLOTS: Final = 16384
 NODE_TIMEOUT_MS: Final = 1000
-STARTS: Final = 5
-BUS_ABOVE: Final = 10_000
-"""A node's second port, on which nodes speak to each other, is usually so much higher."""
+"""After so much silence a node of a cluster that tests disturb is taken for dead."""
+
+UNDISTURBED_MS: Final = 60_000
+"""The same where none ever dies: one that does not get its turn on a busy machine is not dead."""
 
 
 @dataclass
@@ -31,10 +32,12 @@ class Node:
     Attributes:
         server: Its process.
         folder: Where its log and its view of the cluster are.
+        bus_port: Where other nodes reach it.
     """
 
     server: OwnServer
     folder: Path
+    bus_port: int
 
     @property
     def port(self) -> int:
@@ -56,6 +59,13 @@ class Node:
         mine = self.ask("CLUSTER NODES")[f"{LOOPBACK}:{self.port}"]["slots"]
         bounds = [(int(part[0]), int(part[-1])) for part in mine]
         return any(first <= slot <= last for first, last in bounds)
+
+    def may_take_over(self) -> None:
+        """Let this replica take its master's place once that is dead.
+
+        Until it may, a master that does not get its turn on a busy machine stays what it is.
+        """
+        self.ask("CONFIG", "SET", "cluster-replica-no-failover", "no")
 
     def is_well(self) -> bool:
         """Whether it says that every slot is served."""
@@ -127,6 +137,7 @@ class Cluster:
         With the end of the block it comes back, as the replica's replica.
         """
         master, replica = self.masters[number], self.replicas[number]
+        replica.may_take_over()
         with master.server.killed():
             wait_until(lambda: replica.role() == "master", "a replica has taken over", 60.0)
             self.wait_well(master)
@@ -143,11 +154,20 @@ class Cluster:
 
 
 @contextmanager
-def valkey_cluster(folder: Path, replicas: bool, masters: int = 3) -> Iterator[Cluster]:
-    """Run a cluster with nothing on disk but the nodes' view of each other."""
+def valkey_cluster(
+    folder: Path, replicas: bool, masters: int = 3, node_timeout_ms: int = NODE_TIMEOUT_MS
+) -> Iterator[Cluster]:
+    """Run a cluster with nothing on disk but the nodes' view of each other.
+
+    Args:
+        folder: Where the nodes' files go.
+        replicas: Whether each master has one.
+        masters: How many there are.
+        node_timeout_ms: After so much silence a node is taken for dead, ms.
+    """
     with ExitStack() as stack:
         nodes = [
-            _started(stack, folder / f"node-{number}")
+            _started(stack, folder / f"node-{number}", node_timeout_ms)
             for number in range(masters * (2 if replicas else 1))
         ]
         cluster = Cluster(nodes[:masters], nodes[masters:])
@@ -156,33 +176,22 @@ def valkey_cluster(folder: Path, replicas: bool, masters: int = 3) -> Iterator[C
         yield cluster
 
 
-def _started(stack: ExitStack, folder: Path) -> Node:
-    """Start a node; where another program is quicker to take one of its two ports, on others."""
+def _started(stack: ExitStack, folder: Path, node_timeout_ms: int) -> Node:
     folder.mkdir(parents=True)
-    for _ in range(STARTS - 1):
-        with suppress(ServerEndedError):
-            return _started_on(_port_with_bus(), stack, folder)
-    return _started_on(_port_with_bus(), stack, folder)
-
-
-def _started_on(port: int, stack: ExitStack, folder: Path) -> Node:
+    port, bus_port = free_port(), free_port()
     command = [
         *build(lambda: valkey_command(port, folder)),
         *("--cluster-enabled", "yes"),
-        *("--cluster-node-timeout", str(NODE_TIMEOUT_MS)),
+        *("--cluster-port", str(bus_port)),
+        *("--cluster-node-timeout", str(node_timeout_ms)),
         *("--cluster-config-file", str(folder / "nodes.conf")),
         *("--cluster-replica-validity-factor", "0"),
+        *("--cluster-replica-no-failover", "yes"),  # until a test wants it
         *("--repl-diskless-sync-delay", "0"),
     ]
     server = OwnServer(command, port, folder / "log")
     stack.enter_context(server.running())
-    return Node(server, folder)
-
-
-def _port_with_bus() -> int:
-    while (port := free_port()) + BUS_ABOVE > 65_535:
-        pass
-    return port
+    return Node(server, folder, bus_port)
 
 
 def _join(cluster: Cluster) -> None:
@@ -194,7 +203,7 @@ def _join(cluster: Cluster) -> None:
     for number, node in enumerate(cluster.nodes, start=1):
         node.ask("CLUSTER SET-CONFIG-EPOCH", number)
     for node in others:
-        node.ask("CLUSTER MEET", LOOPBACK, first.port)
+        node.ask("CLUSTER MEET", LOOPBACK, first.port, first.bus_port)
     count = len(cluster.nodes)
     known = lambda node: str(node.ask("CLUSTER INFO")["cluster_known_nodes"]) == str(count)  # noqa: E731
     wait_until(lambda: all(map(known, cluster.nodes)), "nodes that know each other")

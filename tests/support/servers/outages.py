@@ -21,7 +21,7 @@ IMPATIENT: Final = {
     "SURGELINE_SCORES__OP_TIMEOUT_S": "1",
     "SURGELINE_REDIS__OP_TIMEOUT_S": "1",
     "SURGELINE_DETECTOR__RETRY_MAX_S": "1",
-    "SURGELINE_KAFKA__OP_TIMEOUT_S": "4",
+    "SURGELINE_KAFKA__OP_TIMEOUT_S": "10",
 }
 """Settings of a worker that soon notices what is wrong, and soon that it is mended."""
 

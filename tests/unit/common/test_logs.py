@@ -97,10 +97,10 @@ def test_any_error_is_logged_short_quickly_and_without_values_of_variables(
     try:
         fails()
     except Exception:
-        began = time.perf_counter()
+        began = time.thread_time()  # its own work: the machine may be busy
         get_logger("test").exception("it failed", data=["x" * 1000] * 1000)
         logging.getLogger("library").exception("it failed too")
-        took_s = time.perf_counter() - began
+        took_s = time.thread_time() - began
 
     said = stream.getvalue()
     assert took_s < QUICK_S

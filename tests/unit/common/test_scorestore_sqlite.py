@@ -134,7 +134,7 @@ async def test_a_lock_is_waited_for_and_then_reported_and_then_forgotten(path: P
 
 
 async def test_a_reader_opens_and_reads_while_somebody_holds_the_writers_lock(path: Path) -> None:
-    impatient = ScoreStoreSettings(sqlite_path=path, op_timeout_s=0.2)
+    impatient = ScoreStoreSettings(sqlite_path=path, op_timeout_s=10)
     async with open_score_store(impatient) as store:
         await store.write(rows(3))
 

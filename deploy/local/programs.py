@@ -19,9 +19,6 @@ from common.terminal.extras import how_to_install
 LOOPBACK: Final = "127.0.0.1"
 
 
-_KEPT: Final[list[socket.socket]] = []
-
-
 def free_port() -> int:
     """Return a free loopback TCP port, which on Linux stays free for whoever is told of it.
 
@@ -37,7 +34,7 @@ def free_port() -> int:
     probe.bind((LOOPBACK, 0))
     port: int = probe.getsockname()[1]
     if sys.platform == "linux":
-        _KEPT.append(probe)
+        probe.detach()  # left to the kernel, which closes it with the process
     else:
         probe.close()
     return port

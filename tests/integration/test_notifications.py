@@ -46,8 +46,7 @@ async def test_each_alert_is_told_though_the_api_is_killed_and_the_receiver_is_b
             SURGELINE_NOTIFY__WEBHOOKS__SECRET=SECRET,
             SURGELINE_NOTIFY__RETRY_INITIAL_S="0.02",
             SURGELINE_NOTIFY__RETRY_MAX_S="0.2",
-            # what the receiver took is not repeated because it answered late: the machine is busy
-            SURGELINE_NOTIFY__TIMEOUT_S="10",
+            SURGELINE_NOTIFY__TIMEOUT_S="0.5",
         )
         await asyncio.to_thread(api.start)
         topic = Topics(kafka_settings.topic_prefix).alerts
@@ -65,8 +64,10 @@ async def test_each_alert_is_told_though_the_api_is_killed_and_the_receiver_is_b
         assert api.stop() == 0, api.log()
 
     assert set(receiver.accepted) == ids
-    # what was on its way when the api was killed may come twice, under its own id
-    assert len(receiver.accepted) - len(ids) <= AT_ONCE
+    # what was on its way when the api was killed may come twice, under its own id; and so may what
+    # the receiver took and answered late, on a busy machine
+    late = api.log().count("no answer within")
+    assert len(receiver.accepted) - len(ids) <= AT_ONCE + late
     assert all(verified(SECRET, each.headers, each.body) for each in receiver.requests)
     assert "very-secret-path" not in api.log()
     assert SECRET not in api.log()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import httpx
-from fastapi import Depends, FastAPI
+from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.routing import BaseRoute, Mount, Route
 
@@ -48,8 +48,6 @@ from api.http.defects import Defects
 from api.http.gate import Gate, ours
 from api.http.heads import HeadAsGet
 from api.http.openapi import DESCRIPTION, TAGS, describe_problems
-from api.http.problems import documented
-from api.http.queries import refuse_repeated
 from api.http.security_headers import SecurityHeaders
 from api.labels import LabelTable
 from api.letters import LetterReader
@@ -67,7 +65,7 @@ from api.readings import RingReader
 from api.replays.ports import ReplayLauncher, ReplayRecords
 from api.replays.running import Replays
 from api.routes import system
-from api.routes.table import RESOURCES
+from api.routes.table import RESOURCES, ROUTES
 from api.services import Services
 from api.silence.ports import SilenceStore
 from api.silence.watch import SilenceWatch
@@ -167,6 +165,7 @@ def create_app(settings: Settings, open_them: OpenAdapters = open_adapters) -> F
         description=DESCRIPTION,
         openapi_tags=TAGS,
         redoc_url=None,
+        routes=[*ROUTES],
         lifespan=partial(_lifespan, settings=settings, open_them=open_them, metrics=metrics),
     )
     app.mount(CONSOLE_PATH, console_files())
@@ -179,13 +178,6 @@ def create_app(settings: Settings, open_them: OpenAdapters = open_adapters) -> F
     app.add_middleware(SecurityHeaders)
     app.add_middleware(HeadAsGet)
     problems.install(app)
-    app.include_router(system.router)
-    for router in RESOURCES:
-        app.include_router(
-            router,
-            dependencies=[Depends(refuse_repeated)],
-            responses=documented(403, 422),
-        )
     describe_problems(app)
     return app
 

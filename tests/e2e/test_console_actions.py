@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from deploy.local.programs import free_port
 from tests.e2e.test_up import Up, surgeline_up
 from tests.integration.test_access import new_key, run
-from tests.support.browser import Scheme, Watched, chromium, watched_page
+from tests.support.browser import Watched, afresh, chromium, watched_page
 from tests.support.servers.backends import wait_until
 
 pytestmark = pytest.mark.slow
@@ -93,11 +93,23 @@ def log_in(watched: Watched, plant: Plant, role: str, page: str = "alarms") -> P
     return shown
 
 
-@pytest.fixture
-def operator(plant: Plant, browser: Browser) -> Iterator[Watched]:
+@pytest.fixture(scope="module")
+def opened(browser: Browser) -> Iterator[Watched]:
+    """A page, wide and light."""
     with watched_page(browser, 1280, "light") as watched:
-        log_in(watched, plant, "operator")
         yield watched
+
+
+@pytest.fixture
+def wide(opened: Watched) -> Watched:
+    """A page, wide and light, as good as new: nobody has logged in."""
+    return afresh(opened)
+
+
+@pytest.fixture
+def operator(plant: Plant, wide: Watched) -> Watched:
+    log_in(wide, plant, "operator")
+    return wide
 
 
 def line(page: Page, name: str) -> Locator:
@@ -116,15 +128,14 @@ def unseen(plant: Plant) -> list[str]:
     return [name for name in waiting if had[name] == 1]
 
 
-def test_a_wrong_key_opens_nothing_and_the_page_says_so(plant: Plant, browser: Browser) -> None:
-    with watched_page(browser, 1280, "light") as watched:
-        page = watched.page
-        page.goto(plant.up.api)
-        page.get_by_label("Your key").fill("sl_00000000_wrong")
-        page.get_by_role("button", name="Log in").click()
+def test_a_wrong_key_opens_nothing_and_the_page_says_so(plant: Plant, wide: Watched) -> None:
+    page = wide.page
+    page.goto(plant.up.api)
+    page.get_by_label("Your key").fill("sl_00000000_wrong")
+    page.get_by_role("button", name="Log in").click()
 
-        expect(page.get_by_role("alert")).to_be_visible()
-        expect(page.get_by_role("navigation")).to_have_count(0)
+    expect(page.get_by_role("alert")).to_be_visible()
+    expect(page.get_by_role("navigation")).to_have_count(0)
 
 
 def test_one_is_acknowledged_and_another_shelved_and_after_a_reload_still_so(
@@ -246,79 +257,72 @@ def test_an_operator_plans_maintenance_of_a_machine_and_an_admin_alone_of_a_flee
     expect(window).to_contain_text("cancelled")
 
 
-def test_a_viewer_sees_all_and_is_offered_nothing(plant: Plant, browser: Browser) -> None:
+def test_a_viewer_sees_all_and_is_offered_nothing(plant: Plant, wide: Watched) -> None:
     actions = re.compile("Acknowledge|Shelve|Verdict|Comment|Close|More|Start the replay|Stop")
-    with watched_page(browser, 1280, "light") as watched:
-        page = log_in(watched, plant, "viewer")
-        page.get_by_label("Show", exact=True).select_option("all")
-        expect(page.locator(".line")).not_to_have_count(0)
-        page.keyboard.press("j")
-        name = page.locator(".line.at b").inner_text().split()[0]
-        for each in ("alarms", f"machine/{name}", "replay"):
-            page.goto(f"{plant.up.api}/#/{each}")
-            expect(page.get_by_text("needs the role operator")).to_be_visible()
-            expect(page.get_by_role("button", name=actions)).to_have_count(0)
-            expect(page.get_by_role("checkbox")).to_have_count(0)
-        page.goto(f"{plant.up.api}/#/maintenance")
+    page = log_in(wide, plant, "viewer")
+    page.get_by_label("Show", exact=True).select_option("all")
+    expect(page.locator(".line")).not_to_have_count(0)
+    page.keyboard.press("j")
+    name = page.locator(".line.at b").inner_text().split()[0]
+    for each in ("alarms", f"machine/{name}", "replay"):
+        page.goto(f"{plant.up.api}/#/{each}")
         expect(page.get_by_text("needs the role operator")).to_be_visible()
-        expect(page.get_by_role("button", name=re.compile("Plan|End|Cancel|longer"))).to_have_count(
-            0
-        )
-        page.goto(f"{plant.up.api}/#/machine/{name}")
-        page.keyboard.press("s")
-        expect(page.get_by_role("dialog")).to_have_count(0)
-        page.goto(f"{plant.up.api}/#/health")
-        expect(page.get_by_text("Reading them needs the role operator")).to_be_visible()
+        expect(page.get_by_role("button", name=actions)).to_have_count(0)
+        expect(page.get_by_role("checkbox")).to_have_count(0)
+    page.goto(f"{plant.up.api}/#/maintenance")
+    expect(page.get_by_text("needs the role operator")).to_be_visible()
+    expect(page.get_by_role("button", name=re.compile("Plan|End|Cancel|longer"))).to_have_count(0)
+    page.goto(f"{plant.up.api}/#/machine/{name}")
+    page.keyboard.press("s")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.goto(f"{plant.up.api}/#/health")
+    expect(page.get_by_text("Reading them needs the role operator")).to_be_visible()
 
-        page.get_by_role("button", name="Log out").click()
-        expect(page.get_by_label("Your key")).to_be_visible()
-        refused = page.evaluate("fetch('/api/v1/alarms').then((answer) => answer.status)")
-        assert refused == 401
+    page.get_by_role("button", name="Log out").click()
+    expect(page.get_by_label("Your key")).to_be_visible()
+    refused = page.evaluate("fetch('/api/v1/alarms').then((answer) => answer.status)")
+    assert refused == 401
 
 
-def test_a_page_whose_key_is_revoked_asks_for_another(plant: Plant, browser: Browser) -> None:
+def test_a_page_whose_key_is_revoked_asks_for_another(plant: Plant, wide: Watched) -> None:
     plant.keys["guest"] = new_key(plant.var, "guest-1", "viewer")
-    with watched_page(browser, 1280, "light") as watched:
-        page = watched.page
-        page.goto(plant.up.api)
-        page.get_by_label("Your key").fill(plant.keys["guest"])
-        page.keyboard.press("Enter")
-        expect(page.get_by_text("guest-1 (viewer)")).to_be_visible()
-        run(plant.var, "deploy.cli", "keys", "revoke", plant.keys["guest"].split("_")[1])
+    page = wide.page
+    page.goto(plant.up.api)
+    page.get_by_label("Your key").fill(plant.keys["guest"])
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("guest-1 (viewer)")).to_be_visible()
+    run(plant.var, "deploy.cli", "keys", "revoke", plant.keys["guest"].split("_")[1])
 
-        expect(page.get_by_label("Your key")).to_be_visible(timeout=ALARM_MS)
-        expect(page.get_by_role("navigation")).to_have_count(0)
+    expect(page.get_by_label("Your key")).to_be_visible(timeout=ALARM_MS)
+    expect(page.get_by_role("navigation")).to_have_count(0)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
-def test_login_and_dialogs_are_accessible(
-    plant: Plant, browser: Browser, width: int, scheme: Scheme
-) -> None:
-    with watched_page(browser, width, scheme) as watched:
+def test_login_and_dialogs_are_accessible(plant: Plant, browser: Browser, width: int) -> None:
+    with watched_page(browser, width, "light") as watched:
         watched.page.goto(plant.up.api)
         expect(watched.page.get_by_label("Your key")).to_be_visible()
-        assert watched.violations() == []
+        assert watched.violations_in_both() == []
         page = log_in(watched, plant, "operator")
         page.get_by_label("Show", exact=True).select_option("all")
         name = page.locator(".line b").first.inner_text().split()[0]
-        assert watched.violations() == []
+        assert watched.violations_in_both() == []
         for key, word in (("s", "Shelve"), ("v", "Verdict"), ("c", "Comment")):
             line(page, name).first.get_by_role("link").focus()
             page.keyboard.press(key)
             dialog = page.get_by_role("dialog", name=re.compile(f"{word}|not possible"))
             if key != "s":  # what is shelved already cannot be
                 expect(dialog).to_be_visible()
-            assert watched.violations() == [], word
+            assert watched.violations_in_both() == [], word
             assert page.evaluate("document.documentElement.scrollWidth") <= width
             page.keyboard.press("Escape")
             expect(page.get_by_role("dialog")).to_have_count(0)  # it takes keys as long as it is
         line(page, name).first.get_by_role("button", name="More").click()
         expect(page.get_by_role("dialog", name=name)).to_be_visible()
-        assert watched.violations() == []
+        assert watched.violations_in_both() == []
         page.keyboard.press("Escape")
         page.goto(f"{plant.up.api}/#/machine/{name}")
         expect(page.locator(".timeline li").first).to_be_visible()
-        assert watched.violations() == []
+        assert watched.violations_in_both() == []
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert watched.complaints == []

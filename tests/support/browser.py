@@ -48,6 +48,13 @@ class Watched:
             for node in each["nodes"]
         ]
 
+    def violations_in_both(self) -> list[str]:
+        """Return what axe-core finds light and dark; what has no colours, it looks for once."""
+        self.page.emulate_media(color_scheme="dark")
+        found = self.violations(of_colours=True)
+        self.page.emulate_media(color_scheme="light")
+        return found + self.violations()
+
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
@@ -83,3 +90,20 @@ def watched_page(browser: Browser, width: int, scheme: Scheme) -> Iterator[Watch
         yield watched
     finally:
         context.close()
+
+
+def afresh(watched: Watched) -> Watched:
+    """Make a page as good as new: nothing stored, nobody logged in, nothing asked for or held back.
+
+    It stays in its process. A context of its own for each test takes longer than most tests.
+    """
+    page = watched.page
+    page.unroute_all(behavior="ignoreErrors")
+    page.context.set_offline(False)
+    page.context.clear_cookies()
+    if page.url.startswith("http"):
+        page.evaluate("localStorage.clear(); sessionStorage.clear()")
+    page.goto("about:blank")  # what it has open or under way ends here
+    watched.complaints.clear()
+    watched.hosts.clear()
+    return watched

@@ -113,7 +113,7 @@ class Installation:
             )
             yield process
             process.send_signal(signal.SIGTERM)
-            assert process.wait(30) == 0, self.log()[-3000:]
+            assert process.wait(60) == 0, self.log()[-3000:]
         finally:
             process.kill()
             process.wait()

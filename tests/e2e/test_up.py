@@ -256,7 +256,12 @@ def test_a_killed_valkey_starts_everything_anew_and_says_what_is_lost(stack: Up)
         "an alert of a replay after the loss",
     )
     (alert,) = stack.get("/api/v1/alerts?run_id=simulated-after&limit=1").json()["items"]
-    evidence = stack.get(f"/api/v1/alerts/{alert['alert_id']}/evidence").json()
+    where = f"/api/v1/alerts/{alert['alert_id']}/evidence"
+    wait_until(
+        lambda: stack.get(where).status_code == httpx.codes.OK,
+        "its evidence, which comes over another topic",
+    )
+    evidence = stack.get(where).json()
     assert (evidence["cycle"], evidence["window"]["cycles"][-1]) == (alert["cycle"],) * 2
     assert len(evidence["channels"][0]["values"]) == evidence["window"]["length"] == 30
     readings = f"/api/v1/readings?asset_id={alert['asset_id']}&limit=2000"

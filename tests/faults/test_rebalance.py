@@ -37,7 +37,7 @@ def stop_politely(*processes: subprocess.Popen[bytes]) -> None:
     """Tell workers to stop, and wait until they have; each must say that it went well."""
     for process in processes:
         process.send_signal(signal.SIGTERM)
-    assert [process.wait(30) for process in processes] == [0] * len(processes)
+    assert [process.wait(60) for process in processes] == [0] * len(processes)
 
 
 def another(bench: DetectorBench) -> subprocess.Popen[bytes]:

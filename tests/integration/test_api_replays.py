@@ -92,7 +92,7 @@ async def test_a_replay_sends_every_reading_once_and_again_nothing(
 async def test_a_stopped_replay_is_gone_on_with(
     api: ApiProcess, kafka_settings: KafkaSettings
 ) -> None:
-    body = BODY | {"run_id": "simulated-b", "speed": "60x"}
+    body = BODY | {"run_id": "simulated-b", "speed": "15x"}
     async with client(api) as http:
         await http.post(REPLAYS, json=body)
         await until(http, "simulated-b", "running", sent=20)
@@ -117,7 +117,7 @@ async def test_a_killed_api_leaves_no_producer_behind_and_goes_on_after_a_restar
     await ensure_topics(kafka_settings)
     api = ApiProcess(kafka_settings, tmp_path)
     api.start()
-    body = BODY | {"run_id": "simulated-c", "speed": "60x"}
+    body = BODY | {"run_id": "simulated-c", "speed": "15x"}
     async with client(api) as http:
         await http.post(REPLAYS, json=body)
         await until(http, "simulated-c", "running", sent=20)
@@ -149,7 +149,7 @@ async def test_stopping_the_api_stops_its_producers(
     api = ApiProcess(kafka_settings, tmp_path)
     api.start()
     async with client(api) as http:
-        await http.post(REPLAYS, json=BODY | {"run_id": "simulated-d", "speed": "60x"})
+        await http.post(REPLAYS, json=BODY | {"run_id": "simulated-d", "speed": "15x"})
         await until(http, "simulated-d", "running", sent=20)
     producers = children(api.pid)
 

@@ -134,7 +134,7 @@ async def test_nothing_is_lost_when_it_is_killed_between_sending_and_committing(
     with running(kafka_settings, options) as process:
         report = until_nothing_is_behind(process)
         process.send_signal(signal.SIGTERM)
-        _, told = process.communicate(timeout=30)
+        _, told = process.communicate(timeout=60)
 
     assert process.returncode == 0, told
     assert "stopped: " in told
@@ -159,7 +159,7 @@ async def test_what_is_committed_is_not_sent_again(
     with running(kafka_settings, options) as process:
         until_nothing_is_behind(process)
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=60)
     async with started(make_producer(kafka_settings)) as producer:
         await producer.send_and_wait(topic, theirs("P 1", 10), partition=0)
     with running(kafka_settings, options) as process:
@@ -253,7 +253,7 @@ async def test_its_counts_are_there_for_prometheus(
         async with httpx.AsyncClient(trust_env=False) as client:
             page = (await client.get(f"http://{address}/metrics")).text
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
+        process.communicate(timeout=60)
 
     assert process.returncode == 0
     families = {family.name: family for family in text_string_to_metric_families(page)}

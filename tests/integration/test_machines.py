@@ -78,7 +78,7 @@ async def listed(http: httpx.AsyncClient, path: str) -> Any:
 
 
 async def until_listed(http: httpx.AsyncClient, path: str, count: int) -> Any:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while len((found := await listed(http, path))["items"]) != count:
         assert time.monotonic() < deadline, found
         await asyncio.sleep(0.1)
@@ -113,7 +113,7 @@ async def test_an_alert_of_a_pump_says_its_units_and_the_message_stays_as_it_was
     async with httpx.AsyncClient(base_url=api.url, trust_env=False) as http:
         (item,) = (await until_listed(http, "/api/v1/alerts", 1))["items"]
         stream = "/api/v1/alerts/stream?replay=all"
-        async with asyncio.timeout(20), aconnect_sse(http, "GET", stream) as events:
+        async with asyncio.timeout(60), aconnect_sse(http, "GET", stream) as events:
             streamed = [event.data async for event in _first(events.aiter_sse())]
     shown = await asyncio.to_thread(surgeline, "alerts", "--url", api.url)
 

@@ -120,7 +120,7 @@ async def test_order_is_kept_and_nothing_lost_when_connections_break(
 def test_a_broker_that_goes_away_is_told_with_the_command_that_continues(tmp_path: Path) -> None:
     port = free_port()
     settings = KafkaSettings(bootstrap_servers=f"127.0.0.1:{port}", op_timeout_s=6)
-    arguments = ("--dataset", "SIM", "--engines", "1-20", "--speed", "20x", "--run-id", "gone")
+    arguments = ("--dataset", "SIM", "--engines", "1-20", "--speed", "5x", "--run-id", "gone")
 
     with (
         server(build(lambda: broker_command(port)), port, tmp_path / "log") as broker,

@@ -157,7 +157,7 @@ ROUNDS: Final = 200
 """Of the event loop: by then all that only computes is done."""
 
 
-async def eventually(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:
+async def eventually(condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
     """Let the event loop work until ``condition`` holds.
 
     What takes longer than some rounds waits for something outside: it is not asked all the time.

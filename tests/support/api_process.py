@@ -82,7 +82,7 @@ class ApiProcess:
         process, self._process = self._process, None
         process.send_signal(number)
         try:
-            return process.wait(timeout=20)
+            return process.wait(timeout=60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

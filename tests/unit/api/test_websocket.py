@@ -57,7 +57,7 @@ async def arrive(api: Served, alerts: list[Any]) -> None:
 
 
 async def told(socket_: ClientConnection, count: int) -> list[dict[str, Any]]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         return [json.loads(await socket_.recv()) for _ in range(count)]
 
 
@@ -155,7 +155,7 @@ def subscribers(api: Served) -> float | None:
 
 
 async def test_a_ping_is_answered(api: Served) -> None:
-    async with opened(api, "/api/v1/alerts/ws") as client, asyncio.timeout(10):
+    async with opened(api, "/api/v1/alerts/ws") as client, asyncio.timeout(30):
         await (await client.ping())
 
 

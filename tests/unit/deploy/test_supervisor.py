@@ -52,13 +52,13 @@ class Stack:
 
     async def until(self, words: str, times: int = 1) -> None:
         """Wait until ``words`` were said."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while sum(words in sentence for _, sentence in self.said) < times:
                 self._heard.clear()
                 await self._heard.wait()
 
     async def until_ready(self) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await self.supervisor.until_ready()
 
 
@@ -71,7 +71,7 @@ def spec(tmp_path: Path, name: str, *manners: str, vital: bool = False) -> Child
         check=TcpCheck(port),
         log=tmp_path / f"{name}.log",
         vital=vital,
-        ready_within_s=10,
+        ready_within_s=60,
     )
 
 
@@ -93,7 +93,7 @@ async def test_a_stage_starts_when_the_one_before_is_ready_and_all_ends_on_stop(
     assert answers(port_of(first))
     assert answers(port_of(second))
     stack.supervisor.stop()
-    await asyncio.wait_for(running, 10)
+    await asyncio.wait_for(running, 60)
 
     assert len(pids) == 2
     assert not any(is_alive(pid) for pid in pids)
@@ -144,7 +144,7 @@ async def test_a_child_that_keeps_crashing_ends_the_stack_with_its_last_words(
     stack = Stack([[healthy], [spec(tmp_path, "worker", "say", "no model", "die-at-once", "1")]])
 
     with pytest.raises(StackError, match=r"(?s)worker does not stay up \(exit code 1\).*no model"):
-        await asyncio.wait_for(stack.supervisor.run(), 10)
+        await asyncio.wait_for(stack.supervisor.run(), 60)
 
     assert sum("starting again" in sentence for _, sentence in stack.said) == 2
     assert not answers(port_of(healthy))
@@ -162,7 +162,7 @@ async def test_while_the_disk_is_full_no_child_is_given_up(tmp_path: Path, code:
     room[0] = None
 
     with pytest.raises(StackError, match=f"exit code {code}"):
-        await asyncio.wait_for(running, 10)
+        await asyncio.wait_for(running, 60)
 
 
 @pytest.mark.parametrize("spoil", ["a file in place of its folder", "a folder in its place"])
@@ -223,7 +223,7 @@ async def test_a_mistake_of_the_users_is_not_tried_again(tmp_path: Path) -> None
     stack = Stack([[spec(tmp_path, "worker", "say", "no artifact", "die-at-once", "2")]])
 
     with pytest.raises(StackError, match=r"(?s)exit code 2.*no artifact"):
-        await asyncio.wait_for(stack.supervisor.run(), 10)
+        await asyncio.wait_for(stack.supervisor.run(), 60)
 
     assert not any("starting again" in sentence for _, sentence in stack.said)
 
@@ -243,7 +243,7 @@ async def test_a_child_that_never_becomes_ready_ends_the_stack_and_says_why(
     stack = Stack([[mute]])
 
     with pytest.raises(StackError, match=f"not ready within 0.3 s: nothing listens on .*:{port}"):
-        await asyncio.wait_for(stack.supervisor.run(), 10)
+        await asyncio.wait_for(stack.supervisor.run(), 60)
 
     assert stack.pids == {}
 
@@ -257,7 +257,7 @@ async def test_a_child_that_ignores_the_request_to_end_is_killed_after_the_grace
     pid = stack.pids["worker"]
 
     stack.supervisor.stop()
-    await asyncio.wait_for(running, 10)
+    await asyncio.wait_for(running, 60)
 
     assert not is_alive(pid)
 
@@ -271,7 +271,7 @@ async def test_a_second_stop_does_not_wait_for_the_grace(tmp_path: Path) -> None
     stack.supervisor.stop()
     stack.supervisor.stop()
 
-    await asyncio.wait_for(running, 10)
+    await asyncio.wait_for(running, 60)
 
 
 async def test_what_a_child_started_itself_ends_with_it(tmp_path: Path) -> None:
@@ -283,9 +283,9 @@ async def test_what_a_child_started_itself_ends_with_it(tmp_path: Path) -> None:
     assert is_alive(grandchild)
 
     stack.supervisor.stop()
-    await asyncio.wait_for(running, 10)
+    await asyncio.wait_for(running, 60)
 
-    wait_until(lambda: not is_alive(grandchild), "the grandchild's end", 5)
+    wait_until(lambda: not is_alive(grandchild), "the grandchild's end")
 
 
 async def test_cancelling_the_supervisor_leaves_no_child(tmp_path: Path) -> None:

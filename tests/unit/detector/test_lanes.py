@@ -40,7 +40,7 @@ class Log:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not condition():  # noqa: ASYNC110 - the loop's own turns are what is waited for
             await asyncio.sleep(0)
 
@@ -70,7 +70,7 @@ async def test_work_on_different_partitions_is_under_way_together() -> None:
     log, met = Log(), asyncio.Barrier(2)
 
     async def meet() -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await met.wait()
 
     async with Lanes(2) as lanes:

@@ -82,7 +82,7 @@ async def test_an_action_wakes_a_stream_that_waits() -> None:
         await asyncio.sleep(0)
         await acted(api, f"{RAISED.alarm_id}/comment", comment="x")
 
-        item = await asyncio.wait_for(waiting, 5)
+        item = await asyncio.wait_for(waiting, 30)
 
         assert (item.event, item.sequence) == ("commented", 1)
         await stream.aclose()

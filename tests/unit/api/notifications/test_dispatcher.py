@@ -385,5 +385,5 @@ async def test_all_ends_when_the_bell_is_closed(most: int) -> None:
     await eventually(lambda: len(world.way.took) == 3)
     world.bell.close()
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await task

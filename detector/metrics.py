@@ -17,7 +17,8 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from common.metering import names
 from common.records.alerts import Alert
 from common.records.letters import DeadLetter
-from common.records.verdicts import ScoreRecord, Verdict
+from common.records.verdict_batch import VerdictBatch
+from common.records.verdicts import Verdict
 from detector.core.fleet import Fleets
 from detector.core.source import SourceBatch
 
@@ -108,10 +109,9 @@ class DetectorMetrics:
         if sink := names.SINK_OF_STEP.get(step):
             self.sink_down.labels(sink).set(0)
 
-    def counts_verdicts(self, verdicts: Sequence[ScoreRecord], fleets: Collection[str]) -> None:
+    def counts_verdicts(self, verdicts: VerdictBatch, fleets: Collection[str]) -> None:
         """Count verdicts; those of fleets that there are not are nobody's."""
-        counted = Counter((verdict.fleet, verdict.status) for verdict in verdicts)
-        for (fleet, status), count in counted.items():
+        for (fleet, status), count in verdicts.counted().items():
             known = fleet if fleet in fleets else names.UNKNOWN_FLEET
             self.verdicts.labels(status).inc(count)
             self.fleet_verdicts.labels(known, status).inc(count)

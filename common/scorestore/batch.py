@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
-from common.records.verdicts import FinalScore, ScoreRecord
+import numpy as np
+
+from common.records.verdict_batch import VerdictBatch, VerdictColumns
+from common.records.verdicts import FinalScore, ScoreRecord, Verdict
 
 RunKey: TypeAlias = tuple[str, str]
 """(asset_id, run_id)."""
@@ -15,13 +18,17 @@ RunKey: TypeAlias = tuple[str, str]
 RepeatKey: TypeAlias = tuple[str, str, str, int, int, int]
 """(asset_id, run_id, topic, partition, offset, published_ts_ms)."""
 
+OF_MESSAGE: Final = frozenset(status for status in Verdict if status.of_message)
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Records to write, without rows that a later row of the same batch replaces.
 
     Attributes:
-        verdicts: By run, then by cycle.
+        columns: Verdicts on cycles, to be written before the others; each run's cycles ascend, and
+            a run is in it once.
+        verdicts: Single ones, by run, then by cycle.
         repeats: By where the repeated message stood and when it was published.
         finals: Final scores of these verdicts and of earlier ones.
     """
@@ -29,6 +36,13 @@ class Batch:
     verdicts: dict[RunKey, dict[int, ScoreRecord]]
     repeats: dict[RepeatKey, ScoreRecord]
     finals: Sequence[FinalScore] = ()
+    columns: Sequence[VerdictColumns] = ()
+
+    @property
+    def runs(self) -> list[RunKey]:
+        """Whose verdicts and repeats they are, in order; some more than once."""
+        repeats = ((record.asset_id, record.run_id) for record in self.repeats.values())
+        return [*(run for part in self.columns for run in part.runs), *self.verdicts, *repeats]
 
 
 def repeat_key(record: ScoreRecord) -> RepeatKey:
@@ -52,17 +66,37 @@ def repeat_key(record: ScoreRecord) -> RepeatKey:
 def gather(records: Sequence[ScoreRecord], finals: Sequence[FinalScore] = ()) -> Batch:
     """Sort records into verdicts and repeats; of two with one identity, the later one stays.
 
+    Columns of which no row replaces another stay columns; of others the rows are taken one by one.
+
     Raises:
         ValueError: If a score, threshold or share is NaN or infinite: a defect of the caller, and
             stores disagree about what they would do with it.
     """
-    batch = Batch({}, {}, finals)
+    columns: list[VerdictColumns] = []
+    batch = Batch({}, {}, finals, columns)
     for final in finals:
         if not isfinite(final.score):
             raise ValueError(
                 f"{final.asset_id} {final.run_id} cycle {final.cycle}: its final score is not "
                 f"finite ({final.score})."
             )
+    if not isinstance(records, VerdictBatch):
+        _add(batch, records)
+        return batch
+    known: set[RunKey] = set()
+    for part in records.columns:
+        on_cycles, repeats = _split(part)
+        if known.isdisjoint(part.runs) and _is_plain(on_cycles):
+            columns.append(on_cycles)
+            _add(batch, repeats)
+        else:
+            _add(batch, part.records())
+        known.update(part.runs)
+    _add(batch, records.records)
+    return batch
+
+
+def _add(batch: Batch, records: Iterable[ScoreRecord]) -> None:
     for record in records:
         _check_finite(record)
         if record.status.of_message:
@@ -70,7 +104,21 @@ def gather(records: Sequence[ScoreRecord], finals: Sequence[FinalScore] = ()) ->
         else:
             run = batch.verdicts.setdefault((record.asset_id, record.run_id), {})
             run[record.cycle] = record
-    return batch
+
+
+def _split(part: VerdictColumns) -> tuple[VerdictColumns, Iterable[ScoreRecord]]:
+    """Return the verdicts on cycles, and those on messages."""
+    if not OF_MESSAGE.intersection(part.statuses):
+        return part, ()
+    return part.on_cycles(), (record for record in part.records() if record.status.of_message)
+
+
+def _is_plain(part: VerdictColumns) -> bool:
+    """Return whether no row replaces another, and all numbers are numbers."""
+    counts = np.array(part.counts, np.int64)
+    ascends = np.diff(part.cycles, prepend=-1) > 0
+    ascends[np.cumsum(counts) - counts] = True
+    return len({*part.runs}) == len(part.runs) and part.findings.is_finite and bool(ascends.all())
 
 
 def _check_finite(record: ScoreRecord) -> None:

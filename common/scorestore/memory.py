@@ -62,7 +62,7 @@ class MemoryScoreStore:
         self, records: Sequence[ScoreRecord], finals: Sequence[FinalScore] = ()
     ) -> None:
         """Keep the rows."""
-        batch = gather(records, finals)
+        batch = gather([*records], finals)
         for run, rows in batch.verdicts.items():
             kept = self._verdicts.setdefault(run, {})
             for cycle, record in rows.items():

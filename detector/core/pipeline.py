@@ -112,6 +112,7 @@ class Plan:
         rows: All rows the windows are cut from, as measured or held, shape ``(m, width)``.
         ends: At which of them each window ends, shape ``(n,)``.
         steady: Which assets went on as they should (``steady.py``), shape ``(n_assets,)``.
+        stamps: Cycle and time, UTC epoch microseconds, of each fresh reading; shape ``(r, 2)``.
     """
 
     assets: Mapping[AssetRun, AssetPlan]
@@ -121,6 +122,7 @@ class Plan:
     rows: NDArray[np.float32]
     ends: NDArray[np.int64]
     steady: NDArray[np.bool_]
+    stamps: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +235,16 @@ def prepare(
         key: AssetPlan(starts[key].fence if key in states else Fence(), starts[key], mine, done)
         for (key, mine), done in zip(fresh.items(), found.assets, strict=True)
     }
-    return Plan(assets, found.windows, found.trail, misplaced, found.rows, found.ends, found.steady)
+    return Plan(
+        assets,
+        found.windows,
+        found.trail,
+        misplaced,
+        found.rows,
+        found.ends,
+        found.steady,
+        readings.readings.stamps,
+    )
 
 
 def home_of(decoded: Sequence[Decoded]) -> Fence:

@@ -20,6 +20,7 @@ from common.errors import BackendError, InvalidRecordError
 from common.logs import get_logger
 from common.records.alerts import Alert
 from common.records.letters import DeadLetter
+from common.records.verdict_batch import VerdictBatch
 from common.records.verdicts import ScoreRecord
 from common.retry import Backoff, retrying
 from common.scorestore.port import ScoreStore
@@ -102,7 +103,7 @@ class Refused:
 class Output:
     """All that a batch puts out."""
 
-    verdicts: Sequence[ScoreRecord]
+    verdicts: VerdictBatch
     alerts: Sequence[Alert]
     dead_letters: Sequence[DeadLetter]
 
@@ -301,11 +302,14 @@ class DetectorService:
         told: Mapping[AssetRun, Sequence[Alert]],
     ) -> Output:
         return Output(
-            verdicts=[
-                *outcome.verdicts,
-                *batch.rejected,
-                *(verdict for item in refused for verdict in item.verdicts),
-            ],
+            verdicts=VerdictBatch(
+                outcome.verdicts.columns,
+                [
+                    *outcome.verdicts.records,
+                    *batch.rejected,
+                    *(verdict for item in refused for verdict in item.verdicts),
+                ],
+            ),
             alerts=[*(alert for alerts in told.values() for alert in alerts), *outcome.alerts],
             dead_letters=[
                 *batch.dead_letters,

@@ -27,8 +27,6 @@ from models.scoring.windows import WindowSet
 WARNERS: Final = (Evidence.DEGRADATION, Evidence.CHANNEL, Evidence.FROZEN)
 """The kinds that can warn, in the order in which equals speak."""
 
-LEVELS: Final = (Level.NONE, Level.WARNING, Level.CRITICAL)
-
 LARGEST: Final = 1e12
 """No severity is further from 0, however small a threshold is."""
 
@@ -63,10 +61,9 @@ class Judged:
             return Level.NONE
         return Level.CRITICAL if self.critical[index] else Level.WARNING
 
-    def levels(self) -> list[Level]:
-        """Return what each reading alone comes to; for all of them faster than one by one."""
-        ranks = np.where(self.severities < WARNING_SEVERITY, 0, np.where(self.critical, 2, 1))
-        return list(map(LEVELS.__getitem__, ranks.tolist()))
+    def ranks(self) -> NDArray[np.int64]:
+        """Return the rank of what each reading alone comes to, shape ``(n,)``."""
+        return np.where(self.severities < WARNING_SEVERITY, 0, np.where(self.critical, 2, 1))
 
 
 def severity_of(scores: NDArray[np.float64], threshold: float) -> NDArray[np.float64]:

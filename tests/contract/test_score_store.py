@@ -18,6 +18,7 @@ import pytest
 from msgspec import structs
 
 from common.errors import BackendRefusedError, BackendUnavailableError
+from common.records.verdict_batch import VerdictBatch
 from common.records.verdicts import (
     Evidence,
     FinalScore,
@@ -45,6 +46,7 @@ from common.settings import ScoreStoreSettings
 from common.topics import REPEAT_MEASUREMENT, SCORE_MEASUREMENT
 from deploy.local.programs import free_port
 from tests.support.servers.influx import InfluxServer, influx_server
+from tests.support.verdict_columns import columns_of
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 CHANNELS = ("T24", "T30", "W31")
@@ -186,6 +188,23 @@ async def test_what_is_written_is_read_exactly(store: ScoreStore) -> None:
     await store.write(rows)
 
     assert await everything(store) == rows
+
+
+async def test_what_is_written_as_columns_is_read_exactly(store: ScoreStore) -> None:
+    rows = [
+        verdict(1, Verdict.GAP),
+        *(
+            structs.replace(scored(cycle, cycle / 7), life=LifeLeft(cycle / 3, 0.1, 0.3))
+            for cycle in (2, 5)
+        ),
+        verdict(3, asset_id="engine-2"),
+    ]
+    repeats = [repeat(11), repeat(12, status=Verdict.LATE)]
+
+    await store.write(VerdictBatch([columns_of([*rows[:2], repeats[0], *rows[2:]])], repeats[1:]))
+
+    assert await everything(store) == sorted(rows, key=order)
+    assert await store.verdict_counts() == Counter(row.status for row in (*rows, *repeats))
 
 
 def final_of(record: ScoreRecord, score: float) -> FinalScore:

@@ -8,13 +8,17 @@ different ways by different parts of the server: all three are refused. No id on
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Final
+from itertools import chain
+from typing import Final, NamedTuple
+
+import numpy as np
 
 from common.errors import BackendRefusedError
 from common.records.ids import DEFAULT_FLEET
-from common.records.verdicts import FinalScore, ScoreRecord
+from common.records.verdict_batch import LEVELS, Findings, VerdictColumns
+from common.records.verdicts import FinalScore, ScoreRecord, Verdict
 from common.scorestore.paging import epoch_us
 from common.topics import REPEAT_MEASUREMENT, SCORE_MEASUREMENT
 
@@ -47,8 +51,20 @@ OFFSETS_PER_MS: Final = 1_000_000
 MAX_TIME_NS: Final = 2**63 - 2
 """InfluxDB's own bound, either side of 1970: the years 1677 to 2262."""
 
+VALUES: Final = {verdict: verdict.value for verdict in Verdict}
+"""Asking a member of an enumeration for its value takes longer."""
+
 _NAME_ESCAPES: Final = str.maketrans({",": r"\,", "=": r"\=", " ": r"\ "})
 _STRING_ESCAPES: Final = str.maketrans({'"': r"\"", "\\": r"\\"})
+
+
+class _Series(NamedTuple):
+    """What the points of a run share: its tags."""
+
+    asset_id: str
+    run_id: str
+    model: str
+    fleet: str
 
 
 def escape_tag(text: str) -> str:
@@ -80,26 +96,74 @@ def verdict_lines(records: Iterable[ScoreRecord]) -> list[str]:
         ValueError: If an id cannot be a tag.
         BackendRefusedError: If a time is outside what InfluxDB can keep.
     """
-    heads: dict[tuple[str, str, str, str], str] = {}
+    heads: dict[_Series, str] = {}
     lines = []
     for record in records:
-        series = (record.asset_id, record.run_id, record.model, record.fleet)
+        series = _Series(record.asset_id, record.run_id, record.model, record.fleet)
         head = heads.get(series)
         if head is None:
-            head = heads[series] = _head(SCORE_MEASUREMENT, record)
+            head = heads[series] = _head(SCORE_MEASUREMENT, series)
         ts_us = epoch_us(record.ts)
-        beside_ns = _beside_ns(record, ts_us)
+        beside_ns = 0 if record.timed else _beside_ns(record.cycle, ts_us)
         time_ns = _checked(ts_us * 1000 + beside_ns, record)
-        moved = "" if beside_ns < CYCLES_PER_US else f",ts_us={ts_us}i"
-        if record.published_ts_ms > 0:  # what tells an asset's latest run
-            moved += f",{ARRIVED_FIELD}={record.published_ts_ms}i"
         scored = "" if record.score is None else _score_fields(record)
         lines.append(
             f'{head} cycle={record.cycle}i,level="{record.level}",'
-            f'status="{record.status}",detail="{escape_string(record.detail)}"{moved}'
-            f"{scored} {time_ns}"
+            f'status="{record.status}",detail="{escape_string(record.detail)}"'
+            f"{_times(ts_us, beside_ns, record.published_ts_ms)}{scored} {time_ns}"
         )
     return lines
+
+
+def column_lines(part: VerdictColumns) -> list[str]:
+    """Return the lines of columns, which are those of its records.
+
+    Raises:
+        ValueError: If an id cannot be a tag.
+        BackendRefusedError: If a time is outside what InfluxDB can keep.
+    """
+    found, ts_us = part.findings, part.ts_us.tolist()
+    cycles: list[int] = part.cycles.tolist()
+    beside_ns = [0] * len(part) if part.timed else [*map(_beside_ns, cycles, ts_us)]
+    times_ns = [moment * 1000 + beside for moment, beside in zip(ts_us, beside_ns, strict=True)]
+    if np.isnan(found.warning_thresholds).any() or max(map(abs, times_ns), default=0) > MAX_TIME_NS:
+        return verdict_lines(part.records())
+    heads = [
+        [_head(SCORE_MEASUREMENT, _Series(*run, part.model, part.fleet))] * count
+        for run, count in zip(part.runs, part.counts, strict=True)
+    ]
+    levels = [LEVELS[rank or 0].value for rank in part.in_rows(found.ranks.tolist())]
+    return [
+        f'{head} cycle={cycle}i,level="{level}",status="{status}",'
+        f'detail="{escape_string(detail)}"{times}{scored or ""} {time_ns}'
+        for head, cycle, level, status, detail, times, scored, time_ns in zip(
+            chain.from_iterable(heads),
+            cycles,
+            levels,
+            map(VALUES.__getitem__, part.statuses),
+            part.details,
+            map(_times, ts_us, beside_ns, part.published_ts_ms),
+            part.in_rows(_all_score_fields(found)),
+            times_ns,
+            strict=True,
+        )
+    ]
+
+
+def _all_score_fields(found: Findings) -> list[str]:
+    """Return what :func:`_score_fields` returns of each reading."""
+    template = ",score=%s,warning_threshold=%s"
+    columns: list[Sequence[object]] = [found.scores.tolist(), found.warning_thresholds.tolist()]
+    if found.critical_threshold is not None:
+        template += f",critical_threshold={_number(found.critical_threshold)}"
+    template += ',evidence="%s",severity=%s'
+    columns += [[each.value for each in found.evidence], found.severities.tolist()]
+    if found.life is not None:
+        template += "".join(f",{name}=%s" for name in LIFE_FIELDS)
+        columns += found.life.T.tolist()
+    template += _share_template(found.channels)
+    columns += found.shares.T.tolist()
+    return [*map(template.__mod__, zip(*columns, strict=True))]
 
 
 def final_lines(finals: Iterable[FinalScore]) -> list[str]:
@@ -112,17 +176,23 @@ def final_lines(finals: Iterable[FinalScore]) -> list[str]:
     lines = []
     for final in finals:
         ts_us = epoch_us(final.ts)
-        time_ns = _checked(ts_us * 1000 + _beside_ns(final, ts_us), final)
+        beside_ns = 0 if final.timed else _beside_ns(final.cycle, ts_us)
+        time_ns = _checked(ts_us * 1000 + beside_ns, final)
         head = _head(SCORE_MEASUREMENT, final)
         lines.append(f"{head} {FINAL_FIELD}={_number(final.score)} {time_ns}")
     return lines
 
 
-def _beside_ns(record: ScoreRecord | FinalScore, ts_us: int) -> int:
-    """Return how far beside its reading's time a point stands."""
-    if record.timed:  # a tick is told by its time alone
-        return 0
-    return record.cycle % (CYCLES_PER_US if ts_us % MS_US else CYCLES_PER_MS)
+def _beside_ns(cycle: int, ts_us: int) -> int:
+    """Return how far beside its reading's time a point stands; a tick is told by its time alone."""
+    return cycle % (CYCLES_PER_US if ts_us % MS_US else CYCLES_PER_MS)
+
+
+def _times(ts_us: int, beside_ns: int, published_ts_ms: int) -> str:
+    moved = "" if beside_ns < CYCLES_PER_US else f",ts_us={ts_us}i"
+    if published_ts_ms > 0:  # what tells an asset's latest run
+        moved += f",{ARRIVED_FIELD}={published_ts_ms}i"
+    return moved
 
 
 def repeat_lines(records: Iterable[ScoreRecord]) -> list[str]:
@@ -146,7 +216,7 @@ def repeat_lines(records: Iterable[ScoreRecord]) -> list[str]:
     return lines
 
 
-def _head(measurement: str, record: ScoreRecord | FinalScore) -> str:
+def _head(measurement: str, record: _Series | ScoreRecord | FinalScore) -> str:
     # the fleet of all who name none has no tag: so its series are those of earlier versions
     fleet = "" if record.fleet == DEFAULT_FLEET else f",fleet={escape_tag(record.fleet)}"
     return (

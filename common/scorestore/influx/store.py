@@ -34,7 +34,7 @@ from common.scorestore.influx.errors import (
     statement_error,
     status_error,
 )
-from common.scorestore.influx.lines import final_lines, repeat_lines, verdict_lines
+from common.scorestore.influx.lines import column_lines, final_lines, repeat_lines, verdict_lines
 from common.scorestore.influx.plots import (
     PLOT_ROWS,
     plot_rows,
@@ -158,6 +158,8 @@ class InfluxScoreStore:
 
     def _write(self, batch: Batch) -> None:
         lines: list[str] = []
+        for part in batch.columns:
+            lines += column_lines(part)
         for run in batch.verdicts.values():
             lines += verdict_lines(run.values())
         lines += repeat_lines(batch.repeats.values())

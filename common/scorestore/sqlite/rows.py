@@ -5,9 +5,14 @@ from __future__ import annotations
 import json
 import sqlite3
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, repeat
 from typing import Any, Final, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
+from common.records.verdict_batch import VerdictColumns
 from common.records.verdicts import Evidence, Level, LifeLeft, ScoreRecord, Verdict
 from common.scorestore.paging import epoch_us, from_epoch_us
 from common.scorestore.sqlite.schema import COUNT_COLUMNS, LIFE_COLUMNS
@@ -28,6 +33,7 @@ EVIDENCE: Final[dict[str | None, Evidence | None]] = {
 NO_LIFE: Final = (None, None, None)
 VERDICTS: Final = {verdict.value: verdict for verdict in Verdict}
 NAMES: Final = {verdict: verdict.value for verdict in Verdict}
+NAMES_OF_EVIDENCE: Final = {evidence: evidence.value for evidence in Evidence}
 """Asking a member of an enumeration for its value takes longer."""
 
 VERDICT_COLUMNS: Final = (
@@ -73,6 +79,10 @@ class ChannelSets:
         if not shares:
             return None, None
         names = tuple(shares)
+        return self.key_of(connection, names), struct.pack(f">{len(names)}d", *shares.values())
+
+    def key_of(self, connection: sqlite3.Connection, names: ChannelNames) -> int:
+        """Return the number of the names, adding names that are new."""
         key = self._keys.get(names)
         if key is None:
             key = connection.execute(
@@ -80,7 +90,7 @@ class ChannelSets:
             ).lastrowid
             assert key is not None  # noqa: S101 - an insert has one
             self._names[key], self._keys[names] = names, key
-        return key, struct.pack(f">{len(names)}d", *shares.values())
+        return key
 
     def unpack(self, key: int | None, packed: bytes | None) -> dict[str, float]:
         """Return the shares again."""
@@ -110,6 +120,53 @@ def verdict_row(
         *packed,
         record.detail,
     )
+
+
+def verdict_rows(
+    run_keys: Sequence[int], part: VerdictColumns, channel_set: int | None
+) -> Iterator[VerdictRow]:
+    """Return the rows of columns as :func:`verdict_row` makes them, each of a run's number.
+
+    Args:
+        run_keys: Of the run of each stretch.
+        part: The columns.
+        channel_set: The number of its channels' names; none where there are none.
+    """
+    found, critical = part.findings, part.findings.critical_threshold
+    if found.life is None:
+        lives: Iterable[Sequence[float | None]] = repeat([None] * len(found), 3)
+    else:
+        lives = found.life.T.tolist()
+    of_scored: Iterable[Sequence[Any]] = (
+        found.scores.tolist(),
+        found.warnings(),
+        [critical] * len(found),
+        [NAMES_OF_EVIDENCE[each] for each in found.evidence],
+        found.severities.tolist(),
+        *lives,
+        [channel_set] * len(found),
+        [None] * len(found) if channel_set is None else pack_shares(found.shares),
+    )
+    return zip(
+        chain.from_iterable(map(repeat, run_keys, part.counts)),
+        part.cycles.tolist(),
+        part.ts_us.tolist(),
+        map(NAMES.__getitem__, part.statuses),
+        (rank or 0 for rank in part.in_rows(found.ranks.tolist())),
+        repeat(part.model),
+        *map(part.in_rows, of_scored),
+        part.details,
+    )  # fmt: skip
+
+
+def pack_shares(shares: NDArray[np.float64]) -> list[bytes]:
+    """Return shares as :meth:`ChannelSets.pack` packs them, reading by reading.
+
+    Args:
+        shares: Shape ``(n, n_channels)``, one channel at least.
+    """
+    packed: list[bytes] = shares.astype(">f8").view(f"V{shares.shape[1] * 8}").ravel().tolist()
+    return packed
 
 
 def repeat_row(run_key: int, record: ScoreRecord) -> tuple[object, ...]:

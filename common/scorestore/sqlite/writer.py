@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Final
 
+from common.records.verdict_batch import VerdictColumns
 from common.records.verdicts import ScoreRecord, Verdict
 from common.scorestore.batch import Batch, RunKey
 from common.scorestore.paging import epoch_us
@@ -31,9 +32,10 @@ from common.scorestore.sqlite.rows import (
     tally_of,
     tally_row,
     verdict_row,
+    verdict_rows,
 )
 from common.scorestore.sqlite.schema import LIFE_COLUMNS
-from common.scorestore.tally import RunTally
+from common.scorestore.tally import RunTally, TalliedColumns
 
 
 def _upsert(table: str, columns: tuple[str, ...], identity: tuple[str, ...]) -> str:
@@ -96,7 +98,9 @@ def write_batch(connection: sqlite3.Connection, batch: Batch) -> None:
     connection.execute("BEGIN IMMEDIATE")
     channel_sets = ChannelSets()
     channel_sets.load(connection)
-    runs = _open_runs(connection, [*batch.verdicts, *map(_run_of, batch.repeats.values())])
+    runs = _open_runs(connection, batch.runs)
+    for part in batch.columns:
+        _write_columns(connection, runs, part, channel_sets)
     rows: list[VerdictRow] = []
     for key, records in batch.verdicts.items():
         run = runs[key]
@@ -117,6 +121,31 @@ def write_batch(connection: sqlite3.Connection, batch: Batch) -> None:
             _recount(connection, run)
     connection.executemany(UPDATE_RUN, [(*tally_row(run.tally), run.key) for run in runs.values()])
     connection.execute("COMMIT")
+
+
+def _write_columns(
+    connection: sqlite3.Connection,
+    runs: Mapping[RunKey, _Run],
+    part: VerdictColumns,
+    channel_sets: ChannelSets,
+) -> None:
+    """Write verdicts and count them: stretch by stretch what goes on, else row by row."""
+    tallied = TalliedColumns(part)
+    records: list[ScoreRecord] = []
+    for stretch in part.stretches():
+        run = runs[stretch.run]
+        run.tally.fleet = part.fleet
+        last = run.tally.last_cycle
+        if last is None or tallied.first_cycle(stretch) > last:
+            tallied.add(stretch, run.tally)
+        else:
+            records = records or list(part.records())
+            rows = {row.cycle: row for row in records[stretch.begin : stretch.end]}
+            _count(connection, run, rows)
+    names = part.findings.channels
+    channel_set = channel_sets.key_of(connection, names) if names and len(part.findings) else None
+    keys = [runs[run].key for run in part.runs]
+    connection.executemany(UPSERT_VERDICT, verdict_rows(keys, part, channel_set))
 
 
 def _run_of(record: ScoreRecord) -> RunKey:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final
 
 from common.records.alerts import Alert, Transition, derive_alarm_id
-from common.records.ids import renewed_run_id
-from common.records.verdicts import FinalScore, Level, ScoreRecord, Verdict
+from common.records.verdict_batch import VerdictBatch
+from common.records.verdicts import FinalScore, Level, Verdict
 from detector.core.conclusion.alerts import make_alert
 from detector.core.conclusion.calm import calm_alarms
 from detector.core.conclusion.evidence import Case
 from detector.core.conclusion.finals import final_scores, follow_finals, weigh_finals
-from detector.core.conclusion.weighing import NOTHING_FOUND, Finding, Weighed, weigh
+from detector.core.conclusion.verdicts import run_of, verdict_columns
+from detector.core.conclusion.weighing import Weighed, weigh
 from detector.core.fleet import Fleet
 from detector.core.pipeline import AssetPlan, AssetRun, Decoded, NextState, Plan
 from detector.core.state.asset import AssetState, Place
@@ -45,7 +46,7 @@ class Outcome:
         finals: For the score store, beside verdicts that were given before.
     """
 
-    verdicts: list[ScoreRecord]
+    verdicts: VerdictBatch
     alerts: list[Alert]
     told: dict[int, list[Told]]
     states: dict[AssetRun, NextState]
@@ -55,7 +56,7 @@ class Outcome:
 
     def add(self, other: Outcome) -> None:
         """Take in what another fleet's part of the batch comes to."""
-        self.verdicts.extend(other.verdicts)
+        self.verdicts.add(other.verdicts)
         self.alerts.extend(other.alerts)
         for partition, told in other.told.items():
             self.told.setdefault(partition, []).extend(told)
@@ -67,7 +68,7 @@ class Outcome:
 
 def nothing_yet() -> Outcome:
     """Return what no readings come to."""
-    return Outcome([], [], {}, {}, [], [], [])
+    return Outcome(VerdictBatch(), [], {}, {}, [], [], [])
 
 
 def conclude(
@@ -88,15 +89,16 @@ def conclude(
     if fleet.finals is not None:
         return _with_finals(plan, scores, fleet, fleet.finals, told)
     outcome = nothing_yet()
+    if not plan.assets:
+        return outcome
     weighed = weigh(plan.rows, plan.ends, scores, fleet.spec)
+    outcome.verdicts.columns.append(verdict_columns(plan, [weighed], fleet))
     calm = calm_alarms(plan, weighed, fleet, told)
-    alike = _Alike(fleet.spec.ref.label, fleet.spec.machine.step.clock == "time")
     first = 0
     for (key, asset), alarm in zip(plan.assets.items(), calm, strict=True):
         if alarm is None:
             state = _conclude_asset(key, asset, weighed, first, fleet, told.get(key, ()), outcome)
         else:
-            outcome.verdicts.extend(_calm_verdicts(key, asset, weighed.findings, first, alike))
             state = asset.assembled.state.moved_on(alarm, asset.start.alarm_id, asset.fence)
         outcome.states[key] = NextState(state, asset.before)
         first += len(asset.assembled.ends)
@@ -113,6 +115,7 @@ def _with_finals(
     """Conclude of an asset whose scores become final later: run by run, for it has few."""
     outcome = nothing_yet()
     spec, first = fleet.spec, 0
+    parts: list[Weighed] = []
     timed = spec.machine.step.clock == "time"
     for key, asset in plan.assets.items():
         found = scores[first : first + len(asset.assembled.ends)]
@@ -121,26 +124,15 @@ def _with_finals(
             asset.start, asset.assembled, found.scores, finals, spec.window_length
         )
         weighed = weigh_finals(asset.assembled, found, followed, spec)
+        parts.append(weighed)
         state = _conclude_asset(key, asset, weighed, 0, fleet, told.get(key, ()), outcome)
         outcome.states[key] = NextState(replace(state, finals=followed.after), asset.before)
         outcome.finals.extend(
             final_scores(key, asset.assembled, followed, spec.ref.label, fleet.name, timed=timed)
         )
+    if parts:
+        outcome.verdicts.columns.append(verdict_columns(plan, parts, fleet))
     return outcome
-
-
-def _calm_verdicts(
-    key: AssetRun, asset: AssetPlan, findings: Sequence[Finding], first: int, alike: _Alike
-) -> Iterator[ScoreRecord]:
-    """Yield the verdicts of an asset of which nothing else is to be said."""
-    run_id = _run_of(key, asset.start)
-    assembled = asset.assembled
-    unscored = len(asset.fresh) - len(assembled.ends)
-    for index, (item, verdict, detail) in enumerate(
-        zip(asset.fresh, assembled.verdicts, assembled.details, strict=True), first - unscored
-    ):
-        finding = findings[index] if verdict is SCORED else NOTHING_FOUND
-        yield _verdict(item, run_id, verdict, detail, alike, finding)
 
 
 @dataclass(slots=True)
@@ -148,7 +140,7 @@ class _Watch:
     """An asset's run and alarm while its readings are taken.
 
     Attributes:
-        source_run: The run, as the source calls it.
+        key: The asset, and the run as the source calls it.
         opened: Where the run was opened by rule; none for the source's own.
         run_id: The run's id.
         alarm: The alarm.
@@ -156,7 +148,7 @@ class _Watch:
         told: Alerts that stand, in order; none once the last of them has been reached.
     """
 
-    source_run: str
+    key: AssetRun
     opened: Place | None
     run_id: str
     alarm: AlarmState
@@ -177,7 +169,7 @@ class _Watch:
 
     def open_run(self, opened: Place) -> None:
         """Go on with a run opened by rule: what was open belongs to the run before it."""
-        self.opened, self.run_id = opened, renewed_run_id(self.source_run, *opened)
+        self.opened, self.run_id = opened, run_of(self.key, opened)[1]
         self.alarm, self.alarm_id = AlarmState(), ""
 
 
@@ -190,30 +182,21 @@ def _conclude_asset(
     told: Sequence[Alert],
     outcome: Outcome,
 ) -> AssetState:
-    spec, rule = fleet.spec, fleet.alarm_of(key[0])
+    rule = fleet.alarm_of(key[0])
     assembled, start = asset.assembled, asset.start
     watch = _watch(key, start, told)
-    alike = _Alike(spec.ref.label, spec.machine.step.clock == "time")
     first = position
-    for item, verdict, detail, opened in zip(
-        asset.decoded, assembled.verdicts, assembled.details, assembled.opened, strict=True
+    for item, verdict, opened in zip(
+        asset.decoded, assembled.verdicts, assembled.opened, strict=True
     ):
         if opened is not None and opened != watch.opened:
             watch.open_run(opened)
             outcome.opened.append((key, watch.run_id))
         if verdict is not SCORED:
-            outcome.verdicts.append(
-                _verdict(item, watch.run_id, verdict, detail, alike, NOTHING_FOUND)
-            )
             if not verdict.of_message:
                 watch.alarm = interrupt(watch.alarm)
             continue
         here, position = position, position + 1
-        warning = weighed.stuck_sentence(here)
-        if warning:
-            detail = "; ".join(filter(None, [detail, warning]))
-        finding = weighed.findings[here]
-        outcome.verdicts.append(_verdict(item, watch.run_id, verdict, detail, alike, finding))
         if watch.told:
             watch.follow_told(item.reading.cycle)
             continue
@@ -225,7 +208,7 @@ def _conclude_asset(
             rule,
         )
         if change is not None:
-            said = " ".join(filter(None, [weighed.later(here), warning]))
+            said = " ".join(filter(None, [weighed.later(here), weighed.stuck_sentence(here)]))
             alert = _alert(item, watch, change, weighed, here, fleet, said)
             outcome.alerts.append(alert)
             ring, window = assembled.behind(here - first)
@@ -234,15 +217,11 @@ def _conclude_asset(
     return assembled.state.moved_on(watch.alarm, watch.alarm_id, asset.fence)
 
 
-def _run_of(key: AssetRun, start: AssetState) -> str:
-    return key[1] if start.opened is None else renewed_run_id(key[1], *start.opened)
-
-
 def _watch(key: AssetRun, start: AssetState, told: Sequence[Alert]) -> _Watch:
-    run_id = _run_of(key, start)
+    _, run_id = run_of(key, start.opened)
     to_come = [alert for alert in told if alert.run_id != run_id or alert.cycle > start.last_cycle]
     alarm = interrupt(start.alarm) if to_come else start.alarm
-    return _Watch(key[1], start.opened, run_id, alarm, start.alarm_id, to_come)
+    return _Watch(key, start.opened, run_id, alarm, start.alarm_id, to_come)
 
 
 def _alert(
@@ -265,30 +244,3 @@ def _alert(
         watch.alarm_id = ""
     cause = weighed.cause(position, change, fleet.alarm_of(item.reading.asset_id))
     return make_alert(item.reading, watch.run_id, alarm_id, change, cause, fleet.spec, warning)
-
-
-class _Alike(NamedTuple):
-    """What all verdicts of a fleet say alike: the model, and whether cycles are ticks of time."""
-
-    model: str
-    timed: bool
-
-
-def _verdict(
-    item: Decoded, run_id: str, verdict: Verdict, detail: str, alike: _Alike, finding: Finding
-) -> ScoreRecord:
-    reading, record = item.reading, item.record
-    return ScoreRecord(
-        reading.asset_id,
-        run_id,
-        reading.cycle,
-        reading.ts,
-        verdict,
-        alike.model,
-        *finding,
-        detail,
-        record.position,
-        record.published_ts_ms,
-        reading.fleet,
-        alike.timed,
-    )

@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.records.ids import renewed_run_id
-from common.records.verdicts import Evidence, FinalScore, Level, Verdict
+from common.records.verdict_batch import Findings
+from common.records.verdicts import Evidence, FinalScore, Verdict
 from detector.core.assembler import Assembled
-from detector.core.conclusion.weighing import Finding, Weighed, weigh
+from detector.core.conclusion.weighing import Weighed, weigh
 from detector.core.pipeline import EPOCH, AssetRun
 from detector.core.state.asset import AssetState, Place
 from detector.core.state.finals_codec import RunFinals
@@ -210,16 +211,13 @@ def weigh_finals(
     )
 
 
-def _findings(base: Weighed, followed: Followed, severities: NDArray[np.float64]) -> list[Finding]:
-    return [
-        finding._replace(
-            warning_threshold=threshold if np.isfinite(threshold) else None,
-            critical_threshold=None,
-            level=Level.NONE if severity < WARNING_SEVERITY else Level.WARNING,
-            evidence=Evidence.DEGRADATION,
-            severity=severity,
-        )
-        for finding, threshold, severity in zip(
-            base.findings, followed.thresholds.tolist(), severities.tolist(), strict=True
-        )
-    ]
+def _findings(base: Weighed, followed: Followed, severities: NDArray[np.float64]) -> Findings:
+    thresholds = followed.thresholds
+    return replace(
+        base.findings,
+        warning_thresholds=np.where(np.isfinite(thresholds), thresholds, np.nan),
+        critical_threshold=None,
+        ranks=np.where(severities < WARNING_SEVERITY, 0, 1),
+        evidence=[Evidence.DEGRADATION] * len(severities),
+        severities=severities,
+    )

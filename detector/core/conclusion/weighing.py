@@ -6,17 +6,17 @@ same; here it is asked once for a whole batch and laid out for whoever steps thr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import repeat
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from common.machines.machine import MachineType
 from common.records.alerts import ChannelShare, RemainingLife, Transition
-from common.records.verdicts import Evidence, Level, LifeLeft
+from common.records.verdict_batch import Findings
+from common.records.verdicts import Evidence, Level
 from detector.core.assembler import Assembled
 from detector.core.conclusion.alerts import Cause, contributions
 from detector.core.stuck import stuck_channels, stuck_sentence
@@ -36,26 +36,6 @@ SHORTEST_LIFE: Final = 0.1
 """Steps; a life expected to be shorter is as bad as this."""
 
 
-NO_SHARES: Final[Mapping[str, float]] = {}
-
-
-class Finding(NamedTuple):
-    """What a verdict says of a scored reading: fields of ``ScoreRecord``, in its order."""
-
-    score: float | None = None
-    warning_threshold: float | None = None
-    critical_threshold: float | None = None
-    level: Level = Level.NONE
-    evidence: Evidence | None = None
-    severity: float | None = None
-    life: LifeLeft | None = None
-    shares: Mapping[str, float] = NO_SHARES
-
-
-NOTHING_FOUND: Final = Finding()
-"""Of a reading that was not scored."""
-
-
 @dataclass(frozen=True, slots=True)
 class Weighed:
     """A batch's windows, weighed; each is asked for by its place among them.
@@ -64,7 +44,7 @@ class Weighed:
         spec: The model's, with the fleet's thresholds.
         found: What the model found.
         judged: What that comes to.
-        findings: The same, window by window.
+        findings: The same, as verdicts say it.
         severities: ``judged.severities`` as plain numbers.
         critical: ``judged.critical`` likewise.
         any_stuck: Whether any channel has not moved for too long, shape ``(n,)``.
@@ -76,7 +56,7 @@ class Weighed:
     spec: ScorerSpec
     found: WindowScores
     judged: Judged
-    findings: list[Finding]
+    findings: Findings
     severities: list[float]
     critical: list[bool]
     any_stuck: NDArray[np.bool_]
@@ -189,26 +169,19 @@ def weigh(
     )
 
 
-def _findings(found: WindowScores, judged: Judged, spec: ScorerSpec) -> list[Finding]:
-    thresholds, names, life = spec.thresholds, spec.channels, found.life
-    warning = thresholds.warning
-    critical = None if decided_by_life(found, thresholds) else thresholds.critical
-    lives: Iterable[LifeLeft | None] = repeat(None)
-    if life is not None:
-        lives = map(LifeLeft, life.expected.tolist(), life.low.tolist(), life.high.tolist())
-    speakers = map(WARNERS.__getitem__, judged.speakers.tolist())
-    return [
-        Finding(score, warning, critical, level, speaker, severity, left, dict(zip(names, shares)))  # noqa: B905 - of one width
-        for score, level, speaker, severity, shares, left in zip(
-            found.scores.tolist(),
-            judged.levels(),
-            speakers,
-            judged.severities.tolist(),
-            judged.shares.tolist(),
-            lives,
-            strict=False,  # nobody may know how long is left
-        )
-    ]
+def _findings(found: WindowScores, judged: Judged, spec: ScorerSpec) -> Findings:
+    thresholds, life = spec.thresholds, found.life
+    return Findings(
+        found.scores,
+        np.full(len(found), thresholds.warning),
+        None if decided_by_life(found, thresholds) else thresholds.critical,
+        judged.ranks(),
+        [*map(WARNERS.__getitem__, judged.speakers.tolist())],
+        judged.severities,
+        None if life is None else np.stack([life.expected, life.low, life.high], axis=1),
+        spec.channels,
+        judged.shares,
+    )
 
 
 def unmoved_of(

@@ -14,6 +14,7 @@ import struct
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Self
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -49,8 +50,7 @@ class Moment(NamedTuple):
     taken_us: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Marks:
+class Marks(msgspec.Struct, frozen=True, eq=False, gc=False):
     """When the rows of a ring were taken, and which of their values stand in for missing ones.
 
     Stamps stay the bytes they are stored as: every batch appends to them, and only evidence and the

@@ -14,10 +14,12 @@ that takes over in between finds every window whole.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+import msgspec
 import numpy as np
+from msgspec import structs
 from numpy.typing import NDArray
 
 from common.errors import InvalidRecordError
@@ -126,8 +128,7 @@ class Course:
     bridged: int
 
 
-@dataclass(frozen=True, slots=True)
-class Assembled:
+class Assembled(msgspec.Struct, frozen=True):
     """What an asset's readings of one batch came to.
 
     Attributes:
@@ -252,7 +253,7 @@ def lay_out(
         everything = np.concatenate([ring, fresh])
         marks = _marked(marks, stamps, filled, len(machine.used))
     first = max(begin, len(everything) - length)
-    after = replace(
+    after = structs.replace(
         state,
         ring=everything[first:].copy(),
         marks=marks.rows(first, len(everything)),
@@ -332,7 +333,7 @@ def assemble(
         course.marks,
         where,
         trail,
-        replace(course.state, history=history),
+        structs.replace(course.state, history=history),
         course.held,
         course.bridged,
     )

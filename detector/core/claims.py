@@ -10,7 +10,9 @@ elsewhere gets a dead letter. An asset that has moved for good is followed: see 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec import structs
 
 from detector.core.fleet import Fleets
 from detector.core.pipeline import AssetRun, Decoded, DecodedBatch, NextState, Plan, home_of
@@ -55,7 +57,7 @@ def claims(
         state = valid.get(key)
         if state is None:
             fence = home_of(decoded)
-            fence = replace(fence, life=lives.get(fence.partition, 0))
+            fence = structs.replace(fence, life=lives.get(fence.partition, 0))
             expected = stored[key].fence if key in stored else Fence()
             found[key] = NextState(fresh_state(fleets[decoded[0].reading.fleet], fence), expected)
         elif key in moved:
@@ -74,9 +76,9 @@ def _is_new_at(item: Decoded, partition: int, state: AssetState) -> bool:
 
 def _moved(state: AssetState, home: Fence, lives: Mapping[int, int]) -> NextState:
     former = (*state.former, state.fence)[-MAX_FORMER_HOMES:]
-    fence = replace(home, life=lives.get(home.partition, 0))
+    fence = structs.replace(home, life=lives.get(home.partition, 0))
     kept = tuple(at for at in former if at.partition != fence.partition)
-    return NextState(replace(state, fence=fence, former=kept), state.fence)
+    return NextState(structs.replace(state, fence=fence, former=kept), state.fence)
 
 
 @dataclass(frozen=True, slots=True)

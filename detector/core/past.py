@@ -12,10 +12,10 @@ about 80 bytes each, for as many as the caller adds.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Final
 
 import numpy as np
+from msgspec import structs
 from numpy.typing import NDArray
 
 from common.machines.machine import MachineType
@@ -289,7 +289,7 @@ class _FleetRestorer:
             run.take(list(zip(weighed.severities, weighed.critical, strict=True)))
             fence = Fence(start.fence.partition, int(part.offsets[-1]) + 1, start.fence.life)
             state = run.state(key, fence, run.alarm(), spec.ref.label)
-            found[key] = replace(state, finals=followed.after)
+            found[key] = structs.replace(state, finals=followed.after)
         return found
 
     def _find_alarms(self, unsure: list[_Run]) -> None:
@@ -375,7 +375,7 @@ class _Run:
             same = (before.opened, before.alarm.onset_cycle) == (state.opened, alarm.onset_cycle)
             alarm_id = before.alarm_id if same and before.alarm.level is not Level.NONE else ""
             alarm_id = alarm_id or derive_alarm_id(asset_id, run_id, alarm.onset_cycle, model)
-        return replace(state, alarm=alarm, alarm_id=alarm_id, fence=fence)
+        return structs.replace(state, alarm=alarm, alarm_id=alarm_id, fence=fence)
 
     def _step_back(self, heard: Heard | None) -> bool:
         """Go back to the reading of the next window, or to the beginning when there is none.

@@ -67,8 +67,7 @@ class DecodedBatch:
     rejected: Sequence[ScoreRecord]
 
 
-@dataclass(frozen=True, slots=True)
-class AssetPlan:
+class AssetPlan(msgspec.Struct, frozen=True):
     """One asset's part of a batch: fresh readings, and what they came to.
 
     Attributes:
@@ -125,8 +124,7 @@ class Plan:
     stamps: NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
-class NextState:
+class NextState(msgspec.Struct, frozen=True, gc=False):
     """A state to write, if the stored one is still the one it was made from."""
 
     state: AssetState

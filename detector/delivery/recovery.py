@@ -19,6 +19,8 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Final, TypeVar
 
+from msgspec import structs
+
 from common.logs import get_logger
 from detector.core.fleet import Fleets
 from detector.core.ledger import losses, survivors
@@ -115,7 +117,7 @@ class StateRebuilder:
             return
         back = min(known.next_offset, max(0, min(lost.values())))
         told = {
-            key: replace(ledger[key], next_offset=far) if far >= 0 else None
+            key: structs.replace(ledger[key], next_offset=far) if far >= 0 else None
             for key, far in lost.items()
         }
         logger.warning(

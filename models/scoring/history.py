@@ -13,9 +13,9 @@ their intervals are measured on such runs alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -38,8 +38,7 @@ FARTHEST: Final = 10.0
 1,000 values of the engines of FD001 to FD004 lie farther out."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class LifeHistory:
+class LifeHistory(msgspec.Struct, frozen=True, eq=False, gc=False):
     """What is remembered of one run; nothing before its first full window.
 
     It is on one model's scale: another model begins anew.

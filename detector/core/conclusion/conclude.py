@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
+
+from msgspec import structs
 
 from common.records.alerts import Alert, Transition, derive_alarm_id
 from common.records.verdict_batch import VerdictBatch
@@ -126,7 +128,7 @@ def _with_finals(
         weighed = weigh_finals(asset.assembled, found, followed, spec)
         parts.append(weighed)
         state = _conclude_asset(key, asset, weighed, 0, fleet, told.get(key, ()), outcome)
-        outcome.states[key] = NextState(replace(state, finals=followed.after), asset.before)
+        outcome.states[key] = NextState(structs.replace(state, finals=followed.after), asset.before)
         outcome.finals.extend(
             final_scores(key, asset.assembled, followed, spec.ref.label, fleet.name, timed=timed)
         )

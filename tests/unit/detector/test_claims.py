@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from detector.core.claims import Moves, claims, of_this_life
 from detector.core.pipeline import AssetRun, DecodedBatch, NextState, decode_batch, prepare

@@ -118,7 +118,7 @@ def remembered(states: States) -> dict[AssetRun, bytes]:
     While no alarm is open, quiet scores are counted and the count is not used: a rise sets it to 0.
     """
     return {
-        key: replace(
+        key: structs.replace(
             state,
             alarm=structs.replace(state.alarm, quiet_row=0)
             if state.alarm.level is Level.NONE

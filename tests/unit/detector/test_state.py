@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 import uuid
-from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from msgspec import structs
+from msgspec.structs import asdict, replace
 
 from common.records.ids import FLEET_PATTERN
 from common.records.verdicts import Level

@@ -82,7 +82,7 @@ def in_bits(value: object) -> object:
 
 
 def told(assembled: Assembled) -> dict[str, object]:
-    fields = Assembled.__dataclass_fields__
+    fields = Assembled.__struct_fields__
     return {name: in_bits(getattr(assembled, name)) for name in fields if name != "marks"} | {
         "stamps": assembled.marks.stamps,
         "held": in_bits(assembled.marks.held),

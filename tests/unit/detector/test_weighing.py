@@ -24,7 +24,7 @@ def run(stream: Sequence[SensorReading]) -> tuple[list[ScoreRecord], list[Alert]
     batch = decode_batch(records(list(stream)), fleets_of(SCORER))
     plan = prepare(by_fleet(batch, {}).parts["default"], {}, fleet)
     outcome = conclude(plan, SCORER.score(plan.windows, plan.trail), fleet)
-    return outcome.verdicts, outcome.alerts
+    return list(outcome.verdicts), outcome.alerts
 
 
 def of(cycle: int, t24: float, t30: float, t50: float, altitude: float = 0.0) -> SensorReading:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from common.records.times import EARLIEST
 from common.records.verdicts import (
+    OF_MESSAGE,
     Evidence,
     Level,
     LifeLeft,
@@ -62,6 +63,19 @@ class Findings:
     def __len__(self) -> int:
         """Return how many readings have a score."""
         return len(self.scores)
+
+    def __getitem__(self, part: slice) -> Self:
+        """Return those of some of them."""
+        return replace(
+            self,
+            scores=self.scores[part],
+            warning_thresholds=self.warning_thresholds[part],
+            ranks=self.ranks[part],
+            evidence=self.evidence[part],
+            severities=self.severities[part],
+            life=None if self.life is None else self.life[part],
+            shares=self.shares[part],
+        )
 
     @property
     def is_finite(self) -> bool:
@@ -157,17 +171,22 @@ class VerdictColumns:
 
     def in_rows(self, values: Sequence[T]) -> Sequence[T | None]:
         """Return what is said of the scored readings, with none in the rows of the others."""
-        if len(values) == len(self):
+        if len(values) == len(self):  # then all are scored
             return values
         each = iter(values)
         return [next(each) if scored else None for scored in self.scored.tolist()]
 
-    def on_cycles(self) -> VerdictColumns:
-        """Return the verdicts on cycles, without those on messages, which have no score."""
-        kept = np.array([not status.of_message for status in self.statuses], np.bool_)
-        ends = np.append(0, np.cumsum(kept))
+    def split(self) -> tuple[VerdictColumns, Sequence[ScoreRecord]]:
+        """Return the verdicts on cycles, and those on messages, which have no score."""
+        if set(self.statuses).isdisjoint(OF_MESSAGE):
+            return self, ()
+        on_cycles = np.array([not status.of_message for status in self.statuses], np.bool_)
+        on_messages = self._rows(~on_cycles, self.findings[:0])
+        return self._rows(on_cycles, self.findings), [*on_messages.records()]
+
+    def _rows(self, kept: NDArray[np.bool_], findings: Findings) -> VerdictColumns:
         bounds = np.append(0, np.cumsum(np.array(self.counts, np.int64)))
-        counts = np.diff(ends[bounds])
+        counts = np.diff(np.append(0, np.cumsum(kept))[bounds])
         return replace(
             self,
             runs=[*compress(self.runs, counts)],
@@ -179,6 +198,7 @@ class VerdictColumns:
             sources=[*compress(self.sources, kept)],
             published_ts_ms=[*compress(self.published_ts_ms, kept)],
             scored=self.scored[kept],
+            findings=findings,
         )
 
     def records(self) -> Iterator[ScoreRecord]:

@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
 from common.records.verdict_batch import VerdictBatch, VerdictColumns
-from common.records.verdicts import FinalScore, ScoreRecord, Verdict
+from common.records.verdicts import FinalScore, ScoreRecord
 
 RunKey: TypeAlias = tuple[str, str]
 """(asset_id, run_id)."""
 
 RepeatKey: TypeAlias = tuple[str, str, str, int, int, int]
 """(asset_id, run_id, topic, partition, offset, published_ts_ms)."""
-
-OF_MESSAGE: Final = frozenset(status for status in Verdict if status.of_message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +83,7 @@ def gather(records: Sequence[ScoreRecord], finals: Sequence[FinalScore] = ()) ->
         return batch
     known: set[RunKey] = set()
     for part in records.columns:
-        on_cycles, repeats = _split(part)
+        on_cycles, repeats = part.split()
         if known.isdisjoint(part.runs) and _is_plain(on_cycles):
             columns.append(on_cycles)
             _add(batch, repeats)
@@ -104,13 +102,6 @@ def _add(batch: Batch, records: Iterable[ScoreRecord]) -> None:
         else:
             run = batch.verdicts.setdefault((record.asset_id, record.run_id), {})
             run[record.cycle] = record
-
-
-def _split(part: VerdictColumns) -> tuple[VerdictColumns, Iterable[ScoreRecord]]:
-    """Return the verdicts on cycles, and those on messages."""
-    if not OF_MESSAGE.intersection(part.statuses):
-        return part, ()
-    return part.on_cycles(), (record for record in part.records() if record.status.of_message)
 
 
 def _is_plain(part: VerdictColumns) -> bool:

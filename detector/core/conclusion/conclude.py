@@ -91,8 +91,6 @@ def conclude(
     if fleet.finals is not None:
         return _with_finals(plan, scores, fleet, fleet.finals, told)
     outcome = nothing_yet()
-    if not plan.assets:
-        return outcome
     weighed = weigh(plan.rows, plan.ends, scores, fleet.spec)
     outcome.verdicts.columns.append(verdict_columns(plan, [weighed], fleet))
     calm = calm_alarms(plan, weighed, fleet, told)

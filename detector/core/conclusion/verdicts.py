@@ -23,8 +23,8 @@ def verdict_columns(plan: Plan, weighed: Sequence[Weighed], fleet: Fleet) -> Ver
     """Return the verdict on each reading that has one, asset by asset.
 
     Args:
-        plan: The readings, of one asset at least.
-        weighed: Their windows in order, all together or asset by asset.
+        plan: The readings.
+        weighed: Their windows in order, all together or asset by asset; one part at least.
         fleet: Theirs.
     """
     runs: list[tuple[AssetRun, int]] = []

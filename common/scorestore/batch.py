@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 
@@ -17,6 +17,9 @@ RunKey: TypeAlias = tuple[str, str]
 
 RepeatKey: TypeAlias = tuple[str, str, str, int, int, int]
 """(asset_id, run_id, topic, partition, offset, published_ts_ms)."""
+
+FEW: Final = 32
+"""Of fewer rows columns cost more than records: numpy takes its time for each call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +64,17 @@ def repeat_key(record: ScoreRecord) -> RepeatKey:
     )
 
 
-def gather(records: Sequence[ScoreRecord], finals: Sequence[FinalScore] = ()) -> Batch:
+def gather(
+    records: Sequence[ScoreRecord], finals: Sequence[FinalScore] = (), few: int = FEW
+) -> Batch:
     """Sort records into verdicts and repeats; of two with one identity, the later one stays.
 
     Columns of which no row replaces another stay columns; of others the rows are taken one by one.
+
+    Args:
+        records: Verdicts.
+        finals: Final scores of these and of earlier ones.
+        few: Columns of fewer rows are taken row by row.
 
     Raises:
         ValueError: If a score, threshold or share is NaN or infinite: a defect of the caller, and
@@ -84,7 +94,7 @@ def gather(records: Sequence[ScoreRecord], finals: Sequence[FinalScore] = ()) ->
     known: set[RunKey] = set()
     for part in records.columns:
         on_cycles, repeats = part.split()
-        if known.isdisjoint(part.runs) and _is_plain(on_cycles):
+        if len(part) >= few and known.isdisjoint(part.runs) and _is_plain(on_cycles):
             columns.append(on_cycles)
             _add(batch, repeats)
         else:

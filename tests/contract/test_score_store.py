@@ -28,6 +28,7 @@ from common.records.verdicts import (
     SourcePosition,
     Verdict,
 )
+from common.scorestore.batch import FEW
 from common.scorestore.factory import open_score_store
 from common.scorestore.memory import MemoryScoreStore
 from common.scorestore.port import (
@@ -197,7 +198,7 @@ async def test_what_is_written_as_columns_is_read_exactly(store: ScoreStore) -> 
             structs.replace(scored(cycle, cycle / 7), life=LifeLeft(cycle / 3, 0.1, 0.3))
             for cycle in (2, 5)
         ),
-        verdict(3, asset_id="engine-2"),
+        *(verdict(cycle, asset_id="engine-2") for cycle in range(6, 6 + FEW)),
     ]
     repeats = [repeat(11), repeat(12, status=Verdict.LATE)]
 

@@ -26,7 +26,7 @@ from common.records.verdicts import (
     SourcePosition,
     Verdict,
 )
-from common.scorestore.batch import gather
+from common.scorestore.batch import FEW, gather
 from common.scorestore.influx.lines import column_lines, verdict_lines
 from common.scorestore.sqlite.schema import SCHEMA
 from common.scorestore.sqlite.writer import write_batch
@@ -132,7 +132,7 @@ def test_sqlite_holds_the_same_of_columns_as_of_records(
         with closing(in_memory()) as connection:
             for records in batches:
                 columns = VerdictBatch([columns_of(records)])
-                write_batch(connection, gather(columns if as_columns else records))
+                write_batch(connection, gather(columns if as_columns else records, few=0))
             found.append(all_rows(connection))
 
     of_columns, of_records = found
@@ -173,7 +173,7 @@ def test_what_goes_on_stays_columns_and_nothing_is_made_of_it(
     columns = columns_of([scored(1), scored(2)])
     monkeypatch.delattr("common.scorestore.sqlite.writer.verdict_row")
 
-    batch = gather(VerdictBatch([columns]))
+    batch = gather(VerdictBatch([columns]), few=len(columns))
 
     assert batch.columns == [columns]
     assert not batch.verdicts
@@ -182,12 +182,19 @@ def test_what_goes_on_stays_columns_and_nothing_is_made_of_it(
         assert connection.execute("SELECT n_scored, last_cycle FROM run").fetchall() == [(2, 2)]
 
 
+def test_few_rows_are_taken_one_by_one() -> None:
+    batch = gather(VerdictBatch([columns_of([scored(cycle) for cycle in range(1, FEW)])]))
+
+    assert not batch.columns
+    assert len(batch.verdicts["engine", "run-1"]) == FEW - 1
+
+
 @pytest.mark.parametrize(
     "cycles",
     [pytest.param([1, 1], id="twice the same"), pytest.param([2, 1], id="backwards")],
 )
 def test_rows_that_may_replace_each_other_are_taken_one_by_one(cycles: Sequence[int]) -> None:
-    batch = gather(VerdictBatch([columns_of([scored(cycle) for cycle in cycles])]))
+    batch = gather(VerdictBatch([columns_of([scored(cycle) for cycle in cycles])]), few=0)
 
     assert not batch.columns
     assert set(batch.verdicts["engine", "run-1"]) == set(cycles)
@@ -196,7 +203,7 @@ def test_rows_that_may_replace_each_other_are_taken_one_by_one(cycles: Sequence[
 def test_the_later_verdict_stays_when_a_run_is_in_two_parts() -> None:
     parts = [columns_of([scored(1, 0.25)]), columns_of([scored(1, 0.75)])]
 
-    batch = gather(VerdictBatch(parts))
+    batch = gather(VerdictBatch(parts), few=0)
 
     assert len(batch.columns) == 1
     assert batch.verdicts["engine", "run-1"][1].score == 0.75
@@ -208,7 +215,7 @@ def test_no_column_may_hold_what_is_no_number(field: str, value: float) -> None:
     odd = structs.replace(scored(1), **{field: {"T24": value} if field == "shares" else value})
 
     with pytest.raises(ValueError, match="not finite"):
-        gather(VerdictBatch([columns_of([odd])]))
+        gather(VerdictBatch([columns_of([odd])]), few=0)
 
 
 def test_a_time_that_influx_cannot_keep_is_refused_by_name() -> None:

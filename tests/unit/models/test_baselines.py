@@ -90,9 +90,16 @@ def test_auto_takes_the_best_candidate_and_says_which_there_were(prepared: Prepa
     assert manifest.selection.engines.last == prepared.split.validate.last
 
 
+@pytest.fixture(scope="module")
+def grown(prepared: Prepared) -> Artifact:
+    """A forest."""
+    return build_artifact(prepared, "toy", TINY, "iforest")
+
+
 @pytest.fixture
-def forest(prepared: Prepared, tmp_path: Path) -> Path:
-    save_artifact(build_artifact(prepared, "toy", TINY, "iforest"), tmp_path)
+def forest(grown: Artifact, tmp_path: Path) -> Path:
+    """The folder of a saved forest, to be tampered with."""
+    save_artifact(grown, tmp_path)
     return tmp_path
 
 

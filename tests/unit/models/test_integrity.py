@@ -221,10 +221,15 @@ def test_nan_among_score_params_is_refused(tmp_path: Path) -> None:
         load_artifact(str(tmp_path / "it"))
 
 
+@pytest.fixture(scope="module")
+def forest(prepared: Prepared) -> Artifact:
+    """A forest, which nobody changes."""
+    return build_artifact(prepared, "trees", TrainingConfig(), "iforest")
+
+
 @pytest.mark.parametrize("root", [0.0, -3.0, np.nan])
-def test_a_forest_that_would_divide_by_nothing_is_refused(prepared: Prepared, root: float) -> None:
+def test_a_forest_that_would_divide_by_nothing_is_refused(forest: Artifact, root: float) -> None:
     """A forest divides by the path expected at its first root."""
-    forest = build_artifact(prepared, "trees", TrainingConfig(), "iforest")
     assert forest.arrays is not None
     params = dict(learned_params(forest))
     path = params["path"].copy()

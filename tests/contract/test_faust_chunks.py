@@ -23,8 +23,6 @@ from detector.core.source import SourceBatch, SourceRecord, UnreadableBatch
 from tests.support.batches import SPOILT, batch, marker, produce_raw, with_header
 from tests.support.topics import make_anew
 
-pytestmark = pytest.mark.timeout(120)
-
 
 class Recorder:
     """Stands for the service: remembers what it was given, and may wait or fail."""

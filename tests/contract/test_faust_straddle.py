@@ -11,8 +11,6 @@ from common.settings import KafkaSettings
 from detector.adapters.faust_chunks import ChunkConsumer
 from tests.contract.test_faust_chunks import Recorder, send, until, worker
 
-pytestmark = pytest.mark.timeout(120)
-
 
 @pytest.fixture
 def straddling(monkeypatch: pytest.MonkeyPatch) -> list[object]:

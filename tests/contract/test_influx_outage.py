@@ -44,7 +44,6 @@ class Outage(FakeClock):
             await asyncio.to_thread(mend)
 
 
-@pytest.mark.timeout(180)
 async def test_an_hour_without_influxdb_costs_no_verdict_and_no_alert(
     influx: InfluxServer,
 ) -> None:

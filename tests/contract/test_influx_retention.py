@@ -147,7 +147,6 @@ async def test_readings_older_than_what_is_kept_do_not_stop_the_stream(
     ]
 
 
-@pytest.mark.timeout(180)
 async def test_the_server_aggregates_each_interval_by_asset_run_and_model(
     influx: InfluxServer, settings: ScoreStoreSettings
 ) -> None:

@@ -76,7 +76,6 @@ def replay(up: Up, run_id: str, engines: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_nothing_is_said_that_nobody_need_read(tmp_path: Path) -> None:
     with surgeline_up(tmp_path, "--api-port", str(free_port()), variables=IMPATIENT) as up:
         replay(up, "simulated-first", 40)

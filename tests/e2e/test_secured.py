@@ -25,7 +25,7 @@ from detector.tools.parity.report import parity_report
 from tests.support.secure.secured import WRONG, Secured, secured_installation
 from tests.support.servers.backends import wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.slow
 
 RUN = "simulated-night"
 REPLAY = {

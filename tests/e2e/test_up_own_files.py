@@ -9,8 +9,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from deploy.local.programs import free_port
 from deploy.local.statefile import LOCK_FILE, STATE_FILE, running_stack
 from tests.e2e.test_up import READY, START_S, environment, surgeline_up
@@ -19,7 +17,6 @@ from tests.support.servers.backends import wait_until
 from tests.support.servers.tiny_disk import tiny_disk
 
 
-@pytest.mark.timeout(180)
 def test_a_full_disk_and_restarts_of_children_do_not_end_the_stack(tmp_path: Path) -> None:
     folder = tmp_path / "disk"
     folder.mkdir()
@@ -51,7 +48,6 @@ def test_a_full_disk_and_restarts_of_children_do_not_end_the_stack(tmp_path: Pat
     assert not (folder / "var" / STATE_FILE).exists()
 
 
-@pytest.mark.timeout(180)
 def test_a_folder_that_is_deleted_under_it_is_made_anew(tmp_path: Path) -> None:
     with surgeline_up(tmp_path, "--api-port", str(free_port())) as up:
         before = up.state
@@ -69,7 +65,6 @@ def test_a_folder_that_is_deleted_under_it_is_made_anew(tmp_path: Path) -> None:
     assert up.process.returncode == 0
 
 
-@pytest.mark.timeout(180)
 def test_a_screen_that_closes_does_not_end_it(tmp_path: Path) -> None:
     """As after ``surgeline up | head -1``: nobody reads any more, and children come and go."""
     process = subprocess.Popen(
@@ -106,7 +101,6 @@ def test_a_screen_that_closes_does_not_end_it(tmp_path: Path) -> None:
         process.wait()
 
 
-@pytest.mark.timeout(180)
 def test_under_nohup_it_outlives_its_terminal(tmp_path: Path) -> None:
     output = tmp_path / "output"
     with output.open("wb") as sink:

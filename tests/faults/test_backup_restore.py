@@ -156,7 +156,6 @@ def installation(bench: DetectorBench, tmp_path: Path) -> Iterator[Installation]
             api.kill()
 
 
-@pytest.mark.timeout(300)
 async def test_stopped_backed_up_wiped_restored_and_continued_nothing_has_changed(
     installation: Installation, messages: Messages, undisturbed: ReplayOutcome
 ) -> None:
@@ -176,7 +175,6 @@ async def test_stopped_backed_up_wiped_restored_and_continued_nothing_has_change
     assert sorted(history) == sorted(undisturbed.alerts)
 
 
-@pytest.mark.timeout(300)
 async def test_a_backup_from_before_the_last_readings_is_brought_up_to_date_from_the_topic(
     installation: Installation, messages: Messages, undisturbed: ReplayOutcome
 ) -> None:
@@ -197,7 +195,6 @@ async def test_a_backup_from_before_the_last_readings_is_brought_up_to_date_from
     assert sorted(history) == sorted(undisturbed.alerts)
 
 
-@pytest.mark.timeout(300)
 async def test_without_going_back_the_verdicts_after_the_backup_stay_lost(
     installation: Installation, messages: Messages
 ) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-import pytest
-
 from deploy.local.programs import broker_command, free_port
 from tests.support.detector import DetectorBench
 from tests.support.outcomes import assert_same_outcome, outcome_of
@@ -16,7 +14,6 @@ from tests.support.servers.own_server import OwnServer
 from tests.support.servers.tcp_proxy import TcpProxy
 
 
-@pytest.mark.timeout(180)
 async def test_a_broker_frozen_past_the_session_is_waited_for(
     bench: DetectorBench, tmp_path: Path, replay: Replay
 ) -> None:
@@ -40,7 +37,6 @@ async def test_a_broker_frozen_past_the_session_is_waited_for(
     assert_same_outcome(outcome, replay.undisturbed)
 
 
-@pytest.mark.timeout(180)
 async def test_a_broker_connection_that_is_slow_and_cut_again_and_again_changes_nothing(
     bench: DetectorBench, tmp_path: Path, replay: Replay
 ) -> None:

@@ -17,8 +17,6 @@ from tests.support.processes import has_loaded, require_proc
 from tests.support.servers.backends import wait_until
 from tests.support.workers import Worker, workers_of
 
-pytestmark = pytest.mark.timeout(240)
-
 Messages = list[tuple[bytes, bytes]]
 
 SMALL_BATCHES = {"SURGELINE_DETECTOR__MAX_BATCH_ROWS": "50"}

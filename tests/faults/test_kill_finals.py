@@ -5,8 +5,6 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
-import pytest
-
 from common.fleets import fleets_text
 from common.records.alerts import Alert
 from common.records.verdicts import ScoreRecord
@@ -35,7 +33,6 @@ async def undisturbed(made: LiveParts) -> tuple[list[ScoreRecord], dict[str, Ale
     return await world.rows(), {alert.alert_id: alert for alert in world.publisher.alerts}
 
 
-@pytest.mark.timeout(300)
 async def test_kills_leave_both_scores_and_all_alerts_as_if_undisturbed(
     bench: DetectorBench, tmp_path: Path
 ) -> None:

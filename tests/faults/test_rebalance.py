@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-import pytest
-
 from tests.support.detector import DetectorBench
 from tests.support.outcomes import ReplayOutcome, assert_same_outcome, outcome_of
 from tests.support.processes import freeze
@@ -62,7 +60,6 @@ def frozen_outside_a_write(process: subprocess.Popen[bytes], file: Path) -> bool
     return True
 
 
-@pytest.mark.timeout(240)
 async def test_workers_join_leave_and_die_and_the_outcome_is_the_same(
     bench: DetectorBench, messages: Messages, undisturbed: ReplayOutcome
 ) -> None:
@@ -90,7 +87,6 @@ async def test_workers_join_leave_and_die_and_the_outcome_is_the_same(
     assert_same_outcome(await outcome_of(bench), undisturbed)
 
 
-@pytest.mark.timeout(240)
 async def test_a_worker_frozen_past_its_session_cannot_overwrite_its_successor(
     bench: DetectorBench, messages: Messages, undisturbed: ReplayOutcome
 ) -> None:

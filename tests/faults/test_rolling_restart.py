@@ -69,7 +69,6 @@ async def rolled(
     assert busy, "every stop came too late to disturb"
 
 
-@pytest.mark.timeout(300)
 async def test_a_rolling_restart_with_other_settings_changes_nothing(
     bench: DetectorBench, messages: Messages, undisturbed: ReplayOutcome
 ) -> None:
@@ -78,7 +77,6 @@ async def test_a_rolling_restart_with_other_settings_changes_nothing(
     assert_same_outcome(await outcome_of(bench), undisturbed)
 
 
-@pytest.mark.timeout(300)
 async def test_a_rolling_restart_with_another_alarm_rule_loses_and_doubles_nothing(
     bench: DetectorBench, messages: Messages, undisturbed: ReplayOutcome
 ) -> None:
@@ -119,7 +117,6 @@ def of_layout(version: int) -> Rewrite:
     return lambda value: value[: FENCE.size] + bytes([version]) + b"\x5a" * (len(value) - 13)
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("rewrite", "said"),
     [
@@ -148,7 +145,6 @@ async def test_states_of_a_layout_unknown_here_are_rebuilt(
     assert_same_outcome(await outcome_of(bench), undisturbed)
 
 
-@pytest.mark.timeout(300)
 async def test_states_of_earlier_layouts_are_read_on(
     bench: DetectorBench, messages: Messages, undisturbed: ReplayOutcome
 ) -> None:
@@ -173,7 +169,6 @@ async def test_states_of_earlier_layouts_are_read_on(
     assert_one_life_each(list(came.alerts.values()))
 
 
-@pytest.mark.timeout(300)
 async def test_progress_of_the_first_version_is_no_progress(
     bench: DetectorBench, messages: Messages, undisturbed: ReplayOutcome
 ) -> None:

@@ -36,14 +36,12 @@ def disk(tmp_path: Path) -> Iterator[TinyDisk]:
         yield mounted
 
 
-@pytest.mark.timeout(240)
 async def test_a_locked_sqlite_file_is_waited_for(bench: DetectorBench, replay: Replay) -> None:
     lock = locked(bench.scores.sqlite_path)
 
     await replay.survives(bench, Outage(lock, WRITING, "holds its lock", A_WHILE_S))
 
 
-@pytest.mark.timeout(240)
 async def test_a_full_disk_is_waited_for_and_harms_no_row(
     bench: DetectorBench, disk: TinyDisk, replay: Replay
 ) -> None:
@@ -55,7 +53,6 @@ async def test_a_full_disk_is_waited_for_and_harms_no_row(
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
-@pytest.mark.timeout(240)
 async def test_a_killed_influxdb_is_waited_for(
     bench: DetectorBench, influx: InfluxServer, replay: Replay
 ) -> None:

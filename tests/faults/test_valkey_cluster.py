@@ -55,7 +55,6 @@ async def test_kills_of_workers_leave_the_outcome_as_if_undisturbed(
     assert_same_outcome(await outcome_of(bench), undisturbed)
 
 
-@pytest.mark.timeout(300)
 async def test_a_failover_is_waited_for(
     bench: DetectorBench, replicated: Cluster, replay: Replay
 ) -> None:
@@ -87,7 +86,6 @@ def lagging(cluster: Cluster, number: int) -> Iterator[None]:
     cluster.wait_well()
 
 
-@pytest.mark.timeout(300)
 async def test_what_a_replica_had_not_heard_is_rebuilt(
     bench: DetectorBench, replicated: Cluster, replay: Replay
 ) -> None:
@@ -107,7 +105,6 @@ async def test_what_a_replica_had_not_heard_is_rebuilt(
     assert_same_outcome(await outcome_of(bench), replay.undisturbed)
 
 
-@pytest.mark.timeout(300)
 async def test_a_lost_shard_is_waited_for_and_comes_back_empty(
     bench: DetectorBench, sharded: Cluster, replay: Replay
 ) -> None:
@@ -118,7 +115,6 @@ async def test_a_lost_shard_is_waited_for_and_comes_back_empty(
     assert all("Redis: could not " in line and "EVAL" not in line for line in waits)
 
 
-@pytest.mark.timeout(300)
 async def test_a_worker_that_died_without_a_shard_has_a_successor_that_serves(
     bench: DetectorBench, sharded: Cluster, replay: Replay
 ) -> None:

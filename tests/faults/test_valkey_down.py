@@ -49,7 +49,6 @@ async def test_a_frozen_valkey_is_waited_for(
     await replay.survives(bench, Outage(own_valkey.frozen(), STATES, "Timeout"))
 
 
-@pytest.mark.timeout(240)
 async def test_a_killed_valkey_is_waited_for_and_its_states_are_rebuilt(
     bench: DetectorBench, own_valkey: OwnServer, replay: Replay
 ) -> None:

@@ -22,8 +22,6 @@ from common.topics import StateKeys
 from tests.support.builders import START, sound_reading
 from tests.support.detector import DetectorBench
 
-pytestmark = pytest.mark.timeout(180)
-
 Sent = tuple[int | None, int | None, bytes | None, bytes]
 """Partition, stamp, key, value; none lets the producer choose."""
 

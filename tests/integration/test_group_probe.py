@@ -21,8 +21,6 @@ from tests.support.fleet_messages import fleet_messages
 from tests.support.processes import freeze
 from tests.support.workers import workers_of
 
-pytestmark = pytest.mark.timeout(180)
-
 
 @pytest.fixture
 async def probe(

@@ -173,7 +173,6 @@ def large_batch(first: int, records: int, size: int) -> bytes:
     return bytes(builder.build())
 
 
-@pytest.mark.timeout(240)
 async def test_thousands_of_large_compressed_readings_take_a_bounded_amount_of_memory(
     bench: DetectorBench,
 ) -> None:

@@ -21,7 +21,7 @@ from tests.support.observed import NOBODY, OTHER_FLEET, RUN, Observed, observed
 from tests.support.servers.backends import wait_until
 from tests.support.servers.prometheus import FOLDER
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 QUERIES = [
     pytest.param(query, id=f"{board.name}: {whose}: {query.legend or number}")

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import pytest
-
 from common.links.kafka import ensure_topics
 from common.settings import KafkaSettings
 from producer.simulator.simulate import simulate
@@ -14,8 +12,6 @@ from tests.support.detector import DetectorBench
 from tests.support.fleet_messages import fleet_messages
 from tests.support.servers.backends import wait_until
 from tests.support.workers import Worker, workers_of
-
-pytestmark = pytest.mark.timeout(180)
 
 
 async def until_it_says(worker: Worker, part: str, words: str) -> dict[str, Any]:

@@ -195,7 +195,6 @@ def test_with_too_few_alarms_the_interval_is_that_of_a_reading() -> None:
     assert reach.tolist() == [1.0, 1.0]
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.real_data
 def test_fd001_says_how_long_is_left(cmapss_dir: Path) -> None:
     prepared = prepare(load_dataset(cmapss_dir, "FD001", "train"))

@@ -475,7 +475,7 @@ async def test_what_earlier_versions_knew_of_a_partition_is_taken_over(
 async def test_an_entry_is_dropped_when_its_state_has_expired(
     redis_settings: RedisSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(redis_state_store, "ENTRY_LIFE", 1 / 60)  # of 60 s
+    monkeypatch.setattr(redis_state_store, "ENTRY_LIFE", 3 / 60)  # of 60 s
     settings = redis_settings.model_copy(update={"state_ttl_s": 60})
     first, second = NextProgress(Progress(20), None), NextProgress(Progress(21), Progress(20))
     async with RedisStateStore(settings) as store:

@@ -133,7 +133,7 @@ async def test_a_past_that_is_given_up_leaves_nothing_open(kafka_settings: Kafka
 async def test_a_broker_that_freezes_is_an_error_that_may_pass(tmp_path: Path) -> None:
     port = free_port()
     broker = OwnServer(build(lambda: broker_command(port)), port, tmp_path / "log")
-    settings = KafkaSettings(bootstrap_servers=f"127.0.0.1:{port}", op_timeout_s=1, partitions=1)
+    settings = KafkaSettings(bootstrap_servers=f"127.0.0.1:{port}", op_timeout_s=3, partitions=1)
     patient = settings.model_copy(update={"op_timeout_s": 30.0})
     with broker.running():
         await fill(patient, 1, 3)

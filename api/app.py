@@ -51,6 +51,7 @@ from api.http.openapi import DESCRIPTION, TAGS, describe_problems
 from api.http.security_headers import SecurityHeaders
 from api.labels import LabelTable
 from api.letters import LetterReader
+from api.live.arriving import Arriving
 from api.live.change_signal import ChangeSignal
 from api.live.keeping import keep_within, keeping
 from api.live.pages import ActionPages, StreamPages
@@ -201,6 +202,7 @@ async def _lifespan(
     async with AsyncExitStack() as stack:
         adapters = await open_them(settings, stack)
         changed = ChangeSignal()
+        pages = StreamPages(adapters.history, changed)
         replays = await stack.enter_async_context(
             Replays(
                 adapters.records,
@@ -248,7 +250,7 @@ async def _lifespan(
             uploads=Uploads(),
             replays=replays,
             changed=changed,
-            pages=StreamPages(adapters.history, changed),
+            pages=pages,
             action_pages=ActionPages(
                 adapters.alarms, changed, lambda event: ActionView.of(event).model_dump_json()
             ),
@@ -261,11 +263,10 @@ async def _lifespan(
         )
         await adapters.outbox.register(list(adapters.ways), adapters.clock.now())
         clock = adapters.clock
-        alerts = Projection(
-            "alerts", adapters.feed, adapters.history, changed.notify, metrics.alerts, clock
-        )
+        arriving = Arriving(adapters.history, pages)
+        alerts = Projection("alerts", adapters.feed, arriving, metrics.alerts, clock)
         evidence = Projection(
-            "evidence", adapters.evidence_feed, adapters.evidence, _no_note, metrics.evidence, clock
+            "evidence", adapters.evidence_feed, adapters.evidence, metrics.evidence, clock
         )
         await stack.enter_async_context(running(alerts.run(), "projection"))
         await stack.enter_async_context(running(evidence.run(), "evidence-projection"))
@@ -286,7 +287,3 @@ async def _lifespan(
         await stack.enter_async_context(running(silence.run(), "silence-watch"))
         stack.callback(changed.close)
         yield
-
-
-def _no_note() -> None:
-    """Tell nobody: who wants evidence asks for it."""

@@ -141,6 +141,20 @@ class AlertFilter:
     since: datetime | None = None
     until: datetime | None = None
 
+    def admits(self, alert: Alert) -> bool:
+        """Return whether an alert is wanted."""
+        return (
+            self.asset_id in (None, alert.asset_id)
+            and self.run_id in (None, alert.run_id)
+            and self.alarm_id in (None, alert.alarm_id)
+            and self.fleet in (None, alert.fleet)
+            and self.level in (None, alert.level)
+            and self.state in (None, alert.state)
+            and (self.min_level is None or alert.level.rank >= self.min_level.rank)
+            and (self.since is None or alert.ts >= self.since)
+            and (self.until is None or alert.ts < self.until)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class AlertKeeping:
@@ -162,7 +176,9 @@ class AlertHistory(Protocol):
     ``BackendRefusedError`` when it will not.
     """
 
-    async def store(self, batch: AlertBatch, noticed_at: datetime | None = None) -> int:
+    async def store(
+        self, batch: AlertBatch, noticed_at: datetime | None = None
+    ) -> Sequence[StoredAlert]:
         """Keep the alerts, the batch's position and its gap in one transaction.
 
         Idempotent by ``alert_id``: a known id is left as it is and keeps its sequence. Safe from
@@ -173,7 +189,7 @@ class AlertHistory(Protocol):
             noticed_at: When; now, where it is not said.
 
         Returns:
-            How many alerts were new.
+            The alerts that were new, in the order of their sequences.
         """
 
     async def positions(self, source: str) -> Mapping[int, FeedPosition]:

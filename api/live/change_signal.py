@@ -1,4 +1,4 @@
-"""A bell: the projection count it after each write, streams wait for it.
+"""A bell: it is rung after each write, streams wait for it.
 
 It carries no data. A stream that wakes reads the history from where it stands, so a missed or a
 needless ring loses nothing.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
@@ -16,12 +16,15 @@ from typing import Final, TypeAlias
 from api.alarms.events import ActionEvent
 from api.alarms.ports import AlarmStore
 from api.live.change_signal import ChangeSignal
-from api.ports import AlertFilter, AlertHistory
+from api.ports import AlertFilter, AlertHistory, StoredAlert
 
 PAGE: Final = 50
 """Items read at a time: about 0.1 MB, all that a client that does not read can hold."""
 
 ALL_ALERTS: Final = AlertFilter()
+
+LATEST: Final = PAGE - 1
+"""The last alerts that came, kept for streams that wait for them: less than a page."""
 
 KEPT: Final = 32
 """Full pages kept for others that come by, for example after a restart: about 3 MB."""
@@ -116,23 +119,54 @@ class SharedPages(ABC):
 
 
 class StreamPages(SharedPages):
-    """Pages of the alert history."""
+    """Pages of the alert history.
+
+    Alerts that have just been stored go to waiting streams from memory, as long as the ring that
+    told of them is the last one: after another ring, others may have been stored between them.
+    """
 
     def __init__(self, history: AlertHistory, changed: ChangeSignal) -> None:
         super().__init__(changed)
         self._history = history
+        self._latest: deque[StoredAlert] = deque(maxlen=LATEST)
+        self._as_of = -1
+
+    def came(self, new: Sequence[StoredAlert]) -> None:
+        """Take note of alerts that are durable by now, in their order, and tell all streams."""
+        if new and self._latest and new[0].sequence != self._latest[-1].sequence + 1:
+            self._latest.clear()
+        self._latest.extend(new)
+        self.changed.notify()
+        self._as_of = self.changed.count
+
+    async def read(self, wanted: AlertFilter, after: int, count: int) -> StreamPage:
+        """Return the page beyond sequence ``after``; of the latest, without asking the history."""
+        latest = self._latest
+        is_whole = count == self._as_of == self.changed.count
+        if is_whole and latest and latest[0].sequence - 1 <= after < latest[-1].sequence:
+            return StreamPage(
+                tuple(
+                    _item(one)
+                    for one in latest
+                    if one.sequence > after and wanted.admits(one.alert)
+                ),
+                latest[-1].sequence,
+            )
+        return await super().read(wanted, after, count)
 
     async def _read(self, place: Place) -> StreamPage:
         wanted, after = place
         # of a stream that wants all alerts, the last one of the page is the last one of all
         last = await self._history.last() if wanted != ALL_ALERTS else None
         found = await self._history.page(wanted, PAGE, after=after)
-        items = tuple(
-            StreamItem(one.sequence, one.alert.alert_id, one.alert.state.value, one.body)
-            for one in found
-        )
+        items = tuple(map(_item, found))
         head = last.sequence if last else max((one.sequence for one in items), default=after)
         return StreamPage(items, head)
+
+
+def _item(stored: StoredAlert) -> StreamItem:
+    alert = stored.alert
+    return StreamItem(stored.sequence, alert.alert_id, alert.state.value, stored.body)
 
 
 class ActionPages(SharedPages):

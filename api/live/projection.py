@@ -7,7 +7,7 @@ a loop of its own: one that fails, or is far behind, does not hold the other up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
@@ -43,7 +43,6 @@ class Projection(Generic[Item]):
         what: What it carries, such as ``alerts``, for the log.
         feed: Where it comes from.
         keeper: Where it goes.
-        stored: Called after each batch.
         metrics: Counts.
         clock: What waits between tries.
     """
@@ -51,7 +50,6 @@ class Projection(Generic[Item]):
     what: str
     feed: Feed[Item]
     keeper: Keeper[Item]
-    stored: Callable[[], None]
     metrics: ProjectionMetrics
     clock: Clock
     _stored: int = 0
@@ -84,7 +82,6 @@ class Projection(Generic[Item]):
                     self.metrics.gaps.inc()
                 self.metrics.new.inc(new)
                 self.metrics.repeated.inc(len(batch.items) - new)
-                self.stored()
 
     async def _store(self, batch: FeedBatch[Item]) -> int:
         return await retrying(

@@ -1,9 +1,10 @@
 """The live part of the api: alerts from a given place onwards, each once, none missing.
 
 A stream reads nothing but the history, page after page, each page beyond the last sequence it has
-sent; when there is nothing more it waits for the next change. There is no second, live source whose
-seam with the history could drop or double an alert. Each stream goes at its reader's pace, and
-shares what it reads with those at the same place (``pages.py``).
+sent; when there is nothing more it waits for the next change. What has just been stored is handed
+on from memory, at its place in the history (``pages.py``): there is no second, live source whose
+seam could drop or double an alert. Each stream goes at its reader's pace, and shares what it reads
+with those at the same place.
 """
 
 from __future__ import annotations

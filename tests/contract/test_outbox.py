@@ -365,7 +365,7 @@ async def test_an_alert_and_its_notes_are_kept_together_or_not_at_all(
                 await history.store(batch([raised("a")]), now)
         assert await outbox.claim("all", 10, now, LEASE) == []
 
-        assert await history.store(batch([raised("a")]), now) == 1
+        assert len(await history.store(batch([raised("a")]), now)) == 1
         assert len(await outbox.claim("all", 10, now, LEASE)) == 1
 
 

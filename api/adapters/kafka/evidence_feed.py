@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from api.adapters.kafka.decoding import decoded
 from api.adapters.kafka.feed import KafkaFeed
@@ -10,6 +10,9 @@ from api.evidence import WireEvidence
 from common.records.evidence import AlertEvidence
 from common.settings import KafkaSettings, RetentionSettings
 from common.topics import Topics
+
+SETTLE_S: Final = 0.05
+"""Evidence comes just before its alert, which somebody waits for: it is stored after it."""
 
 
 class KafkaEvidenceFeed(KafkaFeed[WireEvidence]):
@@ -21,7 +24,7 @@ class KafkaEvidenceFeed(KafkaFeed[WireEvidence]):
         retention: RetentionSettings = RetentionSettings(),  # noqa: B008 - immutable
     ) -> None:
         topic = Topics(settings.topic_prefix).evidence
-        super().__init__(settings, retention, "evidence", topic, decoded_evidence)
+        super().__init__(settings, retention, "evidence", topic, decoded_evidence, SETTLE_S)
 
 
 def decoded_evidence(record: Any) -> WireEvidence | None:

@@ -37,6 +37,7 @@ class KafkaFeed(Generic[Item]):
         what: What is on the topic, such as ``alerts``, for the log.
         topic: Which one.
         decode: Makes an item of a record; nothing of what is none, for it would block all others.
+        settle_s: How long what arrives may lie before it is read, s: for what nobody waits for.
     """
 
     def __init__(
@@ -46,9 +47,11 @@ class KafkaFeed(Generic[Item]):
         what: str,
         topic: str,
         decode: Callable[[Any], Item | None],
+        settle_s: float = 0.0,
     ) -> None:
         self._settings, self._retention = settings, retention
         self._what, self._topic, self._decode = what, topic, decode
+        self._settle_s = settle_s
         self._admin: Any = None
         self._trouble = "not connected yet"
 
@@ -66,7 +69,7 @@ class KafkaFeed(Generic[Item]):
                     positions = await self._assign(consumer, await resume(source))
                     self._admin = admin
                     _log.info(f"reading {self._what}", topic=self._topic, partitions=len(positions))
-                    log = TopicLog(consumer, source, positions, self._decode)
+                    log = TopicLog(consumer, source, positions, self._decode, self._settle_s)
                     async for batch in self._read(consumer, log):
                         yield batch
                     _log.warning(f"the {self._what} topic is another one now", topic=self._topic)

@@ -11,6 +11,7 @@ What retention removed before it was read is a gap, and is reported as one.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -75,12 +76,14 @@ class TopicLog(Generic[Item]):
         source: Name of the life, as batches bear it.
         positions: How far each partition was read; updated as batches are yielded.
         decode: Makes an item of a record, or nothing.
+        settle_s: How long what arrives may lie before it is read.
     """
 
     consumer: Consumer
     source: str
     positions: dict[TopicPartition, FeedPosition]
     decode: Callable[[Any], Item | None]
+    settle_s: float = 0.0
     _rounds: int = 0
 
     async def start(self) -> AsyncGenerator[FeedBatch[Item], None]:
@@ -125,6 +128,8 @@ class TopicLog(Generic[Item]):
         for partition, position in self.positions.items():
             self.consumer.seek(partition, position.next_offset)
         arrived = await self.consumer.getmany(timeout_ms=IDLE_CHECK_MS, max_records=1)
+        if arrived and self.settle_s:
+            await asyncio.sleep(self.settle_s)
         return list(arrived) or list(self.positions)
 
     async def _proven(self, partition: TopicPartition) -> Sequence[Any] | None:

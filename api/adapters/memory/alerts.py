@@ -55,7 +55,9 @@ class MemoryAlertHistory:
         self.on_new: Callable[[Sequence[Arrived], datetime], Awaitable[None]] | None = None
         self.forgotten: list[Callable[[str], object]] = []
 
-    async def store(self, batch: AlertBatch, noticed_at: datetime | None = None) -> int:
+    async def store(
+        self, batch: AlertBatch, noticed_at: datetime | None = None
+    ) -> Sequence[StoredAlert]:
         """Keep the alerts, the position and a gap."""
         self._check()
         now, new = noticed_at or datetime.now(UTC), list[Arrived]()
@@ -78,7 +80,7 @@ class MemoryAlertHistory:
             self._gaps.setdefault(key, now)
         if self.on_new is not None:
             await self.on_new(new, now)
-        return len(new)
+        return [item.stored for item in new]
 
     async def gaps(self) -> Sequence[AlertGap]:
         """Return all gaps, the latest noticed first."""
@@ -106,7 +108,7 @@ class MemoryAlertHistory:
         found = [
             item
             for item in alerts
-            if _matches(item, wanted)
+            if wanted.admits(item.alert)
             and (
                 after is None or (item.sequence < after if newest_first else item.sequence > after)
             )
@@ -177,21 +179,6 @@ class MemoryAlertHistory:
     def _check(self) -> None:
         if self.failure is not None:
             raise self.failure
-
-
-def _matches(item: StoredAlert, wanted: AlertFilter) -> bool:
-    alert = item.alert
-    return (
-        wanted.asset_id in (None, alert.asset_id)
-        and wanted.run_id in (None, alert.run_id)
-        and wanted.alarm_id in (None, alert.alarm_id)
-        and wanted.fleet in (None, alert.fleet)
-        and wanted.level in (None, alert.level)
-        and wanted.state in (None, alert.state)
-        and (wanted.min_level is None or alert.level.rank >= wanted.min_level.rank)
-        and (wanted.since is None or alert.ts >= wanted.since)
-        and (wanted.until is None or alert.ts < wanted.until)
-    )
 
 
 class MemoryFeed(Generic[Item]):

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, event, make_url, select, update
+from sqlalchemy import Connection, event, make_url, update
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import (
@@ -42,6 +42,14 @@ PASSING_STATES: Final = ("08", "53", "57")
 
 OPENING: Final = Backoff(initial_s=0.1, max_s=1.0, attempts=6)
 """About 3 s of tries: several processes that open one new SQLite file get in each other's way."""
+
+
+_LOCK: Final = (
+    update(SequenceRow)
+    .where(SequenceRow.name == COUNTER)
+    .values(value=SequenceRow.value)
+    .returning(SequenceRow.value)
+)
 
 
 @contextmanager
@@ -180,11 +188,7 @@ def _tune_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> No
 
 async def lock_sequence(connection: AsyncConnection) -> int:
     """Return the last sequence given out; until the commit nobody else gets past this line."""
-    await connection.execute(
-        update(SequenceRow).where(SequenceRow.name == COUNTER).values(value=SequenceRow.value)
-    )
-    found = await connection.execute(select(SequenceRow.value).where(SequenceRow.name == COUNTER))
-    return found.scalar_one()
+    return (await connection.execute(_LOCK)).scalar_one()
 
 
 async def _migrate(engine: AsyncEngine) -> None:

@@ -8,12 +8,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.adapters.sql.models import SequenceRow
 
 ACTIONS_SEQUENCE: Final = "alarm_events"
+
+_PUT: Final = (
+    update(SequenceRow)
+    .where(SequenceRow.name == bindparam("counter"))
+    .values(value=bindparam("given_out"))
+)
 
 
 async def last_sequence(connection: AsyncConnection, name: str) -> int:
@@ -24,6 +30,4 @@ async def last_sequence(connection: AsyncConnection, name: str) -> int:
 
 async def put_sequence(connection: AsyncConnection, name: str, value: int) -> None:
     """Remember the last sequence that was given out."""
-    await connection.execute(
-        update(SequenceRow).where(SequenceRow.name == name).values(value=value)
-    )
+    await connection.execute(_PUT, {"counter": name, "given_out": value})

@@ -18,6 +18,7 @@ from api.access.guard import make_key
 from api.access.roles import Role
 from api.adapters.memory.alerts import MemoryAlertHistory
 from api.live.allowed import CHECK_S
+from api.live.arriving import Arriving
 from api.live.change_signal import ChangeSignal
 from api.live.pages import KEPT, PAGE, StreamPages
 from api.live.stream import BEGINNING, follow, starting_point
@@ -310,6 +311,7 @@ async def test_an_alert_that_arrives_while_a_filtered_page_is_read_is_not_skippe
     steps=st.lists(
         st.one_of(
             st.tuples(st.just("arrive"), st.integers(1, 4)),
+            st.tuples(st.just("beside"), st.integers(1, 4)),
             st.tuples(st.just("again"), st.integers(0, 11)),
             st.tuples(st.just("read"), st.integers(1, 5)),
             st.tuples(st.just("reconnect"), st.just(0)),
@@ -325,7 +327,9 @@ def test_whatever_the_timing_a_resuming_reader_sees_each_alert_once(
         seen: list[str] = []
         arrived = 0
         start, last_id = await starting_point(history, None, from_the_first=False)
-        stream = follow(StreamPages(history, changed), start, AlertFilter())
+        pages = StreamPages(history, changed)
+        arriving = Arriving(history, pages)
+        stream = follow(pages, start, AlertFilter())
 
         async def read(most: int) -> None:
             nonlocal last_id
@@ -338,11 +342,13 @@ def test_whatever_the_timing_a_resuming_reader_sees_each_alert_once(
                 match what:
                     case "arrive":
                         new = ALERTS[arrived : arrived + number]
-                        arrived += await history.store(batch(new))
+                        arrived += await arriving.store(batch(new))
+                    case "beside":  # stored by something else: the watch over silent machines
+                        new = ALERTS[arrived : arrived + number]
+                        arrived += len(await history.store(batch(new)))
                         changed.notify()
                     case "again":
-                        await history.store(batch(ALERTS[:arrived][number:]))
-                        changed.notify()
+                        await arriving.store(batch(ALERTS[:arrived][number:]))
                     case "read":
                         await read(number)
                     case "reconnect":
@@ -350,7 +356,7 @@ def test_whatever_the_timing_a_resuming_reader_sees_each_alert_once(
                         start, last_id = await starting_point(
                             history, last_id, from_the_first=False
                         )
-                        stream = follow(StreamPages(history, changed), start, AlertFilter())
+                        stream = follow(pages, start, AlertFilter())
             await read(len(ALERTS))
             await stream.aclose()
         return seen, arrived
@@ -446,6 +452,40 @@ async def test_a_read_from_before_a_ring_is_not_joined_after_it() -> None:
 
     assert (await early).items == ()
     assert [item.event_id for item in (await late).items] == IDS[:1]
+
+
+async def test_what_has_just_been_stored_is_told_without_asking_the_history() -> None:
+    history, changed = CountedHistory(), ChangeSignal()
+    pages = StreamPages(history, changed)
+    arriving = Arriving(history, pages)
+    await history.store(batch(ALERTS[:1]))
+    await arriving.store(batch(ALERTS[:3]))
+
+    told = await pages.read(AlertFilter(), 1, changed.count)
+    some = await pages.read(AlertFilter(alarm_id=ALERTS[2].alarm_id), 1, changed.count)
+
+    assert ([item.event_id for item in told.items], told.head) == (IDS[1:3], 3)
+    assert [item.event_id for item in some.items] == [IDS[2]]
+    assert history.reads == 0
+    before = await pages.read(AlertFilter(), 0, changed.count)
+    assert ([item.event_id for item in before.items], history.reads) == (IDS[:3], 1)
+
+
+async def test_what_was_stored_beside_the_latest_alerts_is_not_jumped_over() -> None:
+    """The other alert is stored before the latest is told of, and its own ring comes after."""
+    history, changed = CountedHistory(), ChangeSignal()
+    pages = StreamPages(history, changed)
+    latest = await history.store(batch(ALERTS[:1]))
+    await history.store(batch(ALERTS[1:2]))
+    pages.came(latest)
+    changed.notify()
+
+    found = await pages.read(AlertFilter(), 0, changed.count)
+    pages.came(await history.store(batch(ALERTS[2:3])))
+    later = await pages.read(AlertFilter(), 1, changed.count)
+
+    assert [item.event_id for item in found.items] == IDS[:2]
+    assert [item.event_id for item in later.items] == IDS[1:3]
 
 
 async def test_a_client_that_goes_takes_the_page_from_nobody() -> None:

@@ -6,9 +6,10 @@ import asyncio
 import zlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Final
 
 from pydantic import ValidationError
-from sqlalchemy import delete, exists, select
+from sqlalchemy import bindparam, delete, exists, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from api.adapters.sql.alert_rows import CHUNK, is_storable
@@ -21,6 +22,9 @@ from api.ports import FeedPosition
 from common.logs import get_logger
 from common.records.evidence import AlertEvidence
 
+_KNOWN: Final = select(EvidenceRow.evidence_id).where(
+    EvidenceRow.evidence_id.in_(bindparam("ids", expanding=True))
+)
 _log = get_logger(__name__)
 
 
@@ -108,11 +112,7 @@ class SqlEvidenceStore:
 async def _insert(connection: AsyncConnection, rows: Sequence[dict[str, object]]) -> int:
     """Insert what is not there; return how many rows were not, as this transaction sees it."""
     ids = [row["evidence_id"] for row in rows]
-    known = (
-        await connection.scalars(
-            select(EvidenceRow.evidence_id).where(EvidenceRow.evidence_id.in_(ids))
-        )
-    ).all()
+    known = (await connection.scalars(_KNOWN, {"ids": ids})).all()
     new = [row for row in rows if row["evidence_id"] not in set(known)]
     if new:
         # another api may store the same between the question and this line

@@ -12,10 +12,12 @@ from datetime import UTC, datetime
 from typing import Final
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Row,
     Select,
     and_,
+    bindparam,
     exists,
     insert,
     not_,
@@ -62,7 +64,9 @@ class SqlAlertHistory:
     def __init__(self, engine: AsyncEngine, receivers: Sequence[Receiver] = ()) -> None:
         self._engine, self._receivers = engine, receivers
 
-    async def store(self, batch: AlertBatch, noticed_at: datetime | None = None) -> int:
+    async def store(
+        self, batch: AlertBatch, noticed_at: datetime | None = None
+    ) -> Sequence[StoredAlert]:
         """Keep the alerts, the position and a gap in one transaction; see the port."""
         arrived_at = noticed_at or datetime.now(UTC)
         with our_errors("store alerts"):
@@ -215,8 +219,8 @@ async def add_alerts(
     alerts: Sequence[WireAlert],
     arrived_at: datetime,
     receivers: Sequence[Receiver],
-) -> int:
-    """Keep the alerts that are new, and return how many those are.
+) -> Sequence[StoredAlert]:
+    """Keep the alerts that are new, and return them at their places.
 
     Args:
         connection: A transaction that has locked the order of writers.
@@ -230,7 +234,9 @@ async def add_alerts(
         await _insert(connection, new, last)
         await write_alarms(connection, {item.alert.alarm_id for item in new}, arrived_at)
         await fill_outbox(connection, receivers, new, last + 1, arrived_at)
-    return len(new)
+    return [
+        StoredAlert(sequence, item.alert, item.body) for sequence, item in enumerate(new, last + 1)
+    ]
 
 
 async def _unknown(connection: AsyncConnection, alerts: Sequence[WireAlert]) -> list[WireAlert]:
@@ -240,10 +246,7 @@ async def _unknown(connection: AsyncConnection, alerts: Sequence[WireAlert]) -> 
         by_id.setdefault(item.alert.alert_id, item)
     ids = list(by_id)
     for start in range(0, len(ids), CHUNK):
-        chunk = ids[start : start + CHUNK]
-        known = await connection.execute(
-            select(AlertRow.alert_id).where(AlertRow.alert_id.in_(chunk))
-        )
+        known = await connection.execute(_KNOWN, {"ids": ids[start : start + CHUNK]})
         for alert_id in known.scalars():
             del by_id[alert_id]
     return list(by_id.values())
@@ -251,14 +254,11 @@ async def _unknown(connection: AsyncConnection, alerts: Sequence[WireAlert]) -> 
 
 async def _insert(connection: AsyncConnection, new: Sequence[WireAlert], last: int) -> None:
     rows = [_row(item, sequence) for sequence, item in enumerate(new, last + 1)]
-    await connection.execute(insert(AlertRow), rows)
+    await connection.execute(_ADD, rows)
     await put_sequence(connection, COUNTER, last + len(rows))
     alarms = sorted({item.alert.alarm_id for item in new})
     for start in range(0, len(alarms), CHUNK):
-        chunk = alarms[start : start + CHUNK]
-        await connection.execute(
-            update(AlertRow).where(AlertRow.alarm_id.in_(chunk)).values(is_open=_IS_OPEN)
-        )
+        await connection.execute(_MARK_OPEN, {"ids": alarms[start : start + CHUNK]})
 
 
 def _is_open() -> ColumnElement[bool]:
@@ -275,7 +275,11 @@ def _is_open() -> ColumnElement[bool]:
     return and_(AlertRow.state != Transition.CLEARED.value, not_(has_later))
 
 
-_IS_OPEN: Final = _is_open()
+_IDS: Final[BindParameter[str]] = bindparam("ids", expanding=True)
+_KNOWN: Final = select(AlertRow.alert_id).where(AlertRow.alert_id.in_(_IDS))
+_ADD: Final = insert(AlertRow)
+_MARK_OPEN: Final = update(AlertRow).where(AlertRow.alarm_id.in_(_IDS)).values(is_open=_is_open())
+"""Made once: making a statement takes as long as carrying it out."""
 
 
 def _row(item: WireAlert, sequence: int) -> dict[str, object]:

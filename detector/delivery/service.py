@@ -21,7 +21,7 @@ from common.logs import get_logger
 from common.records.alerts import Alert
 from common.records.letters import DeadLetter
 from common.records.verdict_batch import VerdictBatch
-from common.records.verdicts import ScoreRecord
+from common.records.verdicts import FinalScore, ScoreRecord
 from common.retry import Backoff, retrying
 from common.scorestore.port import ScoreStore
 from detector.core.claims import Moves
@@ -55,6 +55,7 @@ from detector.delivery.quarantine import Quarantine
 from detector.delivery.recovery import StateRebuilder
 from detector.delivery.slices import MAX_SLICE_VALUES, slices
 from detector.delivery.stored import StateKeeper
+from detector.delivery.together import together
 from detector.failpoints import Point, PointListener, ignore_points
 from detector.metrics import DetectorMetrics
 from detector.ports import OutputPublisher, StateStore, TopicHistory
@@ -244,7 +245,7 @@ class DetectorService:
         with self._timed("score"):
             scores = await asyncio.to_thread(_scored, plans)
         self._at(Point.SCORED)
-        # 5. verdicts and alerts, noted before they are put out
+        # 5. verdicts and alerts
         with self._timed("conclude"):
             outcome = nothing_yet()
             for (fleet, plan), found in zip(plans, scores, strict=True):
@@ -256,18 +257,17 @@ class DetectorService:
             partition: replace(step, ledger=survivors(states, outcome.states, partition))
             for partition, step in next_progress(source, footing.stored.progress).items()
         }
-        # evidence first: an alert that is noted, or published, never lacks what it rests on
-        await self._prove(outcome.cases)
-        self._at(Point.EVIDENCE_PUBLISHED)
-        intents = self._intents(outcome, taken_over, progress)
-        if await self._try("intend", lambda: self._ports.states.intend(intents)):
+        output = self._output(source, batch, outcome, refused, told)
+        # 6. outputs: verdicts, and what alerts rest on; then alerts, noted before they are sent.
+        # Who receives one can look up the score behind it, and has its evidence.
+        storing = self._store(progress, output.verdicts, outcome.finals)
+        if outcome.cases:
+            _, is_stored = await together(self._prove(outcome.cases), storing)
+        else:
+            is_stored = await storing
+        if not is_stored or not await self._note(self._intents(outcome, taken_over, progress)):
             return None
         self._at(Point.INTENDED)
-        output = self._output(source, batch, outcome, refused, told)
-        # 6. outputs; scores first: who receives an alert can already look up the score behind it
-        write = partial(self._ports.scores.write, output.verdicts, outcome.finals)
-        await self._try("write_scores", write)
-        self._at(Point.SCORES_WRITTEN)
         for part in slices(output.alerts, output.dead_letters):
             publish = partial(self._ports.publisher.publish, part.alerts, part.dead_letters)
             await self._try("publish", publish)
@@ -285,6 +285,26 @@ class DetectorService:
         self._count(source, every, output)
         return sum(len(plan.windows) for plan in every)
 
+    async def _store(
+        self,
+        progress: Mapping[int, NextProgress],
+        verdicts: Sequence[ScoreRecord],
+        finals: Sequence[FinalScore],
+    ) -> bool:
+        """Write verdicts unless another worker has gone on; return whether it has not."""
+        same = {partition: NextIntent(None, step.expected) for partition, step in progress.items()}
+        if await self._try("intend", lambda: self._ports.states.intend(same)):
+            return False
+        await self._try("write_scores", partial(self._ports.scores.write, verdicts, finals))
+        self._at(Point.SCORES_WRITTEN)
+        return True
+
+    async def _note(self, intents: Mapping[int, NextIntent]) -> bool:
+        """Note what is about to be published, unless another worker has gone on; likewise."""
+        if not any(item.intent for item in intents.values()):
+            return True
+        return not await self._try("intend", lambda: self._ports.states.intend(intents))
+
     async def _prove(self, cases: Sequence[Case]) -> None:
         """Publish what each alert rests on, a few at a time."""
         for part in case_slices(cases, MAX_SLICE_VALUES):
@@ -292,6 +312,7 @@ class DetectorService:
                 evidence = await asyncio.to_thread(all_evidence, part)
             publish = partial(self._ports.publisher.publish_evidence, evidence)
             await self._try("publish_evidence", publish)
+        self._at(Point.EVIDENCE_PUBLISHED)
 
     def _output(
         self,

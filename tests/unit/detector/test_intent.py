@@ -66,7 +66,7 @@ async def disturbed(point: Point, **changed: object) -> World:
         pytest.param({}, id="the same"),
     ],
 )
-@pytest.mark.parametrize("point", [Point.INTENDED, Point.SCORES_WRITTEN, Point.PUBLISHED])
+@pytest.mark.parametrize("point", [Point.INTENDED, Point.PUBLISHED])
 async def test_every_alarm_that_was_raised_is_cleared_and_raised_once(
     point: Point, changed: dict[str, object]
 ) -> None:
@@ -79,6 +79,23 @@ async def test_every_alarm_that_was_raised_is_cleared_and_raised_once(
     scorer = changed.get("scorer", world.scorer)
     assert isinstance(scorer, MeanScorer)
     assert labels == {f"mean@{scorer.spec.ref.version}"}  # no row of the old model is left
+
+
+@pytest.mark.parametrize("changed", [{"scorer": OTHER_MODEL}, {"scorer": NEVER}, {"alarm": DEAF}])
+@pytest.mark.parametrize("point", [Point.SCORES_WRITTEN, Point.EVIDENCE_PUBLISHED])
+async def test_before_alerts_are_noted_nothing_is_promised_to_anybody(
+    point: Point, changed: dict[str, object]
+) -> None:
+    """Verdicts may be there and evidence, of which nobody has heard: all is as if they were not."""
+    world = await disturbed(point, **changed)
+    alone = World()
+    alone.send(flight(RISE + FALL))
+    worker = alone.worker(**changed)  # type: ignore[arg-type]
+    await worker.service.process(alone.fetch({0: (0, 10)}))
+    await worker.service.process(alone.fetch({0: (10, 20)}))
+
+    assert world.publisher.alerts == alone.publisher.alerts
+    assert await world.rows() == await alone.rows()
 
 
 @pytest.mark.parametrize("cut", [3, 6, 7, 9])
@@ -145,18 +162,24 @@ async def test_a_third_worker_takes_over_what_the_second_had_taken_over() -> Non
     assert [alert.state for alert in standing(world.publisher.alerts).values()] == ["cleared"]
 
 
-async def test_a_frozen_worker_with_the_old_model_publishes_nothing_once_it_is_overtaken() -> None:
+@pytest.mark.parametrize(
+    "looks", [pytest.param(0, id="before verdicts"), pytest.param(1, id="before alerts")]
+)
+async def test_a_frozen_worker_with_the_old_model_publishes_nothing_once_it_is_overtaken(
+    looks: int,
+) -> None:
     world = World()
     world.send(flight(RISE + FALL))
-    overtaken: list[Point] = []
+    looked = 0
     successor = world.worker(scorer=OTHER_MODEL)
 
     frozen = world.worker()
     intend = frozen.service._ports.states.intend
 
     async def freeze(intents):  # type: ignore[no-untyped-def]
-        if not overtaken:
-            overtaken.append(Point.INTENDED)
+        nonlocal looked
+        looked += 1
+        if looked == looks + 1:
             await successor.service.process(world.fetch({0: (0, 10)}))
             await successor.service.process(world.fetch({0: (10, 20)}))
         return await intend(intents)

@@ -150,9 +150,10 @@ async def test_outputs_come_before_states_and_scores_before_alerts() -> None:
     assert stage.script.calls == [
         "read_states",
         "claim",  # of an asset nothing is known of
+        "intend",  # is it still ours?
+        "write_scores",
         "publish_evidence",
         "intend",
-        "write_scores",
         "publish",
         "write_states",
     ]
@@ -164,9 +165,9 @@ async def test_outputs_come_before_states_and_scores_before_alerts() -> None:
         Point.ASSEMBLED,
         Point.SCORED,
         Point.CONCLUDED,
+        Point.SCORES_WRITTEN,
         Point.EVIDENCE_PUBLISHED,
         Point.INTENDED,
-        Point.SCORES_WRITTEN,
         Point.PUBLISHED,
         Point.STATES_WRITTEN,
     ]

@@ -136,8 +136,9 @@ class StreamPages(SharedPages):
         if new and self._latest and new[0].sequence != self._latest[-1].sequence + 1:
             self._latest.clear()
         self._latest.extend(new)
+        nothing_beside = bool(new) or self._as_of == self.changed.count
         self.changed.notify()
-        self._as_of = self.changed.count
+        self._as_of = self.changed.count if nothing_beside else -1
 
     async def read(self, wanted: AlertFilter, after: int, count: int) -> StreamPage:
         """Return the page beyond sequence ``after``; of the latest, without asking the history."""

@@ -483,9 +483,14 @@ async def test_what_was_stored_beside_the_latest_alerts_is_not_jumped_over() -> 
     found = await pages.read(AlertFilter(), 0, changed.count)
     pages.came(await history.store(batch(ALERTS[2:3])))
     later = await pages.read(AlertFilter(), 1, changed.count)
+    await history.store(batch(ALERTS[3:4]))
+    changed.notify()
+    pages.came([])  # a batch that was known
+    last = await pages.read(AlertFilter(), 2, changed.count)
 
     assert [item.event_id for item in found.items] == IDS[:2]
     assert [item.event_id for item in later.items] == IDS[1:3]
+    assert [item.event_id for item in last.items] == IDS[2:4]
 
 
 async def test_a_client_that_goes_takes_the_page_from_nobody() -> None:

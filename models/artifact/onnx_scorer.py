@@ -19,7 +19,7 @@ from models.scoring.measures.contributions import ScoreParams
 from models.scoring.measures.courses import Courses
 from models.scoring.normaliser import Normaliser
 from models.scoring.scorer import Expected, NormalisedRows, ScorerSpec, Thresholds, WindowScores
-from models.scoring.scores import SCORES, Score, score_channels, score_windows
+from models.scoring.scores import SCORES, OpenedScore, Score, score_channels
 
 CHUNK: Final = 64
 """Windows per call of the network. Measured fastest on one thread: all states stay in cache. Larger
@@ -165,12 +165,10 @@ def score_in_chunks(
     Raises:
         ValueError: If a value is not finite.
     """
+    opened = OpenedScore(score, params)
     parts = [windows[part] for part in chunks(len(windows), SCORED_CHUNK)]
     return WindowScores.joined(
-        [
-            score_windows(score, part, reconstruct_in_chunks(reconstructor, part), params)
-            for part in parts
-        ]
+        [opened.of(part, reconstruct_in_chunks(reconstructor, part)) for part in parts]
     )
 
 
@@ -260,12 +258,11 @@ class ArtifactScorer(OpenedScorer):
             manifest.normalisation.normaliser(),
             open_reconstructor(artifact, threads),
         )
-        self._score = SCORES[manifest.score.name]
-        self._params = learned_params(artifact)
+        self._score = OpenedScore(SCORES[manifest.score.name], learned_params(artifact))
         self._channel = None if manifest.channel is None else manifest.channel.vectors()
         life = life_params(artifact)
         self._life = None if life is None else LifeModel(life)
-        self._measures = any((self._score.of_courses, self._channel, self._life))
+        self._measures = any((self._score.measures, self._channel, self._life))
 
     def score(self, windows: NDArray[np.float32], trail: Trail | None = None) -> WindowScores:
         """See :meth:`models.scoring.scorer.WindowScorer.score`."""
@@ -285,7 +282,7 @@ class ArtifactScorer(OpenedScorer):
     def _score_part(self, windows: NDArray[np.float32], trail: Trail | None) -> WindowScores:
         expected = reconstruct_in_chunks(self._reconstructor, windows)
         courses = Courses.of(windows) if self._measures else None
-        found = score_windows(self._score, windows, expected, self._params, courses)
+        found = self._score.of(windows, expected, courses)
         channel, life = found.channel, found.life
         if self._channel is not None:
             channel = score_channels(windows, self._channel, courses)

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.scoring.measures.contributions import Contributions, ScoreParams
-from models.scoring.measures.courses import Courses, signs_of, slope_weights
+from models.scoring.measures.courses import Courses, slope_weights
 
 LEVEL, SLOPE, SPREAD = "level_scale", "slope_scale", "spread_scale"
 USUAL_SPREAD: Final = "usual_spread"
@@ -57,7 +57,7 @@ class Statistics:
     """What is measured of each channel of each window, ``(n, n_channels)`` each, in deviations.
 
     Attributes:
-        level: Mean of the last rows, with its sign.
+        level: Size of the mean of the last rows.
         slope: Size of the least-squares slope, per row; 0 for windows of one row.
         spread: Root mean square difference of neighbours; 0 for windows of one row.
     """
@@ -87,14 +87,14 @@ def fit_channel(windows: NDArray[np.float32], units: NDArray[np.int64]) -> Score
             "for each, was expected"
         )
     # an asset at a time: all windows in 64 bits at once would be twice as large
-    assets = [statistics(windows[units == unit]) for unit in np.unique(units)]
+    assets = [statistics(Courses.of(windows[units == unit])) for unit in np.unique(units)]
     spread = _scale([each.spread for each in assets])
     usual = np.median([np.median(each.spread, axis=0) for each in assets], axis=0)
     usual = np.where(usual > MIN_SCALE, usual, spread)
     noises = [_noise(each, usual) for each in assets]
     pairs = list(zip(assets, noises, strict=True))
     return {
-        LEVEL: _scale([np.abs(each.level) / noise for each, noise in pairs]),
+        LEVEL: _scale([each.level / noise for each, noise in pairs]),
         SLOPE: _scale([each.slope / noise for each, noise in pairs]),
         SPREAD: spread,
         USUAL_SPREAD: usual,
@@ -123,37 +123,40 @@ def channel_score(
         >>> found.totals.tolist(), found.signs.tolist()
         ([3.0], [[-1]])
     """
-    found = statistics(windows, courses)
+    courses = courses or Courses.of(windows)
+    found = statistics(courses)
     noise = _noise(found, params[USUAL_SPREAD])
-    evidence = np.abs(found.level) * (LEVEL_WEIGHT / params[LEVEL]) / noise
-    np.maximum(evidence, found.slope / params[SLOPE] / noise, out=evidence)
+    evidence = found.level * (LEVEL_WEIGHT / params[LEVEL])
+    evidence /= noise
+    slope = found.slope / params[SLOPE]
+    slope /= noise
+    np.maximum(evidence, slope, out=evidence)
     np.maximum(evidence, found.spread / params[SPREAD], out=evidence)
     np.minimum(evidence, LIMIT, out=evidence)
     totals: NDArray[np.float64] = np.maximum.reduce(evidence, axis=1)
-    return Contributions(totals, evidence, signs_of(found.level))
+    return Contributions(totals, evidence, courses.signs)
 
 
-def statistics(windows: NDArray[np.float32], courses: Courses | None = None) -> Statistics:
+def statistics(courses: Courses) -> Statistics:
     """Return each channel's level, slope and spread.
 
     Args:
-        windows: Shape ``(n, window_length, n_channels)``, z-scored.
-        courses: Of these windows, where they are measured already.
+        courses: Of windows, z-scored.
 
     Example:
-        >>> found = statistics(np.arange(8, dtype=np.float32).reshape(1, 8, 1))
+        >>> found = statistics(Courses.of(np.arange(8, dtype=np.float32).reshape(1, 8, 1)))
         >>> [float(each[0, 0].round(6)) for each in (found.level, found.slope, found.spread)]
         [5.0, 1.0, 1.0]
     """
     # Sums over time add row after row: one window alone gives the same bits as in a batch, and a
     # view the same as its copy. einsum does so five times as fast for this shape.
-    courses = courses or Courses.of(windows)
-    rows, slopes = courses.rows, courses.slopes
+    rows, (level, slope) = courses.rows, courses.sizes
     if rows.shape[2] == 1:  # it was always added in another order here
-        slopes = np.einsum("wnc,w->nc", rows, slope_weights(len(rows)))
+        slope = np.abs(np.einsum("wnc,w->nc", rows, slope_weights(len(rows))))
     moves = rows[1:] - rows[:-1]
     squares = np.einsum("wnc,wnc->nc", moves, moves)
-    return Statistics(courses.levels(), np.abs(slopes), np.sqrt(squares / max(1, len(rows) - 1)))
+    squares /= max(1, len(rows) - 1)
+    return Statistics(level, slope, np.sqrt(squares, out=squares))
 
 
 def _noise(found: Statistics, usual: NDArray[np.float64]) -> NDArray[np.float64]:

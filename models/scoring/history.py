@@ -13,6 +13,7 @@ their intervals are measured on such runs alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -26,6 +27,9 @@ readings were taken in, the cycle at the window's end or :data:`AGE_UNKNOWN`, th
 SUMS: Final = 3
 COUNT, AGE, FIRST_SUM = 0, 1, 2
 """Columns of a trail."""
+
+KNOWN_COUNTS: Final = 2048
+"""Readings of a run up to which a table is kept of what depends on their number alone."""
 
 AGE_UNKNOWN: Final = -1.0
 
@@ -165,13 +169,26 @@ def _added_up(
 def alone(windows: NDArray[np.float32]) -> Trail:
     """Return the trail of windows of which each is all that is known of its run."""
     n, length, channels = windows.shape
-    times = np.arange(length, dtype=np.float64)[:, None]
-    values = np.clip(np.array(windows, np.float64, order="C"), -FARTHEST, FARTHEST)
+    powers = _powers(length)  # (3, W)
+    values = np.array(windows, np.float64, order="C")
+    np.minimum(np.maximum(values, -FARTHEST, out=values), FARTHEST, out=values)
     trail = np.empty((n, trail_width(channels)))
     trail[:, COUNT], trail[:, AGE] = length, AGE_UNKNOWN
-    sums = [(values * times**power).sum(axis=1) for power in range(SUMS)]
-    trail[:, FIRST_SUM:] = np.concatenate(sums, axis=1)
+    sums = trail[:, FIRST_SUM:].reshape(n, SUMS, channels)  # a view: the columns are in a row
+    if channels == 1:  # einsum would add the readings of a single channel in another order
+        sums[:, :, 0] = (values.transpose(0, 2, 1) * powers).sum(axis=2)
+    else:
+        np.einsum("nwc,pw->npc", values, powers, out=sums)
     return trail
+
+
+@lru_cache(64)
+def _powers(length: int) -> NDArray[np.float64]:
+    """Return the numbers of so many readings to the powers 0, 1 and 2, shape ``(3, length)``."""
+    times = np.arange(length, dtype=np.float64)
+    powers = np.stack([times**power for power in range(SUMS)])
+    powers.flags.writeable = False
+    return powers
 
 
 def whole_runs(trail: Trail) -> NDArray[np.bool_]:
@@ -193,30 +210,53 @@ def run_features(trail: Trail, recent: NDArray[np.float64], wear: NDArray[np.flo
         wear: Shape ``(n_channels,)``; weights of the channels in the wear index.
     """
     n, channels = len(trail), len(wear)
-    count, age = trail[:, COUNT : COUNT + 1], trail[:, AGE : AGE + 1]
-    zeroth, first, second = (
-        trail[:, FIRST_SUM + power * channels : FIRST_SUM + (power + 1) * channels]
-        for power in range(SUMS)
-    )
-    # sums of squares of the orthogonal polynomials of 0, 1, ..., count - 1; none of the second at 2
-    square = np.square(count)
-    middle, spread = (count - 1.0) / 2.0, (square - 1.0) / 12.0
-    bent = count * (square - 1.0) * (square - 4.0) / 180.0
+    count = trail[:, COUNT : COUNT + 1]
+    zeroth, first, second = trail[:, FIRST_SUM:].reshape(n, SUMS, channels).swapaxes(0, 1)
+    middle, spread, rest_of_bend, to_bend, hundreds = _of_counts(count)
     courses = np.empty((SUMS, n, channels))  # mean, rise and bend of each channel
     np.divide(zeroth, count, out=courses[0])
     rise = np.divide(first - middle * zeroth, spread, out=courses[1])
-    bend = second - 2.0 * middle * first + (np.square(middle) - spread) * zeroth
-    np.multiply(bend, square / np.where(count > 2.0, bent, 1.0), out=courses[2])
+    bend = second - 2.0 * middle * first + rest_of_bend * zeroth
+    np.multiply(bend, to_bend, out=courses[2])
     found = np.empty((n, channels + OF_RUN))
     found[:, :channels] = rise
     of_wear, rest = found[:, channels : channels + SUMS], found[:, channels + SUMS :]
     of_wear[:] = np.add.reduce(courses * wear, axis=2).T
-    hundreds = count / 100.0
     rest[:, :1] = above = recent - of_wear[:, :1]
     rest[:, 1:2] = above / hundreds
     rest[:, 2:3] = of_wear[:, 1:2] / hundreds
-    rest[:, 3:4], rest[:, 4:] = age, count
+    rest[:, 3:] = trail[:, AGE::-1]  # age, then count
     return found
+
+
+def _of_counts(count: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+    """Return what depends on the number of readings alone, shape ``(n, 1)`` each.
+
+    Their middle and spread, what the bend takes of the sum and is divided by, and their hundreds.
+
+    Args:
+        count: Shape ``(n, 1)``, whole numbers.
+    """
+    if len(count) and np.maximum.reduce(count, axis=None) < KNOWN_COUNTS:
+        known = _known_counts().take(count[:, 0].astype(np.intp), axis=0)  # (n, 5)
+        return tuple(known.T[:, :, None])
+    return _reckoned(count)
+
+
+@lru_cache(1)
+def _known_counts() -> NDArray[np.float64]:
+    """Return :func:`_reckoned` of few readings: a table takes a tenth of what reckoning does."""
+    counts = np.arange(KNOWN_COUNTS, dtype=np.float64)[:, None]
+    return np.concatenate(_reckoned(counts), axis=1)
+
+
+def _reckoned(count: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+    # sums of squares of the orthogonal polynomials of 0, 1, ..., count - 1; none of the second at 2
+    square = np.square(count)
+    middle, spread = (count - 1.0) / 2.0, (square - 1.0) / 12.0
+    bent = count * (square - 1.0) * (square - 4.0) / 180.0
+    to_bend = square / np.where(count > 2.0, bent, 1.0)
+    return middle, spread, np.square(middle) - spread, to_bend, count / 100.0
 
 
 OF_RUN: Final = 8

@@ -10,6 +10,7 @@ from their start.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -60,6 +61,9 @@ RECENT, LONG, WHOLE, SLOPE, FIRST, BEND = range(OF_WEAR)
 """Places among the courses: four means, the slope and the curvature."""
 
 DOWN, UP = 0, 1
+
+FEW: Final = 4
+"""Windows up to which plain numbers are faster than arrays."""
 
 LARGEST: Final = 1e9
 """No number of a sound model is larger; sums of larger ones might not be finite."""
@@ -146,7 +150,7 @@ def life_features(
     rows = measured.rows  # (W, n, C)
     length, n, channels = rows.shape
     courses = np.empty((OF_WEAR, n, channels))
-    courses[RECENT] = measured.levels()
+    courses[RECENT] = measured.levels
     for place, span in ((LONG, rows[-LONG_ROWS:]), (WHOLE, rows), (FIRST, rows[:LONG_ROWS])):
         np.divide(np.add.reduce(span, axis=0), len(span), out=courses[place])
     courses[SLOPE] = measured.slopes
@@ -172,6 +176,8 @@ class LifeModel:
         self._params = params
         self._trees = Trees(params)
         self._base = float(params["base"][0])
+        self._cap, self._coverage = float(params["cap"][0]), float(params["coverage"][0])
+        self._single = Single(params, ""), Single(params, JOINED)
 
     def remaining(
         self, windows: NDArray[np.float32], trail: Trail, measured: Courses | None = None
@@ -184,7 +190,60 @@ class LifeModel:
             measured: The courses of these windows, where they are known already.
         """
         rows = life_features(windows, trail, self._params["wear"], measured)
-        return life_of(self._base + self._trees.sum(rows), whole_runs(trail), self._params)
+        predicted, whole = self._base + self._trees.sum(rows), whole_runs(trail)
+        if len(windows) > FEW:
+            return life_of(predicted, whole, self._params)
+        known, joined = self._single
+        each = [
+            (known if followed else joined).interval(min(max(steps, 0.0), self._cap))
+            for steps, followed in zip(predicted.tolist(), whole.tolist(), strict=True)
+        ]
+        expected, low, high, alarm_low, alarm_high = np.array(each, np.float64).reshape(-1, 5).T
+        return Life(expected, low, high, alarm_low, alarm_high, self._cap, self._coverage)
+
+
+class Single:
+    """Intervals of single windows: of so few, plain numbers are faster than arrays.
+
+    :func:`life_of` is the definition; ``test_life.py`` holds both against each other.
+
+    Args:
+        params: What the intervals are.
+        prefix: Before the names of those that are meant.
+    """
+
+    def __init__(self, params: ScoreParams, prefix: str) -> None:
+        knots, below, above = (params[prefix + name].tolist() for name in BAND_ARRAYS)
+        self._knots, self._ends = knots, (below, above)
+        self._alarm_reach = params[prefix + "alarm_reach"].tolist()
+        self._cap = float(params["cap"][0])
+
+    def interval(self, expected: float) -> tuple[float, float, float, float, float]:
+        """Return a prediction, its ends, and its ends at an alarm.
+
+        Args:
+            expected: The prediction, between 0 and the cap.
+        """
+        down, up = self._band(expected)
+        down_at_alarm, up_at_alarm = down * self._alarm_reach[DOWN], up * self._alarm_reach[UP]
+        return (
+            expected,
+            min(max(expected + down, 0.0), expected),
+            min(max(expected + up, expected), self._cap),
+            min(max(expected + down_at_alarm, 0.0), expected),
+            min(max(expected + up_at_alarm, expected), self._cap),
+        )
+
+    def _band(self, expected: float) -> tuple[float, float]:
+        knots, (below, above) = self._knots, self._ends
+        if len(knots) == 1:
+            return below[0], above[0]
+        left = bisect_left(knots, expected, 1, len(knots) - 1) - 1
+        part = (expected - knots[left]) / (knots[left + 1] - knots[left])
+        part = min(max(part, 0.0), 1.0)
+        rest = 1.0 - part
+        down = below[left] * rest + below[left + 1] * part
+        return down, above[left] * rest + above[left + 1] * part
 
 
 def remaining_life(windows: NDArray[np.float32], trail: Trail, params: ScoreParams) -> Life:

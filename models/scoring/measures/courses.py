@@ -23,19 +23,26 @@ LENGTHS: Final = 64
 """Of so many lengths of windows the weights are kept; a worker knows one for each model."""
 
 
+ABOVE, BELOW = np.int8(1), np.int8(-1)
+
+
 @dataclass(frozen=True, slots=True)
 class Courses:
     """What several kinds of evidence start from: measured once, used by all.
 
     Attributes:
         rows: The windows, time first, in float64.
-        recent: Sum of the last :data:`RECENT_ROWS` rows, shape ``(n, n_channels)``.
+        levels: Mean of the last :data:`RECENT_ROWS` rows, shape ``(n, n_channels)``.
         slopes: Least-squares slope over the window, per row, same shape; 0 for a single row.
+        signs: Of the levels, +1 or -1 (:func:`signs_of`), same shape.
+        sizes: Levels, then slopes, both without sign, shape ``(2, n, n_channels)``.
     """
 
     rows: Rows
-    recent: NDArray[np.float64]
+    levels: NDArray[np.float64]
     slopes: NDArray[np.float64]
+    signs: NDArray[np.int8]
+    sizes: NDArray[np.float64]
 
     @classmethod
     def of(cls, windows: NDArray[np.float32] | NDArray[np.float64]) -> Self:
@@ -50,12 +57,12 @@ class Courses:
 
     @classmethod
     def _measured(cls, rows: Rows) -> Self:
+        length, n, channels = rows.shape
+        both = np.empty((2, n, channels))
         recent = np.add.reduce(rows[-RECENT_ROWS:], axis=0)
-        return cls(rows, recent, weighed(rows, slope_weights(len(rows))))
-
-    def levels(self) -> NDArray[np.float64]:
-        """Return the mean of the last rows, shape ``(n, n_channels)``."""
-        return self.recent / min(RECENT_ROWS, len(self.rows))
+        np.divide(recent, min(RECENT_ROWS, length), out=both[0])
+        both[1] = weighed(rows, slope_weights(length))
+        return cls(rows, both[0], both[1], signs_of(recent), np.abs(both))
 
 
 @lru_cache(LENGTHS)
@@ -117,4 +124,4 @@ def signs_of(sums: NDArray[np.float64]) -> NDArray[np.int8]:
         >>> signs_of(np.array([2.0, 0.0, -1.0])).tolist()
         [1, 1, -1]
     """
-    return (sums >= 0.0).view(np.int8) * np.int8(2) - np.int8(1)
+    return np.where(sums >= 0.0, ABOVE, BELOW)

@@ -8,14 +8,17 @@ channels, and the channel that 30 % exceed may rank better than the one that hal
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.scoring.measures.contributions import Contributions, ScoreParams, residuals_of
-from models.scoring.measures.courses import Courses, signs_of
+from models.scoring.measures.courses import Courses
+
+ContributeMeasured = Callable[[Courses, NDArray[np.float32]], Contributions]
+"""Scores windows that are measured already, given what was expected of them."""
 
 STATISTICS: Final = ("level_mean", "level_sd", "slope_mean", "slope_sd")
 """Healthy mean and deviation of each channel's level and slope."""
@@ -53,8 +56,8 @@ def magnitudes(residuals: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDA
         >>> level.tolist(), slope.round(9).tolist()
         ([[5.0]], [[1.0]])
     """
-    found = _measured(Courses.of(residuals))
-    return found[0, 0], found[1, 0]
+    levels, slopes = Courses.of(residuals).sizes
+    return levels, slopes
 
 
 def fit_trend(windows: NDArray[np.float32], expected: NDArray[np.float32]) -> ScoreParams:
@@ -97,21 +100,19 @@ def trend(
         params: What :func:`fit_trend` returned.
         channel: Another quantile over channels than the median.
     """
-    return trend_of(Courses.of(windows), expected, params, channel)
+    return trend_of(params, channel)(Courses.of(windows), expected)
 
 
-def trend_of(
-    courses: Courses,
-    expected: NDArray[np.float32],
-    params: ScoreParams,
-    channel: float = MEDIAN,
-) -> Contributions:
+def trend_of(params: ScoreParams, channel: float = MEDIAN) -> ContributeMeasured:
     """Return :func:`trend` of windows that are measured already."""
-    residual = courses.less(expected)
-    totals, channels = _trends(_measured(residual), params, ("",), channel)
-    return Contributions(
-        totals[0], channels[0], signs_of(courses.recent), signs_of(residual.recent)
-    )
+    standard = _Standard(params, ("",), channel)
+
+    def contribute(courses: Courses, expected: NDArray[np.float32]) -> Contributions:
+        residual = courses.less(expected)
+        totals, channels = standard.trends(residual)
+        return Contributions(totals[0], channels[0], courses.signs, residual.signs)
+
+    return contribute
 
 
 def hybrid(
@@ -130,24 +131,24 @@ def hybrid(
         params: What :func:`fit_hybrid` returned.
         channel: Another quantile over channels than the median.
     """
-    return hybrid_of(Courses.of(windows), expected, params, channel)
+    return hybrid_of(params, channel)(Courses.of(windows), expected)
 
 
-def hybrid_of(
-    courses: Courses,
-    expected: NDArray[np.float32],
-    params: ScoreParams,
-    channel: float = MEDIAN,
-) -> Contributions:
+def hybrid_of(params: ScoreParams, channel: float = MEDIAN) -> ContributeMeasured:
     """Return :func:`hybrid` of windows that are measured already."""
-    residual = courses.less(expected)
-    totals, channels = _trends(_measured(courses, residual), params, (INPUT, RESIDUAL), channel)
-    return Contributions(
-        totals[0] + RESIDUAL_WEIGHT * totals[1],
-        channels[0] + RESIDUAL_WEIGHT * channels[1],
-        signs_of(courses.recent),
-        signs_of(residual.recent),
-    )
+    standard = _Standard(params, (INPUT, RESIDUAL), channel)
+
+    def contribute(courses: Courses, expected: NDArray[np.float32]) -> Contributions:
+        residual = courses.less(expected)
+        totals, channels = standard.trends(courses, residual)
+        return Contributions(
+            totals[0] + RESIDUAL_WEIGHT * totals[1],
+            channels[0] + RESIDUAL_WEIGHT * channels[1],
+            courses.signs,
+            residual.signs,
+        )
+
+    return contribute
 
 
 def hybrid_upper(
@@ -157,40 +158,44 @@ def hybrid_upper(
     return hybrid(windows, expected, params, UPPER)
 
 
-def hybrid_upper_of(
-    courses: Courses, expected: NDArray[np.float32], params: ScoreParams
-) -> Contributions:
+def hybrid_upper_of(params: ScoreParams) -> ContributeMeasured:
     """Return :func:`hybrid_upper` of windows that are measured already."""
-    return hybrid_of(courses, expected, params, UPPER)
+    return hybrid_of(params, UPPER)
 
 
-def _measured(*courses: Courses) -> NDArray[np.float64]:
-    """Return levels and slopes without signs of ``k`` courses, ``(2, k, n, n_channels)``."""
-    found = np.empty((2, len(courses), *courses[0].recent.shape))
-    for index, each in enumerate(courses):
-        found[0, index] = each.levels()
-        found[1, index] = each.slopes
-    return np.abs(found, out=found)
-
-
-def _trends(
-    found: NDArray[np.float64], params: ScoreParams, prefixes: Sequence[str], quantile: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return totals ``(k, n)`` and contributions ``(k, n, n_channels)`` of ``k`` trends.
+class _Standard:
+    """Puts levels and slopes of ``k`` trends into healthy deviations.
 
     Args:
-        found: Levels and slopes, shape ``(2, k, n, n_channels)``; standardised in place.
         params: What was learned.
         prefixes: Of each trend's names in it.
         quantile: Which channel counts.
     """
-    for name, of_kind in zip(("level", "slope"), found, strict=True):
-        for prefix, values in zip(prefixes, of_kind, strict=True):
-            values -= params[f"{prefix}{name}_mean"]
-            values /= params[f"{prefix}{name}_sd"]
-    level, slope = _at(found, quantile)
-    beyond = np.maximum(found, 0.0)
-    return level + slope, beyond[0] + beyond[1]
+
+    def __init__(self, params: ScoreParams, prefixes: Sequence[str], quantile: float) -> None:
+        self._means = _stacked(params, prefixes, "mean")  # (2, k, 1, C)
+        self._sds = _stacked(params, prefixes, "sd")
+        self._quantile = quantile
+
+    def trends(self, *courses: Courses) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return totals ``(k, n)`` and contributions ``(k, n, n_channels)`` of ``k`` courses."""
+        found = np.empty((2, len(courses), *courses[0].levels.shape))  # (2, k, n, C)
+        for index, each in enumerate(courses):
+            np.subtract(each.sizes, self._means[:, index], out=found[:, index])
+        found /= self._sds
+        level, slope = _at(found, self._quantile)
+        beyond = np.maximum(found, 0.0, out=found)
+        return level + slope, beyond[0] + beyond[1]
+
+
+def _stacked(params: ScoreParams, prefixes: Sequence[str], name: str) -> NDArray[np.float64]:
+    return np.array(
+        [
+            [[params[f"{prefix}{kind}_{name}"]] for prefix in prefixes]
+            for kind in ("level", "slope")
+        ],
+        np.float64,
+    )
 
 
 def _at(values: NDArray[np.float64], quantile: float) -> NDArray[np.float64]:

@@ -82,7 +82,7 @@ def test_courses_less_what_was_expected_are_those_of_the_residual() -> None:
     found = Courses.of(windows).less(expected)
 
     np.testing.assert_array_equal(found.rows, by_time(windows - expected))
-    np.testing.assert_array_equal(found.levels(), (windows - expected).mean(axis=1))
+    np.testing.assert_array_equal(found.levels, (windows - expected).mean(axis=1))
     np.testing.assert_allclose(found.slopes, 3.0)
 
 

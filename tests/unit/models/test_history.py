@@ -17,6 +17,7 @@ from models.scoring.history import (
     COUNT,
     FARTHEST,
     FIRST_SUM,
+    KNOWN_COUNTS,
     LATEST_START,
     NO_HISTORY,
     LifeHistory,
@@ -136,6 +137,22 @@ def test_a_parabola_is_told_as_it_is(level: float, slope: float, bend: float, n:
     expected = [rise, mean, 2 * rise, 2 * bend * n**2, course[-1] - mean]
     expected += [100 * (course[-1] - mean) / n, 200 * rise / n, n, n]
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)
+
+
+def test_the_table_of_counts_says_what_is_reckoned() -> None:
+    rng = np.random.default_rng(4)
+    counts = np.array([1, 2, 3, 30, KNOWN_COUNTS - 1])
+    trail = rng.normal(size=(len(counts), trail_width(CHANNELS)))
+    trail[:, COUNT] = counts
+    beyond = np.concatenate([trail, trail[:1]])
+    beyond[-1, COUNT] = KNOWN_COUNTS  # with it, nobody's numbers are looked up
+    recent, wear = rng.normal(size=(len(beyond), 1)), rng.normal(size=CHANNELS)
+
+    with np.errstate(all="ignore"):
+        looked_up = run_features(trail, recent[:-1], wear)
+        reckoned = run_features(beyond, recent, wear)[:-1]
+
+    assert looked_up.tobytes() == reckoned.tobytes()
 
 
 def test_windows_of_two_rows_have_no_bend() -> None:

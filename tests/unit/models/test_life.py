@@ -10,8 +10,10 @@ from hypothesis.extra.numpy import arrays
 
 from models.scoring.history import NO_HISTORY, alone, follow
 from models.scoring.life import (
+    JOINED,
     LIFE_ARRAYS,
     Life,
+    Single,
     band,
     check_life,
     life_features,
@@ -164,6 +166,9 @@ def test_the_interval_holds_its_prediction(predicted: Any, n_knots: int, data: A
         single = columns(life_of(predicted[here], whole[here], params))
         for one, many in zip(single, columns(life), strict=True):
             assert one[0] == many[index]
+        prefix = "" if whole[index] else JOINED
+        plain = Single(params, prefix).interval(float(life.expected[index]))
+        assert plain == tuple(float(many[index]) for many in columns(life))
 
 
 def test_a_run_that_was_joined_has_an_interval_of_its_own() -> None:

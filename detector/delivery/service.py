@@ -265,6 +265,7 @@ class DetectorService:
             _, is_stored = await together(self._prove(outcome.cases), storing)
         else:
             is_stored = await storing
+            self._at(Point.EVIDENCE_PUBLISHED)  # there is none; each batch passes each point
         if not is_stored or not await self._note(self._intents(outcome, taken_over, progress)):
             return None
         self._at(Point.INTENDED)

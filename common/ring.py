@@ -11,7 +11,6 @@ the end.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Self
 
 import msgspec
@@ -103,8 +102,7 @@ def packed_stamps(stamps: NDArray[np.int64]) -> bytes:
     return stamps.astype("<i8", copy=False).tobytes()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Ring:
+class Ring(msgspec.Struct, frozen=True, eq=False, gc=False):
     """An asset's latest readings.
 
     Attributes:

@@ -9,10 +9,11 @@ the first reading of each asset, and the score is that of the engine.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from aiokafka.partitioner import murmur2
+from msgspec.structs import replace
 from redis import Redis
 
 from bench.suite.failures import MeasurementError

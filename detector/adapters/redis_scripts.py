@@ -12,6 +12,7 @@ name them. In a cluster there never were any.
 
 from __future__ import annotations
 
+import struct
 from typing import Final
 
 from detector.core.ledger import ENTRY
@@ -27,10 +28,17 @@ expired: so entries of silent runs do not pile up."""
 
 SWEPT_MOST: Final = 200
 
+SET_HEAD: Final = struct.Struct(f">{FENCE.size}sI")
+"""The fence a state is expected to have, and the bytes of its new value."""
+
 FENCED_SETS: Final = f"""
-local written = {{}}
+local written, value_at = {{}}, 1
 for i, key in ipairs(KEYS) do
-  local expected, value = ARGV[2 * i], ARGV[2 * i + 1]
+  local head_at = {SET_HEAD.size} * (i - 1) + 1
+  local expected = string.sub(ARGV[2], head_at, head_at + {FENCE.size - 1})
+  local size = struct.unpack('>I4', ARGV[2], head_at + {FENCE.size})
+  local value = string.sub(ARGV[3], value_at, value_at + size - 1)
+  value_at = value_at + size
   local kind = redis.call('TYPE', key)['ok']
   if kind ~= 'string' and kind ~= 'none' then redis.call('DEL', key) end
   local stored = redis.call('GETRANGE', key, 0, {FENCE.size - 1})
@@ -44,8 +52,9 @@ for i, key in ipairs(KEYS) do
 end
 return written
 """
-"""KEYS the states' keys; ARGV their time to live in s, then for each the expected fence and the new
-value. A value that is no text, or too short for a fence, is not of this program and is replaced."""
+"""KEYS the states' keys; ARGV their time to live in s, then a ``SET_HEAD`` of each, and the new
+values, one behind the other: each argument would cost a client more than the bytes in it. A value
+that is no text, or too short for a fence, is not of this program and is replaced."""
 
 RECORD: Final = f"""
 local kind = redis.call('TYPE', KEYS[1])['ok']

@@ -33,6 +33,7 @@ from detector.adapters.redis_scripts import (
     INTENT_FIELD,
     PROGRESS_FIELD,
     READ_RECORD,
+    SET_HEAD,
     WRITE_RECORD,
 )
 from detector.adapters.stored_values import (
@@ -44,6 +45,7 @@ from detector.adapters.stored_values import (
 from detector.core.intent import NextIntent
 from detector.core.ledger import Ledger, entries, entry_name
 from detector.core.pipeline import AssetRun, NextState
+from detector.core.state.many import pack_many
 from detector.core.state.progress import NextProgress
 from detector.ports import Stored
 
@@ -231,10 +233,15 @@ class RedisStateStore:
 
     def _fenced_sets(self, states: Mapping[AssetRun, NextState]) -> Command:
         names = map(self._state, states)
-        values = [
-            part for item in states.values() for part in (item.expected.pack(), item.state.pack())
+        values = pack_many([item.state for item in states.values()])
+        heads = [
+            SET_HEAD.pack(item.expected.pack(), len(value))
+            for item, value in zip(states.values(), values, strict=True)
         ]
-        return ("EVAL", FENCED_SETS, len(states), *names, str(self._settings.state_ttl_s), *values)
+        life_s = str(self._settings.state_ttl_s)
+        return (
+            "EVAL", FENCED_SETS, len(states), *names, life_s, b"".join(heads), b"".join(values),
+        )  # fmt: skip
 
     def _on_record(self, script: str, partition: int, *arguments: str | bytes) -> Command:
         """Return a command on a partition's record; a single server knows the earlier keys."""

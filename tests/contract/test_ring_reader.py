@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from redis import Redis as SyncRedis
 
 from api.adapters.redis_ring_reader import RedisRingReader

@@ -1,8 +1,9 @@
-"""Many states read at once: nearly all of a batch have one layout, and are read as one table.
+"""Many states read or packed at once: nearly all of a batch have one layout, and are one table.
 
-``asset.unpack`` is the definition. Read here is what is plain: of the current layout, with no
-former home, no warning remembered, and nothing held. Whatever is not, or holds what no state has,
-is left to the definition; ``test_many_states.py`` holds both against each other.
+``asset.unpack`` and ``AssetState.pack`` are the definition. Taken here is what is plain: of the
+current layout, with no former home, no warning remembered, and nothing held. Whatever is not, or
+holds what no state has, is left to the definition; ``test_many_states.py`` holds both against each
+other.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from itertools import repeat
+from itertools import chain, repeat
 from typing import Any, Final
 
 import numpy as np
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from common.ring import NOTHING_HELD, Marks
 from detector.core.state.asset import (
+    DIGEST_BYTES,
     LAYOUT_VERSION,
     LEVELS,
     NO_ALARM,
@@ -48,6 +50,16 @@ AFTER_NAME: Final = [
 """What alarms have beside their rows, and the begin of the history."""
 END: Final = [("end_n", "<u2"), ("end_width", "<u2"), ("held", "<u2")]
 """Of the ring."""
+
+NUMBERS: Final = (
+    "partition", "next_offset", "life", "last_cycle", "seen_from",
+    "level", "onset", "warning_row", "critical_row",
+    "quiet_row", "newest_us", "opened_partition", "opened_offset", "rivals",
+    "rival_cycle", "rival_us", "open_for", "closing", "flaps", "taken_in",
+    "whole",
+)  # fmt: skip
+"""What differs from state to state of one shape, beside its arrays and digests."""
+NOT_OPENED: Final = Place(-1, 0)
 
 NOT_NEGATIVE: Final = ("last_cycle", "seen_from", "onset", "next_offset", "taken_in")
 HEAD_TYPE: Final = np.dtype(HEAD)
@@ -101,6 +113,86 @@ def _unpacked(
         which = [index for index, good in zip(which, plain.tolist(), strict=True) if good]
     if values:
         yield from zip(which, _states(table, values, layout), strict=True)
+
+
+def pack_many(states: Sequence[AssetState]) -> list[bytes]:
+    """Return the values of states, each as :meth:`AssetState.pack` gives it."""
+    found: list[bytes] = [b""] * len(states)
+    by_shape: dict[tuple[str, int, int, int], list[int]] = {}
+    for index, state in enumerate(states):
+        if not _is_plain(state):
+            found[index] = state.pack()
+            continue
+        shape = (state.fleet, *state.ring.shape, state.history.sums.shape[1])
+        by_shape.setdefault(shape, []).append(index)
+    for (fleet, n, width, channels), which in by_shape.items():
+        layout = _layout(n, width, len(fleet), channels)
+        packed = _packed([states[index] for index in which], layout)
+        for place, index in enumerate(which):
+            begin = place * layout.itemsize
+            found[index] = packed[begin : begin + layout.itemsize] or states[index].pack()
+    return found
+
+
+def _is_plain(state: AssetState) -> bool:
+    return not (
+        state.former
+        or state.ages
+        or state.finals is not None
+        or state.alarm.recent
+        or state.marks.held.size
+        or len(state.marks) != len(state.ring)
+        or not state.fleet.isascii()
+        or len(state.machine) != DIGEST_BYTES
+        or len(state.model) != DIGEST_BYTES
+    )
+
+
+def _packed(states: Sequence[AssetState], layout: np.dtype[np.void]) -> bytes:
+    """Return the values of plain states of one shape, one behind the other.
+
+    Nothing where a number is too large for its field: the definition says so.
+    """
+    n, width = layout["rows"].shape
+    sums, channels = layout["sums"].shape
+    table = np.zeros(len(states), layout)
+    flat = chain.from_iterable(map(_numbers, states))
+    numbers = np.fromiter(flat, np.int64, len(states) * len(NUMBERS)).reshape(-1, len(NUMBERS))
+    for name, column in zip(NUMBERS, numbers.T, strict=True):
+        table[name] = column
+        if not np.array_equal(table[name], column):
+            return b""
+    table["version"], table["named"] = LAYOUT_VERSION, layout["fleet"].itemsize
+    table["n"], table["width"], table["channels"] = n, width, channels
+    table["end_n"], table["end_width"] = n, width
+    table["fleet"] = np.void(states[0].fleet.encode())
+    for name in ("machine", "model"):
+        table[name] = np.frombuffer(b"".join([getattr(each, name) for each in states]), "V16")
+    ids = [uuid.UUID(each.alarm_id).bytes if each.alarm_id else NO_ALARM for each in states]
+    table["alarm_id"] = np.frombuffer(b"".join(ids), "V16")
+    if channels:
+        table["sums"] = np.concatenate([each.history.sums for each in states]).reshape(
+            -1, sums, channels
+        )
+    if n:
+        rows = np.concatenate([each.ring for each in states])
+        table["rows"] = rows.reshape(-1, n, width)
+        stamps = b"".join([each.marks.stamps for each in states])
+        table["stamps"] = np.frombuffer(stamps, layout["stamps"])
+    return table.tobytes()
+
+
+def _numbers(state: AssetState) -> tuple[int, ...]:
+    """Return what ``NUMBERS`` names."""
+    fence, alarm, rival, history = state.fence, state.alarm, state.rival, state.history
+    opened_partition, opened_offset = state.opened or NOT_OPENED
+    return (
+        fence.partition, fence.next_offset, fence.life, state.last_cycle, state.seen_from,
+        alarm.level.rank, alarm.onset_cycle, alarm.warning_row, alarm.critical_row,
+        alarm.quiet_row, state.newest_us, opened_partition, opened_offset, rival.count,
+        rival.cycle, rival.clock_us, alarm.open_for, alarm.closing, alarm.flaps, history.count,
+        history.whole,
+    )  # fmt: skip
 
 
 def _layout_of(value: bytes) -> np.dtype[np.void] | None:

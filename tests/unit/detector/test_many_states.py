@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,7 +13,7 @@ from msgspec.structs import replace
 
 from common.ring import Marks
 from detector.core.state.asset import AssetState, Fence, fresh_state, unpack
-from detector.core.state.many import unpack_many
+from detector.core.state.many import pack_many, unpack_many
 from models.alarm import AlarmState
 from models.scoring.history import LifeHistory
 from tests.support.builders import MeanScorer, fleet_of
@@ -78,6 +79,19 @@ def test_what_is_read_at_once_is_what_is_read_alone(drawn: list[AssetState]) -> 
     for found, expected in zip(unpack_many(values), one_by_one(values), strict=True):
         assert expected is not None
         assert found is None or told(found) == told(expected)
+
+
+@settings(deadline=None, max_examples=60)
+@given(drawn=st.lists(states | st.builds(plain, st.integers(0, 4), st.integers(1, 9)), max_size=6))
+def test_what_is_packed_at_once_is_what_is_packed_alone(drawn: list[AssetState]) -> None:
+    assert pack_many(drawn) == [state.pack() for state in drawn]
+
+
+def test_a_number_too_large_for_its_field_is_refused_as_it_is_alone() -> None:
+    too_many = replace(plain(2), alarm=AlarmState(quiet_row=2**16))
+
+    with pytest.raises(struct.error):
+        pack_many([plain(2), too_many])
 
 
 @settings(deadline=None, max_examples=60)

@@ -25,6 +25,9 @@ from models.scoring.history import LifeHistory, Trail, follow_on, trail_width
 from models.scoring.scorer import NormalisedRows, ScorerSpec
 from models.scoring.windows import sliding_windows
 
+ROWS_AT_ONCE: Final = 4096
+"""Rows put on a model's scale together: what comes about on the way stays in the cache."""
+
 WARMING_UP: Final = Verdict.WARMING_UP
 SCORED: Final = Verdict.SCORED
 """Named once: asking an enumeration for a member takes longer than all else done for a reading."""
@@ -215,10 +218,24 @@ def _table(
             parts += (ring, fresh[begin:end])
             sizes.append(len(ring) + count)
     rows = np.concatenate(parts)
-    n_conditions = len(fleet.spec.machine.conditions)
-    normalised = fleet.scorer.normalise(*split_rows(rows, n_conditions))
     each = np.array(sizes, np.int64)
-    return _Table(rows, normalised, each, np.cumsum(each) - each)
+    return _Table(rows, _normalised(rows, fleet), each, np.cumsum(each) - each)
+
+
+def _normalised(rows: NDArray[np.float32], fleet: Fleet) -> NormalisedRows:
+    """Put rows on the model's scale, some at a time: on the way each number takes twice as much."""
+    n_conditions = len(fleet.spec.machine.conditions)
+    parts = [
+        fleet.scorer.normalise(*split_rows(rows[first : first + ROWS_AT_ONCE], n_conditions))
+        for first in range(0, max(len(rows), 1), ROWS_AT_ONCE)
+    ]
+    if len(parts) == 1:
+        return parts[0]
+    return NormalisedRows(
+        np.concatenate([part.rows for part in parts]),
+        np.concatenate([part.known for part in parts]),
+        next((part.why_not for part in parts if part.why_not), ""),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ other.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain, repeat
 from typing import Any, Final
@@ -60,6 +60,8 @@ NUMBERS: Final = (
 )  # fmt: skip
 """What differs from state to state of one shape, beside its arrays and digests."""
 NOT_OPENED: Final = Place(-1, 0)
+AT_ONCE: Final = 500
+"""States read as one table: 1.6 MB stand in memory twice meanwhile, not all of a batch."""
 
 NOT_NEGATIVE: Final = ("last_cycle", "seen_from", "onset", "next_offset", "taken_in")
 HEAD_TYPE: Final = np.dtype(HEAD)
@@ -93,8 +95,10 @@ def unpack_many(values: Sequence[bytes]) -> list[AssetState | None]:
     for index, value in enumerate(values):
         by_size.setdefault(len(value), []).append(index)
     for size, which in by_size.items():
-        for index, state in _unpacked([values[index] for index in which], which, size):
-            found[index] = state
+        for first in range(0, len(which), AT_ONCE):
+            some = which[first : first + AT_ONCE]
+            for index, state in _unpacked([values[index] for index in some], some, size):
+                found[index] = state
     return found
 
 
@@ -243,19 +247,11 @@ def _states(
         map(Fence, columns["partition"], columns["next_offset"], columns["life"]),
         ["" if each == NO_ALARM else str(uuid.UUID(bytes=each)) for each in columns["alarm_id"]],
         columns["newest_us"],
-        [
-            None if at[0] < 0 else Place(*at)
-            for at in zip(columns["opened_partition"], columns["opened_offset"], strict=True)
-        ],
-        [
-            Rival(*each) if any(each) else NO_RIVAL
-            for each in zip(
-                columns["rivals"], columns["rival_cycle"], columns["rival_us"], strict=True
-            )
-        ],
+        _opened(table, columns),
+        _rivals(table, columns),
         repeat(()),  # no former homes, no ages
         repeat(()),
-        [value[fleet].decode("ascii") for value in values],
+        _names(value[fleet] for value in values),
         map(
             LifeHistory,
             columns["taken_in"],
@@ -264,6 +260,34 @@ def _states(
         ),
         [Marks(value[stamps], NOTHING_HELD) for value in values],
     )
+
+
+def _opened(table: NDArray[np.void], columns: dict[str, Any]) -> Iterable[Place | None]:
+    """Return where each run was opened by rule; hardly any was."""
+    if (table["opened_partition"] < 0).all():
+        return repeat(None)
+    return [
+        None if at[0] < 0 else Place(*at)
+        for at in zip(columns["opened_partition"], columns["opened_offset"], strict=True)
+    ]
+
+
+def _rivals(table: NDArray[np.void], columns: dict[str, Any]) -> Iterable[Rival]:
+    """Return each rival; hardly any asset has one."""
+    names = ("rivals", "rival_cycle", "rival_us")
+    if not any(table[name].any() for name in names):
+        return repeat(NO_RIVAL)
+    each = zip(*(columns[name] for name in names), strict=True)
+    return [Rival(*numbers) if any(numbers) else NO_RIVAL for numbers in each]
+
+
+def _names(values: Iterable[bytes]) -> Iterator[str]:
+    """Return fleets' names: each text once, however many assets have it."""
+    known: dict[bytes, str] = {}
+    for value in values:
+        if value not in known:
+            known[value] = value.decode("ascii")
+        yield known[value]
 
 
 def _alarms(columns: dict[str, Any]) -> Iterator[AlarmState]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from common.ring import Marks
+from detector.core.state import many
 from detector.core.state.asset import AssetState, Fence, fresh_state, unpack
 from detector.core.state.many import pack_many, unpack_many
 from models.alarm import AlarmState
@@ -36,6 +37,14 @@ def plain(rows: int, number: int = 1) -> AssetState:
         alarm=AlarmState(quiet_row=number),
         history=LifeHistory(number, number % 2 == 0, rng.normal(size=(3, 3))),
     )
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_at_once() -> Iterator[None]:
+    """What is taken some at a time comes in more than one part."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(many, "AT_ONCE", 2)
+        yield
 
 
 def one_by_one(values: Sequence[bytes]) -> list[AssetState | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -54,6 +54,14 @@ def batches_of(
         for at in range(0, len(stream), size)
     ]
     return [{key: list(items) for key, items in batch.items()} for batch in decoded if batch]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_at_once() -> Iterator[None]:
+    """What is taken some at a time comes in more than one part."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "ROWS_AT_ONCE", 7)
+        yield
 
 
 def one_by_one(starts: Sequence[AssetState], batch: ReadingBatch, fleet: Fleet) -> list[Assembled]:

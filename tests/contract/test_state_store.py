@@ -21,7 +21,7 @@ from common.links.redis_link import Command, run
 from common.settings import RedisSettings
 from common.topics import HASH_TAGS, StateKeys
 from deploy.local.programs import free_port, valkey_command
-from detector.adapters import redis_state_store
+from detector.adapters import redis_scripts, redis_state_store
 from detector.adapters.memory import MemoryStateStore
 from detector.adapters.redis_scripts import INTENT_FIELD, PROGRESS_FIELD
 from detector.adapters.redis_state_store import RedisStateStore
@@ -135,6 +135,33 @@ async def test_a_worker_cannot_overwrite_its_successor(store: StateStore) -> Non
 
     assert refused == [KEY]
     assert (await store.read([KEY], [])).states[KEY].last_cycle == 2
+
+
+async def test_progress_waits_for_all_states_of_many_round_trips(
+    store: StateStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_state_store, "KEYS_AT_ONCE", 2)
+    monkeypatch.setattr(redis_state_store, "STATES_A_TRIP", 4)
+    keys = [(f"engine-{number}", "run-1") for number in range(15)]
+    await store.write({keys[1]: NextState(state(90), Fence())}, {})
+    sent: list[str] = []
+
+    async def told(client: object, commands: Sequence[Command]) -> object:
+        sent.extend(str(command[1]) for command in commands)
+        return await run(client, commands)  # type: ignore[arg-type]  # whatever the store has
+
+    monkeypatch.setattr(redis_state_store, "run", told)
+    states = {key: NextState(state(number + 1), Fence(0, 7)) for number, key in enumerate(keys)}
+
+    assert await store.write(states, {0: NextProgress(PROGRESS, None)}) == [keys[1]]
+
+    if sent:
+        assert sent.count(redis_scripts.WRITE_RECORD) == 1
+        assert sent[-1] == redis_scripts.WRITE_RECORD
+    stored = await store.read(keys, [0], {0: keys})
+    assert [stored.states[key].fence.next_offset for key in keys] == [1, 90, *range(3, 16)]
+    assert stored.progress[0] == PROGRESS
+    assert len(stored.ledgers[0]) == 15
 
 
 async def test_one_stale_state_does_not_hold_up_the_others(store: StateStore) -> None:
@@ -505,7 +532,10 @@ async def test_a_batch_of_a_thousand_assets_needs_few_commands(
         await store.write({key: NextState(state(1), Fence()) for key in keys}, {})
         assert len((await store.read(keys, [0, 1], {0: keys})).states) == 1000
 
-    assert sent == [HASH_TAGS, HASH_TAGS + 2]
+    *writes, read = sent
+    assert sum(writes) == HASH_TAGS  # one for each slot, in as many round trips as bytes need
+    assert len(writes) == 3
+    assert read == HASH_TAGS + 2
 
 
 async def test_a_node_of_a_cluster_is_told_apart_in_one_line(

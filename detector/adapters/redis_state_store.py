@@ -1,7 +1,7 @@
 """Rings and alarm states in Redis or Valkey: one binary value per (asset, run).
 
-One round trip reads a batch's states, progress and ledgers; one writes them, of large batches a few.
-The server itself refuses what is written if somebody else has gone on with the asset meanwhile. In
+One round trip reads a batch's states, progress and ledgers; one or, of many, a few write them. The
+server itself refuses what is written if somebody else has gone on with the asset meanwhile. In
 a cluster, a round trip is one to each node at the same time, with one command for each slot.
 """
 

@@ -10,8 +10,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from tests.support.detector import DetectorBench
+from tests.support.freezing import freeze
 from tests.support.outcomes import ReplayOutcome, assert_same_outcome, outcome_of
-from tests.support.processes import freeze
 from tests.support.servers.backends import wait_until
 
 SMALL_BATCHES = {"SURGELINE_DETECTOR__MAX_BATCH_ROWS": "50"}

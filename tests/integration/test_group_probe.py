@@ -18,7 +18,7 @@ from deploy.local.programs import free_port
 from producer.simulator.simulate import simulate
 from tests.support.detector import DetectorBench
 from tests.support.fleet_messages import fleet_messages
-from tests.support.processes import freeze
+from tests.support.freezing import freeze
 from tests.support.workers import workers_of
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from deploy.local.programs import answers
-from tests.support.processes import freeze
+from tests.support.freezing import freeze
 from tests.support.servers.backends import wait_until
 
 

@@ -7,10 +7,9 @@ from typing import Self
 from pydantic import BaseModel, Field
 
 from api.ports import AlertGap, StoredAlert
-from api.views.lives import AlertLifeView
 from api.views.machines import ChannelTold
+from api.views.parts import AlertLifeView, RemovedUntil
 from api.views.runs import is_simulated
-from api.views.times import RemovedUntil
 from common.machines.machine import MachineType
 from common.records.alerts import ModelRef, Transition
 from common.records.times import UtcTimestamp

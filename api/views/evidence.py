@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, Field
 
-from api.views.lives import AlertLifeView
+from api.views.parts import AlertLifeView
 from api.views.runs import is_simulated
 from common.machines.machine import MachineType
 from common.records.alerts import ModelRef, Transition

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, Field
 
-from api.views.lives import LifeView
+from api.views.parts import LifeView
 from common.records.ids import SIMULATED_PREFIX
 from common.records.times import UtcTimestamp
 from common.records.verdicts import Level, Verdict

@@ -6,10 +6,9 @@ from typing import Self
 
 from pydantic import BaseModel, Field
 
-from api.views.lives import LifeView
 from api.views.machines import Legend
+from api.views.parts import LifeView, RemovedUntil
 from api.views.runs import is_simulated
-from api.views.times import RemovedUntil
 from common.records.times import UtcTimestamp
 from common.records.verdicts import Evidence, Level, ScoreRecord, Verdict
 

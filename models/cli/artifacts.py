@@ -95,7 +95,7 @@ def export(
     check_folder(out)
 
     from models.artifact.store import load_artifact, save_artifact
-    from models.cli.tables import precision_table
+    from models.cli.showing.tables import precision_table
 
     model = load_artifact(artifact, registry_folder)
     if model.network is None:

@@ -14,8 +14,8 @@ from common.errors import DatasetError, UserError
 from common.files.atomic import write_report
 from common.telemetry.files import spacecraft_of
 from common.terminal.cli import error_console, friendly_errors, output_console
-from models.cli.epochs import epoch_progress
 from models.cli.series import SeriesRequest, evaluate_series
+from models.cli.showing.epochs import epoch_progress
 from models.cli.simulated import (
     FRESH_ENGINES,
     FRESH_SEED,
@@ -203,8 +203,8 @@ def evaluate(
 
     from models.artifact.store import load_artifact
     from models.artifact.suggestion import suggest_artifact
-    from models.cli import tables
-    from models.cli.report_files import ci95, show_uncertainty, write_html
+    from models.cli.showing import tables
+    from models.cli.showing.report_files import ci95, show_uncertainty, write_html
     from models.report.comparison import companions, compare
 
     named = None if artifact is None else load_artifact(artifact, registry_folder)
@@ -279,7 +279,7 @@ def _faults(
     from models.artifact.store import load_artifact
     from models.artifact.suggestion import suggest_artifact
     from models.cli.faults import show_faults
-    from models.cli.tables import UNPUBLISHED_NOTE
+    from models.cli.showing.tables import UNPUBLISHED_NOTE
 
     if fresh is None:
         training_data, measured = _engines(split, dataset, data_dir)

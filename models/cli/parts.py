@@ -13,8 +13,8 @@ from common.fleets import SHIPPED, fleets_text
 from common.records.ids import DEFAULT_FLEET
 from common.settings import load_settings
 from common.terminal.cli import output_console
-from models.cli.epochs import epoch_progress
-from models.cli.series_progress import progress
+from models.cli.showing.epochs import epoch_progress
+from models.cli.showing.series_progress import progress
 from models.cli.support import check_folder, check_name, require
 
 if TYPE_CHECKING:

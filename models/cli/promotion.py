@@ -189,7 +189,7 @@ def open_tracker(track: bool | None) -> Tracker | None:
 
 
 def _write_report(path: Path, artifact: Artifact, training_data: Dataset) -> None:
-    from models.cli.report_files import write_html
+    from models.cli.showing.report_files import write_html
     from models.report.comparison import Measured, compare
 
     prepared = prepare(training_data)

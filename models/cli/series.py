@@ -15,7 +15,7 @@ from common.files.atomic import write_report
 from common.settings import load_settings
 from common.telemetry.files import spacecraft_of
 from common.terminal.cli import error_console, output_console
-from models.cli.series_progress import Cost, progress, study_progress
+from models.cli.showing.series_progress import Cost, progress, study_progress
 
 if TYPE_CHECKING:
     from models.evaluation.ranges.figures import SeriesFigures

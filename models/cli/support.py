@@ -76,7 +76,7 @@ def prepare(dataset: Dataset) -> Prepared:
 
 def show_artifact(artifact: Artifact) -> None:
     """Print what an artifact is."""
-    from models.cli.tables import artifact_lines
+    from models.cli.showing.tables import artifact_lines
 
     for line in artifact_lines(artifact):
         output_console().print(line, soft_wrap=True)

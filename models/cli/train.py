@@ -283,7 +283,7 @@ def _read_own(
 def _train_of_engines(
     job: Job, dataset: str, data_dir: Path | None, tracker: Tracker | None
 ) -> None:
-    from models.cli import tables
+    from models.cli.showing import tables
     from models.report.comparison import is_published
 
     training_data = load(dataset, "train", data_dir)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from common.errors import UserError
 from common.terminal.cli import output_console
-from models.cli.epochs import epoch_progress
+from models.cli.showing.epochs import epoch_progress
 from models.cli.support import show_artifact
 from models.thresholding.rule import Rule
 from models.training.config import FOLDS

@@ -13,8 +13,8 @@ from api.alarms.events import Action, ActionEvent, Judgement
 from api.alarms.lifecycle import Alarm, AlarmState, Shelf
 from api.alarms.maintenance import Window, WindowState
 from api.views.alerts import AlertView
-from api.views.lives import AlertLifeView
 from api.views.machines import ChannelTold
+from api.views.parts import AlertLifeView
 from api.views.runs import is_simulated
 from common.machines.machine import MachineType
 from common.records.alerts import ModelRef

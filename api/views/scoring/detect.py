@@ -21,8 +21,8 @@ from api.detection.values import (
     Sureness,
 )
 from api.known_fleets import KnownModel
-from api.views.lives import LifeView
 from api.views.machines import ChannelTold
+from api.views.parts import LifeView
 from api.views.scoring.requests import DetectRequest, PredictRequest
 from common.machines.machine import MachineType
 from common.records.alerts import ChannelShare, ModelRef

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from common.errors import UserError
-from models.cli.report_files import ci95, show_uncertainty, write_html
+from models.cli.showing.report_files import ci95, show_uncertainty, write_html
 from models.evaluation.measure import Scored, measure
 from models.evaluation.splits import EngineRange
 from models.report.comparison import Comparison, Measured

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from common.files.atomic import write_text
 from models.artifact.store import Artifact
-from models.cli.intervals import intervals_table
+from models.cli.showing.intervals import intervals_table
 from models.report.comparison import Comparison
 from models.report.uncertainty import Uncertainty, bootstrap, summary, uncertainty_json
 from models.training.preparation.windows import Prepared

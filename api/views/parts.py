@@ -1,8 +1,21 @@
-"""How long is left, as the api says it."""
+"""Parts that several answers share: how long is left, and up to when readings were removed."""
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import BaseModel, Field
+
+from common.records.times import UtcTimestamp
+
+RemovedUntil = Annotated[
+    UtcTimestamp | None,
+    Field(
+        description="Of readings up to this time some, or all, were removed "
+        "(retention): what is not on this page may have been there. Null where "
+        "nothing was removed."
+    ),
+]
 
 
 class LifeView(BaseModel):

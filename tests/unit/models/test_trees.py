@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.scoring.trees import CHUNK, LEAF_UNITS, check_trees, trees_sum
+from models.scoring.trees import (
+    ASKED_CHUNK,
+    ASKED_DEPTH,
+    CHUNK,
+    LEAF_UNITS,
+    MANY,
+    Trees,
+    check_trees,
+    trees_sum,
+)
 from models.training.life.boosting import Growth, boosted_arrays, check_reproduces, grow_boosted
 
 RNG = np.random.default_rng(5)
@@ -50,8 +59,13 @@ def test_a_value_at_the_threshold_goes_left() -> None:
     assert trees_sum(rows, params).tolist() == [1.0, 3.0]
 
 
-@given(n_trees=st.integers(1, 6), depth=st.integers(1, 5), seed=st.integers(0, 99))
-def test_trees_are_walked_as_one_would_by_hand(n_trees: int, depth: int, seed: int) -> None:
+@given(
+    n_trees=st.integers(1, 6),
+    depth=st.integers(1, ASKED_DEPTH + 1),
+    seed=st.integers(0, 99),
+    n=st.sampled_from([0, 1, MANY - 1, MANY, CHUNK + 3, 99]),
+)
+def test_trees_are_walked_as_one_would_by_hand(n_trees: int, depth: int, seed: int, n: int) -> None:
     rng = np.random.default_rng(seed)
     nodes = 2**depth - 1
     params: dict[str, Any] = {
@@ -60,7 +74,7 @@ def test_trees_are_walked_as_one_would_by_hand(n_trees: int, depth: int, seed: i
         "leaf": rng.integers(-(2**31), 2**31, (n_trees, nodes + 1)).astype(np.int32),
     }
     check_trees(params, 4)
-    rows = ROWS[: CHUNK + 3]
+    rows = ROWS[:n]
 
     expected = []
     for row in rows:
@@ -74,6 +88,17 @@ def test_trees_are_walked_as_one_would_by_hand(n_trees: int, depth: int, seed: i
         expected.append(total / LEAF_UNITS)
 
     assert trees_sum(rows, params).tolist() == expected
+
+
+def test_many_windows_get_the_same_as_one_at_a_time() -> None:
+    _, params = grown()
+    rows = RNG.normal(size=(2 * ASKED_CHUNK + 5, 4)).astype(np.float32)
+    rows[3], rows[4], rows[5, 1] = np.inf, -np.inf, np.nan
+    trees = Trees(params)
+
+    alone = [trees.sum(rows[index : index + 1])[0] for index in range(len(rows))]
+
+    assert trees.sum(rows).tolist() == alone
 
 
 @pytest.mark.parametrize(

@@ -33,8 +33,12 @@ CHUNK: Final = 64
 MANY: Final = 48
 """From so many windows on it is faster to ask all nodes, of all windows at once, than to walk."""
 
-ASKED_CHUNK: Final = 512
+ASKED_CHUNK: Final = 256
 """Windows of which all nodes are asked together: their answers stay in the cache, bit by bit."""
+
+AT_ONCE: Final = 512
+"""Questions that are answered at once: what is compared is half a megabyte then, which stays in the
+cache, and which the allocator has at hand."""
 
 ASKED_DEPTH: Final = 6
 """Deeper trees are always walked down: their nodes double with each level, the steps do not."""
@@ -133,8 +137,11 @@ class _Questions:
         A path is the number whose bits are the turns, 1 for right, that of the root first.
         """
         columns = np.ascontiguousarray(rows.T)
-        answers = columns.take(self._features, axis=0, mode="clip") > self._thresholds
-        packed = np.packbits(answers, axis=1)  # (n_questions, n / 8)
+        packed = np.empty((len(self._features), (len(rows) + 7) // 8), np.uint8)
+        for start in range(0, len(packed), AT_ONCE):
+            some = slice(start, start + AT_ONCE)
+            values = columns.take(self._features[some], axis=0, mode="clip")
+            packed[some] = np.packbits(values > self._thresholds[some], axis=1)
         turns: list[NDArray[np.uint8]] = []
         paths = np.zeros((self._levels[0].shape[1], len(rows)), np.uint8)
         for level in self._levels:

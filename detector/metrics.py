@@ -125,6 +125,6 @@ class DetectorMetrics:
 
     def counts_latency(self, source: SourceBatch, now_ms: float) -> None:
         """Count how long ago each record came to the broker, where it says so."""
-        published_ms = np.array([record.published_ts_ms for record in source.records], np.float64)
+        published_ms = np.array(source.columns.published_ts_ms, np.float64)
         ago_ms = now_ms - published_ms[published_ms > 0]
         self.latency.observe_many(np.maximum(ago_ms, 0.0) / 1000)

@@ -1,18 +1,21 @@
 """One batch of records: its header, its checksum, its records.
 
 A batch is checked as a whole before its first record is used, so it is readable or it is not, also
-when it is read again from its middle. Its records are then decoded one by one as they are taken:
-64 MiB of tiny records would be gigabytes of objects.
+when it is read again from its middle. Of a batch of very many, records are then decoded once more,
+one by one as they are taken: 64 MiB of tiny records would be gigabytes of objects.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
+from itertools import chain
+from math import inf
+from operator import lt
 from typing import Final, NamedTuple, Protocol
 
+import msgspec
 from aiokafka.record.default_records import DefaultRecordBatch
 from aiokafka.record.util import calc_crc32c, decode_varint
 
@@ -67,6 +70,9 @@ AFTER_CHECKSUM: Final = 21
 MAX_BATCH_RECORDS: Final = 1_000_000
 """Checking that many takes a second. No batch of readings comes near: each needs 300 bytes."""
 
+MAX_AT_ONCE: Final = 10_000
+"""Records of one batch that are in memory together; of more, only what was taken is."""
+
 CODEC_BITS: Final = 0x07
 LOG_APPEND_BIT: Final = 0x08
 TRANSACTIONAL_BIT: Final = 0x10
@@ -83,16 +89,23 @@ class Record(Protocol):
         """Its offset."""
 
     @property
+    def timestamp(self) -> int | None:
+        """Its stamp; none where the format has none."""
+
+    @property
     def key(self) -> bytes | None:
         """Its key."""
+
+    @property
+    def value(self) -> bytes | None:
+        """Its value."""
 
 
 Decode = Callable[[], Iterable[Record]]
 """Yields a batch's records from the first; may raise anything on foreign bytes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(msgspec.Struct, frozen=True):
     """A batch whose checksum is right.
 
     Attributes:
@@ -101,6 +114,7 @@ class Batch:
         producer_id: Of a transactional or idempotent producer; -1 for none.
         is_transactional: Whether it is part of a transaction.
         is_control: Whether it holds a transaction's end instead of records.
+        most: Records in it at most; of a compressed batch of the old formats nobody knows.
         open: Decompresses; returns the ways to decode it, the fastest first.
     """
 
@@ -109,10 +123,11 @@ class Batch:
     producer_id: int
     is_transactional: bool
     is_control: bool
+    most: float
     open: Callable[[], Sequence[Decode]]
 
     def records(self) -> Iterator[Record]:
-        """Check all of it, then return its records, decoded as they are taken.
+        """Check all of it, then return its records; of very many, decoded as they are taken.
 
         Raises:
             UnreadableBatchError: If it cannot be decoded.
@@ -121,8 +136,7 @@ class Batch:
         try:
             for decode in self.open():
                 try:
-                    self._check(decode())
-                    return iter(decode())
+                    return self._checked(decode)
                 except Exception as exc:  # noqa: BLE001 - whatever a decoder makes of foreign bytes
                     why = exc
         except UnreadableBatchError:
@@ -140,6 +154,16 @@ class Batch:
             return bool(struct.unpack_from(">hh", key)[1] == ABORT)
         except (UnreadableBatchError, StopIteration, struct.error):
             return False  # an end of no known kind; nobody's records are in it
+
+    def _checked(self, decode: Decode) -> Iterator[Record]:
+        if self.most > MAX_AT_ONCE:
+            self._check(decode())
+            return iter(decode())
+        records = [*decode()]
+        offsets = [record.offset for record in records]
+        if not all(map(lt, chain((-1,), offsets), [*offsets, self.last_offset + 1])):
+            self._check(records)
+        return iter(records)
 
     def _check(self, records: Iterable[Record]) -> None:
         previous = -1
@@ -164,7 +188,7 @@ def read_batch(data: memoryview) -> Batch:
     magic = data[MAGIC] if len(data) > MAGIC else -1
     if magic in (0, 1) and len(data) >= legacy.HEADER.size:
         offset, ways = legacy.read_message(data, magic)
-        return Batch(offset, offset, -1, False, False, ways)
+        return Batch(offset, offset, -1, False, False, inf, ways)
     if magic == CURRENT and len(data) >= HEADER.size:
         return _current(data)
     raise damaged(f"{len(data)} bytes of format {magic}; formats are 0, 1 and 2")
@@ -185,6 +209,7 @@ def _current(data: memoryview) -> Batch:
         header.producer_id,
         bool(header.attributes & TRANSACTIONAL_BIT),
         bool(header.attributes & CONTROL_BIT),
+        header.records,
         partial(_open, data, header),
     )
 

@@ -18,7 +18,8 @@ from aiokafka.consumer import fetcher
 from aiokafka.errors import ConsumerStoppedError, KafkaError
 from aiokafka.structs import ConsumerRecord
 
-from common.intake.response import Body, PartitionRecords, SetAside, record_bytes
+from common.intake.fetched import FetchedRecords
+from common.intake.response import Body, PartitionRecords, SetAside
 from common.intake.topic_id import topic_id_of
 from common.logs import get_logger
 
@@ -58,7 +59,7 @@ class Part:
             fetch said; none where the broker has not said so.
     """
 
-    records: Sequence[ConsumerRecord]
+    records: FetchedRecords
     begin: int
     end: int
     set_aside: Sequence[SetAside]
@@ -69,7 +70,7 @@ class Part:
         """Return this part and the one that begins where it ends as one."""
         return replace(
             later,
-            records=[*self.records, *later.records],
+            records=self.records.joined_by(later.records),
             begin=self.begin,
             set_aside=[*self.set_aside, *later.set_aside],
         )
@@ -265,7 +266,7 @@ class Fetcher(fetcher.Fetcher):  # type: ignore[misc]
             if where in self._records:  # the others' turn: who reads partitions side by side
                 self._records.move_to_end(where)  # finds another one in what comes next
             max_records -= len(part.records)
-            max_bytes -= sum(map(record_bytes, part.records))
+            max_bytes -= part.records.size
             if max_records <= 0 or max_bytes <= 0 or part.set_aside:
                 return False
         return True
@@ -321,9 +322,9 @@ class Fetcher(fetcher.Fetcher):  # type: ignore[misc]
 
 
 def _amount(taken: Parts) -> tuple[int, int]:
-    """Return how many records were taken, and the bytes of their keys and values."""
-    records = [record for part in taken.values() for record in part.records]
-    return len(records), sum(map(record_bytes, records))
+    """Return how many records were taken, and how much of a limit in bytes they take."""
+    records = [part.records for part in taken.values()]
+    return sum(map(len, records)), sum(each.size for each in records)
 
 
 def _end_of_committed(state: Any) -> int | None:

@@ -15,14 +15,16 @@ import hashlib
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from aiokafka.consumer import fetcher
 from aiokafka.structs import ConsumerRecord
 
 from common.errors import RejectReason
-from common.intake.batches import CURRENT, HEADER, MAGIC, Batch, Header, read_batch
+from common.intake.batches import CURRENT, HEADER, MAGIC, Batch, Header, Record, read_batch
 from common.intake.errors import UnreadableBatchError, damaged
+from common.intake.fetched import FetchedRecords, record_bytes
 from common.records.letters import MAX_ORIGINAL_BYTES
 
 LEADING: Final = struct.Struct(">qi")
@@ -31,9 +33,6 @@ LEADING: Final = struct.Struct(">qi")
 MAX_SET_ASIDE: Final = 4
 """Most batches set aside at one go. Each may have cost a fifth of a second to find out about, and
 heartbeats wait meanwhile."""
-
-RECORD_OVERHEAD_BYTES: Final = 100
-"""Counted for each record beside its key and value: a record of nothing takes memory too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +56,6 @@ class SetAside:
     original: bytes
     size: int
     sha256: str
-
-
-def record_bytes(record: ConsumerRecord) -> int:
-    """Return how much of a limit in bytes a record takes."""
-    return len(record.key or b"") + len(record.value or b"") + RECORD_OVERHEAD_BYTES
 
 
 class Body:
@@ -121,25 +115,26 @@ class PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]
         self.highwater = -1
         self._steps = self._walk()
 
-    def take(self, max_records: int, max_bytes: int) -> tuple[list[ConsumerRecord], bool]:
+    def take(self, max_records: int, max_bytes: int) -> tuple[FetchedRecords, bool]:
         """Return some records, and whether there may be more; none, too, after much damage."""
-        records: list[ConsumerRecord] = []
-        size = 0
+        records: list[Record] = []
+        size, more = 0, False
         for record in self._steps:
             if record is None:
-                if len(self.set_aside) >= MAX_SET_ASIDE:
-                    return records, True
+                if more := len(self.set_aside) >= MAX_SET_ASIDE:
+                    break
                 continue
             records.append(record)
             size += record_bytes(record)
-            if len(records) >= max_records or size >= max_bytes:
-                return records, True
-        return records, False
+            if more := len(records) >= max_records or size >= max_bytes:
+                break
+        return FetchedRecords(records, size, partial(self._consumer_record, self._tp)), more
 
     def _unpack_records(self) -> Iterator[ConsumerRecord]:
-        return (record for record in self._walk() if record is not None)
+        found = (record for record in self._walk() if record is not None)
+        return map(partial(self._consumer_record, self._tp), found)
 
-    def _walk(self) -> Iterator[ConsumerRecord | None]:
+    def _walk(self) -> Iterator[Record | None]:
         """Yield records, and none after each batch that was set aside."""
         began_at = self.next_fetch_offset
         frames = _frames(self._records.data)
@@ -148,10 +143,10 @@ class PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]
                 break  # whatever more there is lies behind the end
             if number and frame.data == frames[number - 1].data:
                 continue  # the local broker fills up a response with its last batch
-            following = frames[number + 1 :]
             batch = frame.look()
-            if batch is None or (misplaced := self._misplaced(batch, number, following)):
+            if batch is None or (misplaced := self._misplaced(batch, number, frames)):
                 error = misplaced if batch else frame.error
+                following = frames[number + 1 :]
                 goes_on = self._skip_frame(frame, following, error or damaged("it is no batch"))
                 yield None
                 if not goes_on:
@@ -167,7 +162,7 @@ class PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]
                 frames[0], began_at, damaged(f"nothing in it is at or behind offset {began_at}")
             )
 
-    def _records_of(self, frame: Frame, batch: Batch) -> Iterator[ConsumerRecord | None]:
+    def _records_of(self, frame: Frame, batch: Batch) -> Iterator[Record | None]:
         try:
             records = batch.records()
         except UnreadableBatchError as exc:
@@ -177,7 +172,7 @@ class PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]
         for record in records:
             if record.offset >= self.next_fetch_offset:
                 self.next_fetch_offset = record.offset + 1
-                yield self._consumer_record(self._tp, record)
+                yield record
 
     def _concerns_us(self, batch: Batch) -> bool:
         """Whether the batch holds records, of no aborted transaction if only committed are read."""
@@ -191,14 +186,14 @@ class PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]
         return not batch.is_control
 
     def _misplaced(
-        self, batch: Batch, number: int, following: Sequence[Frame]
+        self, batch: Batch, number: int, frames: Sequence[Frame]
     ) -> UnreadableBatchError | None:
         """Return what is wrong with where a batch says it stands, which no checksum covers."""
         expected, last = self.next_fetch_offset, batch.last_offset
         if (number > 0 and last < expected) or 0 <= self.highwater <= last:
             return damaged(f"it says it ends at {last}, which is not from {expected} to the end")
-        if batch.first_offset > expected and following:
-            after = following[0].look()
+        if batch.first_offset > expected and number + 1 < len(frames):
+            after = frames[number + 1].look()
             if after is not None and expected <= after.first_offset <= last:
                 return damaged(f"it says it ends at {last}, and the next begins before that")
         return None

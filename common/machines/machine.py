@@ -10,7 +10,7 @@ import json
 import math
 from collections import Counter
 from functools import cached_property
-from typing import Annotated, Final, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Final, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -20,6 +20,12 @@ SLUG_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$"
 MAX_NAME_CHARS: Final = 64
 MAX_CHANNELS: Final = 1000
 DIGEST_BYTES: Final = 16
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Whole = TypeVar("Whole", int, "NDArray[np.int64]")
 
 Clock = Literal["counter", "time"]
 Positive = Annotated[float, Field(gt=0.0)]
@@ -75,11 +81,11 @@ class Step(Part):
             raise ValueError("a step without interval_s came; one with it was expected")
         return max(1, round(self.interval_s * 1e6))
 
-    def tick(self, clock_us: int) -> tuple[int, int]:
+    def tick(self, clock_us: Whole) -> tuple[Whole, Whole]:
         """Return the tick of the interval nearest to a time, and how far it is off, microseconds.
 
         Args:
-            clock_us: UTC epoch microseconds.
+            clock_us: UTC epoch microseconds; one time, or an array of them.
 
         Example:
             >>> Step(clock="time", interval_s=60.0).tick(1_767_225_602_500_000)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from aiokafka import TopicPartition
 from aiokafka.structs import ConsumerRecord
 
+from common.intake.fetched import FetchedRecords
 from common.intake.fetcher import Parts
 from common.records.times import EARLIEST, LATEST
 from common.records.verdicts import SourcePosition
-from detector.core.source import SourceBatch, SourceRecord, Span, UnreadableBatch
+from detector.core.source import SourceBatch, SourceRecord, SourceRecords, Span, UnreadableBatch
 
 EARLIEST_MS: Final = int(EARLIEST.timestamp() * 1000)
 LATEST_MS: Final = int(LATEST.timestamp() * 1000)
@@ -18,10 +20,8 @@ LATEST_MS: Final = int(LATEST.timestamp() * 1000)
 
 def source_batch(parts: Parts) -> SourceBatch:
     """Return what was taken of one topic's partitions as the core takes it."""
-    records: list[SourceRecord] = []
     unreadable: list[UnreadableBatch] = []
     for where, part in parts.items():
-        records += source_records(part.records)
         unreadable += [
             UnreadableBatch(
                 SourcePosition(where.topic, where.partition, item.first_offset),
@@ -41,7 +41,18 @@ def source_batch(parts: Parts) -> SourceBatch:
         for where, part in parts.items()
         if part.highwater is not None
     }
-    return SourceBatch(records, spans, unreadable, topic_id=topic_id, highwaters=highwaters)
+    records = [_columns(where, part.records) for where, part in parts.items()]
+    return SourceBatch(
+        SourceRecords.joined(records), spans, unreadable, topic_id=topic_id, highwaters=highwaters
+    )
+
+
+def _columns(where: TopicPartition, records: FetchedRecords) -> SourceRecords:
+    stamps = map(_stamp, records.timestamps)
+    partitions = [where.partition] * len(records)
+    return SourceRecords(
+        where.topic, partitions, records.offsets, [*stamps], records.keys, records.values
+    )
 
 
 def source_records(records: Sequence[ConsumerRecord]) -> list[SourceRecord]:

@@ -85,7 +85,7 @@ def decode(record: SourceRecord, fleets: Fleets) -> Reading:
     machine = fleet.spec.machine
     cycle = cycle_of(came, machine)
     values = (*_conditions(came.settings, machine), *_channels(came.sensors, machine))
-    return Reading(name, came.asset_id, came.run_id, cycle, came.ts, values)
+    return Reading(name, came.asset_id, came.run_id, cycle, came.ts, tuple(map(float, values)))
 
 
 def _read(value: bytes) -> IncomingReading:

@@ -20,6 +20,7 @@ from collections.abc import Collection, Mapping
 from typing import Final
 
 from detector.core.pipeline import AssetRun, DecodedBatch, NextState
+from detector.core.readings import heard_on
 from detector.core.state.asset import MAX_FORMER_HOMES, AssetState, Fence
 
 Ledger = Mapping[AssetRun, Fence]
@@ -131,6 +132,6 @@ def speakers(batch: DecodedBatch) -> dict[int, list[AssetRun]]:
     """Return the assets of whom a batch brings readings on each partition."""
     found: dict[int, dict[AssetRun, None]] = {}
     for key, decoded in batch.by_asset.items():
-        for item in decoded:
-            found.setdefault(item.record.position.partition, {})[key] = None
+        for partition in heard_on(decoded):
+            found.setdefault(partition, {})[key] = None
     return {partition: list(keys) for partition, keys in found.items()}

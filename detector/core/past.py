@@ -27,13 +27,8 @@ from detector.core.claims import of_this_life
 from detector.core.conclusion.finals import follow_finals, weigh_finals
 from detector.core.conclusion.weighing import unmoved_of
 from detector.core.fleet import Fleet, Fleets
-from detector.core.pipeline import (
-    AssetRun,
-    Decoded,
-    NextState,
-    as_readings,
-    decode_batch,
-)
+from detector.core.pipeline import AssetRun, Decoded, NextState, decode_batch
+from detector.core.readings import fleets_said, put_together, said_by
 from detector.core.source import SourceRecord
 from detector.core.state.asset import AssetState, Fence, fresh_state
 from detector.core.steady import ReadingBatch, assemble_batch
@@ -82,10 +77,10 @@ class Past:
 
     def _add(self, records: Sequence[SourceRecord]) -> None:
         batch = decode_batch(records, self._fleets)
-        by_name: dict[str, dict[AssetRun, list[Decoded]]] = {}
+        by_name: dict[str, dict[AssetRun, Sequence[Decoded]]] = {}
         for key, decoded in batch.by_asset.items():
-            for item in decoded:
-                by_name.setdefault(item.reading.fleet, {}).setdefault(key, []).append(item)
+            for name in fleets_said(decoded):
+                by_name.setdefault(name, {})[key], _ = said_by(decoded, name)
         for name, by_asset in by_name.items():
             if name not in self._parts:
                 self._parts[name] = _FleetPast(self._fleets[name].spec.machine)
@@ -102,11 +97,10 @@ class _FleetPast:
         self._readings: list[Readings] = []
 
     def add(self, by_asset: Mapping[AssetRun, Sequence[Decoded]]) -> None:
-        items = [item for decoded in by_asset.values() for item in decoded]
         numbers = [self._numbers.setdefault(key, len(self._numbers)) for key in by_asset]
-        counts = [len(decoded) for decoded in by_asset.values()]
-        self._assets.append(np.repeat(np.array(numbers, np.int32), counts))
-        self._readings.append(as_readings(items, self._machine))
+        placed = put_together(list(by_asset.values()), self._machine)
+        self._assets.append(np.repeat(np.array(numbers, np.int32), placed.counts))
+        self._readings.append(placed.readings)
 
     def by_asset(self) -> Mapping[AssetRun, Readings]:
         assets = np.concatenate(self._assets)

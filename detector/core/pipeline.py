@@ -13,43 +13,37 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Final
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import InvalidRecordError
-from common.machines.machine import MachineType
-from common.machines.rows import as_rows
 from common.records.letters import DeadLetter
 from common.records.verdicts import ScoreRecord
-from detector.core.assembler import Assembled, Readings
+from detector.core.assembler import Assembled
 from detector.core.decoding import decode
 from detector.core.decoding_many import decode_many
 from detector.core.fleet import Fleet, Fleets
 from detector.core.letters import dead_letter, rejected_verdict
-from detector.core.source import Reading, SourceRecord
+from detector.core.readings import EPOCH as EPOCH
+from detector.core.readings import (
+    AssetReadings,
+    PlacedReadings,
+    ReadingColumns,
+    ReadingTable,
+    by_asset,
+    fleets_said,
+    place_of,
+    put_together,
+    said_by,
+)
+from detector.core.readings import AssetRun as AssetRun
+from detector.core.readings import Decoded as Decoded
+from detector.core.source import SourceRecord, SourceRecords
 from detector.core.state.asset import AssetState, Fence, fresh_state
 from detector.core.steady import ReadingBatch, assemble_batch
 from models.scoring.history import Trail
-
-AssetRun = tuple[str, str]
-"""(asset_id, run_id)."""
-
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND: Final = timedelta(microseconds=1)
-
-CLOCK_AHEAD_US: Final = 3_600_000_000
-"""A source's clock more than an hour ahead of the broker's is wrong, or the data are replayed."""
-
-
-class Decoded(msgspec.Struct, frozen=True, gc=False):
-    """A record that holds a reading."""
-
-    record: SourceRecord
-    reading: Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +79,8 @@ class AssetPlan(msgspec.Struct, frozen=True):
     @property
     def fence(self) -> Fence:
         """How far the topic is applied with them."""
-        last = self.fresh[-1].record.position
-        return Fence(last.partition, last.offset + 1, self.start.fence.life)
+        partition, offset = place_of(self.fresh, -1)
+        return Fence(partition, offset + 1, self.start.fence.life)
 
     @property
     def decoded(self) -> Sequence[Decoded]:
@@ -111,7 +105,7 @@ class Plan:
         rows: All rows the windows are cut from, as measured or held, shape ``(m, width)``.
         ends: At which of them each window ends, shape ``(n,)``.
         steady: Which assets went on as they should (``steady.py``), shape ``(n_assets,)``.
-        stamps: Cycle and time, UTC epoch microseconds, of each fresh reading; shape ``(r, 2)``.
+        placed: All fresh readings, asset by asset.
     """
 
     assets: Mapping[AssetRun, AssetPlan]
@@ -121,7 +115,7 @@ class Plan:
     rows: NDArray[np.float32]
     ends: NDArray[np.int64]
     steady: NDArray[np.bool_]
-    stamps: NDArray[np.int64]
+    placed: PlacedReadings
 
 
 class NextState(msgspec.Struct, frozen=True, gc=False):
@@ -133,19 +127,29 @@ class NextState(msgspec.Struct, frozen=True, gc=False):
 
 def decode_batch(records: Sequence[SourceRecord], fleets: Fleets) -> DecodedBatch:
     """Decode every record; what cannot be used becomes a dead letter with its reason."""
-    by_asset: dict[AssetRun, list[Decoded]] = {}
+    came = SourceRecords.of(records)
+    plain = decode_many(came, fleets)
+    left = np.ones(len(came), np.bool_)
+    for columns in plain.values():
+        left[columns.at] = False
+    parts = {name: [columns] for name, columns in plain.items()}
     dead_letters: list[DeadLetter] = []
     rejected: list[ScoreRecord] = []
-    for record, plain in zip(records, decode_many(records, fleets), strict=True):
+    for at in np.flatnonzero(left).tolist():
+        record = came[at]
         try:
-            reading = plain or decode(record, fleets)
+            reading = decode(record, fleets)
         except InvalidRecordError as exc:
             dead_letters.append(dead_letter(record, exc))
             rejected.extend(rejected_verdict(record, exc, fleets))
         else:
-            key = (reading.asset_id, reading.run_id)
-            by_asset.setdefault(key, []).append(Decoded(record, reading))
-    return DecodedBatch(by_asset, dead_letters, rejected)
+            machine = fleets[reading.fleet].spec.machine
+            alone = ReadingColumns.of([at], [reading], machine)
+            parts.setdefault(reading.fleet, []).append(alone)
+    tables = [
+        ReadingTable(name, ReadingColumns.joined(columns), came) for name, columns in parts.items()
+    ]
+    return DecodedBatch(by_asset(tables), dead_letters, rejected)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,10 +175,9 @@ def by_fleet(batch: DecodedBatch, states: Mapping[AssetRun, AssetState]) -> Shar
     parts: dict[str, dict[AssetRun, Sequence[Decoded]]] = {}
     strangers: list[tuple[Decoded, str]] = []
     for key, decoded in batch.by_asset.items():
-        name = states[key].fleet if key in states else decoded[0].reading.fleet
-        own = [item for item in decoded if item.reading.fleet == name]
-        if len(own) < len(decoded):
-            strangers += [(item, name) for item in decoded if item.reading.fleet != name]
+        name = states[key].fleet if key in states else next(iter(fleets_said(decoded)))
+        own, others = said_by(decoded, name)
+        strangers += [(item, name) for item in others]
         if own:
             parts.setdefault(name, {})[key] = own
     return Shares({name: DecodedBatch(part, (), ()) for name, part in parts.items()}, strangers)
@@ -225,9 +228,8 @@ def prepare(
             starts[key], fresh[key] = state, mine
         if elsewhere:
             misplaced[key] = elsewhere
-    items = [item for each in fresh.values() for item in each]
-    counts = np.array(list(map(len, fresh.values())), np.int64)
-    readings = ReadingBatch(counts, as_readings(items, spec.machine))
+    placed = put_together(list(fresh.values()), spec.machine)
+    readings = ReadingBatch(placed.counts, placed.readings)
     found = assemble_batch(list(starts.values()), readings, fleet)
     assets = {
         key: AssetPlan(starts[key].fence if key in states else Fence(), starts[key], mine, done)
@@ -241,14 +243,13 @@ def prepare(
         found.rows,
         found.ends,
         found.steady,
-        readings.readings.stamps,
+        placed,
     )
 
 
 def home_of(decoded: Sequence[Decoded]) -> Fence:
     """Return the fence of a new asset: at home where its first reading stands, nothing applied."""
-    position = decoded[0].record.position
-    return Fence(position.partition, position.offset)
+    return Fence(*place_of(decoded, 0))
 
 
 def _unapplied(
@@ -256,6 +257,8 @@ def _unapplied(
 ) -> tuple[Sequence[Decoded], Sequence[Decoded]]:
     """Return the readings that are not part of the state: those at home, and those elsewhere."""
     home, reached = state.fence.partition, state.fence.next_offset
+    if isinstance(decoded, AssetReadings) and decoded.is_behind(home, reached):
+        return decoded, ()
     mine: list[Decoded] = []
     elsewhere: list[Decoded] = []
     for item in decoded:
@@ -266,29 +269,3 @@ def _unapplied(
         elif not any(at.applied(position.partition, position.offset) for at in state.former):
             elsewhere.append(item)
     return mine, elsewhere
-
-
-def as_readings(items: Sequence[Decoded], machine: MachineType) -> Readings:
-    """Return readings as the assembler takes them.
-
-    Args:
-        items: The readings.
-        machine: What their values are.
-    """
-    values = np.array([item.reading.values for item in items], np.float64)
-    stamps = np.empty((len(items), 2), np.int64)
-    stamps[:, 0] = [item.reading.cycle for item in items]
-    stamps[:, 1] = [(item.reading.ts - EPOCH) // MICROSECOND for item in items]
-    published_us = np.array([item.record.published_ts_ms for item in items], np.int64) * 1000
-    return Readings(
-        np.array([item.record.position.offset for item in items], np.int64),
-        stamps,
-        _clock_us(stamps[:, 1], published_us),
-        as_rows(values.reshape(len(items), machine.row_width)),
-    )
-
-
-def _clock_us(taken_us: NDArray[np.int64], published_us: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return readings' times, or the broker's stamps where the source's clock is far ahead."""
-    ahead = (published_us > 0) & (taken_us > published_us + CLOCK_AHEAD_US)
-    return np.where(ahead, published_us, taken_us)

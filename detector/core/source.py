@@ -7,9 +7,11 @@ that was fetched, never by the offsets of the records in it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
+from typing import overload
 
 import msgspec
 
@@ -32,6 +34,102 @@ class SourceRecord(msgspec.Struct, frozen=True, gc=False):
     published_ts_ms: int
     key: bytes | None
     value: bytes | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SourceRecords(Sequence[SourceRecord]):
+    """Records of one topic as columns; single ones are made for whoever asks for one.
+
+    Attributes:
+        topic: Its name; empty where there is no record.
+        partitions: Where each stood.
+        offsets: Likewise.
+        published_ts_ms: The broker's timestamps, as in ``SourceRecord``.
+        keys: Their keys.
+        values: Their values.
+    """
+
+    topic: str
+    partitions: Sequence[int]
+    offsets: Sequence[int]
+    published_ts_ms: Sequence[int]
+    keys: Sequence[bytes | None]
+    values: Sequence[bytes | None]
+
+    @classmethod
+    def of(cls, records: Sequence[SourceRecord]) -> SourceRecords:
+        """Return records as columns.
+
+        Raises:
+            ValueError: If they are of several topics.
+        """
+        if isinstance(records, SourceRecords):
+            return records
+        topics = {record.position.topic for record in records}
+        if len(topics) > 1:
+            raise ValueError(f"records of one topic are expected, not of {sorted(topics)}")
+        return cls(
+            "".join(topics),
+            [record.position.partition for record in records],
+            [record.position.offset for record in records],
+            [record.published_ts_ms for record in records],
+            [record.key for record in records],
+            [record.value for record in records],
+        )
+
+    @classmethod
+    def joined(cls, parts: Iterable[SourceRecords]) -> SourceRecords:
+        """Return records of the same topic as one."""
+        each = [part for part in parts if len(part)]
+        if len(each) == 1:
+            return each[0]
+        return cls(
+            each[0].topic if each else "",
+            [*chain.from_iterable(part.partitions for part in each)],
+            [*chain.from_iterable(part.offsets for part in each)],
+            [*chain.from_iterable(part.published_ts_ms for part in each)],
+            [*chain.from_iterable(part.keys for part in each)],
+            [*chain.from_iterable(part.values for part in each)],
+        )
+
+    def last_of_each(self) -> dict[int, SourceRecord]:
+        """Return the last record of each partition."""
+        last = dict(zip(self.partitions, range(len(self)), strict=True))
+        return {partition: self[at] for partition, at in last.items()}
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+    @overload
+    def __getitem__(self, at: int) -> SourceRecord: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> SourceRecords: ...
+
+    def __getitem__(self, at: int | slice) -> SourceRecord | SourceRecords:
+        if isinstance(at, slice):
+            return SourceRecords(
+                self.topic,
+                self.partitions[at],
+                self.offsets[at],
+                self.published_ts_ms[at],
+                self.keys[at],
+                self.values[at],
+            )
+        return SourceRecord(
+            SourcePosition(self.topic, self.partitions[at], self.offsets[at]),
+            self.published_ts_ms[at],
+            self.keys[at],
+            self.values[at],
+        )
+
+    def __iter__(self) -> Iterator[SourceRecord]:
+        return map(self.__getitem__, range(len(self)))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and [*self] == [*other]
+
+    __hash__ = None  # type: ignore[assignment]  # as lists have none
 
 
 class Reading(msgspec.Struct, frozen=True, gc=False):
@@ -125,6 +223,11 @@ class SourceBatch:
     failed: Sequence[FailedRecord] = ()
     topic_id: str = ""
     highwaters: Mapping[int, int] = field(default_factory=dict)
+
+    @property
+    def columns(self) -> SourceRecords:
+        """The records as columns."""
+        return SourceRecords.of(self.records)
 
     def halves(self) -> tuple[SourceBatch, SourceBatch]:
         """Return the batch cut in two, each half with its part of the spans."""

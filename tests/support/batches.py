@@ -16,6 +16,7 @@ from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
 from aiokafka.record.util import calc_crc32c
 
 from common.intake.batches import AFTER_CHECKSUM, HEADER, Header
+from common.intake.fetched import FetchedRecords, record_bytes
 from common.intake.response import Body, PartitionRecords
 from tests.support.servers.containers import are_chosen
 
@@ -89,6 +90,11 @@ def flipped(data: bytes, bit: int) -> bytes:
     found = bytearray(data)
     found[bit // 8] ^= 1 << (bit % 8)
     return bytes(found)
+
+
+def fetched_records(records: Sequence[Any]) -> FetchedRecords:
+    """Return aiokafka's records as a fetch hands them over."""
+    return FetchedRecords(records, sum(map(record_bytes, records)), lambda record: record)
 
 
 def records_of(

@@ -13,7 +13,8 @@ from common.records.verdict_batch import Findings, VerdictColumns
 from common.records.verdicts import Verdict
 from detector.core.conclusion.weighing import Weighed
 from detector.core.fleet import Fleet
-from detector.core.pipeline import AssetPlan, AssetRun, Decoded, Plan
+from detector.core.pipeline import AssetPlan, Plan
+from detector.core.readings import AssetRun
 from detector.core.state.asset import Place
 
 SCORED: Final = Verdict.SCORED
@@ -28,19 +29,20 @@ def verdict_columns(plan: Plan, weighed: Sequence[Weighed], fleet: Fleet) -> Ver
         fleet: Theirs.
     """
     runs: list[tuple[AssetRun, int]] = []
-    items: list[Decoded] = []
     statuses: list[Verdict] = []
     details: list[str] = []
     refused: list[int] = []
     begin = 0
     for (key, asset), steady in zip(plan.assets.items(), plan.steady.tolist(), strict=True):
         runs += _runs_of(key, asset, steady=steady)
-        items += asset.fresh if steady else asset.decoded
         statuses += asset.assembled.verdicts
         details += asset.assembled.details
         refused += [begin + refusal.at for refusal in asset.assembled.refused]
         begin += len(asset.fresh)
-    stamps = np.delete(plan.stamps, refused, axis=0)
+    stamps = plan.placed.readings.stamps
+    if refused:
+        stamps = np.delete(stamps, refused, axis=0)
+    sources, published_ts_ms = plan.placed.positions(refused)
     scored = np.array([status is SCORED for status in statuses], np.bool_)
     _say_what_is_stuck(details, np.flatnonzero(scored).tolist(), weighed)
     return VerdictColumns(
@@ -53,8 +55,8 @@ def verdict_columns(plan: Plan, weighed: Sequence[Weighed], fleet: Fleet) -> Ver
         stamps[:, 1],
         statuses,
         details,
-        [item.record.position for item in items],
-        [item.record.published_ts_ms for item in items],
+        sources,
+        published_ts_ms,
         scored,
         Findings.joined([part.findings for part in weighed]),
     )

@@ -8,7 +8,7 @@ later look at the topic tells whether it is still the same one.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -134,7 +134,7 @@ def next_progress(source: SourceBatch, progress: Mapping[int, Progress]) -> dict
         source: The batch.
         progress: What is stored.
     """
-    last = _last_records(source.records)
+    last = source.columns.last_of_each()
     found: dict[int, NextProgress] = {}
     for partition, span in source.spans.items():
         before = progress.get(partition)
@@ -148,10 +148,6 @@ def next_progress(source: SourceBatch, progress: Mapping[int, Progress]) -> dict
             after = Progress(span.end, known.life, mark, unread_before, topic_id)
         found[partition] = NextProgress(after, before)
     return found
-
-
-def _last_records(records: Sequence[SourceRecord]) -> dict[int, SourceRecord]:
-    return {record.position.partition: record for record in records}
 
 
 def _natural(text: str) -> int:

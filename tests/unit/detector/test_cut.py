@@ -7,14 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.intake.fetcher import Part
+from common.intake.plain import PlainRecord
 from detector.adapters.faust_chunks import LEAST_RECORDS, cut
+from tests.support.batches import fetched_records
 
 
 @given(st.dictionaries(st.integers(0, 9), st.integers(0, 3 * LEAST_RECORDS), min_size=1))
 def test_nothing_is_lost_no_partition_is_cut_and_no_small_fetch(sizes: dict[int, int]) -> None:
-    record = object()
+    record = PlainRecord(0, None, None, None, None)
     fetched = {
-        TP("readings", number): Part([record] * size, 0, size, []) for number, size in sizes.items()
+        TP("readings", number): Part(fetched_records([record] * size), 0, size, [])
+        for number, size in sizes.items()
     }
 
     found = cut(fetched)

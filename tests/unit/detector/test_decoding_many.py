@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from common.errors import InvalidRecordError
+from common.machines.machine import Step
 from common.machines.turbofan import TURBOFAN
 from common.records.verdicts import SourcePosition
 from detector.core import pipeline
@@ -18,15 +20,21 @@ from detector.core.decoding_many import ORDINARY, decode_many
 from detector.core.fleet import Fleet, Fleets
 from detector.core.pipeline import decode_batch
 from detector.core.policy import InputPolicy
-from detector.core.source import Reading, SourceRecord
+from detector.core.readings import ReadingTable
+from detector.core.source import Reading, SourceRecord, SourceRecords
 from models.alarm import AlarmPolicy
 from tests.support.builders import MeanScorer, changed, fleets_of, reading, record
+from tests.support.odd_readings import SOUND, broken_messages, message, odd_messages
 from tests.support.streams import MAX_BYTES, Message, WeighingScorer, on_topic, streams
 from tests.support.streams import ORDINARY as USUAL
 
 POLICY = InputPolicy(MAX_BYTES, bridge_cycles=0)
 LIMITED = fleets_of(WeighingScorer(), POLICY)
 FREE = fleets_of(MeanScorer(("T24",)), POLICY)
+TICKING = TURBOFAN.using(("T24", "T30"), 4).model_copy(
+    update={"conditions": (), "step": Step(clock="time", interval_s=0.7, tolerance=0.3)}
+)
+TIMED = {"default": Fleet("default", MeanScorer(machine=TICKING), AlarmPolicy(3, 3, 0.0), POLICY)}
 TWO = dict(LIMITED) | {
     "pumps": Fleet("pumps", MeanScorer(("T24", "P2")), AlarmPolicy(3, 3, 0.0), POLICY)
 }
@@ -47,14 +55,22 @@ def told(reading: Reading | None) -> object:
     if reading is None:
         return None
     said = reading.fleet, reading.asset_id, reading.run_id, reading.cycle, reading.ts
-    return said, reading.ts.tzinfo, [(type(value), value) for value in reading.values]
+    return said, reading.ts.tzinfo, repr(reading.values)
 
 
-def check(records: Sequence[SourceRecord], fleets: Fleets) -> list[Reading | None]:
-    found = decode_many(records, fleets)
-    for many, one in zip(found, alone(records, fleets), strict=True):
-        assert many is None or told(many) == told(one)
-    return found
+def check(records: Sequence[SourceRecord], fleets: Fleets) -> int:
+    """Hold what is decoded at once against the definition; return how many records are."""
+    came = SourceRecords.of(records)
+    one_by_one = alone(records, fleets)
+    count = 0
+    for name, columns in decode_many(came, fleets).items():
+        table = ReadingTable(name, columns, came)
+        assert table.bounds[-1] == len(columns.at)
+        count += len(columns.at)
+        for at, item in map(table.decoded, range(len(columns.at))):
+            assert item.record == records[at]
+            assert told(item.reading) == told(one_by_one[at])
+    return count
 
 
 @pytest.mark.parametrize("fleets", [LIMITED, FREE, TWO], ids=["limited", "free", "two"])
@@ -98,6 +114,39 @@ def test_values_of_every_kind(drawn: list[tuple[str, object, str]]) -> None:
         at = SourcePosition("readings", 0, number)
         records.append(SourceRecord(at, 0, sound.asset_id.encode(), came))
     check(records, TWO)
+
+
+@pytest.mark.parametrize("fleets", [LIMITED, TIMED, TWO], ids=["counted", "timed", "two"])
+@settings(max_examples=200)
+@given(came=st.lists(st.one_of(odd_messages(), broken_messages()), max_size=4))
+@example(came=[message(SOUND | {"note": "1" * 4_000})])
+@example(came=[message(SOUND | {"note": "1" * 5_000})])
+@example(came=[message(SOUND | {"note": '{"deep": ' * 500 + "1" + "}" * 500})])
+@example(came=[message(SOUND | {"note": "[" * 500 + "]" * 500})])
+@example(came=[message(SOUND), message(SOUND | {"schema_version": "1"})])
+def test_odd_messages(fleets: Fleets, came: list[bytes]) -> None:
+    place = partial(SourcePosition, "readings", 0)
+    check([SourceRecord(place(at), 0, b"pump-1", value) for at, value in enumerate(came)], fleets)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"note": 1},
+        {"ts": "2026-01-01T00:00:07+00:00"},
+        {"ts": "2026-01-01T01:00:07.25+01:00"},
+        {"sensors": {"T24": USUAL, "T30": None, "T50": USUAL}},
+        {"sensors": {"T24": USUAL}},
+        {"sensors": {"T24": USUAL, "T30": 645, "T50": USUAL, "unknown": "?"}},
+    ],
+)
+def test_what_is_usual_somewhere_is_decoded_at_once(changes: dict[str, object]) -> None:
+    sound = reading(7, USUAL)
+    at = SourcePosition("readings", 0, 7)
+    came = SourceRecord(at, 0, sound.asset_id.encode(), changed(sound, **changes))
+
+    assert check([came], LIMITED) == 1
 
 
 def test_what_is_plain_is_not_decoded_alone(monkeypatch: pytest.MonkeyPatch) -> None:

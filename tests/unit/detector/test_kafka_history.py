@@ -15,6 +15,7 @@ from common.intake.response import SetAside
 from common.settings import KafkaSettings
 from detector.adapters import kafka_history as module
 from detector.adapters.kafka_history import KafkaHistory
+from tests.support.batches import fetched_records
 
 WHERE = TopicPartition("plant.readings", 3)
 SILENCE = 0
@@ -63,8 +64,10 @@ class ScriptedConsumer:
         count = self._left.pop(0) if self._left else SILENCE
         first = max(self._next, self.begin)
         self._next = first + count
-        records = [fetched(offset) for offset in range(first, first + count)]
-        return {WHERE: Part(records, first, first + count, self.set_aside)} if count else {}
+        if not count:
+            return {}
+        records = fetched_records([fetched(offset) for offset in range(first, first + count)])
+        return {WHERE: Part(records, first, first + count, self.set_aside)}
 
 
 def fetched(offset: int) -> ConsumerRecord:

@@ -17,12 +17,12 @@ from detector.core.conclusion.conclude import conclude
 from detector.core.pipeline import (
     Decoded,
     DecodedBatch,
-    as_readings,
     by_fleet,
     decode_batch,
     prepare,
 )
 from detector.core.policy import InputPolicy
+from detector.core.readings import put_together
 from detector.core.source import Reading, SourceRecord
 from detector.core.state.asset import fresh_state, unpack
 from models.alarm import AlarmPolicy
@@ -383,6 +383,6 @@ def test_a_clock_more_than_an_hour_ahead_of_the_broker_is_not_compared_with(
     stamp = datetime(2026, 1, 1, tzinfo=UTC)  # of every record of these tests
     item = Decoded(record(None, 0), Reading("default", "a", "r", 1, stamp + ahead, (0.0,) * 6))
 
-    (clock_us,) = as_readings([item], SCORER.spec.machine).clock_us.tolist()
+    (clock_us,) = put_together([[item]], SCORER.spec.machine).readings.clock_us.tolist()
 
     assert clock_us == round((stamp + ahead * believed).timestamp() * 1e6)

@@ -14,6 +14,7 @@ from common.intake.response import SetAside
 from common.records.verdicts import SourcePosition
 from detector.adapters.source_records import source_batch, source_records
 from detector.core.source import SourceBatch, SourceRecord, Span, UnreadableBatch
+from tests.support.batches import fetched_records
 
 FIRST_OF_2262_MS = int(datetime(2262, 1, 1, tzinfo=UTC).timestamp() * 1000)
 
@@ -73,9 +74,9 @@ def test_parts_are_one_batch_with_the_stretch_of_each_and_what_nobody_can_read()
     batch = source_batch(
         {
             TopicPartition("fleet.readings", 3): Part(
-                [fetched(1), fetched(2, 9)], 7, 12, [damaged(8), damaged(20)]
+                fetched_records([fetched(1), fetched(2, 9)]), 7, 12, [damaged(8), damaged(20)]
             ),
-            TopicPartition("fleet.readings", 0): Part([], 40, 45, [damaged(40)]),
+            TopicPartition("fleet.readings", 0): Part(fetched_records([]), 40, 45, [damaged(40)]),
         }
     )
 
@@ -103,7 +104,7 @@ def test_parts_are_one_batch_with_the_stretch_of_each_and_what_nobody_can_read()
 )
 def test_a_batch_has_the_topics_id_as_soon_as_one_part_has(heard: list[str], topic_id: str) -> None:
     parts = {
-        TopicPartition("fleet.readings", number): Part([], 0, 1, [], one)
+        TopicPartition("fleet.readings", number): Part(fetched_records([]), 0, 1, [], one)
         for number, one in enumerate(heard)
     }
 

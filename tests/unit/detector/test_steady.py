@@ -13,8 +13,9 @@ from common.machines.rows import split_rows
 from detector.core import steady as module
 from detector.core.assembler import Assembled, assemble, lay_out
 from detector.core.fleet import Fleet
-from detector.core.pipeline import AssetRun, Decoded, as_readings, decode_batch
+from detector.core.pipeline import AssetRun, Decoded, decode_batch
 from detector.core.policy import InputPolicy
+from detector.core.readings import put_together
 from detector.core.state.asset import AssetState, fresh_state
 from detector.core.steady import ReadingBatch, assemble_batch
 from tests.support.builders import MeanScorer, fleet_of, reading, records
@@ -109,7 +110,7 @@ def test_many_assets_at_once_come_to_the_same_as_one_by_one(
         starts = [states.get(key) or fresh_state(fleet) for key in parts]
         items = [item for mine in parts.values() for item in mine]
         counts = np.array([len(mine) for mine in parts.values()])
-        batch = ReadingBatch(counts, as_readings(items, fleet.spec.machine))
+        batch = ReadingBatch(counts, put_together([items], fleet.spec.machine).readings)
 
         found = assemble_batch(starts, batch, fleet)
 
@@ -134,13 +135,13 @@ def test_who_goes_on_as_it_should_is_not_looked_at_alone(
     start = fresh_state(fleet)
     begun = records([reading(cycle, ORDINARY) for cycle in range(1, length + 1)])
     (items,) = decode_batch(begun, {fleet.name: fleet}).by_asset.values()
-    readings = as_readings(items, fleet.spec.machine)
+    readings = put_together([items], fleet.spec.machine).readings
     (first,) = assemble_batch([start], ReadingBatch.joined([readings]), fleet).assets
     monkeypatch.delattr(module, "lay_out")
 
     further = records([reading(cycle, ORDINARY) for cycle in range(length + 1, length + 4)])
     (items,) = decode_batch(further, {fleet.name: fleet}).by_asset.values()
-    batch = ReadingBatch.joined([as_readings(items, fleet.spec.machine)] * 3)
+    batch = ReadingBatch.joined([put_together([items], fleet.spec.machine).readings] * 3)
     found = assemble_batch([first.state] * 3, batch, fleet)
 
     assert len(found.windows) == 9
@@ -149,7 +150,7 @@ def test_who_goes_on_as_it_should_is_not_looked_at_alone(
 
 def test_nobody_comes_to_nothing() -> None:
     fleet = fleet_of(WeighingScorer(), INPUTS)
-    batch = ReadingBatch(np.empty(0, np.int64), as_readings([], fleet.spec.machine))
+    batch = ReadingBatch(np.empty(0, np.int64), put_together([], fleet.spec.machine).readings)
 
     found = assemble_batch([], batch, fleet)
 

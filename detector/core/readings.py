@@ -1,0 +1,438 @@
+"""The readings of a batch as a table: a row for each, asset by asset, objects for whoever asks.
+
+Thousands of readings are decoded, assembled and judged by column. What is said of one alone (an
+alert, a dead letter, an asset that does not go on as it should) is said of :class:`Decoded`, made
+when it is asked for. ``test_readings.py`` holds both against each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import chain
+from typing import Final, Self, overload
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from common.machines.machine import MachineType
+from common.machines.rows import as_rows
+from common.records.verdicts import SourcePosition
+from detector.core.assembler import Readings
+from detector.core.source import Reading, SourceRecord, SourceRecords
+
+AssetRun = tuple[str, str]
+"""(asset_id, run_id)."""
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND: Final = timedelta(microseconds=1)
+
+CLOCK_AHEAD_US: Final = 3_600_000_000
+"""A source's clock more than an hour ahead of the broker's is wrong, or the data are replayed."""
+
+SEVERAL: Final = -1
+"""Where one partition is expected and readings stood on several."""
+
+
+class Decoded(msgspec.Struct, frozen=True, gc=False):
+    """A record that holds a reading."""
+
+    record: SourceRecord
+    reading: Reading
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReadingColumns:
+    """Readings of one fleet, ``n`` of them, in the order of the topic.
+
+    Attributes:
+        at: Which of the batch's records holds each, shape ``(n,)``.
+        keys: The assets' runs, each once; of some there may be no reading.
+        whose: Which of these each reading is of, shape ``(n,)``.
+        stamps: Cycle and time, UTC epoch microseconds; shape ``(n, 2)``.
+        values: The conditions, then the used channels, NaN where one is missing; shape
+            ``(n, width)``.
+    """
+
+    at: NDArray[np.int64]
+    keys: Sequence[AssetRun]
+    whose: NDArray[np.int64]
+    stamps: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, at: Sequence[int], readings: Sequence[Reading], machine: MachineType) -> Self:
+        """Return readings as columns."""
+        numbers: dict[AssetRun, int] = {}
+        whose = [
+            numbers.setdefault((item.asset_id, item.run_id), len(numbers)) for item in readings
+        ]
+        stamps = [(item.cycle, _us(item.ts)) for item in readings]
+        values = np.array([item.values for item in readings], np.float64)
+        return cls(
+            np.array(at, np.int64),
+            list(numbers),
+            np.array(whose, np.int64),
+            np.array(stamps, np.int64).reshape(len(readings), 2),
+            values.reshape(len(readings), machine.row_width),
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """Return several as one; at least one."""
+        if len(parts) == 1:
+            return parts[0]
+        at = np.concatenate([part.at for part in parts])
+        order = np.argsort(at)
+        numbers: dict[AssetRun, int] = {}
+        anew = [
+            np.array([numbers.setdefault(key, len(numbers)) for key in part.keys], np.int64)
+            for part in parts
+        ]
+        whose = np.concatenate([new[part.whose] for new, part in zip(anew, parts, strict=True)])
+        return cls(
+            at[order],
+            list(numbers),
+            whose[order],
+            np.concatenate([part.stamps for part in parts])[order],
+            np.concatenate([part.values for part in parts])[order],
+        )
+
+    def __getitem__(self, which: NDArray[np.bool_]) -> Self:
+        return type(self)(
+            self.at[which], self.keys, self.whose[which], self.stamps[which], self.values[which]
+        )
+
+    def by_asset(self) -> tuple[Self, NDArray[np.int64]]:
+        """Return them asset by asset, in the order in which these spoke first, and the counts."""
+        counts = np.bincount(self.whose, minlength=len(self.keys))
+        if counts.all() and (self.whose[1:] >= self.whose[:-1]).all():
+            return self, counts
+        _, firsts = np.unique(self.whose, return_index=True)
+        spoke = np.flatnonzero(counts)[np.argsort(firsts)]
+        rank_of = np.zeros(len(self.keys), np.int64)
+        rank_of[spoke] = np.arange(len(spoke))
+        whose = rank_of[self.whose]
+        order = np.argsort(whose, kind="stable")
+        keys = [self.keys[number] for number in spoke.tolist()]
+        return (
+            type(self)(self.at[order], keys, whose[order], self.stamps[order], self.values[order]),
+            counts[spoke],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePositions(Sequence[SourcePosition]):
+    """Where readings stood, as columns; single positions are made for whoever asks for one.
+
+    Attributes:
+        topic: Of all of them.
+        partitions: Of each.
+        offsets: Likewise.
+    """
+
+    topic: str
+    partitions: Sequence[int]
+    offsets: Sequence[int]
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+    @overload
+    def __getitem__(self, at: int) -> SourcePosition: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> SourcePositions: ...
+
+    def __getitem__(self, at: int | slice) -> SourcePosition | SourcePositions:
+        if isinstance(at, slice):
+            return SourcePositions(self.topic, self.partitions[at], self.offsets[at])
+        return SourcePosition(self.topic, self.partitions[at], self.offsets[at])
+
+    def __iter__(self) -> Iterator[SourcePosition]:
+        return map(self.__getitem__, range(len(self)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlacedReadings:
+    """Readings of several assets, asset by asset, as the assembler takes them, and their places.
+
+    Attributes:
+        counts: How many of each asset, shape ``(n_assets,)``, each at least 1.
+        readings: All of them, ``n``.
+        topic: Where they stood.
+        partitions: Likewise, shape ``(n,)``.
+        published_ts_ms: The broker's timestamps, UTC epoch milliseconds; shape ``(n,)``.
+    """
+
+    counts: NDArray[np.int64]
+    readings: Readings
+    topic: str
+    partitions: NDArray[np.int64]
+    published_ts_ms: NDArray[np.int64]
+
+    @classmethod
+    def of(
+        cls,
+        counts: NDArray[np.int64],
+        columns: ReadingColumns,
+        records: SourceRecords,
+    ) -> Self:
+        """Return readings in order with where their records stood."""
+        at = columns.at.tolist()
+        offsets, partitions, published_ts_ms = (
+            np.array([column[one] for one in at], np.int64)
+            for column in (records.offsets, records.partitions, records.published_ts_ms)
+        )
+        clock_us = _clock_us(columns.stamps[:, 1], published_ts_ms * 1000)
+        readings = Readings(offsets, columns.stamps, clock_us, as_rows(columns.values))
+        return cls(counts, readings, records.topic, partitions, published_ts_ms)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self], machine: MachineType) -> Self:
+        """Return the readings of some assets as one.
+
+        Args:
+            parts: Each of one topic, all of the same.
+            machine: What their values are.
+        """
+        if not parts:
+            nothing = ReadingColumns.of((), (), machine)
+            return cls.of(np.empty(0, np.int64), nothing, SourceRecords.of(()))
+        if len(parts) == 1:
+            return parts[0]
+        return cls(
+            np.concatenate([part.counts for part in parts]),
+            Readings(
+                np.concatenate([part.readings.offsets for part in parts]),
+                np.concatenate([part.readings.stamps for part in parts]),
+                np.concatenate([part.readings.clock_us for part in parts]),
+                np.concatenate([part.readings.rows for part in parts]),
+            ),
+            parts[0].topic,
+            np.concatenate([part.partitions for part in parts]),
+            np.concatenate([part.published_ts_ms for part in parts]),
+        )
+
+    def of_assets(self, begin: int, end: int) -> PlacedReadings:
+        """Return the readings of some consecutive assets."""
+        first, last = int(self.counts[:begin].sum()), int(self.counts[:end].sum())
+        rows = slice(first, last)
+        return PlacedReadings(
+            self.counts[begin:end],
+            self.readings[rows],
+            self.topic,
+            self.partitions[rows],
+            self.published_ts_ms[rows],
+        )
+
+    def positions(self, left_out: Sequence[int] = ()) -> tuple[SourcePositions, list[int]]:
+        """Return where readings stood, and when they were published, without those left out."""
+        partitions, offsets, published_ts_ms = (
+            (np.delete(column, left_out) if left_out else column).tolist()
+            for column in (self.partitions, self.readings.offsets, self.published_ts_ms)
+        )
+        return SourcePositions(self.topic, partitions, offsets), published_ts_ms
+
+
+class ReadingTable:
+    """The readings of one fleet in a batch, in rows, asset by asset.
+
+    Attributes:
+        fleet: What they say they are of.
+        keys: The assets' runs, in the order in which they spoke first.
+        bounds: At which row each asset begins; one more for the end.
+        first_at: Which of the batch's records holds the first reading of each asset.
+        homes: The partition that the readings of each asset stood on; ``SEVERAL`` for several.
+        least_offsets: The smallest offset of each asset.
+        placed: The readings as the assembler takes them.
+    """
+
+    def __init__(self, fleet: str, columns: ReadingColumns, records: SourceRecords) -> None:
+        """Put readings in order.
+
+        Args:
+            fleet: What they say they are of.
+            columns: The readings, at least one.
+            records: The batch.
+        """
+        self._columns, counts = columns.by_asset()
+        self._records = records
+        self.fleet = fleet
+        self.keys = self._columns.keys
+        self.placed = placed = PlacedReadings.of(counts, self._columns, records)
+        ends = np.cumsum(counts)
+        begins = ends - counts
+        self.bounds: list[int] = [0, *ends.tolist()]
+        self.first_at: list[int] = self._columns.at[begins].tolist()
+        least, most = (
+            each.reduceat(placed.partitions, begins) for each in (np.minimum, np.maximum)
+        )
+        self.homes: list[int] = np.where(least == most, least, SEVERAL).tolist()
+        self.least_offsets: list[int] = np.minimum.reduceat(
+            placed.readings.offsets, begins
+        ).tolist()
+
+    def assets(self) -> list[AssetReadings]:
+        """Return the readings of each asset."""
+        return [AssetReadings(self, number) for number in range(len(self.keys))]
+
+    def is_made_of(self, assets: Sequence[Sequence[Decoded]]) -> bool:
+        """Return whether these are the readings of all its assets, in its order."""
+        return len(assets) == len(self.keys) and all(
+            isinstance(each, AssetReadings) and each.table is self and each.number == number
+            for number, each in enumerate(assets)
+        )
+
+    def decoded(self, row: int) -> tuple[int, Decoded]:
+        """Return a row's reading with its record, and which of the batch's that is."""
+        columns = self._columns
+        at = int(columns.at[row])
+        cycle, ts_us = columns.stamps[row].tolist()
+        key = self.keys[int(columns.whose[row])]
+        ts, values = EPOCH + timedelta(microseconds=ts_us), tuple(columns.values[row].tolist())
+        return at, Decoded(self._records[at], Reading(self.fleet, *key, cycle, ts, values))
+
+
+class AssetReadings(Sequence[Decoded]):
+    """The readings of one asset's run in a table, in the order of the topic.
+
+    Attributes:
+        table: The table.
+        number: Which of its assets.
+    """
+
+    __slots__ = ("number", "table")
+
+    def __init__(self, table: ReadingTable, number: int) -> None:
+        self.table = table
+        self.number = number
+
+    @property
+    def home(self) -> int:
+        """The partition they stood on; ``SEVERAL`` for several."""
+        return self.table.homes[self.number]
+
+    def is_behind(self, partition: int, offset: int) -> bool:
+        """Return whether all of them stood on a partition, at an offset or behind it."""
+        table, number = self.table, self.number
+        return table.homes[number] == partition and table.least_offsets[number] >= offset
+
+    def place(self, at: int) -> tuple[int, int]:
+        """Return partition and offset of one of them."""
+        row = self._rows[at]
+        placed = self.table.placed
+        return int(placed.partitions[row]), int(placed.readings.offsets[row])
+
+    @property
+    def placed(self) -> PlacedReadings:
+        """The readings as the assembler takes them."""
+        return self.table.placed.of_assets(self.number, self.number + 1)
+
+    def numbered(self) -> Iterator[tuple[int, Decoded]]:
+        """Yield each, and which of the batch's records holds it."""
+        return map(self.table.decoded, self._rows)
+
+    @property
+    def _rows(self) -> range:
+        return range(*self.table.bounds[self.number : self.number + 2])
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, at: int) -> Decoded: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> list[Decoded]: ...
+
+    def __getitem__(self, at: int | slice) -> Decoded | list[Decoded]:
+        if isinstance(at, slice):
+            return [self.table.decoded(row)[1] for row in self._rows[at]]
+        return self.table.decoded(self._rows[at])[1]
+
+    def __iter__(self) -> Iterator[Decoded]:
+        return (item for _, item in self.numbered())
+
+
+def by_asset(tables: Sequence[ReadingTable]) -> dict[AssetRun, Sequence[Decoded]]:
+    """Return the readings of each asset's run, in the order in which they spoke first.
+
+    Of a run whose readings say several fleets they are no longer a part of one table.
+    """
+    if len(tables) == 1:
+        return dict(zip(tables[0].keys, tables[0].assets(), strict=True))
+    shares: dict[AssetRun, list[AssetReadings]] = {}
+    everyone = [part for table in tables for part in table.assets()]
+    for part in sorted(everyone, key=lambda part: part.table.first_at[part.number]):
+        shares.setdefault(part.table.keys[part.number], []).append(part)
+    return {key: parts[0] if len(parts) == 1 else _mixed(parts) for key, parts in shares.items()}
+
+
+def _mixed(parts: Sequence[AssetReadings]) -> list[Decoded]:
+    found = dict(chain.from_iterable(part.numbered() for part in parts))
+    return [found[at] for at in sorted(found)]
+
+
+def said_by(decoded: Sequence[Decoded], fleet: str) -> tuple[Sequence[Decoded], Sequence[Decoded]]:
+    """Return the readings that say a fleet, and the others."""
+    if isinstance(decoded, AssetReadings):
+        return (decoded, ()) if decoded.table.fleet == fleet else ((), decoded)
+    own = [item for item in decoded if item.reading.fleet == fleet]
+    return own, [item for item in decoded if item.reading.fleet != fleet]
+
+
+def fleets_said(decoded: Sequence[Decoded]) -> Collection[str]:
+    """Return the fleets that an asset's readings say."""
+    if isinstance(decoded, AssetReadings):
+        return (decoded.table.fleet,)
+    return dict.fromkeys(item.reading.fleet for item in decoded)
+
+
+def place_of(decoded: Sequence[Decoded], at: int) -> tuple[int, int]:
+    """Return partition and offset of one of an asset's readings."""
+    if isinstance(decoded, AssetReadings):
+        return decoded.place(at)
+    position = decoded[at].record.position
+    return position.partition, position.offset
+
+
+def heard_on(decoded: Sequence[Decoded]) -> Collection[int]:
+    """Return the partitions on which an asset's readings stood."""
+    if isinstance(decoded, AssetReadings) and decoded.home != SEVERAL:
+        return (decoded.home,)
+    return {item.record.position.partition: None for item in decoded}
+
+
+def put_together(assets: Sequence[Sequence[Decoded]], machine: MachineType) -> PlacedReadings:
+    """Return the readings of some assets as one.
+
+    Args:
+        assets: Of each at least one.
+        machine: What their values are.
+    """
+    first = assets[0] if assets else ()
+    if isinstance(first, AssetReadings) and first.table.is_made_of(assets):
+        return first.table.placed
+    return PlacedReadings.joined([_placed(decoded, machine) for decoded in assets], machine)
+
+
+def _placed(decoded: Sequence[Decoded], machine: MachineType) -> PlacedReadings:
+    if isinstance(decoded, AssetReadings):
+        return decoded.placed
+    readings = [item.reading for item in decoded]
+    columns = ReadingColumns.of(range(len(decoded)), readings, machine)
+    records = SourceRecords.of([item.record for item in decoded])
+    return PlacedReadings.of(np.array([len(decoded)], np.int64), columns, records)
+
+
+def _us(moment: datetime) -> int:
+    return (moment - EPOCH) // MICROSECOND
+
+
+def _clock_us(taken_us: NDArray[np.int64], published_us: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return readings' times, or the broker's stamps where the source's clock is far ahead."""
+    ahead = (published_us > 0) & (taken_us > published_us + CLOCK_AHEAD_US)
+    return np.where(ahead, published_us, taken_us)

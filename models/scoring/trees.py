@@ -30,14 +30,14 @@ MAX_TREES: Final = 10_000
 CHUNK: Final = 64
 """Windows that go down together: what they need stays in the processor's cache."""
 
-MANY: Final = 48
+MANY: Final = 16
 """From so many windows on it is faster to ask all nodes, of all windows at once, than to walk."""
 
 ASKED_CHUNK: Final = 256
 """Windows of which all nodes are asked together: their answers stay in the cache, bit by bit."""
 
-AT_ONCE: Final = 512
-"""Questions that are answered at once: what is compared is half a megabyte then, which stays in the
+AT_ONCE: Final = 2**17
+"""Answers that are found at once: what is compared is half a megabyte then, which stays in the
 cache, and which the allocator has at hand."""
 
 ASKED_DEPTH: Final = 6
@@ -125,39 +125,47 @@ class _Questions:
         self._features = (questions >> 32).astype(np.intp)
         self._thresholds = questions.astype(np.uint32).view(np.float32)[:, None]
         by_node = which.reshape(feature.shape).T  # (2 ** depth - 1, n_trees)
-        depth = len(by_node).bit_length()
-        self._levels = [
-            np.ascontiguousarray(by_node[2**level - 1 : 2 ** (level + 1) - 1])
-            for level in range(depth)
-        ]
+        self._nodes = by_node[_preorder(len(by_node))]
+        self._depth = len(by_node).bit_length()
 
     def paths(self, rows: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Return which of its leaves each tree sends each row to, shape ``(n_trees, n)``.
 
         A path is the number whose bits are the turns, 1 for right, that of the root first.
         """
-        columns = np.ascontiguousarray(rows.T)
-        packed = np.empty((len(self._features), (len(rows) + 7) // 8), np.uint8)
-        for start in range(0, len(packed), AT_ONCE):
-            some = slice(start, start + AT_ONCE)
+        n_bytes = (len(rows) + 7) // 8
+        columns = np.zeros((rows.shape[1], 8 * n_bytes), np.float32)
+        columns[:, : len(rows)] = rows.T
+        answers = np.empty((len(self._features), n_bytes), np.uint8)
+        step = AT_ONCE // (8 * n_bytes)
+        for start in range(0, len(answers), step):
+            some = slice(start, start + step)
             values = columns.take(self._features[some], axis=0, mode="clip")
-            packed[some] = np.packbits(values > self._thresholds[some], axis=1)
-        turns: list[NDArray[np.uint8]] = []
-        paths = np.zeros((self._levels[0].shape[1], len(rows)), np.uint8)
-        for level in self._levels:
-            at_nodes = packed.take(level, axis=0, mode="clip")  # (2 ** level, n_trees, n / 8)
-            for turn in turns:  # each leaves the half of the nodes that it leads to
-                half = len(at_nodes) // 2
-                left, right = at_nodes[:half], at_nodes[half:]
-                # bit by bit: right where it turned right, else left
-                right ^= left
-                right &= turn
-                right ^= left
-                at_nodes = right
-            turns.append(at_nodes[0])
+            answers[some] = np.packbits(values > self._thresholds[some]).reshape(-1, n_bytes)
+        turns = np.empty((self._depth, self._nodes.shape[1], n_bytes), np.uint8)
+        subtree = answers.take(self._nodes, axis=0, mode="clip")  # (2 ** depth - 1, n_trees, ...)
+        for turn in turns:
+            turn[:] = subtree[0]
+            half = len(subtree) // 2
+            left, right = subtree[1 : half + 1], subtree[half + 1 :]
+            # bit by bit: the right one where it turned right, else the left one
+            right ^= left
+            right &= turn
+            right ^= left
+            subtree = right
+        turned = np.unpackbits(turns).reshape(*turns.shape[:2], 8 * n_bytes)
+        paths = np.zeros(turned.shape[1:], np.uint8)
+        for each in turned:
             paths += paths
-            paths += np.unpackbits(at_nodes[0], axis=1, count=len(rows))
-        return paths
+            paths += each
+        return paths[:, : len(rows)]
+
+
+def _preorder(n_nodes: int, root: int = 0) -> list[int]:
+    """Return the nodes of a complete tree, each followed by all on its left, then on its right."""
+    if root >= n_nodes:
+        return []
+    return [root, *_preorder(n_nodes, 2 * root + 1), *_preorder(n_nodes, 2 * root + 2)]
 
 
 def depth_of(leaf: NDArray[np.int32]) -> int:

@@ -13,6 +13,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
 
 from pydantic import ValidationError
 
@@ -20,6 +22,9 @@ from common.records.alerts import Alert
 from detector.core.conclusion.conclude import Told
 from detector.core.pipeline import AssetRun
 from detector.core.state.progress import Progress
+
+SMALL_BYTES: Final = 16 * 1024
+"""Intents up to this size, a few alerts, are kept as read: a megabyte of them at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,16 @@ def unpack_intent(value: bytes) -> Intent:
     Raises:
         ValueError: If it was not written by this program.
     """
+    # each batch reads that of the last batch with an alert, mostly the same many times
+    return _known(value) if len(value) <= SMALL_BYTES else _read(value)
+
+
+@lru_cache(maxsize=64)
+def _known(value: bytes) -> Intent:
+    return _read(value)
+
+
+def _read(value: bytes) -> Intent:
     try:
         parts = json.loads(value)
         adopted, alerts = ([_heard(item) for item in parts[name]] for name in ("adopted", "alerts"))

@@ -51,6 +51,7 @@ from detector.core.pipeline import (
 from detector.core.source import SourceBatch, SourceRecord
 from detector.core.state.asset import AssetState
 from detector.core.state.progress import NextProgress, next_progress
+from detector.delivery.aside import aside
 from detector.delivery.quarantine import Quarantine
 from detector.delivery.recovery import StateRebuilder
 from detector.delivery.slices import MAX_SLICE_VALUES, slices
@@ -64,6 +65,12 @@ from models.scoring.scorer import WindowScores
 
 T = TypeVar("T")
 logger = get_logger(__name__)
+
+FEW_WINDOWS: Final = 16
+"""Scored at once: a millisecond."""
+
+FEW_CASES: Final = 2
+"""Likewise."""
 
 NOTHING_TAKEN_OVER: Final = TakenOver((), 0)
 
@@ -243,7 +250,8 @@ class DetectorService:
         self._at(Point.ASSEMBLED)
         # 4. scores
         with self._timed("score"):
-            scores = await asyncio.to_thread(_scored, plans)
+            windows = sum(len(plan.windows) for _, plan in plans)
+            scores = await aside(_scored, plans, is_small=windows <= FEW_WINDOWS)
         self._at(Point.SCORED)
         # 5. verdicts and alerts
         with self._timed("conclude"):
@@ -262,7 +270,7 @@ class DetectorService:
         # Who receives one can look up the score behind it, and has its evidence.
         storing = self._store(progress, output.verdicts, outcome.finals)
         if outcome.cases:
-            _, is_stored = await together(self._prove(outcome.cases), storing)
+            is_stored, _ = await together(storing, self._prove(outcome.cases))
         else:
             is_stored = await storing
             self._at(Point.EVIDENCE_PUBLISHED)  # there is none; each batch passes each point
@@ -310,7 +318,7 @@ class DetectorService:
         """Publish what each alert rests on, a few at a time."""
         for part in case_slices(cases, MAX_SLICE_VALUES):
             with self._timed("evidence"):
-                evidence = await asyncio.to_thread(all_evidence, part)
+                evidence = await aside(all_evidence, part, is_small=len(part) <= FEW_CASES)
             publish = partial(self._ports.publisher.publish_evidence, evidence)
             await self._try("publish_evidence", publish)
         self._at(Point.EVIDENCE_PUBLISHED)

@@ -40,6 +40,9 @@ MIGRATION_LOCK: Final = 0x5375_7267
 PASSING_STATES: Final = ("08", "53", "57")
 """PostgreSQL's classes of errors that pass: no connection, no room, starting or stopping."""
 
+FEW: Final = 8
+"""So many alerts take a millisecond or two of statements."""
+
 OPENING: Final = Backoff(initial_s=0.1, max_s=1.0, attempts=6)
 """About 3 s of tries: several processes that open one new SQLite file get in each other's way."""
 
@@ -189,6 +192,22 @@ def _tune_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> No
 async def lock_sequence(connection: AsyncConnection) -> int:
     """Return the last sequence given out; until the commit nobody else gets past this line."""
     return (await connection.execute(_LOCK)).scalar_one()
+
+
+@asynccontextmanager
+async def few_statements(connection: AsyncConnection, items: int) -> AsyncIterator[None]:
+    """Run the block's statements where they stand, if they are few and the database is a file.
+
+    Args:
+        connection: A transaction that has locked the order of writers.
+        items: How many things are stored; many would keep the loop from everybody else.
+    """
+    if items > FEW:
+        yield
+        return
+    driver = (await connection.get_raw_connection()).driver_connection
+    with sqlite_driver.in_place(driver):
+        yield
 
 
 async def _migrate(engine: AsyncEngine) -> None:

@@ -3,6 +3,8 @@
 aiosqlite has a thread for each connection. SQLAlchemy sends it there for a cursor, for the
 statement, for the rows and for closing the cursor: each costs more than SQLite itself, and storing
 one alert takes a dozen statements. Here a statement is one trip; rows were kept in memory anyway.
+Whoever holds the writers' lock already, and has few and small statements, may run them where they
+are asked for (:func:`in_place`): none of them can wait for anybody.
 
 This needs private names of aiosqlite; whatever is stored or read in the tests of the api fails when
 an upgrade moves one.
@@ -11,7 +13,8 @@ an upgrade moves one.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from threading import Thread
@@ -61,12 +64,15 @@ class WholeCursor:
         """Do nothing: it was closed when the rows had been fetched."""
 
     async def _run(self, work: Callable[[sqlite3.Cursor], object]) -> Self:
+        if self._connection.in_place:
+            self._carry_out(work)
+            return self
         trip: Any = self._connection._execute  # aiosqlite does not say its types
         await trip(partial(self._carry_out, work))
         return self
 
     def _carry_out(self, work: Callable[[sqlite3.Cursor], object]) -> None:
-        """Do all of it, in the connection's thread."""
+        """Do all of it, in one thread."""
         cursor = self._connection._conn.cursor()
         try:
             work(cursor)
@@ -78,7 +84,13 @@ class WholeCursor:
 
 
 class WholeConnection(aiosqlite.Connection):
-    """A connection with such cursors."""
+    """A connection with such cursors.
+
+    Attributes:
+        in_place: Whether statements run in the caller's thread.
+    """
+
+    in_place = False
 
     def cursor(self) -> WholeCursor:  # type: ignore[override]
         """Return a cursor; nothing has been asked of the thread yet."""
@@ -98,3 +110,23 @@ def connect(database: str | Path, **options: Any) -> WholeConnection:
     thread = connection if isinstance(connection, Thread) else connection._thread
     thread.daemon = True
     return connection
+
+
+@contextmanager
+def in_place(connection: object) -> Iterator[None]:
+    """Run the statements of the block in the caller's thread, which must hold the writers' lock.
+
+    Commit outside it: that writes to the disk. The connection's thread rests meanwhile, for nobody
+    else has the connection; SQLAlchemy opens it for use by any thread.
+
+    Args:
+        connection: The driver's own; of another database it is left as it is.
+    """
+    if not isinstance(connection, WholeConnection):
+        yield
+        return
+    connection.in_place = True
+    try:
+        yield
+    finally:
+        connection.in_place = False

@@ -14,7 +14,7 @@ import httpx
 import yaml
 
 from deploy.local.programs import free_port
-from tests.support.servers.backends import require
+from tests.support.servers.backends import require, wait_until
 from tests.support.servers.own_server import OwnServer
 
 FOLDER = Path(__file__).parents[3] / "deploy" / "prometheus"
@@ -85,5 +85,11 @@ def prometheus_server(folder: Path, targets: Mapping[str, list[str]]) -> Iterato
         f"--storage.tsdb.path={folder / 'tsdb'}",
         f"--web.listen-address=127.0.0.1:{port}",
     ]
+    url = f"http://127.0.0.1:{port}"
+
+    def is_ready() -> bool:  # it listens before it answers
+        return httpx.get(f"{url}/-/ready", trust_env=False).is_success
+
     with OwnServer(command, port, folder / "prometheus.log").running():
-        yield Prometheus(f"http://127.0.0.1:{port}")
+        wait_until(is_ready, "Prometheus answers")
+        yield Prometheus(url)

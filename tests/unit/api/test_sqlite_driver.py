@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.adapters.sql import sqlite_driver
-from api.adapters.sql.database import open_database
+from api.adapters.sql.database import FEW, few_statements, open_database
 from common.settings import AlertHistorySettings
 
 
@@ -84,3 +84,48 @@ async def test_what_was_not_committed_is_gone(engine: AsyncEngine) -> None:
         count = await connection.scalar(text("SELECT count(*) FROM pump"))
 
     assert count == 200
+
+
+async def test_few_statements_make_no_trip_and_the_commit_makes_one(
+    engine: AsyncEngine, trips: list[Any]
+) -> None:
+    async with engine.connect() as connection:
+        await connection.execute(text("UPDATE pump SET bar = 7 WHERE name = 'pump-1'"))
+        trips.clear()
+        async with few_statements(connection, FEW):
+            await connection.execute(text("UPDATE pump SET bar = 8 WHERE name = 'pump-2'"))
+            bar = await connection.scalar(text("SELECT bar FROM pump WHERE name = 'pump-1'"))
+            in_the_block = len(trips)
+        await connection.commit()
+        asked = len(trips)
+    async with engine.connect() as connection:
+        kept = await connection.scalar(text("SELECT bar FROM pump WHERE name = 'pump-2'"))
+
+    assert (bar, in_the_block, asked, kept) == (7, 0, 1, 8)
+
+
+async def test_many_statements_leave_the_loop_to_others(
+    engine: AsyncEngine, trips: list[Any]
+) -> None:
+    async with engine.begin() as connection:
+        trips.clear()
+        async with few_statements(connection, FEW + 1):
+            await connection.execute(text("UPDATE pump SET bar = 8 WHERE name = 'pump-2'"))
+        asked = len(trips)
+
+    assert asked == 1
+
+
+async def test_what_fails_among_few_statements_ends_them(
+    engine: AsyncEngine, trips: list[Any]
+) -> None:
+    async with engine.connect() as connection:
+        with pytest.raises(IntegrityError):
+            async with few_statements(connection, 1):
+                await connection.execute(text("INSERT INTO pump VALUES ('pump-1', 1)"))
+        await connection.rollback()
+        trips.clear()
+        count = await connection.scalar(text("SELECT count(*) FROM pump"))
+        asked = len(trips)
+
+    assert (count, asked) == (200, 1)

@@ -32,7 +32,7 @@ from sqlalchemy.orm import aliased
 from api.adapters.sql.alarms.copies import write_alarms
 from api.adapters.sql.alert_rows import ALERTS, CHUNK, is_storable, readable
 from api.adapters.sql.alerts.retention import read_removed_until, trim_slice
-from api.adapters.sql.database import lock_sequence, our_errors
+from api.adapters.sql.database import few_statements, lock_sequence, our_errors
 from api.adapters.sql.models import COUNTER, AlertRow, GapRow
 from api.adapters.sql.outbox.filling import fill_outbox
 from api.adapters.sql.positions import put_position, read_positions
@@ -72,8 +72,11 @@ class SqlAlertHistory:
         with our_errors("store alerts"):
             async with self._engine.begin() as connection:
                 last = await lock_sequence(connection)
-                new = await add_alerts(connection, last, batch.items, arrived_at, self._receivers)
-                await put_position(connection, batch)
+                async with few_statements(connection, len(batch.items)):
+                    new = await add_alerts(
+                        connection, last, batch.items, arrived_at, self._receivers
+                    )
+                    await put_position(connection, batch)
                 if batch.gap is not None:
                     await _put_gap(connection, batch, batch.gap, arrived_at)
         return new

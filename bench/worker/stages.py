@@ -36,7 +36,7 @@ from detector.core.conclusion.conclude import conclude
 from detector.core.fleet import Fleets, one_fleet
 from detector.core.pipeline import AssetRun, by_fleet, decode_batch, prepare
 from detector.core.policy import InputPolicy
-from detector.core.source import SourceRecord
+from detector.core.source import SourceRecord, SourceRecords
 from models.alarm import AlarmPolicy
 from models.artifact.onnx_scorer import open_reconstructor
 from models.artifact.opening import open_scorer
@@ -50,7 +50,7 @@ WINDOWS: Final = 2_048
 SCORE: Final = "score"
 ANY_TIME_MS: Final = 1_767_225_600_000
 
-Batches = Sequence[Sequence[SourceRecord]]
+Batches = Sequence[SourceRecords]
 
 
 def main(
@@ -125,16 +125,18 @@ def timed(best: dict[str, float], name: str) -> Iterator[None]:
     best[name] = min(best.get(name, float("inf")), time.process_time() - begin)
 
 
-def records_of(engines: int) -> list[SourceRecord]:
+def records_of(engines: int) -> SourceRecords:
     """Return a simulated fleet's readings as they stand on a topic, cycle by cycle."""
     messages = fleet_messages(simulate(engines, seed=1), "bench")
-    return [
-        SourceRecord(SourcePosition("readings", 0, offset), ANY_TIME_MS, key, value)
-        for offset, (key, value) in enumerate(messages)
-    ]
+    return SourceRecords.of(
+        [
+            SourceRecord(SourcePosition("readings", 0, offset), ANY_TIME_MS, key, value)
+            for offset, (key, value) in enumerate(messages)
+        ]
+    )
 
 
-def one_of_each(records: Sequence[SourceRecord]) -> Batches:
+def one_of_each(records: SourceRecords) -> Batches:
     """Return the records in batches that hold each asset once, while all of them still run."""
     batches: list[list[SourceRecord]] = []
     seen: set[bytes | None] = set()
@@ -144,7 +146,7 @@ def one_of_each(records: Sequence[SourceRecord]) -> Batches:
             seen.clear()
         seen.add(record.key)
         batches[-1].append(record)
-    return [batch for batch in batches if len(batch) == len(batches[0])]
+    return [SourceRecords.of(batch) for batch in batches if len(batch) == len(batches[0])]
 
 
 def fleets_of(artifact: Artifact) -> Fleets:

@@ -10,9 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import chain
 from math import inf
-from operator import lt
 from typing import Final, NamedTuple, Protocol
 
 import msgspec
@@ -160,9 +158,7 @@ class Batch(msgspec.Struct, frozen=True):
             self._check(decode())
             return iter(decode())
         records = [*decode()]
-        offsets = [record.offset for record in records]
-        if not all(map(lt, chain((-1,), offsets), [*offsets, self.last_offset + 1])):
-            self._check(records)
+        self._check(records)
         return iter(records)
 
     def _check(self, records: Iterable[Record]) -> None:
@@ -195,7 +191,7 @@ def read_batch(data: memoryview) -> Batch:
 
 
 def _current(data: memoryview) -> Batch:
-    header = Header(*HEADER.unpack_from(data))
+    header = Header._make(HEADER.unpack_from(data))
     found = calc_crc32c(data[AFTER_CHECKSUM:])
     if found != header.checksum:
         raise damaged(f"its checksum is {found:08x}; its header says {header.checksum:08x}")

@@ -39,8 +39,8 @@ MICROSECOND: Final = timedelta(microseconds=1)
 NO_TIME: Final = -1
 """In microseconds, where a text is no plain time."""
 
-LONGEST_SHALLOW: Final = 4_300
-"""Bytes: in a longer message may stand a number of more digits than Python reads."""
+MOST_DIGITS: Final = 4_300
+"""Of more digits Python makes no whole number."""
 
 _LATEST_US: Final = (LATEST - EARLIEST) // MICROSECOND
 _USUAL_TIMES: Final = re.compile(
@@ -76,7 +76,7 @@ _decode: Final = msgspec.json.Decoder(_Plain).decode
 
 
 def shallow_ones(values: Sequence[bytes | None], most: int) -> Iterator[tuple[int, bytes]]:
-    """Yield the messages that are short ASCII text with two objects and no array, and which.
+    """Yield the messages that are ASCII text with two objects and no array, and which.
 
     What nobody wants of such a message may be read over: nothing can be wrong with it that readers
     of JSON see differently, as they do very deep values and very long numbers.
@@ -85,12 +85,25 @@ def shallow_ones(values: Sequence[bytes | None], most: int) -> Iterator[tuple[in
         values: Messages.
         most: Their bytes at most.
     """
-    most = min(most, LONGEST_SHALLOW)
     sure = _is_simple(b"".join(filter(None, values)))
     for at, value in enumerate(values):
-        is_simple = value and len(value) <= most and (sure or _is_simple(value))
-        if value and is_simple and value.count(b"{") == 3:
+        if (
+            value
+            and len(value) <= most
+            and (sure or _is_simple(value))
+            and value.count(b"{") == 3
+            and (len(value) < MOST_DIGITS or not _may_hold_long_number(value))
+        ):
             yield at, value
+
+
+def _may_hold_long_number(value: bytes) -> bool:
+    """Return whether so many digits may stand in a row; one of them in as many is looked at."""
+    beside = MOST_DIGITS // 2 - 1
+    return any(
+        value[at - beside : at].isdigit() or value[at : at + beside].isdigit()
+        for at in range(MOST_DIGITS - 1, len(value), MOST_DIGITS)
+    )
 
 
 def _is_simple(text: bytes) -> bool:

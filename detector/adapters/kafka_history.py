@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Final
@@ -16,7 +17,7 @@ from common.links.kafka import make_consumer, started
 from common.settings import KafkaSettings
 from common.topics import Topics
 from detector.adapters.kafka_topic_life import look_back
-from detector.adapters.source_records import source_records
+from detector.adapters.source_records import record_columns
 from detector.core.source import SourceRecord
 from detector.core.state.progress import Progress
 from detector.ports import TopicLook
@@ -77,6 +78,8 @@ class KafkaHistory:
                     f"The broker sent nothing of {where.topic}[{where.partition}] before {end}."
                 )
             for part in parts.values():
-                records = [record for record in part.records if start <= record.offset < end]
+                records = record_columns(where, part.records)
+                records = records[bisect_left(records.offsets, start) :]
+                records = records[: bisect_left(records.offsets, end)]
                 if records:
-                    yield source_records(records)
+                    yield records

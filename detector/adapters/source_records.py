@@ -41,13 +41,14 @@ def source_batch(parts: Parts) -> SourceBatch:
         for where, part in parts.items()
         if part.highwater is not None
     }
-    records = [_columns(where, part.records) for where, part in parts.items()]
+    records = [record_columns(where, part.records) for where, part in parts.items()]
     return SourceBatch(
         SourceRecords.joined(records), spans, unreadable, topic_id=topic_id, highwaters=highwaters
     )
 
 
-def _columns(where: TopicPartition, records: FetchedRecords) -> SourceRecords:
+def record_columns(where: TopicPartition, records: FetchedRecords) -> SourceRecords:
+    """Return fetched records of one partition as columns."""
     stamps = map(_stamp, records.timestamps)
     partitions = [where.partition] * len(records)
     return SourceRecords(

@@ -67,8 +67,8 @@ def decode_many(records: SourceRecords, fleets: Fleets) -> dict[str, ReadingColu
         where = np.array([at[row] for row in rows], np.int64)
         theirs = run_of[[whose[row] for row in rows]]
         columns = ReadingColumns(where, list(runs), theirs, stamps, values)
-        if good.any():
-            found[name] = columns if good.all() else columns[good]
+        if count := np.count_nonzero(good):
+            found[name] = columns if count == len(good) else columns[good]
     return found
 
 

@@ -11,7 +11,7 @@ Two pure halves around the one thing that takes time, scoring the windows::
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -40,7 +40,7 @@ from detector.core.readings import (
 )
 from detector.core.readings import AssetRun as AssetRun
 from detector.core.readings import Decoded as Decoded
-from detector.core.source import SourceRecord, SourceRecords
+from detector.core.source import Reading, SourceRecord, SourceRecords
 from detector.core.state.asset import AssetState, Fence, fresh_state
 from detector.core.steady import ReadingBatch, assemble_batch
 from models.scoring.history import Trail
@@ -129,13 +129,10 @@ def decode_batch(records: Sequence[SourceRecord], fleets: Fleets) -> DecodedBatc
     """Decode every record; what cannot be used becomes a dead letter with its reason."""
     came = SourceRecords.of(records)
     plain = decode_many(came, fleets)
-    left = np.ones(len(came), np.bool_)
-    for columns in plain.values():
-        left[columns.at] = False
-    parts = {name: [columns] for name, columns in plain.items()}
+    alone: dict[str, tuple[list[int], list[Reading]]] = {}
     dead_letters: list[DeadLetter] = []
     rejected: list[ScoreRecord] = []
-    for at in np.flatnonzero(left).tolist():
+    for at in _left(len(came), plain.values()):
         record = came[at]
         try:
             reading = decode(record, fleets)
@@ -143,13 +140,28 @@ def decode_batch(records: Sequence[SourceRecord], fleets: Fleets) -> DecodedBatc
             dead_letters.append(dead_letter(record, exc))
             rejected.extend(rejected_verdict(record, exc, fleets))
         else:
-            machine = fleets[reading.fleet].spec.machine
-            alone = ReadingColumns.of([at], [reading], machine)
-            parts.setdefault(reading.fleet, []).append(alone)
+            places, readings = alone.setdefault(reading.fleet, ([], []))
+            places.append(at)
+            readings.append(reading)
+    parts = {name: [columns] for name, columns in plain.items()}
+    for name, found in alone.items():
+        columns = ReadingColumns.of(*found, fleets[name].spec.machine)
+        parts.setdefault(name, []).append(columns)
     tables = [
         ReadingTable(name, ReadingColumns.joined(columns), came) for name, columns in parts.items()
     ]
     return DecodedBatch(by_asset(tables), dead_letters, rejected)
+
+
+def _left(count: int, decoded: Collection[ReadingColumns]) -> Sequence[int]:
+    """Return which of a batch's records are not decoded yet."""
+    if sum(len(columns.at) for columns in decoded) == count:
+        return ()
+    left = np.ones(count, np.bool_)
+    for columns in decoded:
+        left[columns.at] = False
+    found: list[int] = np.flatnonzero(left).tolist()
+    return found
 
 
 @dataclass(frozen=True, slots=True)

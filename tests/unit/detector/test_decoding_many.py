@@ -28,7 +28,7 @@ from tests.support.odd_readings import SOUND, broken_messages, message, odd_mess
 from tests.support.streams import MAX_BYTES, Message, WeighingScorer, on_topic, streams
 from tests.support.streams import ORDINARY as USUAL
 
-POLICY = InputPolicy(MAX_BYTES, bridge_cycles=0)
+POLICY = InputPolicy(4 * MAX_BYTES, bridge_cycles=0)
 LIMITED = fleets_of(WeighingScorer(), POLICY)
 FREE = fleets_of(MeanScorer(("T24",)), POLICY)
 TICKING = TURBOFAN.using(("T24", "T30"), 4).model_copy(
@@ -120,7 +120,10 @@ def test_values_of_every_kind(drawn: list[tuple[str, object, str]]) -> None:
 @settings(max_examples=200)
 @given(came=st.lists(st.one_of(odd_messages(), broken_messages()), max_size=4))
 @example(came=[message(SOUND | {"note": "1" * 4_000})])
-@example(came=[message(SOUND | {"note": "1" * 5_000})])
+@example(came=[message(SOUND | {"note": "1" * 4_300})])
+@example(came=[message(SOUND | {"note": "1" * 4_301})])
+@example(came=[message(SOUND | {"note": "-" + "1" * 4_301})])
+@example(came=[message(SOUND | {"note": f'"{"x" * 1_500}"', "other": "1" * 4_301})])
 @example(came=[message(SOUND | {"note": '{"deep": ' * 500 + "1" + "}" * 500})])
 @example(came=[message(SOUND | {"note": "[" * 500 + "]" * 500})])
 @example(came=[message(SOUND), message(SOUND | {"schema_version": "1"})])

@@ -28,7 +28,8 @@ class Stored:
     Attributes:
         states: States by key; a key without one is left out.
         progress: How far all states of a partition are stored; a partition without is left out.
-        intents: What a worker was about to publish of a partition; left out where nothing was.
+        intents: What a worker was about to publish of a partition; left out where nothing was, and
+            where the progress has passed it.
         unreadable: Keys whose value was not written by this program, each with the fence that a
             write must expect to replace it.
         ledgers: By partition, how far the states of the assets that were asked for should reach; an

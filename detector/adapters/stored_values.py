@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
 from common.logs import get_logger
-from detector.core.intent import unpack_intent
+from detector.core.intent import is_carried_out, unpack_intent
 from detector.core.ledger import Ledger, entry_key, entry_name, pack_entry, unpack_entry
 from detector.core.pipeline import AssetRun
 from detector.core.state.asset import FENCE, Fence, unpack
@@ -47,7 +47,13 @@ class RawValues:
         alone, no_states = _sorted(odd, unpack)
         states |= alone
         progress, no_progress = _sorted(self.progress, unpack_progress)
-        intents, no_intents = _sorted(self.intents, unpack_intent)
+        # mostly the last batch's, which is behind us: its alerts are not read again
+        open_intents = {
+            partition: value
+            for partition, value in self.intents.items()
+            if not is_carried_out(value, progress.get(partition))
+        }
+        intents, no_intents = _sorted(open_intents, unpack_intent)
         unreadable = {key: _fence_bytes(self.states[key]) for key in no_states}
         ledgers = {
             partition: {

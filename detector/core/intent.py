@@ -13,18 +13,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Final
 
+import msgspec
 from pydantic import ValidationError
 
 from common.records.alerts import Alert
 from detector.core.conclusion.conclude import Told
 from detector.core.pipeline import AssetRun
 from detector.core.state.progress import Progress
-
-SMALL_BYTES: Final = 16 * 1024
-"""Intents up to this size, a few alerts, are kept as read: a megabyte of them at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,22 +66,40 @@ class NextIntent:
     expected: Progress | None
 
 
+class _Head(msgspec.Struct, gc=False):
+    life: int
+    end: int
+
+
+_head = msgspec.json.Decoder(_Head).decode
+
+
+def is_carried_out(value: bytes, known: Progress | None) -> bool:
+    """Return whether a partition's progress has passed an intent, without reading its alerts.
+
+    Args:
+        value: What is stored of it.
+        known: The partition's progress; nothing is passed where there is none.
+    """
+    if known is None:
+        return False
+    try:
+        head = _head(value)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False  # whoever reads it says what it is
+    return _is_passed(head.life, head.end, known)
+
+
+def _is_passed(life: int, end: int, known: Progress) -> bool:
+    return life != known.life or end <= known.next_offset
+
+
 def unpack_intent(value: bytes) -> Intent:
     """Return the intent a value holds.
 
     Raises:
         ValueError: If it was not written by this program.
     """
-    # each batch reads that of the last batch with an alert, mostly the same many times
-    return _known(value) if len(value) <= SMALL_BYTES else _read(value)
-
-
-@lru_cache(maxsize=64)
-def _known(value: bytes) -> Intent:
-    return _read(value)
-
-
-def _read(value: bytes) -> Intent:
     try:
         parts = json.loads(value)
         adopted, alerts = ([_heard(item) for item in parts[name]] for name in ("adopted", "alerts"))
@@ -130,7 +144,7 @@ def to_adopt(
     found: dict[int, TakenOver] = {}
     for partition, intent in intents.items():
         known = progress.get(partition, Progress(0))
-        if intent.life != known.life or intent.end <= known.next_offset:
+        if _is_passed(intent.life, intent.end, known):
             continue
         alerts = [*intent.adopted, *(intent.alerts if intent.rules != rules else ())]
         if alerts:

@@ -478,7 +478,7 @@ async def test_progress_expires_long_before_the_states_it_speaks_of(
 async def test_what_earlier_versions_knew_of_a_partition_is_taken_over(
     redis_settings: RedisSettings,
 ) -> None:
-    keys, intent = StateKeys(redis_settings.key_prefix), Intent("rules", 2, 20, [], [])
+    keys, intent = StateKeys(redis_settings.key_prefix), Intent("rules", 2, 60, [], [])
     earlier = keys.earlier_progress(0), keys.earlier_intent(0)
     async with (
         Redis.from_url(redis_settings.url.get_secret_value()) as redis,

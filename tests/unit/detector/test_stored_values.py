@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from structlog.testing import capture_logs
 
 from detector.adapters.stored_values import Foreign, RawValues, packed_progress
@@ -18,7 +19,7 @@ OTHER = ("engine-2", "run-1")
 
 def test_what_this_program_wrote_is_read() -> None:
     state = fresh_state(FLEET, Fence(2, 40, 1))
-    intent = Intent("rules", 1, 12, [], [])
+    intent = Intent("rules", 1, 52, [], [])
     values = RawValues({KEY: state.pack()}, {2: Progress(40, 1).pack()}, {2: intent.pack()})
 
     with capture_logs() as logs:
@@ -28,6 +29,20 @@ def test_what_this_program_wrote_is_read() -> None:
     assert stored == Stored(stored.states, {2: Progress(40, 1)}, {2: intent})
     assert foreign == Foreign([], [])
     assert logs == []
+
+
+@pytest.mark.parametrize(
+    ("life", "end", "is_left"), [(1, 40, False), (1, 41, True), (0, 99, False), (2, 41, False)]
+)
+def test_an_intent_that_the_progress_has_passed_is_left_out(
+    life: int, end: int, is_left: bool
+) -> None:
+    value = Intent("rules", life, end, [], []).pack()
+
+    stored, foreign = RawValues({}, {2: Progress(40, 1).pack()}, {2: value, 3: value}).read()
+
+    assert stored.intents.keys() == ({2, 3} if is_left else {3})  # of 3 no progress is known
+    assert not any(foreign)
 
 
 def test_foreign_values_are_named_and_the_others_read_all_the_same() -> None:

@@ -10,15 +10,10 @@ against each other.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
-from math import nan
-from typing import Annotated, Any, Final, Literal, NamedTuple, Protocol
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from common.records.ids import DEFAULT_FLEET, FLEET_PATTERN, ID_PATTERN, ONLY_RUN
 from common.records.times import EARLIEST, LATEST
@@ -31,20 +26,6 @@ is_id: Final = re.compile(ID_PATTERN.removesuffix("$")).fullmatch
 is_fleet: Final = re.compile(FLEET_PATTERN.removesuffix("$")).fullmatch
 _IS_TIME: Final = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:[0-5]\d)", re.ASCII
-).fullmatch
-
-
-MICROSECOND: Final = timedelta(microseconds=1)
-
-NO_TIME: Final = -1
-"""In microseconds, where a text is no plain time."""
-
-MOST_DIGITS: Final = 4_300
-"""Of more digits Python makes no whole number."""
-
-_LATEST_US: Final = (LATEST - EARLIEST) // MICROSECOND
-_USUAL_TIMES: Final = re.compile(
-    r"(?:\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z\n)*", re.ASCII
 ).fullmatch
 
 
@@ -75,42 +56,6 @@ class _Plain(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 _decode: Final = msgspec.json.Decoder(_Plain).decode
 
 
-def shallow_ones(values: Sequence[bytes | None], most: int) -> Iterator[tuple[int, bytes]]:
-    """Yield the messages that are ASCII text with two objects and no array, and which.
-
-    What nobody wants of such a message may be read over: nothing can be wrong with it that readers
-    of JSON see differently, as they do very deep values and very long numbers.
-
-    Args:
-        values: Messages.
-        most: Their bytes at most.
-    """
-    sure = _is_simple(b"".join(filter(None, values)))
-    for at, value in enumerate(values):
-        if (
-            value
-            and len(value) <= most
-            and (sure or _is_simple(value))
-            and value.count(b"{") == 3
-            and (len(value) < MOST_DIGITS or not _may_hold_long_number(value))
-        ):
-            yield at, value
-
-
-def _may_hold_long_number(value: bytes) -> bool:
-    """Return whether so many digits may stand in a row; one of them in as many is looked at."""
-    beside = MOST_DIGITS // 2 - 1
-    return any(
-        value[at - beside : at].isdigit() or value[at : at + beside].isdigit()
-        for at in range(MOST_DIGITS - 1, len(value), MOST_DIGITS)
-    )
-
-
-def _is_simple(text: bytes) -> bool:
-    """Return whether text is ASCII without escapes and arrays: a message, or many at once."""
-    return text.isascii() and b"\\" not in text and b"[" not in text
-
-
 def read_plain(value: bytes) -> QuickReading | None:
     """Return the reading that a message holds; none if it is not plain, or none at all.
 
@@ -121,7 +66,7 @@ def read_plain(value: bytes) -> QuickReading | None:
         return None
     try:
         came = _decode(value)
-        ts = _moment(came.ts)
+        ts = plain_moment(came.ts)
     except NOT_PLAIN:
         return None
     cycle = came.cycle
@@ -147,120 +92,15 @@ def read_plain(value: bytes) -> QuickReading | None:
     )
 
 
-def _moment(text: str) -> datetime | None:
+def plain_moment(text: str) -> datetime | None:
+    """Return the time that a text in the usual form says, in UTC; none in any other form.
+
+    Raises:
+        ValueError: If there is no such day or hour.
+    """
     if not _IS_TIME(text):
         return None
     moment = datetime.fromisoformat(text)
     if not EARLIEST <= moment < LATEST:
         return None
     return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
-
-
-def times_us(texts: Sequence[str]) -> NDArray[np.int64]:
-    """Return times as UTC epoch microseconds; ``NO_TIME`` for what is no plain time.
-
-    Args:
-        texts: What readings say; without line breaks.
-
-    Example:
-        >>> times_us(["1970-01-01T00:00:01.5Z", "today"]).tolist()
-        [1500000, -1]
-    """
-    if _USUAL_TIMES("".join([f"{text}\n" for text in texts])):
-        try:
-            found = np.array([text[:-1] for text in texts], "M8[us]").astype(np.int64)
-        except ValueError:  # a day that its month has not
-            pass
-        else:
-            return np.where((found >= 0) & (found < _LATEST_US), found, NO_TIME)
-    return np.array([_moment_us(text) for text in texts], np.int64)
-
-
-def _moment_us(text: str) -> int:
-    try:
-        moment = _moment(text)
-    except ValueError:
-        return NO_TIME
-    return NO_TIME if moment is None else (moment - EARLIEST) // MICROSECOND
-
-
-class Came(Protocol):
-    """A reading of known names, its texts not looked at yet.
-
-    Attributes:
-        schema_version: 1 or 2.
-        fleet: As ``IncomingReading``'s, of any form; so the others.
-        asset_id: Whose.
-        run_id: In which run.
-        cycle: From 1 to ``MAX_CYCLE``, or none.
-        ts: When it was taken, of any form.
-        settings: A struct of the wanted settings.
-        sensors: A struct of the wanted sensors.
-    """
-
-    schema_version: int
-    fleet: str
-    asset_id: str
-    run_id: str
-    cycle: int | None
-    ts: str
-    settings: msgspec.Struct
-    sensors: msgspec.Struct
-
-
-@lru_cache(maxsize=64)
-def plain_reader(settings: tuple[str, ...], sensors: tuple[str, ...]) -> Callable[[bytes], Came]:
-    """Return what reads a plain message of which some values are wanted, all numbers.
-
-    A setting that is missing is an error, a sensor that is missing or null is NaN or none. What
-    else is in the message may be anything.
-
-    Args:
-        settings: Names of the wanted settings.
-        sensors: Names of the wanted sensors.
-
-    Returns:
-        A function that raises one of ``NOT_PLAIN`` on anything else. It is for messages that are
-        :func:`shallow <shallow_ones>`.
-    """
-    conditions = [(f"value_{at}", float) for at in range(len(settings))]
-    channels = [(f"value_{at}", float | None, nan) for at in range(len(sensors))]
-    came = msgspec.defstruct(
-        "Came",
-        [
-            ("asset_id", str),
-            ("ts", str),
-            ("settings", _named("Settings", conditions, settings)),
-            ("sensors", _named("Sensors", channels, sensors)),
-            ("schema_version", Literal[1, 2], 1),
-            ("fleet", str, DEFAULT_FLEET),
-            ("run_id", str, ONLY_RUN),
-            ("cycle", Annotated[int, msgspec.Meta(ge=1, le=MAX_CYCLE)] | None, None),
-        ],
-        gc=False,
-    )
-    read: Callable[[bytes], Any] = msgspec.json.Decoder(came).decode
-    return read
-
-
-class _Head(msgspec.Struct, gc=False):
-    schema_version: int = 1
-    fleet: str = DEFAULT_FLEET
-
-
-_head_of: Final = msgspec.json.Decoder(_Head).decode
-
-
-def fleet_said(value: bytes) -> str:
-    """Return the fleet that a shallow message says it is of; version 1 knows none.
-
-    Raises:
-        ValueError: If it is no plain message.
-    """
-    head = _head_of(value)
-    return head.fleet if head.schema_version > 1 else DEFAULT_FLEET
-
-
-def _named(title: str, fields: Any, names: Sequence[str]) -> Any:
-    wire = dict(zip((field[0] for field in fields), names, strict=True))
-    return msgspec.defstruct(title, fields, gc=False, rename=wire)

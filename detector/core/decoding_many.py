@@ -1,7 +1,7 @@
 """Many records decoded at once: nearly all are plain, and are read and checked by column.
 
 ``decoding.decode`` is the definition. Decoded here is a record that is plain
-(``common.records.quick_readings``) and of which every value is plausible. Whatever is not is left
+(``common.records.quick_columns``) and of which every value is plausible. Whatever is not is left
 to the definition, which says what it is, or why not; ``test_decoding_many.py`` holds both against
 each other.
 """
@@ -19,17 +19,15 @@ from numpy.typing import NDArray
 
 from common.machines.machine import MachineType
 from common.records.ids import DEFAULT_FLEET
-from common.records.quick_readings import (
+from common.records.quick_columns import (
     NO_TIME,
-    NOT_PLAIN,
     Came,
     fleet_said,
-    is_fleet,
-    is_id,
     plain_reader,
     shallow_ones,
     times_us,
 )
+from common.records.quick_readings import NOT_PLAIN, is_fleet, is_id
 from detector.core.fleet import Fleets
 from detector.core.readings import AssetRun, ReadingColumns
 from detector.core.source import SourceRecords

@@ -286,14 +286,20 @@ class ReadingTable:
             for number, each in enumerate(assets)
         )
 
-    def decoded(self, row: int) -> tuple[int, Decoded]:
-        """Return a row's reading with its record, and which of the batch's that is."""
-        columns = self._columns
-        at = int(columns.at[row])
-        cycle, ts_us = columns.stamps[row].tolist()
-        key = self.keys[int(columns.whose[row])]
-        ts, values = EPOCH + timedelta(microseconds=ts_us), tuple(columns.values[row].tolist())
-        return at, Decoded(self._records[at], Reading(self.fleet, *key, cycle, ts, values))
+    def decoded(self, begin: int, end: int) -> Iterator[tuple[int, Decoded]]:
+        """Yield the readings of some rows with their records, and which of the batch's it is."""
+        rows, columns = slice(begin, end), self._columns
+        for at, number, (cycle, ts_us), values in zip(
+            columns.at[rows].tolist(),
+            columns.whose[rows].tolist(),
+            columns.stamps[rows].tolist(),
+            columns.values[rows].tolist(),
+            strict=True,
+        ):
+            asset_id, run_id = self.keys[int(number)]
+            ts = EPOCH + timedelta(microseconds=ts_us)
+            reading = Reading(self.fleet, asset_id, run_id, cycle, ts, tuple(values))
+            yield at, Decoded(self._records[at], reading)
 
 
 class AssetReadings(Sequence[Decoded]):
@@ -322,7 +328,7 @@ class AssetReadings(Sequence[Decoded]):
 
     def place(self, at: int) -> tuple[int, int]:
         """Return partition and offset of one of them."""
-        row = self._rows[at]
+        row = range(*self._bounds)[at]
         placed = self.table.placed
         return int(placed.partitions[row]), int(placed.readings.offsets[row])
 
@@ -333,14 +339,15 @@ class AssetReadings(Sequence[Decoded]):
 
     def numbered(self) -> Iterator[tuple[int, Decoded]]:
         """Yield each, and which of the batch's records holds it."""
-        return map(self.table.decoded, self._rows)
+        return self.table.decoded(*self._bounds)
 
     @property
-    def _rows(self) -> range:
-        return range(*self.table.bounds[self.number : self.number + 2])
+    def _bounds(self) -> list[int]:
+        return self.table.bounds[self.number : self.number + 2]
 
     def __len__(self) -> int:
-        return len(self._rows)
+        begin, end = self._bounds
+        return end - begin
 
     @overload
     def __getitem__(self, at: int) -> Decoded: ...
@@ -350,8 +357,10 @@ class AssetReadings(Sequence[Decoded]):
 
     def __getitem__(self, at: int | slice) -> Decoded | list[Decoded]:
         if isinstance(at, slice):
-            return [self.table.decoded(row)[1] for row in self._rows[at]]
-        return self.table.decoded(self._rows[at])[1]
+            return [*self][at]
+        row = range(*self._bounds)[at]
+        ((_, found),) = self.table.decoded(row, row + 1)
+        return found
 
     def __iter__(self) -> Iterator[Decoded]:
         return (item for _, item in self.numbered())

@@ -67,7 +67,7 @@ def check(records: Sequence[SourceRecord], fleets: Fleets) -> int:
         table = ReadingTable(name, columns, came)
         assert table.bounds[-1] == len(columns.at)
         count += len(columns.at)
-        for at, item in map(table.decoded, range(len(columns.at))):
+        for at, item in table.decoded(0, len(columns.at)):
             assert item.record == records[at]
             assert told(item.reading) == told(one_by_one[at])
     return count

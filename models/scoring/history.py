@@ -153,6 +153,8 @@ def _added_up(
     terms: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Return the running sums of each run: one term after the other, as :func:`follow` adds."""
+    if len(terms) == len(counts):  # one window each
+        return before + terms
     sums = np.empty_like(terms)
     if counts.max() <= len(counts):  # many short runs: the next window of all of them at once
         for ahead in range(int(counts.max())):

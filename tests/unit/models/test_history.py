@@ -23,6 +23,7 @@ from models.scoring.history import (
     LifeHistory,
     alone,
     follow,
+    follow_on,
     run_features,
     trail_width,
     whole_runs,
@@ -76,6 +77,37 @@ def test_the_sums_are_of_all_readings_so_far(rows: Any) -> None:
     np.testing.assert_array_equal(trail[:, AGE], cycles)
     assert after.count == len(rows)
     assert trail.shape[1] == trail_width(CHANNELS)
+
+
+@given(
+    st.lists(st.integers(1, 3), min_size=1, max_size=6)
+    | st.lists(st.just(1), min_size=1, max_size=6)
+    | st.just([7, 1]),
+    st.integers(0, 99),
+)
+def test_many_runs_are_followed_together_as_each_alone(counts: list[int], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    runs = [
+        run_of(rng.normal(size=(LENGTH + count, CHANNELS)).astype(np.float32), first)
+        for count, first in zip(counts, rng.integers(1, 40, len(counts)).tolist(), strict=True)
+    ]
+    begun = [follow(NO_HISTORY, windows[:1], cycles[:1])[1] for windows, cycles in runs]
+
+    trail, after = follow_on(
+        begun,
+        np.array(counts),
+        np.concatenate([windows[1:, -1] for windows, _ in runs]),
+        np.concatenate([cycles[1:] for _, cycles in runs]),
+    )
+
+    alone_each = [
+        follow(history, windows[1:], cycles[1:])
+        for history, (windows, cycles) in zip(begun, runs, strict=True)
+    ]
+    assert trail.tobytes() == np.concatenate([part for part, _ in alone_each]).tobytes()
+    for found, (_, expected) in zip(after, alone_each, strict=True):
+        assert (found.count, found.whole) == (expected.count, expected.whole)
+        assert found.sums.tobytes() == expected.sums.tobytes()
 
 
 @pytest.mark.parametrize(

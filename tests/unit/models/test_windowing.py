@@ -19,10 +19,20 @@ def test_windows_are_every_run_of_consecutive_rows(n: int, length: int, channels
     assert all(np.array_equal(a, b) for a, b in zip(windows, expected, strict=True))
 
 
-def test_windows_share_memory_with_the_rows() -> None:
+def test_windows_share_memory_with_the_rows_and_leave_them_alone() -> None:
     rows = np.zeros((50, 3), np.float32)
 
-    assert np.shares_memory(sliding_windows(rows, 30), rows)
+    windows = sliding_windows(rows, 30)
+
+    assert np.shares_memory(windows, rows)
+    assert not windows.flags.writeable
+
+
+def test_windows_of_a_view_are_those_of_its_copy() -> None:
+    rows = np.arange(240, dtype=np.float32).reshape(40, 6)
+
+    for view in (rows[::-1], rows[::3, ::2], rows[:, ::-1], np.asfortranarray(rows), rows[5:-5]):
+        assert np.array_equal(sliding_windows(view, 4), sliding_windows(view.copy(), 4))
 
 
 @pytest.mark.parametrize(

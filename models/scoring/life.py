@@ -62,7 +62,7 @@ RECENT, LONG, WHOLE, SLOPE, FIRST, BEND = range(OF_WEAR)
 
 DOWN, UP = 0, 1
 
-FEW: Final = 4
+FEW: Final = 7
 """Windows up to which plain numbers are faster than arrays."""
 
 LARGEST: Final = 1e9

@@ -27,6 +27,7 @@ from rich.table import Table
 from bench.support.messages import fleet_messages
 from common.records.verdicts import SourcePosition
 from common.scorestore.batch import gather
+from common.scorestore.sqlite.known import Known
 from common.scorestore.sqlite.schema import open_connection
 from common.scorestore.sqlite.writer import write_batch
 from common.settings import DetectorSettings
@@ -178,6 +179,7 @@ def _one_turn(batches: Batches, fleets: Fleets) -> dict[str, float]:
     states: dict[AssetRun, bytes] = {}
     (fleet,) = fleets.values()
     with tempfile.TemporaryDirectory(prefix="surgeline-bench-") as folder:
+        remembered = Known()
         store = open_connection(Path(folder) / "scores.db", timeout_s=30.0)
         for records in batches:
             with stage("decode"):
@@ -192,7 +194,7 @@ def _one_turn(batches: Batches, fleets: Fleets) -> dict[str, float]:
             with stage("conclude"):
                 outcome = conclude(plan, scores, fleet)
             with stage("write scores"):
-                write_batch(store, gather(outcome.verdicts))
+                write_batch(store, gather(outcome.verdicts), remembered)
             with stage("states"):
                 states |= {key: after.state.pack() for key, after in outcome.states.items()}
         store.close()

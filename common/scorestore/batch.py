@@ -18,7 +18,7 @@ RunKey: TypeAlias = tuple[str, str]
 RepeatKey: TypeAlias = tuple[str, str, str, int, int, int]
 """(asset_id, run_id, topic, partition, offset, published_ts_ms)."""
 
-FEW: Final = 32
+FEW: Final = 10
 """Of fewer rows columns cost more than records: numpy takes its time for each call."""
 
 
@@ -94,12 +94,14 @@ def gather(
     known: set[RunKey] = set()
     for part in records.columns:
         on_cycles, repeats = part.split()
-        if len(part) >= few and known.isdisjoint(part.runs) and _is_plain(on_cycles):
-            columns.append(on_cycles)
+        runs = {*part.runs}
+        once = len(runs) == len(part.runs) and known.isdisjoint(runs)
+        if once and len(part) >= few and _is_plain(on_cycles):
+            columns += [on_cycles] if len(on_cycles) else []
             _add(batch, repeats)
         else:
             _add(batch, part.records())
-        known.update(part.runs)
+        known |= runs
     _add(batch, records.records)
     return batch
 
@@ -115,11 +117,10 @@ def _add(batch: Batch, records: Iterable[ScoreRecord]) -> None:
 
 
 def _is_plain(part: VerdictColumns) -> bool:
-    """Return whether no row replaces another, and all numbers are numbers."""
-    counts = np.array(part.counts, np.int64)
-    ascends = np.diff(part.cycles, prepend=-1) > 0
-    ascends[np.cumsum(counts) - counts] = True
-    return len({*part.runs}) == len(part.runs) and part.findings.is_finite and bool(ascends.all())
+    """Return whether cycles ascend in each run, and all numbers are numbers."""
+    ascends = part.cycles[1:] > part.cycles[:-1]
+    ascends[np.cumsum(part.counts[:-1], dtype=np.int64) - 1] = True  # from one run to the next
+    return bool(ascends.all()) and part.findings.is_finite
 
 
 def _check_finite(record: ScoreRecord) -> None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-import numpy as np
-
 from common.records.ids import DEFAULT_FLEET
-from common.records.verdict_batch import LEVELS, Stretch, VerdictColumns
 from common.records.verdicts import Level, LifeLeft, Verdict
 from common.scorestore.paging import EPOCH, from_epoch_us
 from common.scorestore.port import Glance, RunSummary
@@ -119,59 +116,6 @@ class RunTally:
             last_scored_cycle=self.last_scored_cycle,
             arrived_ms=self.arrived_ms,
         )
-
-
-class TalliedColumns:
-    """Columns, as summaries count them: stretch by stretch instead of row by row."""
-
-    def __init__(self, part: VerdictColumns) -> None:
-        """Lay the columns out.
-
-        Args:
-            part: Verdicts on cycles, ascending in each stretch.
-        """
-        found = part.findings
-        self._part = part
-        self._cycles: list[int] = part.cycles.tolist()
-        self._ts_us: list[int] = part.ts_us.tolist()
-        self._rows: list[int] = np.flatnonzero(part.scored).tolist()
-        self._before: list[int] = [0, *np.cumsum(part.scored).tolist()]
-        self._scores: list[float] = found.scores.tolist()
-        self._severities: list[float] = found.severities.tolist()
-        self._ranks: list[int] = found.ranks.tolist()
-        self._lives = found.lives()
-
-    def first_cycle(self, stretch: Stretch) -> int:
-        """Return the lowest cycle of a stretch that is not empty."""
-        return self._cycles[stretch.begin]
-
-    def add(self, stretch: Stretch, tally: RunTally) -> None:
-        """Count the verdicts of a stretch, all of them beyond the last cycle that was counted.
-
-        The same as :meth:`RunTally.add` and :meth:`RunTally.arrived` of each row.
-        """
-        _, begin, end = stretch
-        statuses = self._part.statuses[begin:end]
-        for status in set(statuses):
-            tally.count(status, statuses.count(status))
-        tally.arrived(max(self._part.published_ts_ms[begin:end]))
-        if tally.first_cycle is None:
-            tally.first_cycle = self._cycles[begin]
-        tally.last_cycle, tally.last_ts_us = self._cycles[end - 1], self._ts_us[end - 1]
-        first, behind = self._before[begin], self._before[end]
-        if first == behind:
-            return
-        last = behind - 1
-        tally.last_scored_cycle = self._cycles[self._rows[last]]
-        tally.last_score, tally.last_level = self._scores[last], LEVELS[self._ranks[last]]
-        tally.last_severity, tally.last_life = self._severities[last], self._lives[last]
-        tally.peak_score = _higher(tally.peak_score, self._scores[first:behind])
-        tally.peak_severity = _higher(tally.peak_severity, self._severities[first:behind])
-
-
-def _higher(peak: float | None, values: Sequence[float]) -> float:
-    highest = max(values)
-    return highest if peak is None or highest > peak else peak
 
 
 def in_order(summaries: Iterable[RunSummary]) -> list[RunSummary]:

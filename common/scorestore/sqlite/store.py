@@ -28,6 +28,7 @@ from common.scorestore.port import (
     ScoreQuery,
     Trimmed,
 )
+from common.scorestore.sqlite.known import Known
 from common.scorestore.sqlite.plots import read_plot
 from common.scorestore.sqlite.reader import (
     read_activity,
@@ -56,6 +57,7 @@ class SqliteScoreStore:
         """
         self._writer = SqliteThread(path, "writer", op_timeout_s)
         self._reader = SqliteThread(path, "reader", op_timeout_s)
+        self._known = Known()
         self._open = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -82,7 +84,7 @@ class SqliteScoreStore:
         """Store the rows in one transaction."""
         if records or finals:
             await self._writer.run(
-                lambda connection: write_batch(connection, gather(records, finals))
+                lambda connection: write_batch(connection, gather(records, finals), self._known)
             )
 
     async def query(self, query: ScoreQuery) -> ScorePage:

@@ -1,22 +1,25 @@
 """Writing to the SQLite file: one transaction a batch, verdicts and summaries together.
 
 A summary counts each verdict once although batches are redelivered. Cycles above the run's last
-are new without looking; only for the others are the stored rows read. Equal ones change nothing;
-where one differs, the run is counted anew from its rows.
+are new without looking, and columns of them are added to its summary as it stands in the file. For
+others the summary and the stored rows are read: equal ones change nothing; where one differs, the
+run is counted anew from its rows.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 from common.records.verdict_batch import VerdictColumns
 from common.records.verdicts import ScoreRecord, Verdict
 from common.scorestore.batch import Batch, RunKey
 from common.scorestore.paging import epoch_us
+from common.scorestore.sqlite.growth import UPDATE_READ, UPDATE_SCORED, Growth
+from common.scorestore.sqlite.known import Known, KnownRun
 from common.scorestore.sqlite.rows import (
     LEVELS,
     NO_LIFE,
@@ -25,7 +28,6 @@ from common.scorestore.sqlite.rows import (
     TALLY_COLUMNS,
     VERDICT_COLUMNS,
     VERDICTS,
-    ChannelSets,
     VerdictRow,
     life_of,
     repeat_row,
@@ -35,7 +37,7 @@ from common.scorestore.sqlite.rows import (
     verdict_rows,
 )
 from common.scorestore.sqlite.schema import LIFE_COLUMNS
-from common.scorestore.tally import RunTally, TalliedColumns
+from common.scorestore.tally import RunTally
 
 
 def _upsert(table: str, columns: tuple[str, ...], identity: tuple[str, ...]) -> str:
@@ -50,10 +52,6 @@ def _upsert(table: str, columns: tuple[str, ...], identity: tuple[str, ...]) -> 
 REPEAT_IDENTITY: Final = ("run_key", "topic", "partition", '"offset"', "published_ts_ms")
 UPSERT_VERDICT: Final = _upsert("verdict", VERDICT_COLUMNS, ("run_key", "cycle"))
 UPSERT_REPEAT: Final = _upsert("repeat", REPEAT_COLUMNS, REPEAT_IDENTITY)
-SELECT_RUNS: Final = (
-    f"SELECT asset_id, run_id, run_key, {', '.join(TALLY_COLUMNS)} "  # noqa: S608 - our names
-    "FROM wanted CROSS JOIN run USING (asset_id, run_id)"  # in this order: each is looked up
-)
 RUNS_A_QUERY: Final = 400
 """A statement of an older SQLite takes at most 999 values."""
 UPDATE_RUN: Final = (
@@ -74,12 +72,12 @@ SELECT_REPEAT: Final = (
 
 
 @dataclass(slots=True)
-class _Run:
-    """One run while a batch is written.
+class _Summary:
+    """The summary of a run whose verdicts are counted one by one.
 
     Attributes:
-        key: Its number.
-        tally: Its summary.
+        key: The run's number.
+        tally: What is known of it.
         recount: Whether a stored row changes, so that the summary cannot be carried forward.
     """
 
@@ -88,89 +86,141 @@ class _Run:
     recount: bool = False
 
 
-def write_batch(connection: sqlite3.Connection, batch: Batch) -> None:
+_Summaries: TypeAlias = dict[RunKey, _Summary]
+
+
+def write_batch(connection: sqlite3.Connection, batch: Batch, known: Known | None = None) -> None:
     """Store a batch; when this returns it is on disk.
+
+    Args:
+        connection: Of the file.
+        batch: What to store.
+        known: What is known from batches before; kept up to date.
 
     Raises:
         sqlite3.Error: If any of it fails; then nothing is stored once the caller rolls back.
     """
+    known = Known() if known is None else known
     connection.execute("PRAGMA synchronous = FULL")  # removing old rows, before, needs less
     connection.execute("BEGIN IMMEDIATE")
-    channel_sets = ChannelSets()
-    channel_sets.load(connection)
-    runs = _open_runs(connection, batch.runs)
+    known.begin(connection)
+    _find_runs(connection, known.runs, batch.runs)
+    summaries: _Summaries = {}
     for part in batch.columns:
-        _write_columns(connection, runs, part, channel_sets)
-    rows: list[VerdictRow] = []
-    for key, records in batch.verdicts.items():
-        run = runs[key]
-        run.tally.fleet = next(iter(records.values())).fleet
-        _count(connection, run, records)
-        rows.extend(
-            verdict_row(run.key, record, channel_sets.pack(connection, record.shares))
-            for record in records.values()
+        _write_columns(connection, known, summaries, part)
+    _write_records(connection, known, summaries, batch)
+    if batch.finals:
+        connection.executemany(
+            UPDATE_FINAL,
+            [(each.score, each.cycle, each.asset_id, each.run_id) for each in batch.finals],
         )
-    connection.executemany(UPSERT_VERDICT, rows)
-    connection.executemany(
-        UPDATE_FINAL,
-        [(each.score, each.cycle, each.asset_id, each.run_id) for each in batch.finals],
-    )
-    _write_repeats(connection, runs, batch.repeats.values())
-    for run in runs.values():
-        if run.recount:
-            _recount(connection, run)
-    connection.executemany(UPDATE_RUN, [(*tally_row(run.tally), run.key) for run in runs.values()])
+    _write_summaries(connection, known, summaries)
     connection.execute("COMMIT")
+    known.keep(connection)
 
 
 def _write_columns(
-    connection: sqlite3.Connection,
-    runs: Mapping[RunKey, _Run],
-    part: VerdictColumns,
-    channel_sets: ChannelSets,
+    connection: sqlite3.Connection, known: Known, summaries: _Summaries, part: VerdictColumns
 ) -> None:
-    """Write verdicts and count them: stretch by stretch what goes on, else row by row."""
-    tallied = TalliedColumns(part)
-    records: list[ScoreRecord] = []
-    for stretch in part.stretches():
-        run = runs[stretch.run]
-        run.tally.fleet = part.fleet
-        last = run.tally.last_cycle
-        if last is None or tallied.first_cycle(stretch) > last:
-            tallied.add(stretch, run.tally)
-        else:
-            records = records or list(part.records())
-            rows = {row.cycle: row for row in records[stretch.begin : stretch.end]}
-            _count(connection, run, rows)
-    names = part.findings.channels
-    channel_set = channel_sets.key_of(connection, names) if names and len(part.findings) else None
-    keys = [runs[run].key for run in part.runs]
+    """Write verdicts and count them: together if all runs go on, else row by row."""
+    of_part = [known.runs[run] for run in part.runs]
+    keys = [run.key for run in of_part]
+    grown = Growth(part)
+    goes_on = all(
+        run.last_cycle is None or first > run.last_cycle
+        for run, first in zip(of_part, grown.first_cycles, strict=True)
+    )
+    if not goes_on:
+        _count_rows(connection, known, summaries, part)
+    names = part.findings.channels if len(part.findings) else ()
+    channel_set = known.channel_sets.key_of(connection, names) if names else None
     connection.executemany(UPSERT_VERDICT, verdict_rows(keys, part, channel_set))
+    if goes_on:
+        scored, rest = grown.rows(keys)
+        connection.executemany(UPDATE_SCORED, scored)
+        connection.executemany(UPDATE_READ, rest)
+        for run, last in zip(of_part, grown.last_cycles, strict=True):
+            run.last_cycle = last
+
+
+def _count_rows(
+    connection: sqlite3.Connection, known: Known, summaries: _Summaries, part: VerdictColumns
+) -> None:
+    """Count columns some of which reach back to cycles that may have been counted."""
+    records = list(part.records())
+    _open_summaries(connection, known, summaries, part.runs)
+    for run, begin, end in part.stretches():
+        summaries[run].tally.fleet = part.fleet
+        _count(connection, summaries[run], {row.cycle: row for row in records[begin:end]})
+
+
+def _write_records(
+    connection: sqlite3.Connection, known: Known, summaries: _Summaries, batch: Batch
+) -> None:
+    """Write single verdicts and repeats, and count them."""
+    whose = [*batch.verdicts, *map(_run_of, batch.repeats.values())]
+    _open_summaries(connection, known, summaries, whose)
+    rows: list[VerdictRow] = []
+    for key, records in batch.verdicts.items():
+        run = summaries[key]
+        run.tally.fleet = next(iter(records.values())).fleet
+        _count(connection, run, records)
+        rows.extend(
+            verdict_row(run.key, record, known.channel_sets.pack(connection, record.shares))
+            for record in records.values()
+        )
+    if rows:
+        connection.executemany(UPSERT_VERDICT, rows)
+    if batch.repeats:
+        _write_repeats(connection, summaries, batch.repeats.values())
 
 
 def _run_of(record: ScoreRecord) -> RunKey:
     return record.asset_id, record.run_id
 
 
-def _open_runs(connection: sqlite3.Connection, keys: Sequence[RunKey]) -> dict[RunKey, _Run]:
-    """Return each run as it is stored, or newly made; asked for together, not one by one."""
-    wanted = list(dict.fromkeys(keys))
-    runs: dict[RunKey, _Run] = {}
-    for first in range(0, len(wanted), RUNS_A_QUERY):
-        part = wanted[first : first + RUNS_A_QUERY]
-        marks = ", ".join(["(?, ?)"] * len(part))
-        query = f"WITH wanted (asset_id, run_id) AS (VALUES {marks}) {SELECT_RUNS}"
-        for asset_id, run_id, run_key, *tally in connection.execute(query, [*chain(*part)]):
-            runs[asset_id, run_id] = _Run(run_key, tally_of(tally))
-    for key in wanted:
+def _find_runs(
+    connection: sqlite3.Connection, runs: dict[RunKey, KnownRun], wanted: Iterable[RunKey]
+) -> None:
+    """Make some runs known; those that are not stored yet are made."""
+    missing = list(dict.fromkeys(run for run in wanted if run not in runs))
+    for asset_id, run_id, *run in _select_runs(connection, missing, ("run_key", "last_cycle")):
+        runs[asset_id, run_id] = KnownRun(*run)
+    for key in missing:
         if key not in runs:
             made = connection.execute("INSERT INTO run (asset_id, run_id) VALUES (?, ?)", key)
             assert made.lastrowid is not None  # noqa: S101 - an insert has one
-            runs[key] = _Run(made.lastrowid, RunTally())
-    return runs
+            runs[key] = KnownRun(made.lastrowid)
 
 
-def _count(connection: sqlite3.Connection, run: _Run, records: Mapping[int, ScoreRecord]) -> None:
+def _open_summaries(
+    connection: sqlite3.Connection, known: Known, summaries: _Summaries, wanted: Iterable[RunKey]
+) -> None:
+    """Read summaries that were not read yet."""
+    missing = [run for run in dict.fromkeys(wanted) if run not in summaries]
+    for asset_id, run_id, *tally in _select_runs(connection, missing, TALLY_COLUMNS):
+        run = asset_id, run_id
+        summaries[run] = _Summary(known.runs[run].key, tally_of(tally))
+
+
+def _select_runs(
+    connection: sqlite3.Connection, wanted: Sequence[RunKey], columns: Sequence[str]
+) -> Iterator[tuple[Any, ...]]:
+    """Yield the ids and some columns of runs that are stored; asked for together."""
+    for first in range(0, len(wanted), RUNS_A_QUERY):
+        part = wanted[first : first + RUNS_A_QUERY]
+        marks = ", ".join(["(?, ?)"] * len(part))
+        yield from connection.execute(
+            f"WITH wanted (asset_id, run_id) AS (VALUES {marks}) "  # noqa: S608 - our names
+            f"SELECT asset_id, run_id, {', '.join(columns)} "
+            "FROM wanted CROSS JOIN run USING (asset_id, run_id)",  # so each is looked up
+            [*chain(*part)],
+        )
+
+
+def _count(
+    connection: sqlite3.Connection, run: _Summary, records: Mapping[int, ScoreRecord]
+) -> None:
     """Add a run's verdicts to its summary, except those it has counted already."""
     lowest = min(records)
     known: dict[int, tuple[object, ...]] = {}
@@ -204,11 +254,11 @@ def _count(connection: sqlite3.Connection, run: _Run, records: Mapping[int, Scor
 
 
 def _write_repeats(
-    connection: sqlite3.Connection, runs: Mapping[RunKey, _Run], repeats: Iterable[ScoreRecord]
+    connection: sqlite3.Connection, summaries: _Summaries, repeats: Iterable[ScoreRecord]
 ) -> None:
     rows = []
     for record in repeats:
-        run = runs[_run_of(record)]
+        run = summaries[_run_of(record)]
         if run.tally.first_cycle is None:  # no verdict has said yet of which fleet the run is
             run.tally.fleet = record.fleet
         row = repeat_row(run.key, record)
@@ -220,7 +270,17 @@ def _write_repeats(
     connection.executemany(UPSERT_REPEAT, rows)
 
 
-def _recount(connection: sqlite3.Connection, run: _Run) -> None:
+def _write_summaries(connection: sqlite3.Connection, known: Known, summaries: _Summaries) -> None:
+    for key, summary in summaries.items():
+        if summary.recount:
+            _recount(connection, summary)
+        known.runs[key].last_cycle = summary.tally.last_cycle
+    rows = [(*tally_row(each.tally), each.key) for each in summaries.values()]
+    if rows:
+        connection.executemany(UPDATE_RUN, rows)
+
+
+def _recount(connection: sqlite3.Connection, run: _Summary) -> None:
     """Rebuild a summary from the run's rows; repeats have their own count and keep it."""
     tally = RunTally(run.tally.fleet, arrived_ms=run.tally.arrived_ms)
     for status in Verdict:

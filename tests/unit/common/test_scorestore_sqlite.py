@@ -76,7 +76,7 @@ def test_a_file_is_made_with_its_folders_and_opened_for_safety(tmp_path: Path) -
             name: connection.execute(f"PRAGMA {name}").fetchone()[0]
             for name in (
                 "journal_mode", "synchronous", "cache_size", "journal_size_limit",
-                "application_id", "user_version",
+                "wal_autocheckpoint", "application_id", "user_version",
             )
         }  # fmt: skip
 
@@ -85,6 +85,7 @@ def test_a_file_is_made_with_its_folders_and_opened_for_safety(tmp_path: Path) -
         "synchronous": 2,  # FULL
         "cache_size": -32_000,
         "journal_size_limit": 67_108_864,
+        "wal_autocheckpoint": 4_000,
         "application_id": 0x5352474C,
         "user_version": 8,
     }

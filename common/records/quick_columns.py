@@ -85,7 +85,7 @@ def times_us(texts: Sequence[str]) -> NDArray[np.int64]:
     """
     if _USUAL_TIMES("".join([f"{text}\n" for text in texts])):
         try:
-            found = np.array([text[:-1] for text in texts], "M8[us]").astype(np.int64)
+            found = np.array([text[:-1] for text in texts], "M8[us]").view(np.int64)
         except ValueError:  # a day that its month has not
             pass
         else:

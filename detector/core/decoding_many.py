@@ -167,18 +167,20 @@ def _values(came: Sequence[Came], machine: MachineType) -> NDArray[np.float64]:
 
 def _plausible(values: NDArray[np.float64], machine: MachineType) -> NDArray[np.bool_]:
     """Return of which readings every value is plausible, and one channel at least is there."""
-    channels = values[:, len(machine.conditions) :]
-    low, high = _bounds(machine.limits)
-    inside = (channels >= low) & (channels <= high)
-    ordinary = np.abs(values) <= ORDINARY
-    if inside.all() and ordinary.all():
+    n_conditions = len(machine.conditions)
+    low, high = _bounds(n_conditions, machine.limits)
+    inside: NDArray[np.bool_] = (values >= low) & (values <= high)
+    if inside.all():
         return np.ones(len(values), np.bool_)
-    missing = np.isnan(values)
-    inside |= missing[:, len(machine.conditions) :]
-    good: NDArray[np.bool_] = inside.all(axis=1) & (ordinary | missing).all(axis=1)
-    return good & ~np.isnan(channels).all(axis=1)
+    missing = np.isnan(values[:, n_conditions:])
+    inside[:, n_conditions:] |= missing
+    return np.asarray(inside.all(axis=1) & ~missing.all(axis=1))
 
 
 @lru_cache(maxsize=64)
-def _bounds(limits: tuple[tuple[float, float], ...]) -> NDArray[np.float64]:
-    return np.array(limits, np.float64).T
+def _bounds(
+    n_conditions: int, limits: tuple[tuple[float, float], ...]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the least and the largest value of each column that is not looked at alone."""
+    low, high = np.array(((-np.inf, np.inf),) * n_conditions + limits, np.float64).T
+    return np.maximum(low, -ORDINARY), np.minimum(high, ORDINARY)

@@ -20,7 +20,7 @@ from collections.abc import Collection, Mapping
 from typing import Final
 
 from detector.core.pipeline import AssetRun, DecodedBatch, NextState
-from detector.core.readings import heard_on
+from detector.core.reading_table import heard_on
 from detector.core.state.asset import MAX_FORMER_HOMES, AssetState, Fence
 
 Ledger = Mapping[AssetRun, Fence]

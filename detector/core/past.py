@@ -28,7 +28,7 @@ from detector.core.conclusion.finals import follow_finals, weigh_finals
 from detector.core.conclusion.weighing import unmoved_of
 from detector.core.fleet import Fleet, Fleets
 from detector.core.pipeline import AssetRun, Decoded, NextState, decode_batch
-from detector.core.readings import fleets_said, put_together, said_by
+from detector.core.reading_table import fleets_said, put_together, said_by
 from detector.core.source import SourceRecord
 from detector.core.state.asset import AssetState, Fence, fresh_state
 from detector.core.steady import ReadingBatch, assemble_batch

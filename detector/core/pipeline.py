@@ -26,11 +26,8 @@ from detector.core.decoding import decode
 from detector.core.decoding_many import decode_many
 from detector.core.fleet import Fleet, Fleets
 from detector.core.letters import dead_letter, rejected_verdict
-from detector.core.readings import EPOCH as EPOCH
-from detector.core.readings import (
+from detector.core.reading_table import (
     AssetReadings,
-    PlacedReadings,
-    ReadingColumns,
     ReadingTable,
     by_asset,
     fleets_said,
@@ -38,8 +35,10 @@ from detector.core.readings import (
     put_together,
     said_by,
 )
+from detector.core.readings import EPOCH as EPOCH
 from detector.core.readings import AssetRun as AssetRun
 from detector.core.readings import Decoded as Decoded
+from detector.core.readings import PlacedReadings, ReadingColumns
 from detector.core.source import Reading, SourceRecord, SourceRecords
 from detector.core.state.asset import AssetState, Fence, fresh_state
 from detector.core.steady import ReadingBatch, assemble_batch

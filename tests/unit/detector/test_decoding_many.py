@@ -20,7 +20,7 @@ from detector.core.decoding_many import ORDINARY, decode_many
 from detector.core.fleet import Fleet, Fleets
 from detector.core.pipeline import decode_batch
 from detector.core.policy import InputPolicy
-from detector.core.readings import ReadingTable
+from detector.core.reading_table import ReadingTable
 from detector.core.source import Reading, SourceRecord, SourceRecords
 from models.alarm import AlarmPolicy
 from tests.support.builders import MeanScorer, changed, fleets_of, reading, record

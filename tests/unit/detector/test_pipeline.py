@@ -22,7 +22,7 @@ from detector.core.pipeline import (
     prepare,
 )
 from detector.core.policy import InputPolicy
-from detector.core.readings import put_together
+from detector.core.reading_table import put_together
 from detector.core.source import Reading, SourceRecord
 from detector.core.state.asset import fresh_state, unpack
 from models.alarm import AlarmPolicy

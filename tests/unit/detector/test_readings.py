@@ -14,14 +14,8 @@ from common.records.verdicts import SourcePosition
 from detector.core.decoding import decode
 from detector.core.pipeline import AssetRun, Decoded, decode_batch
 from detector.core.policy import InputPolicy
-from detector.core.readings import (
-    PlacedReadings,
-    fleets_said,
-    heard_on,
-    place_of,
-    put_together,
-    said_by,
-)
+from detector.core.reading_table import fleets_said, heard_on, place_of, put_together, said_by
+from detector.core.readings import PlacedReadings
 from detector.core.source import SourceRecord
 from tests.support.builders import TOPIC, MeanScorer, fleets_of
 from tests.support.streams import MAX_BYTES, streams

@@ -15,7 +15,7 @@ from detector.core.assembler import Assembled, assemble, lay_out
 from detector.core.fleet import Fleet
 from detector.core.pipeline import AssetRun, Decoded, decode_batch
 from detector.core.policy import InputPolicy
-from detector.core.readings import put_together
+from detector.core.reading_table import put_together
 from detector.core.state.asset import AssetState, fresh_state
 from detector.core.steady import ReadingBatch, assemble_batch
 from tests.support.builders import MeanScorer, fleet_of, reading, records

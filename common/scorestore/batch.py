@@ -18,7 +18,7 @@ RunKey: TypeAlias = tuple[str, str]
 RepeatKey: TypeAlias = tuple[str, str, str, int, int, int]
 """(asset_id, run_id, topic, partition, offset, published_ts_ms)."""
 
-FEW: Final = 10
+FEW: Final = 12
 """Of fewer rows columns cost more than records: numpy takes its time for each call."""
 
 

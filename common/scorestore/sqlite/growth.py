@@ -1,4 +1,4 @@
-"""Summaries of runs that go on: what columns add to them, without reading them first.
+"""Summaries of runs that go on: what new verdicts add to them, without reading them first.
 
 The same as ``RunTally.add`` and ``arrived`` of each row, as values of a statement for each run.
 """
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from common.records.verdict_batch import VerdictColumns
 from common.records.verdicts import Verdict
-from common.scorestore.sqlite.rows import LAST_LIFE_COLUMNS
+from common.scorestore.sqlite.rows import LAST_LIFE_COLUMNS, NO_LIFE, RANKS
+from common.scorestore.tally import RunTally
 
 Rows: TypeAlias = Iterable[tuple[Any, ...]]
 
@@ -43,12 +44,42 @@ SCORED: Final = {
     **dict.fromkeys(("last_scored_cycle", "last_score", "last_level", "last_severity"), "?"),
     **dict.fromkeys(LAST_LIFE_COLUMNS, "?"),
     **{
-        peak: f"CASE WHEN {peak} >= ? THEN {peak} ELSE ? END"
+        peak: f"CASE WHEN ? > {peak} THEN ? ELSE ifnull({peak}, ?) END"
         for peak in ("peak_score", "peak_severity")
     },
 }
 UPDATE_READ: Final = _update(READ)
 UPDATE_SCORED: Final = _update(READ | SCORED)
+
+
+def added(tally: RunTally, run_key: int) -> tuple[Any, ...]:
+    """Return values for ``UPDATE_SCORED``, or for ``UPDATE_READ`` if it has no score.
+
+    Args:
+        tally: A summary of nothing but the new verdicts.
+        run_key: The number of their run.
+    """
+    read = (
+        tally.fleet,
+        tally.first_cycle,
+        tally.last_cycle,
+        tally.last_ts_us,
+        tally.arrived_ms or 0,
+        *map(tally.of, ON_CYCLES),
+    )
+    if tally.last_score is None:
+        return (*read, run_key)
+    return (
+        *read,
+        tally.last_scored_cycle,
+        tally.last_score,
+        RANKS[tally.last_level],
+        tally.last_severity,
+        *(tally.last_life or NO_LIFE),
+        tally.peak_score,
+        tally.peak_severity,
+        run_key,
+    )
 
 
 class Growth:

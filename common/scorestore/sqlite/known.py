@@ -25,6 +25,10 @@ class KnownRun:
     key: int
     last_cycle: int | None = None
 
+    def goes_on(self, cycle: int) -> bool:
+        """Return whether a cycle is beyond the last one."""
+        return self.last_cycle is None or cycle > self.last_cycle
+
 
 class Known:
     """The numbers of runs and of channel names, and how far the runs have come.

@@ -1,9 +1,9 @@
 """Writing to the SQLite file: one transaction a batch, verdicts and summaries together.
 
 A summary counts each verdict once although batches are redelivered. Cycles above the run's last
-are new without looking, and columns of them are added to its summary as it stands in the file. For
-others the summary and the stored rows are read: equal ones change nothing; where one differs, the
-run is counted anew from its rows.
+are new without looking, and are added to its summary as it stands in the file. For others the
+summary and the stored rows are read: equal ones change nothing; where one differs, the run is
+counted anew from its rows.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from common.records.verdict_batch import VerdictColumns
 from common.records.verdicts import ScoreRecord, Verdict
 from common.scorestore.batch import Batch, RunKey
 from common.scorestore.paging import epoch_us
-from common.scorestore.sqlite.growth import UPDATE_READ, UPDATE_SCORED, Growth
+from common.scorestore.sqlite.growth import UPDATE_READ, UPDATE_SCORED, Growth, added
 from common.scorestore.sqlite.known import Known, KnownRun
 from common.scorestore.sqlite.rows import (
     LEVELS,
@@ -126,10 +126,7 @@ def _write_columns(
     of_part = [known.runs[run] for run in part.runs]
     keys = [run.key for run in of_part]
     grown = Growth(part)
-    goes_on = all(
-        run.last_cycle is None or first > run.last_cycle
-        for run, first in zip(of_part, grown.first_cycles, strict=True)
-    )
+    goes_on = all(map(KnownRun.goes_on, of_part, grown.first_cycles))
     if not goes_on:
         _count_rows(connection, known, summaries, part)
     names = part.findings.channels if len(part.findings) else ()
@@ -158,13 +155,16 @@ def _write_records(
     connection: sqlite3.Connection, known: Known, summaries: _Summaries, batch: Batch
 ) -> None:
     """Write single verdicts and repeats, and count them."""
-    whose = [*batch.verdicts, *map(_run_of, batch.repeats.values())]
-    _open_summaries(connection, known, summaries, whose)
+    back = [run for run, new in batch.verdicts.items() if not known.runs[run].goes_on(min(new))]
+    _open_summaries(connection, known, summaries, back)
     rows: list[VerdictRow] = []
     for key, records in batch.verdicts.items():
-        run = summaries[key]
-        run.tally.fleet = next(iter(records.values())).fleet
-        _count(connection, run, records)
+        run = known.runs[key]
+        if key in summaries:
+            summaries[key].tally.fleet = next(iter(records.values())).fleet
+            _count(connection, summaries[key], records)
+        else:
+            _add_new(connection, run, records)
         rows.extend(
             verdict_row(run.key, record, known.channel_sets.pack(connection, record.shares))
             for record in records.values()
@@ -172,6 +172,7 @@ def _write_records(
     if rows:
         connection.executemany(UPSERT_VERDICT, rows)
     if batch.repeats:
+        _open_summaries(connection, known, summaries, map(_run_of, batch.repeats.values()))
         _write_repeats(connection, summaries, batch.repeats.values())
 
 
@@ -218,6 +219,31 @@ def _select_runs(
         )
 
 
+def _add_new(
+    connection: sqlite3.Connection, run: KnownRun, records: Mapping[int, ScoreRecord]
+) -> None:
+    """Add verdicts beyond a run's last cycle to its summary as it stands in the file."""
+    tally = RunTally(next(iter(records.values())).fleet)
+    for record in records.values():
+        tally.arrived(record.published_ts_ms)
+        _add(tally, record, epoch_us(record.ts))
+    update = UPDATE_READ if tally.last_score is None else UPDATE_SCORED
+    connection.execute(update, added(tally, run.key))
+    run.last_cycle = tally.last_cycle
+
+
+def _add(tally: RunTally, record: ScoreRecord, ts_us: int) -> None:
+    tally.add(
+        record.cycle,
+        ts_us,
+        record.status,
+        record.score,
+        record.level,
+        record.severity,
+        record.life,
+    )
+
+
 def _count(
     connection: sqlite3.Connection, run: _Summary, records: Mapping[int, ScoreRecord]
 ) -> None:
@@ -232,15 +258,7 @@ def _count(
         ts_us = epoch_us(record.ts)
         before = known.get(cycle)
         if before is None:
-            run.tally.add(
-                cycle,
-                ts_us,
-                record.status,
-                record.score,
-                record.level,
-                record.severity,
-                record.life,
-            )
+            _add(run.tally, record, ts_us)
         elif before != (
             cycle,
             ts_us,

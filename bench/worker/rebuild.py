@@ -30,9 +30,9 @@ from detector.adapters.kafka_history import KafkaHistory
 from detector.adapters.redis_state_store import RedisStateStore
 from detector.core.conclusion.conclude import conclude
 from detector.core.fleet import one_fleet
-from detector.core.pipeline import AssetRun, decode_batch, prepare
+from detector.core.pipeline import decode_batch, prepare
 from detector.core.policy import InputPolicy
-from detector.core.state.asset import AssetState
+from detector.core.state.known import States
 from detector.delivery.recovery import StateRebuilder
 from models.alarm import AlarmPolicy
 from models.artifact.opening import open_scorer
@@ -99,7 +99,7 @@ class Subject:
 
     async def through_the_core(self) -> None:
         """Score and conclude everything; nothing is stored."""
-        states: dict[AssetRun, AssetState] = {}
+        states = States()
         async with aclosing(self._history.read(0, None, self._rows)) as history:
             async for records in history:
                 batch = decode_batch(records, self._fleets)
@@ -107,7 +107,7 @@ class Subject:
                 plan = prepare(batch, states, fleet)
                 scores = await asyncio.to_thread(fleet.scorer.score, plan.windows)
                 outcome = conclude(plan, scores, fleet)
-                states.update((key, item.state) for key, item in outcome.states.items())
+                states.update(outcome.states.after)
 
 
 async def compare(name: str, bench: Installation, messages: Messages) -> None:

@@ -196,7 +196,11 @@ def _one_turn(batches: Batches, fleets: Fleets) -> dict[str, float]:
             with stage("write scores"):
                 write_batch(store, gather(outcome.verdicts), remembered)
             with stage("states"):
-                states |= {key: after.state.pack() for key, after in outcome.states.items()}
+                keys = list(outcome.states)
+                packed, sizes = outcome.states.pack(keys)
+            ends = np.cumsum(sizes).tolist()
+            for key, begin, end in zip(keys, [0, *ends], ends, strict=False):
+                states[key] = packed[begin:end]
         store.close()
     return spent
 

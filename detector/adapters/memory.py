@@ -12,6 +12,7 @@ from common.records.letters import DeadLetter
 from detector.adapters.stored_values import RawValues, packed_progress
 from detector.core.intent import NextIntent
 from detector.core.ledger import Ledger, entries, pack_entry, unpack_entry
+from detector.core.next_states import NextStates
 from detector.core.pipeline import AssetRun, NextState
 from detector.core.source import SourceRecord
 from detector.core.state.asset import FENCE, Fence
@@ -74,11 +75,16 @@ class MemoryStateStore:
     ) -> Sequence[AssetRun]:
         """Store what is still the next one; return the states that are not."""
         refused: list[AssetRun] = []
-        for key, next_state in states.items():
+        after = NextStates.of(states)
+        packed, sizes = after.pack(list(after))
+        end = 0
+        for key, size in zip(after, sizes, strict=True):
+            begin, end = end, end + size
+            value = packed[begin:end]
             fence = self.values.get(key, b"")[: FENCE.size]
-            expected = next_state.expected.pack(), next_state.state.fence.pack()
+            expected = after.expected[key].pack(), value[: FENCE.size]
             if len(fence) < FENCE.size or fence in expected:
-                self.values[key] = next_state.state.pack()
+                self.values[key] = value
             else:
                 refused.append(key)
         for partition, item in progress.items():
@@ -86,7 +92,7 @@ class MemoryStateStore:
             if stored in (packed_progress(item.expected), item.progress.pack()):
                 self.progress[partition] = item.progress.pack()
                 self._note(
-                    partition, entries(states, partition) | dict(item.ledger), anew=not stored
+                    partition, entries(after, partition) | dict(item.ledger), anew=not stored
                 )
         return refused
 

@@ -44,8 +44,8 @@ from detector.adapters.stored_values import (
 )
 from detector.core.intent import NextIntent
 from detector.core.ledger import Ledger, entries, entry_name
+from detector.core.next_states import NextStates
 from detector.core.pipeline import AssetRun, NextState
-from detector.core.state.many import pack_many
 from detector.core.state.progress import NextProgress
 from detector.ports import Stored
 
@@ -164,9 +164,10 @@ class RedisStateStore:
         ledgers go with the last ones, never before a state that they speak of.
         """
         refused: list[AssetRun] = []
-        *earlier, last = _trips(list(self._groups(list(states), KEYS_AT_ONCE)))
+        after = NextStates.of(states)
+        *earlier, last = _trips(list(self._groups(list(after), KEYS_AT_ONCE)))
         for groups in earlier:
-            refused += await self._set(groups, states, [])
+            refused += await self._set(groups, after, [])
         records = [
             self._on_record(
                 WRITE_RECORD,
@@ -175,20 +176,20 @@ class RedisStateStore:
                 step.progress.pack(),
                 self._record_life_s,
                 self._entry_life_s,
-                *packed_entries(entries(states, partition) | dict(step.ledger)),
+                *packed_entries(entries(after, partition) | dict(step.ledger)),
             )
             for partition, step in progress.items()
         ]
-        return refused + await self._set(last, states, records)
+        return refused + await self._set(last, after, records)
 
     async def _set(
         self,
         groups: Sequence[Sequence[AssetRun]],
-        states: Mapping[AssetRun, NextState],
+        states: NextStates,
         further: Sequence[Command],
     ) -> list[AssetRun]:
         """Store groups of states and do what goes with them; return the states refused."""
-        sets = [self._fenced_sets({key: states[key] for key in group}) for group in groups]
+        sets = [self._fenced_sets(group, states) for group in groups]
         if not sets and not further:
             return []
         answers = await self._guarded(run(self._redis, [*sets, *further]), "write states")
@@ -260,15 +261,14 @@ class RedisStateStore:
             for first in range(0, len(group), at_most):
                 yield group[first : first + at_most]
 
-    def _fenced_sets(self, states: Mapping[AssetRun, NextState]) -> Command:
-        names = map(self._state, states)
-        values, sizes = pack_many([item.state for item in states.values()])
+    def _fenced_sets(self, keys: Sequence[AssetRun], states: NextStates) -> Command:
+        values, sizes = states.pack(keys)
         heads = [
-            SET_HEAD.pack(item.expected.pack(), size)
-            for item, size in zip(states.values(), sizes, strict=True)
+            SET_HEAD.pack(states.expected[key].pack(), size)
+            for key, size in zip(keys, sizes, strict=True)
         ]
-        life_s = str(self._settings.state_ttl_s)
-        return ("EVAL", FENCED_SETS, len(states), *names, life_s, b"".join(heads), values)
+        life_s, names = str(self._settings.state_ttl_s), map(self._state, keys)
+        return ("EVAL", FENCED_SETS, len(keys), *names, life_s, b"".join(heads), values)
 
     def _on_record(self, script: str, partition: int, *arguments: str | bytes) -> Command:
         """Return a command on a partition's record; a single server knows the earlier keys."""

@@ -12,6 +12,7 @@ from detector.core.intent import is_carried_out, unpack_intent
 from detector.core.ledger import Ledger, entry_key, entry_name, pack_entry, unpack_entry
 from detector.core.pipeline import AssetRun
 from detector.core.state.asset import FENCE, Fence, unpack
+from detector.core.state.known import Stand, States
 from detector.core.state.many import unpack_many
 from detector.core.state.progress import Progress, unpack_progress
 from detector.ports import Stored
@@ -41,11 +42,16 @@ class RawValues:
 
     def read(self) -> tuple[Stored, Foreign]:
         """Return what it says, and the names of what says nothing to us."""
-        many = dict(zip(self.states, unpack_many(list(self.states.values())), strict=True))
-        states = {key: state for key, state in many.items() if state is not None}
-        odd = {key: self.states[key] for key, state in many.items() if state is None}
-        alone, no_states = _sorted(odd, unpack)
-        states |= alone
+        keys = list(self.states)
+        parts, odd = unpack_many(list(self.states.values()))
+        alone, no_states = _sorted({keys[index]: self.states[keys[index]] for index in odd}, unpack)
+        states = States(
+            alone,
+            [
+                Stand([keys[index] for index in part.which], part.table, range(len(part.which)))
+                for part in parts
+            ],
+        )
         progress, no_progress = _sorted(self.progress, unpack_progress)
         # mostly the last batch's, which is behind us: its alerts are not read again
         open_intents = {

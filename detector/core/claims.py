@@ -17,22 +17,23 @@ from msgspec import structs
 from detector.core.fleet import Fleets
 from detector.core.pipeline import AssetRun, Decoded, DecodedBatch, NextState, Plan, home_of
 from detector.core.state.asset import MAX_FORMER_HOMES, AssetState, Fence, fresh_state
+from detector.core.state.known import States
 
 
-def of_this_life(
-    states: Mapping[AssetRun, AssetState], lives: Mapping[int, int]
-) -> dict[AssetRun, AssetState]:
+def of_this_life(states: Mapping[AssetRun, AssetState], lives: Mapping[int, int]) -> States:
     """Return the states that hold: a fence counts only in the life of the topic it was made in.
 
     Args:
         states: What is stored.
         lives: The life of each partition of the batch.
     """
-    return {
-        key: state
-        for key, state in states.items()
-        if lives.get(state.fence.partition, state.fence.life) == state.fence.life
+    known = States.of(states)
+    gone = {
+        key
+        for key, fence in known.fences.items()
+        if lives.get(fence.partition, fence.life) != fence.life
     }
+    return known.without(gone) if gone else known
 
 
 def claims(
@@ -52,15 +53,16 @@ def claims(
         fleets: Whose models judge them.
     """
     found: dict[AssetRun, NextState] = {}
-    valid = of_this_life(stored, lives)
+    known = States.of(stored)
+    valid = of_this_life(known, lives)
     for key, decoded in batch.by_asset.items():
-        state = valid.get(key)
-        if state is None:
+        if key not in valid:
             fence = home_of(decoded)
             fence = structs.replace(fence, life=lives.get(fence.partition, 0))
-            expected = stored[key].fence if key in stored else Fence()
+            expected = known.fences.get(key, Fence())
             found[key] = NextState(fresh_state(fleets[decoded[0].reading.fleet], fence), expected)
         elif key in moved:
+            state = valid[key]
             there = [item for item in decoded if _is_new_at(item, moved[key], state)]
             if there:
                 found[key] = _moved(state, home_of(there), lives)
@@ -120,12 +122,15 @@ class Moves:
             plan: The batch.
             states: The states it was planned with.
         """
-        for key in plan.assets.keys() & self._sightings.keys():
+        if not self._sightings and not plan.misplaced:
+            return
+        at_home, fences = set(plan.keys), States.of(states).fences
+        for key in at_home & self._sightings.keys():
             del self._sightings[key]  # it speaks at home
         for key, items in plan.misplaced.items():
-            if key in plan.assets:
+            if key in at_home:
                 continue
-            home = states[key].fence
+            home = fences[key]
             for item in items:
                 partition = item.record.position.partition
                 seen = self._sightings.get(key)

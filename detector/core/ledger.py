@@ -19,9 +19,11 @@ import struct
 from collections.abc import Collection, Mapping
 from typing import Final
 
+from detector.core.next_states import NextStates
 from detector.core.pipeline import AssetRun, DecodedBatch, NextState
 from detector.core.reading_table import heard_on
 from detector.core.state.asset import MAX_FORMER_HOMES, AssetState, Fence
+from detector.core.state.known import States
 
 Ledger = Mapping[AssetRun, Fence]
 """Of one partition, by asset and run."""
@@ -101,20 +103,26 @@ def losses(ledger: Ledger, states: Mapping[AssetRun, AssetState], life: int) -> 
         states: What is stored of its assets.
         life: The partition's life; what the ledger says of another one is void.
     """
+    known = States.of(states)
     return {
         key: far
         for key, entry in ledger.items()
-        if entry.life == life and (far := reached(states.get(key), entry)) < entry.next_offset
+        if entry.life == life and (far := _far(known, key, entry)) < entry.next_offset
     }
+
+
+def _far(known: States, key: AssetRun, entry: Fence) -> int:
+    """Return what :func:`reached` says of an asset's state; of one at home there, nearly always."""
+    fence = known.fences.get(key)
+    if fence is not None and (fence.partition, fence.life) == (entry.partition, entry.life):
+        return fence.next_offset
+    return reached(known.get(key), entry)
 
 
 def entries(states: Mapping[AssetRun, NextState], partition: int) -> dict[AssetRun, Fence]:
     """Return what a partition's ledger says after these states are written."""
-    return {
-        key: item.state.fence
-        for key, item in states.items()
-        if item.state.fence.partition == partition
-    }
+    fences = NextStates.of(states).after.fences
+    return {key: fence for key, fence in fences.items() if fence.partition == partition}
 
 
 def survivors(
@@ -122,9 +130,9 @@ def survivors(
 ) -> dict[AssetRun, Fence]:
     """Return what a partition's ledger says of stored states that need not be written again."""
     return {
-        key: state.fence
-        for key, state in stored.items()
-        if key not in written and state.fence.partition == partition
+        key: fence
+        for key, fence in States.of(stored).fences.items()
+        if key not in written and fence.partition == partition
     }
 
 

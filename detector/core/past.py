@@ -31,6 +31,8 @@ from detector.core.pipeline import AssetRun, Decoded, NextState, decode_batch
 from detector.core.reading_table import fleets_said, put_together, said_by
 from detector.core.source import SourceRecord
 from detector.core.state.asset import AssetState, Fence, fresh_state
+from detector.core.state.known import States
+from detector.core.state.starts import Starts
 from detector.core.steady import ReadingBatch, assemble_batch
 from models.alarm import AlarmPolicy, AlarmState, interrupt, is_quiet, step
 from models.scoring.evidence import judge
@@ -150,12 +152,13 @@ class Restorer:
             readings: By asset and run, and the fleet they say: an asset's run is of one.
             stored: The stored state of each, where there is one.
         """
-        valid = of_this_life(stored, {partition: life})
+        known = States.of(stored)
+        valid = of_this_life(known, {partition: life}).made()
         found: dict[AssetRun, NextState] = {}
         for name, parts in _by_fleet(readings, valid, self._fleets).items():
             fleet = self._fleets[name]
             for own, some in _judged(fleet, parts):
-                found |= _FleetRestorer(own).restore(partition, life, some, valid, stored)
+                found |= _FleetRestorer(own).restore(partition, life, some, valid, known.fences)
         return found
 
 
@@ -199,7 +202,7 @@ class _FleetRestorer:
         life: int,
         readings: Mapping[AssetRun, Readings],
         valid: Mapping[AssetRun, AssetState],
-        stored: Mapping[AssetRun, AssetState],
+        stored: Mapping[AssetRun, Fence],
     ) -> dict[AssetRun, NextState]:
         spec = self._fleet.spec
         states = {
@@ -208,7 +211,7 @@ class _FleetRestorer:
             else fresh_state(self._fleet, Fence(partition, int(part.offsets[0]), life))
             for key, part in readings.items()
         }
-        expected = {key: stored[key].fence if key in stored else Fence() for key in readings}
+        expected = {key: stored.get(key, Fence()) for key in readings}
         unapplied = {
             key: part[_first_unapplied(part, states[key].fence) :]
             for key, part in readings.items()
@@ -230,7 +233,8 @@ class _FleetRestorer:
         if self._fleet.finals is not None:
             return self._with_finals(group, states, self._fleet.finals)
         starts = [states[key] for key in group]
-        found = assemble_batch(starts, ReadingBatch.joined(group.values()), self._fleet)
+        batch = ReadingBatch.joined(group.values())
+        found = assemble_batch(Starts.of(starts, self._fleet), batch, self._fleet)
         runs = {
             key: _Run(
                 start,
@@ -269,7 +273,8 @@ class _FleetRestorer:
         for key, part in group.items():
             start = states[key]
             batch = ReadingBatch.joined([part])
-            (assembled,) = assemble_batch([start], batch, self._fleet).assets
+            starts = Starts.of([start], self._fleet)
+            (assembled,) = assemble_batch(starts, batch, self._fleet).assets
             scores = self._fleet.scorer.score(assembled.windows, assembled.trail)
             followed = follow_finals(start, assembled, scores.scores, finals, spec.window_length)
             weighed = weigh_finals(assembled, scores, followed, spec)

@@ -11,8 +11,9 @@ Two pure halves around the one thing that takes time, scoring the windows::
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -41,8 +42,12 @@ from detector.core.readings import Decoded as Decoded
 from detector.core.readings import PlacedReadings, ReadingColumns
 from detector.core.source import Reading, SourceRecord, SourceRecords
 from detector.core.state.asset import AssetState, Fence, fresh_state
-from detector.core.steady import ReadingBatch, assemble_batch
+from detector.core.state.known import States
+from detector.core.state.starts import Starts
+from detector.core.steady import AssembledBatch, ReadingBatch, assemble_batch
 from models.scoring.history import Trail
+
+NO_FENCE: Final = Fence()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,24 +102,61 @@ class Plan:
     """A batch ready to score.
 
     Attributes:
-        assets: Per (asset, run), where any of its readings was not applied before.
-        windows: All windows to score, asset by asset, shape ``(n, window_length, n_channels)``.
-        trail: What was remembered of its run at each window, shape ``(n, ...)``.
+        keys: The assets' runs of which any reading was not applied before.
+        fresh: These readings of each, in the order of the topic.
+        before: The fence of each one's stored state.
+        found: What the readings came to, asset by asset.
         misplaced: Readings that came on another partition than their asset's own.
-        rows: All rows the windows are cut from, as measured or held, shape ``(m, width)``.
-        ends: At which of them each window ends, shape ``(n,)``.
-        steady: Which assets went on as they should (``steady.py``), shape ``(n_assets,)``.
         placed: All fresh readings, asset by asset.
     """
 
-    assets: Mapping[AssetRun, AssetPlan]
-    windows: NDArray[np.float32]
-    trail: Trail
+    keys: Sequence[AssetRun]
+    fresh: Sequence[Sequence[Decoded]]
+    before: Sequence[Fence]
+    found: AssembledBatch
     misplaced: Mapping[AssetRun, Sequence[Decoded]]
-    rows: NDArray[np.float32]
-    ends: NDArray[np.int64]
-    steady: NDArray[np.bool_]
     placed: PlacedReadings
+
+    @property
+    def windows(self) -> NDArray[np.float32]:
+        """All windows to score, asset by asset, shape ``(n, window_length, n_channels)``."""
+        return self.found.windows
+
+    @property
+    def trail(self) -> Trail:
+        """What was remembered of its run at each window, shape ``(n, ...)``."""
+        return self.found.trail
+
+    @property
+    def assets(self) -> Mapping[AssetRun, AssetPlan]:
+        """Each asset's part; made anew each time, so ask for :meth:`some` where some will do."""
+        return dict(zip(self.keys, self.some(range(len(self.keys))), strict=True))
+
+    def some(self, which: Sequence[int]) -> list[AssetPlan]:
+        """Return some assets' parts, in the order asked for."""
+        return [
+            AssetPlan(self.before[asset], start, self.fresh[asset], assembled)
+            for asset, start, assembled in zip(
+                which, self.found.starts.some(which), self.found.some(which), strict=True
+            )
+        ]
+
+    @property
+    def refused(self) -> Iterator[tuple[Decoded, InvalidRecordError]]:
+        """Readings that cannot be used beside those before them, and why not."""
+        for asset, assembled in sorted(self.found.apart.items()):
+            for at, error in assembled.refused:
+                yield self.fresh[asset][at], error
+
+    @property
+    def held(self) -> int:
+        """In how many readings an earlier value stands in for a missing one."""
+        return sum(assembled.held for assembled in self.found.apart.values())
+
+    @property
+    def bridged(self) -> int:
+        """Before how many of them cycles are missing that a window may span."""
+        return sum(assembled.bridged for assembled in self.found.apart.values())
 
 
 class NextState(msgspec.Struct, frozen=True, gc=False):
@@ -183,10 +225,11 @@ def by_fleet(batch: DecodedBatch, states: Mapping[AssetRun, AssetState]) -> Shar
         batch: The decoded records.
         states: What is stored of their assets.
     """
+    known = States.of(states)
     parts: dict[str, dict[AssetRun, Sequence[Decoded]]] = {}
     strangers: list[tuple[Decoded, str]] = []
     for key, decoded in batch.by_asset.items():
-        name = states[key].fleet if key in states else next(iter(fleets_said(decoded)))
+        name = known.fleet_of(key) if key in known else next(iter(fleets_said(decoded)))
         own, others = said_by(decoded, name)
         strangers += [(item, name) for item in others]
         if own:
@@ -227,35 +270,25 @@ def prepare(
             its first reading stands.
         fleet: Its model, and which gaps a window may span.
     """
-    spec = fleet.spec
-    starts: dict[AssetRun, AssetState] = {}
+    known = States.of(states)
+    new: dict[AssetRun, AssetState] = {}
     fresh: dict[AssetRun, Sequence[Decoded]] = {}
     misplaced: dict[AssetRun, Sequence[Decoded]] = {}
     for key, decoded in batch.by_asset.items():
-        known = states.get(key)
-        state = fresh_state(fleet, home_of(decoded)) if known is None else known.under(spec)
-        mine, elsewhere = _unapplied(decoded, state)
+        if key not in known:
+            new[key] = fresh_state(fleet, home_of(decoded))
+        fence = known.fences[key] if key in known else new[key].fence
+        mine, elsewhere = _unapplied(decoded, fence, known.former(key))
         if mine:
-            starts[key], fresh[key] = state, mine
+            fresh[key] = mine
         if elsewhere:
             misplaced[key] = elsewhere
-    placed = put_together(list(fresh.values()), spec.machine)
+    keys = list(fresh)
+    placed = put_together(list(fresh.values()), fleet.spec.machine)
     readings = ReadingBatch(placed.counts, placed.readings)
-    found = assemble_batch(list(starts.values()), readings, fleet)
-    assets = {
-        key: AssetPlan(starts[key].fence if key in states else Fence(), starts[key], mine, done)
-        for (key, mine), done in zip(fresh.items(), found.assets, strict=True)
-    }
-    return Plan(
-        assets,
-        found.windows,
-        found.trail,
-        misplaced,
-        found.rows,
-        found.ends,
-        found.steady,
-        placed,
-    )
+    found = assemble_batch(Starts.known(keys, known, new, fleet), readings, fleet)
+    before = [known.fences.get(key, NO_FENCE) for key in keys]
+    return Plan(keys, list(fresh.values()), before, found, misplaced, placed)
 
 
 def home_of(decoded: Sequence[Decoded]) -> Fence:
@@ -264,10 +297,10 @@ def home_of(decoded: Sequence[Decoded]) -> Fence:
 
 
 def _unapplied(
-    decoded: Sequence[Decoded], state: AssetState
+    decoded: Sequence[Decoded], fence: Fence, former: Sequence[Fence]
 ) -> tuple[Sequence[Decoded], Sequence[Decoded]]:
-    """Return the readings that are not part of the state: those at home, and those elsewhere."""
-    home, reached = state.fence.partition, state.fence.next_offset
+    """Return the readings that are not part of a state: those at home, and those elsewhere."""
+    home, reached = fence.partition, fence.next_offset
     if isinstance(decoded, AssetReadings) and decoded.is_behind(home, reached):
         return decoded, ()
     mine: list[Decoded] = []
@@ -277,6 +310,6 @@ def _unapplied(
         if position.partition == home:
             if position.offset >= reached:
                 mine.append(item)
-        elif not any(at.applied(position.partition, position.offset) for at in state.former):
+        elif not any(at.applied(position.partition, position.offset) for at in former):
             elsewhere.append(item)
     return mine, elsewhere

@@ -8,8 +8,8 @@ definition; ``test_steady.py`` holds both against each other, to the bit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final, Self
 
 import numpy as np
@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 
 from common.machines.rows import split_rows
 from common.records.verdicts import Verdict
-from common.ring import NOTHING_HELD, STAMP_BYTES, Marks, packed_stamps
-from detector.core.assembler import NO_RIVAL, Assembled, Course, Readings, assemble, lay_out
+from common.ring import NOTHING_HELD, Marks, Ring, packed_stamps
+from detector.core.assembler import Assembled, Course, Readings, assemble, lay_out
 from detector.core.fleet import Fleet
 from detector.core.state.asset import AssetState
-from models.scoring.history import LifeHistory, Trail, follow_on, trail_width
+from detector.core.state.starts import Starts
+from detector.core.state.table import StateTable, stretches
+from models.scoring.history import Histories, Trail, follow_on, trail_width
 from models.scoring.scorer import NormalisedRows, ScorerSpec
 from models.scoring.windows import sliding_windows
 
@@ -48,7 +50,7 @@ class ReadingBatch:
     @property
     def firsts(self) -> NDArray[np.int64]:
         """The first reading of each asset, shape ``(n_assets,)``."""
-        return np.cumsum(self.counts) - self.counts
+        return self.counts.cumsum() - self.counts
 
     def of(self, asset: int) -> Readings:
         """Return the readings of one asset."""
@@ -75,95 +77,192 @@ class AssembledBatch:
     """What the readings of several assets came to.
 
     Attributes:
-        assets: One for each asset; their windows and rows are parts of those below.
+        starts: What was remembered of them.
+        readings: Theirs.
+        apart: What those came to that did not go on as they should, by asset.
+        steady: Which did, shape ``(n_assets,)``.
+        after: The states of these after their last readings, alarms and fences not yet moved on.
         windows: All windows to score, asset by asset, shape ``(n, window_length, n_channels)``.
         trail: What was remembered of its run at each window, shape ``(n, ...)``.
         rows: The rows of all assets as measured or held, shape ``(m, width)``.
-        ends: At which of them each window ends, shape ``(n,)``.
-        steady: Which assets went on as they should, shape ``(n_assets,)``.
+        bases: At which of them each asset's begin, shape ``(n_assets + 1,)``; the last is ``m``.
+        counts: How many windows each asset has, shape ``(n_assets,)``.
+        ends: At which of the rows each window ends, shape ``(n,)``.
     """
 
-    assets: Sequence[Assembled]
+    starts: Starts
+    readings: ReadingBatch
+    apart: Mapping[int, Assembled]
+    steady: NDArray[np.bool_]
+    after: StateTable
     windows: NDArray[np.float32]
     trail: Trail
     rows: NDArray[np.float32]
+    bases: NDArray[np.int64]
+    counts: NDArray[np.int64]
     ends: NDArray[np.int64]
-    steady: NDArray[np.bool_]
+
+    @property
+    def assets(self) -> list[Assembled]:
+        """What each came to."""
+        return self.some(range(len(self.steady)))
+
+    def some(self, which: Iterable[int]) -> list[Assembled]:
+        """Return what some assets came to, in the order asked for."""
+        found = dict(self.apart)
+        steady = [asset for asset in which if asset not in found]
+        if steady:
+            before = self.starts.some(steady)
+            rows = np.cumsum(self.steady)[steady] - 1
+            firsts = (np.cumsum(self.counts) - self.counts)[steady].tolist()
+            begins = self.readings.firsts[steady].tolist()
+            for asset, first, begin, start, after in zip(
+                steady, firsts, begins, before, self.after.take(rows).states(), strict=True
+            ):
+                found[asset] = self._one(asset, first, begin, start, after)
+        return [found[asset] for asset in which]
+
+    def said(self, asset: int) -> tuple[list[Verdict], list[str]]:
+        """Return the verdicts on a steady asset's readings, and what is said beside them."""
+        count, n_windows = int(self.readings.counts[asset]), int(self.counts[asset])
+        filling = count - n_windows
+        verdicts = [*[WARMING_UP] * filling, *[SCORED] * n_windows]
+        if not filling:
+            return verdicts, [""] * count
+        together = int(self.bases[asset + 1] - self.bases[asset]) - count
+        length = self.windows.shape[1]
+        told = (f"{together + ahead} of {length} cycles" for ahead in range(1, filling + 1))
+        return verdicts, [*told, *[""] * n_windows]
+
+    def behind(self, asset: int, window: int) -> tuple[Ring, NDArray[np.float32]]:
+        """Return the readings of one of an asset's windows, and the same on the model's scale."""
+        if asset in self.apart:
+            return self.apart[asset].behind(window)
+        at = int(self.counts[:asset].sum()) + window
+        length = self.windows.shape[1]
+        end = int(self.ends[at]) + 1
+        remembered = self.starts.table.stamps_of(int(np.searchsorted(self.starts.places, asset)))
+        stamps = np.concatenate([remembered, self.readings.of(asset).stamps])
+        behind = end - int(self.bases[asset])
+        marks = Marks(packed_stamps(stamps[behind - length : behind]), NOTHING_HELD)
+        return Ring(self.rows[end - length : end], marks), self.windows[at]
+
+    def _one(
+        self, asset: int, first: int, begin: int, start: AssetState, after: AssetState
+    ) -> Assembled:
+        """Return what a steady asset came to, given its first window and its first reading."""
+        count, n_windows = int(self.readings.counts[asset]), int(self.counts[asset])
+        base, end = self.bases[asset : asset + 2].tolist()
+        verdicts, details = self.said(asset)
+        windows = slice(first, first + n_windows)
+        stamps = packed_stamps(self.readings.readings.stamps[begin : begin + count])
+        return Assembled(
+            range(count),
+            verdicts,
+            details,
+            [start.opened] * count,
+            (),
+            self.windows[windows],
+            self.rows[base:end],
+            Marks(start.marks.stamps + stamps, NOTHING_HELD),
+            self.ends[windows] - base,
+            self.trail[windows],
+            after,
+            0,
+            0,
+        )
 
 
-def assemble_batch(
-    starts: Sequence[AssetState], batch: ReadingBatch, fleet: Fleet
-) -> AssembledBatch:
+def assemble_batch(starts: Starts, batch: ReadingBatch, fleet: Fleet) -> AssembledBatch:
     """Give each reading its verdict, cut the windows and follow the runs.
 
     Args:
-        starts: What is remembered of each asset, as the model takes it over.
+        starts: What is remembered of each asset.
         batch: The readings of each, in the order of the topic.
         fleet: Its model, which gaps a window may span, and when a new run is opened.
     """
-    spec, length = fleet.spec, fleet.spec.window_length
-    if not starts:
-        return _nothing(spec)
-    steady = _goes_on(starts, batch, spec)
-    courses = {asset: _course(asset, starts, batch, fleet) for asset in _where(~steady)}
+    spec = fleet.spec
+    length = spec.window_length
+    goes_on = _goes_on(starts, batch, spec)
+    courses = _courses(np.flatnonzero(~goes_on).tolist(), starts, batch, fleet)
     table = _table(starts, batch, courses, fleet)
-    for asset in table.with_unknown_rows():
-        if steady[asset]:
-            courses[asset] = _course(asset, starts, batch, fleet)
-            steady[asset] = False
+    unknown = [asset for asset in table.with_unknown_rows() if asset not in courses]
+    courses |= _courses(unknown, starts, batch, fleet)
     apart = {
         asset: assemble(course, table.normalised_of(asset), length, follows=spec.knows_life)
         for asset, course in courses.items()
     }
-    windows = _windows(batch, table, steady, apart, length)
-    trail, histories = np.empty((len(windows.ends), 0)), [start.history for start in starts]
+    steady = _others(apart, len(starts))
+    counts, ends = _windows(batch, table, apart, length)
+    windows = table.windows_at(ends, length)
+    before = starts.table.where(steady[starts.places])
+    after = _after(before, batch, table, some(steady), length)
+    trail = np.empty((len(ends), 0))
     if spec.knows_life:
-        trail = _followed(histories, batch, table, windows, apart)
-    values = table.windows_at(windows.ends, length)
-    found = apart | dict(_each(starts, batch, table, windows, histories, (values, trail)))
-    in_order = [found[asset] for asset in range(len(starts))]
-    return AssembledBatch(in_order, values, trail, table.rows, windows.ends, steady)
-
-
-def _nothing(spec: ScorerSpec) -> AssembledBatch:
-    channels = len(spec.channels)
+        trail = np.empty((len(ends), trail_width(windows.shape[2])))
+        own = some(steady.repeat(counts))
+        newest = table.normalised.rows[ends[own]]
+        trail[own], after = _followed(after, batch, some(steady), counts, newest)
+        for asset, first in zip(apart, (np.cumsum(counts) - counts)[list(apart)], strict=True):
+            trail[first : first + counts[asset]] = apart[asset].trail
     return AssembledBatch(
-        [],
-        np.empty((0, spec.window_length, channels), np.float32),
-        np.empty((0, trail_width(channels) if spec.knows_life else 0)),
-        np.empty((0, spec.machine.row_width), np.float32),
-        np.empty(0, np.int64),
-        np.empty(0, np.bool_),
+        starts, batch, apart, steady, after, windows, trail, table.rows, table.bases, counts, ends
     )
 
 
-def _where(mask: NDArray[np.bool_]) -> list[int]:
-    found: list[int] = np.flatnonzero(mask).tolist()
+def _others(assets: Collection[int], n_assets: int) -> NDArray[np.bool_]:
+    """Return which assets are not among these, shape ``(n_assets,)``."""
+    found = np.ones(n_assets, np.bool_)
+    if assets:
+        found[list(assets)] = False
     return found
 
 
-def _goes_on(
-    starts: Sequence[AssetState], batch: ReadingBatch, spec: ScorerSpec
-) -> NDArray[np.bool_]:
+def some(mask: NDArray[np.bool_]) -> NDArray[np.bool_] | slice:
+    """Return a mask as an index: nearly always it is all of them, and nothing need be copied."""
+    return slice(None) if mask.all() else mask
+
+
+def _goes_on(starts: Starts, batch: ReadingBatch, spec: ScorerSpec) -> NDArray[np.bool_]:
     """Return which assets are steady, as far as the model's scale is not asked."""
+    steady = np.zeros(len(starts), np.bool_)
+    if not len(starts.table):
+        return steady
     readings, firsts = batch.readings, batch.firsts
-    last = np.array([start.last_cycle for start in starts], np.int64)
+    last = np.zeros(len(starts), np.int64)
+    last[starts.places] = starts.table.head["last_cycle"]
     before = np.empty_like(readings.cycles)
     before[1:] = readings.cycles[:-1]
     before[firsts] = last
     is_next = readings.cycles == before + 1
     is_next &= ~np.isnan(readings.rows).any(axis=1)
-    steady: NDArray[np.bool_] = np.logical_and.reduceat(is_next, firsts) & (last > 0)
-    steady &= ~np.array([start.marks.held.size > 0 for start in starts])
+    steady[starts.places] = True
+    steady &= np.logical_and.reduceat(is_next, firsts) & (last > 0)
     if spec.knows_life:  # a run's first window is taken in as a whole
-        sizes = np.array([len(start.ring) for start in starts], np.int64) + batch.counts
-        begun = np.array([start.history.count > 0 for start in starts])
-        steady &= begun | (sizes < spec.window_length)
+        sizes = starts.table.sizes + batch.counts[starts.places]
+        begun = starts.table.more["taken_in"] > 0
+        steady[starts.places] &= begun | (sizes < spec.window_length)
     return steady
 
 
-def _course(asset: int, starts: Sequence[AssetState], batch: ReadingBatch, fleet: Fleet) -> Course:
-    return lay_out(starts[asset], batch.of(asset), fleet.spec.machine, fleet.inputs)
+def _courses(
+    assets: Sequence[int], starts: Starts, batch: ReadingBatch, fleet: Fleet
+) -> dict[int, Course]:
+    """Lay out assets one by one."""
+    machine, inputs = fleet.spec.machine, fleet.inputs
+    if not assets:
+        return {}
+    ends = batch.counts.cumsum()
+    return {
+        asset: lay_out(start, batch.readings[end - count : end], machine, inputs)
+        for asset, start, count, end in zip(
+            assets,
+            starts.some(assets),
+            batch.counts[list(assets)].tolist(),
+            ends[list(assets)].tolist(),
+            strict=True,
+        )
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,25 +272,25 @@ class _Table:
     Attributes:
         rows: As measured or held, shape ``(m, width)``.
         normalised: The same on the model's scale.
-        sizes: How many rows each asset has, shape ``(n_assets,)``.
-        bases: At which row each asset begins.
+        bases: At which row each asset begins, shape ``(n_assets + 1,)``; the last is ``m``.
     """
 
     rows: NDArray[np.float32]
     normalised: NormalisedRows
-    sizes: NDArray[np.int64]
     bases: NDArray[np.int64]
 
     def with_unknown_rows(self) -> list[int]:
         """Return the assets with a row near no regime."""
+        if self.normalised.known.all():
+            return []
         unknown = np.flatnonzero(~self.normalised.known)
         found = np.searchsorted(self.bases, unknown, side="right") - 1
         return sorted(set(found.tolist()))
 
     def normalised_of(self, asset: int) -> NormalisedRows:
         """Return one asset's rows on the model's scale."""
-        base = int(self.bases[asset])
-        return self.normalised[base : base + int(self.sizes[asset])]
+        base, end = self.bases[asset : asset + 2].tolist()
+        return self.normalised[base:end]
 
     def windows_at(self, ends: NDArray[np.int64], length: int) -> NDArray[np.float32]:
         """Return the windows that end at some rows."""
@@ -200,26 +299,24 @@ class _Table:
 
 
 def _table(
-    starts: Sequence[AssetState],
-    batch: ReadingBatch,
-    courses: Mapping[int, Course],
-    fleet: Fleet,
+    starts: Starts, batch: ReadingBatch, courses: Mapping[int, Course], fleet: Fleet
 ) -> _Table:
-    parts: list[NDArray[np.float32]] = []
-    sizes: list[int] = []
-    fresh, end = batch.readings.rows, 0
-    for asset, count in enumerate(batch.counts.tolist()):
-        begin, end = end, end + count
-        if asset in courses:
-            parts.append(courses[asset].rows)
-            sizes.append(len(courses[asset].rows))
-        else:
-            ring = starts[asset].ring
-            parts += (ring, fresh[begin:end])
-            sizes.append(len(ring) + count)
-    rows = np.concatenate(parts)
-    each = np.array(sizes, np.int64)
-    return _Table(rows, _normalised(rows, fleet), each, np.cumsum(each) - each)
+    ours = _others(courses, len(starts))
+    sizes = batch.counts.copy()
+    sizes[starts.places] += starts.table.sizes
+    for asset, course in courses.items():
+        sizes[asset] = len(course.rows)
+    bases = np.zeros(len(sizes) + 1, np.int64)
+    sizes.cumsum(out=bases[1:])
+    rows = np.empty((int(bases[-1]), fleet.spec.machine.row_width), np.float32)
+    remembered = starts.table.where(ours[starts.places])
+    begins, counts = bases[:-1][some(ours)], batch.counts[some(ours)]
+    rows[stretches(begins, remembered.sizes)] = remembered.rows
+    fresh = batch.readings.rows[some(ours.repeat(batch.counts))]
+    rows[stretches(begins + remembered.sizes, counts)] = fresh
+    for asset, course in courses.items():
+        rows[bases[asset] : bases[asset + 1]] = course.rows
+    return _Table(rows, _normalised(rows, fleet), bases)
 
 
 def _normalised(rows: NDArray[np.float32], fleet: Fleet) -> NormalisedRows:
@@ -238,152 +335,81 @@ def _normalised(rows: NDArray[np.float32], fleet: Fleet) -> NormalisedRows:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Windows:
-    """Where the windows of a batch are, asset by asset.
-
-    Attributes:
-        steady: Which assets are, shape ``(n_assets,)``.
-        counts: How many windows each asset has, likewise.
-        firsts: Which is the first of each, likewise.
-        ends: At which row of the table each window ends, shape ``(n,)``.
-    """
-
-    steady: NDArray[np.bool_]
-    counts: NDArray[np.int64]
-    firsts: NDArray[np.int64]
-    ends: NDArray[np.int64]
-
-
 def _windows(
-    batch: ReadingBatch,
-    table: _Table,
-    steady: NDArray[np.bool_],
-    apart: Mapping[int, Assembled],
-    length: int,
-) -> _Windows:
+    batch: ReadingBatch, table: _Table, apart: Mapping[int, Assembled], length: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return how many windows each asset has, and at which row of the table each ends."""
     # a steady asset has a window at each of its readings, as soon as there are rows enough
-    counts = np.clip(table.sizes - (length - 1), 0, batch.counts)
+    bases = table.bases
+    counts = np.minimum(np.maximum(bases[1:] - bases[:-1] - (length - 1), 0), batch.counts)
     for asset, found in apart.items():
         counts[asset] = len(found.ends)
-    ends = _last(table.bases + table.sizes, counts)
-    firsts = np.cumsum(counts) - counts
+    ends = stretches(table.bases[1:] - counts, counts)
+    firsts = counts.cumsum() - counts
     for asset, found in apart.items():
         first = int(firsts[asset])
         ends[first : first + len(found.ends)] = found.ends + table.bases[asset]
-    return _Windows(steady, counts, firsts, ends)
+    return counts, ends
 
 
-def _last(ends: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the places of the last few of each asset, given where each asset's end.
-
-    Example:
-        >>> _last(np.array([3, 9]), np.array([1, 2])).tolist()
-        [2, 7, 8]
-    """
-    return np.repeat(ends - np.cumsum(counts), counts) + np.arange(counts.sum())
+def _after(
+    before: StateTable,
+    batch: ReadingBatch,
+    table: _Table,
+    steady: NDArray[np.bool_] | slice,
+    length: int,
+) -> StateTable:
+    """Return the states of steady assets after their readings, histories not yet moved on."""
+    last = (batch.counts.cumsum() - 1)[steady]
+    counts, ends = batch.counts[steady], table.bases[1:][steady]
+    sizes = np.minimum(before.sizes + counts, length)
+    head = before.head.copy()
+    head["last_cycle"] = batch.readings.cycles[last]
+    head["newest_us"] = batch.readings.clock_us[last]
+    head["n"] = sizes
+    for name in ("rivals", "rival_cycle", "rival_us"):
+        head[name] = 0
+    fresh = np.minimum(counts, sizes)
+    kept, firsts = sizes - fresh, sizes.cumsum() - sizes
+    stamps = np.empty((int(sizes.sum()), 2), before.stamps.dtype)
+    stamps[stretches(firsts, kept)] = before.stamps[stretches(before.sizes.cumsum() - kept, kept)]
+    stamps[stretches(firsts + kept, fresh)] = batch.readings.stamps[
+        stretches(last + 1 - fresh, fresh)
+    ]
+    return replace(
+        before,
+        head=head,
+        rows=table.rows[stretches(ends - sizes, sizes)],
+        stamps=stamps,
+    )
 
 
 def _followed(
-    histories: list[LifeHistory],
+    after: StateTable,
     batch: ReadingBatch,
-    table: _Table,
-    windows: _Windows,
-    apart: Mapping[int, Assembled],
-) -> Trail:
-    """Return what was remembered at each window; the histories of steady assets are moved on."""
-    counts = np.where(windows.steady, windows.counts, 0)
-    go_on = _where(counts > 0)
-    trail = np.empty((len(windows.ends), trail_width(table.normalised.rows.shape[1])))
-    if go_on:
-        cycles = batch.readings.cycles[_last(np.cumsum(batch.counts), counts)]
-        own = np.repeat(windows.steady, windows.counts)
-        rows = table.normalised.rows[windows.ends[own]]
-        begun = [histories[asset] for asset in go_on]
-        trail[own], after = follow_on(begun, counts[go_on], rows, cycles)
-        for asset, history in zip(go_on, after, strict=True):
-            histories[asset] = history
-    for asset, found in apart.items():
-        first = int(windows.firsts[asset])
-        trail[first : first + len(found.ends)] = found.trail
-    return trail
+    steady: NDArray[np.bool_] | slice,
+    counts: NDArray[np.int64],
+    rows: NDArray[np.float32],
+) -> tuple[Trail, StateTable]:
+    """Return what was remembered at each window of steady assets, and their states moved on.
 
-
-def _each(
-    starts: Sequence[AssetState],
-    batch: ReadingBatch,
-    table: _Table,
-    windows: _Windows,
-    histories: Sequence[LifeHistory],
-    of_windows: tuple[NDArray[np.float32], Trail],
-) -> Iterator[tuple[int, Assembled]]:
-    """Yield each steady asset with what its readings came to."""
-    values, trail = of_windows
-    length = values.shape[1]
-    stamps, own_ends = packed_stamps(batch.readings.stamps), _own(windows, table)
-    cycles, clock_us = batch.readings.cycles, batch.readings.clock_us
-    last = np.cumsum(batch.counts) - 1
-    for asset, count, end, base, size, first, n_windows, cycle, newest_us in zip(
-        *(
-            column[windows.steady].tolist()
-            for column in (
-                np.arange(len(starts)), batch.counts, last + 1, table.bases, table.sizes,
-                windows.firsts, windows.counts, cycles[last], clock_us[last],
-            )
-        ),
-        strict=True,
-    ):  # fmt: skip
-        start = starts[asset]
-        behind = first + n_windows
-        rows = table.rows[base : base + size]
-        fresh = stamps[(end - count) * STAMP_BYTES : end * STAMP_BYTES]
-        marks = Marks(start.known_marks.stamps + fresh, NOTHING_HELD)
-        kept = max(0, size - length)
-        after = AssetState(
-            start.machine,
-            start.model,
-            rows[kept:].copy(),
-            cycle,
-            start.seen_from,
-            start.alarm,
-            start.fence,
-            start.alarm_id,
-            newest_us,
-            start.opened,
-            NO_RIVAL,
-            start.former,
-            (),
-            start.fleet,
-            histories[asset],
-            Marks(marks.stamps[kept * STAMP_BYTES :], NOTHING_HELD),
-        )
-        yield (
-            asset,
-            Assembled(
-                range(count),
-                [WARMING_UP] * (count - n_windows) + [SCORED] * n_windows,
-                [""] * count
-                if count == n_windows
-                else _details(size - count, count - n_windows, n_windows, length),
-                [start.opened] * count,
-                (),
-                values[first:behind],
-                rows,
-                marks,
-                own_ends[first:behind],
-                trail[first:behind],
-                after,
-                0,
-                0,
-            ),
-        )
-
-
-def _own(windows: _Windows, table: _Table) -> NDArray[np.int64]:
-    """Return the same ends, counted from each asset's own first row."""
-    return windows.ends - np.repeat(table.bases, windows.counts)
-
-
-def _details(remembered: int, warming_up: int, scored: int, length: int) -> list[str]:
-    filling = range(remembered + 1, remembered + warming_up + 1)
-    return [*(f"{together} of {length} cycles" for together in filling), *[""] * scored]
+    Args:
+        after: Their states.
+        batch: All readings.
+        steady: Which assets are meant.
+        counts: How many windows each asset has.
+        rows: The newest row of each window of these, on the model's scale.
+    """
+    own = counts[steady]
+    has_any = own > 0
+    if not has_any.any():
+        return np.empty((0, trail_width(rows.shape[1]))), after
+    go_on = some(has_any)
+    ends = batch.counts.cumsum()[steady]
+    cycles = batch.readings.cycles[stretches(ends - own, own)]
+    more, sums = after.more.copy(), after.sums.copy()
+    taken_in = more["taken_in"][go_on]
+    before = Histories(taken_in, more["whole"][go_on] > 0, sums[go_on])
+    trail, sums[go_on] = follow_on(before, own[go_on], rows, cycles)
+    more["taken_in"][go_on] = taken_in + own[go_on]
+    return trail, replace(after, more=more, sums=sums)

@@ -361,9 +361,8 @@ class DetectorService:
                 for item in items:
                     partition = item.record.position.partition
                     yield self._refused(item.record, wrong_partition(key[0], partition, home))
-            for asset in plan.assets.values():
-                for item, error in asset.refused:
-                    yield self._refused(item.record, error)
+            for item, error in plan.refused:
+                yield self._refused(item.record, error)
         for item, own in strangers:
             reading = item.reading
             yield self._refused(item.record, wrong_fleet(reading.asset_id, reading.fleet, own))
@@ -436,8 +435,8 @@ class DetectorService:
         metrics.counts_verdicts(output.verdicts, self._fleets)
         metrics.counts_messages(output.alerts, output.dead_letters)
         for plan in plans:
-            metrics.held.inc(sum(asset.assembled.held for asset in plan.assets.values()))
-            metrics.bridged.inc(sum(asset.assembled.bridged for asset in plan.assets.values()))
+            metrics.held.inc(plan.held)
+            metrics.bridged.inc(plan.bridged)
         metrics.counts_latency(source, self._ports.clock.now().timestamp() * 1000)
 
 

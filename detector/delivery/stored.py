@@ -22,6 +22,7 @@ from detector.core.ledger import speakers
 from detector.core.pipeline import AssetRun, DecodedBatch
 from detector.core.source import SourceBatch, Span
 from detector.core.state.asset import AssetState
+from detector.core.state.known import States
 from detector.core.state.progress import NextProgress, Progress, behind
 from detector.delivery.recovery import StateRebuilder, lost_on
 from detector.failpoints import Point, PointListener
@@ -255,17 +256,19 @@ class StateKeeper:
         """Write down where new and moved assets are at home, and return all states."""
         lives = {partition: known.life for partition, known in stored.progress.items()}
         moved = self._moves.due(batch)
-        states = dict(stored.states)
+        states = States.of(stored.states)
         while wanted := claims(batch, states, lives, moved, self._fleets):
             refused = await self._try("claim", partial(self._states.write, wanted, {}))
             mine = wanted.keys() - set(refused)
             for key in moved.keys() & mine:
                 logger.warning("an asset is followed to another partition", asset=list(key))
-            states |= {key: wanted[key].state for key in mine}
+            states = states.without(mine)
+            states.update(States({key: wanted[key].state for key in mine}))
             moved = {}
             if refused:
                 again: Stored = await self._try(
                     "read_states", partial(self._states.read, list(refused), [])
                 )
-                states = {k: v for k, v in states.items() if k not in refused} | dict(again.states)
+                states = states.without(set(refused))
+                states.update(States.of(again.states))
         return Footing(of_this_life(states, lives), replace(stored, states=states))

@@ -12,9 +12,8 @@ their intervals are measured on such runs alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -56,6 +55,20 @@ class LifeHistory(msgspec.Struct, frozen=True, eq=False, gc=False):
 
     count: int
     whole: bool
+    sums: NDArray[np.float64]
+
+
+class Histories(NamedTuple):
+    """What is remembered of many runs: :class:`LifeHistory` by columns.
+
+    Attributes:
+        taken_in: Shape ``(n,)``.
+        whole: Likewise.
+        sums: Shape ``(n, 3, n_channels)``.
+    """
+
+    taken_in: NDArray[np.int64]
+    whole: NDArray[np.bool_]
     sums: NDArray[np.float64]
 
 
@@ -111,39 +124,36 @@ def follow(
 
 
 def follow_on(
-    histories: Sequence[LifeHistory],
+    before: Histories,
     counts: NDArray[np.int64],
     rows: NDArray[np.float32],
     cycles: NDArray[np.int64],
-) -> tuple[Trail, list[LifeHistory]]:
+) -> tuple[Trail, NDArray[np.float64]]:
     """Take the next windows of many runs into account, as :func:`follow` does of each alone.
 
     Args:
-        histories: What is remembered of each run; of each a window was taken in before.
+        before: What is remembered of each run; of each a window was taken in before.
         counts: How many windows each run goes on with, shape ``(n_runs,)``, each at least 1.
         rows: The newest row of each window, run by run, shape ``(n, n_channels)``.
         cycles: Cycle at each window's end, shape ``(n,)``.
 
     Returns:
-        What was remembered at each window, itself included; and of each run after its last one.
+        What was remembered at each window, itself included; and the sums of each run after its last
+        one, shape ``(n_runs, 3, n_channels)``.
     """
     channels = rows.shape[1]
-    before = np.concatenate([each.sums for each in histories]).reshape(-1, SUMS, channels)
-    taken_in = np.array([each.count for each in histories], np.int64)
-    whole = [each.whole for each in histories]
     firsts = np.cumsum(counts) - counts
-    times = np.repeat(taken_in - firsts, counts) + np.arange(len(rows)).astype(np.float64)
+    times = np.repeat(before.taken_in - firsts, counts) + np.arange(len(rows)).astype(np.float64)
     terms = np.empty((len(rows), SUMS, channels))  # (n, 3, C)
     np.maximum(np.minimum(rows, FARTHEST), -FARTHEST, out=terms[:, 0])
     np.multiply(terms[:, 0], times[:, None], out=terms[:, 1])
     np.multiply(terms[:, 1], times[:, None], out=terms[:, 2])
-    sums = _added_up(before, counts, firsts, terms)
+    sums = _added_up(before.sums, counts, firsts, terms)
     trail = np.empty((len(rows), trail_width(channels)))
     trail[:, COUNT] = times + 1.0
-    trail[:, AGE] = np.where(np.repeat(whole, counts), cycles, AGE_UNKNOWN)
+    trail[:, AGE] = np.where(np.repeat(before.whole, counts), cycles, AGE_UNKNOWN)
     trail[:, FIRST_SUM:] = sums.reshape(len(rows), -1)
-    last = sums[firsts + counts - 1]
-    return trail, list(map(LifeHistory, (taken_in + counts).tolist(), whole, last))
+    return trail, sums[firsts + counts - 1]
 
 
 def _added_up(

@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import repeat
 from types import MappingProxyType
 from typing import Final
 
+import numpy as np
 from msgspec import structs
 
-from common.records.alerts import Alert, Transition, derive_alarm_id
+from common.records.alerts import Alert
 from common.records.verdict_batch import VerdictBatch
-from common.records.verdicts import FinalScore, Level, Verdict
-from detector.core.conclusion.alerts import make_alert
-from detector.core.conclusion.calm import calm_alarms
+from common.records.verdicts import FinalScore
+from detector.core.conclusion.calm import Calm, calm_assets
 from detector.core.conclusion.evidence import Case
 from detector.core.conclusion.finals import final_scores, follow_finals, weigh_finals
 from detector.core.conclusion.verdicts import run_of, verdict_columns
+from detector.core.conclusion.watch import Scored, Seen, Watch
 from detector.core.conclusion.weighing import Weighed, weigh
 from detector.core.fleet import Fleet
-from detector.core.pipeline import AssetPlan, AssetRun, Decoded, NextState, Plan
-from detector.core.state.asset import AssetState, Place
-from models.alarm import AlarmChange, AlarmState, interrupt, step
+from detector.core.next_states import NextStates
+from detector.core.pipeline import AssetPlan, AssetRun, Plan
+from detector.core.state.asset import AssetState
+from detector.core.state.known import Stand
+from models.alarm import interrupt
 from models.scoring.scorer import WindowScores
 from models.thresholding.series_rule import AssetFinals
 
 Told = tuple[AssetRun, Alert]
 """An alert, with the key of its asset's state: there the run is called as the source calls it."""
 
-
-SCORED: Final = Verdict.SCORED
 
 NOTHING_TOLD: Final[Mapping[AssetRun, Sequence[Alert]]] = MappingProxyType({})
 
@@ -51,10 +54,19 @@ class Outcome:
     verdicts: VerdictBatch
     alerts: list[Alert]
     told: dict[int, list[Told]]
-    states: dict[AssetRun, NextState]
+    states: NextStates
     opened: list[tuple[AssetRun, str]]
     cases: list[Case]
     finals: list[FinalScore]
+
+    def saw(self, key: AssetRun, seen: Seen, partition: int) -> None:
+        """Take in what was seen while an asset's readings were taken."""
+        self.opened.extend((key, run_id) for run_id in seen.opened)
+        alerts = [case.alert for case in seen.cases]
+        self.alerts.extend(alerts)
+        self.cases.extend(seen.cases)
+        if alerts:
+            self.told.setdefault(partition, []).extend((key, alert) for alert in alerts)
 
     def add(self, other: Outcome) -> None:
         """Take in what another fleet's part of the batch comes to."""
@@ -70,7 +82,7 @@ class Outcome:
 
 def nothing_yet() -> Outcome:
     """Return what no readings come to."""
-    return Outcome(VerdictBatch(), [], {}, {}, [], [], [])
+    return Outcome(VerdictBatch(), [], {}, NextStates(), [], [], [])
 
 
 def conclude(
@@ -91,18 +103,73 @@ def conclude(
     if fleet.finals is not None:
         return _with_finals(plan, scores, fleet, fleet.finals, told)
     outcome = nothing_yet()
-    weighed = weigh(plan.rows, plan.ends, scores, fleet.spec)
+    weighed = weigh(plan.found.rows, plan.found.ends, scores, fleet.spec)
     outcome.verdicts.columns.append(verdict_columns(plan, [weighed], fleet))
-    calm = calm_alarms(plan, weighed, fleet, told)
-    first = 0
-    for (key, asset), alarm in zip(plan.assets.items(), calm, strict=True):
-        if alarm is None:
-            state = _conclude_asset(key, asset, weighed, first, fleet, told.get(key, ()), outcome)
-        else:
-            state = asset.assembled.state.moved_on(alarm, asset.start.alarm_id, asset.fence)
-        outcome.states[key] = NextState(state, asset.before)
-        first += len(asset.assembled.ends)
+    calm = calm_assets(plan, weighed, fleet)
+    apart = sorted({*plan.found.apart, *_alerts_told_of(plan, told)})
+    rest = dict(zip(apart, plan.some(apart), strict=True))
+    doubtful = _doubtful(plan, calm, rest)
+    firsts = plan.found.counts.cumsum() - plan.found.counts
+    alone: dict[AssetRun, AssetState] = {}
+    for asset in sorted([*rest, *doubtful]):
+        key, first = plan.keys[asset], int(firsts[asset])
+        if asset in rest:
+            stands = told.get(key, ())
+            alone[key] = _conclude_asset(key, rest[asset], weighed, first, fleet, stands, outcome)
+            continue
+        fresh, watch = plan.fresh[asset], doubtful[asset]
+        cycles = plan.found.readings.of(asset).cycles.tolist()
+        taken = zip(cycles, plan.found.said(asset)[0], repeat(watch.opened), strict=False)
+        behind = partial(plan.found.behind, asset)
+        seen = watch.take(taken, fresh, Scored(weighed, first, behind, fleet))
+        outcome.saw(key, seen, plan.before[asset].partition)
+    stand, odd = _moved_on(plan, calm, rest, doubtful)
+    outcome.states.add(alone | odd, [stand], dict(zip(plan.keys, plan.before, strict=True)))
     return outcome
+
+
+def _alerts_told_of(plan: Plan, told: Mapping[AssetRun, Sequence[Alert]]) -> list[int]:
+    return [asset for asset, key in enumerate(plan.keys) if key in told] if told else []
+
+
+def _doubtful(plan: Plan, calm: Calm, rest: Container[int]) -> dict[int, Watch]:
+    """Return the assets that went on as they should and are not calm."""
+    found: dict[int, Watch] = {}
+    if calm.assets.all():
+        return found
+    rows = np.flatnonzero(~calm.assets)
+    for asset, stood in zip(
+        np.flatnonzero(plan.found.steady)[rows].tolist(),
+        plan.found.after.standings(rows),
+        strict=True,
+    ):
+        if asset not in rest:
+            key = plan.keys[asset]
+            found[asset] = Watch(
+                key, stood.opened, run_of(key, stood.opened)[1], stood.alarm, stood.alarm_id, ()
+            )
+    return found
+
+
+def _moved_on(
+    plan: Plan, calm: Calm, rest: Container[int], doubtful: Mapping[int, Watch]
+) -> tuple[Stand, dict[AssetRun, AssetState]]:
+    """Return the states of assets that went on as they should, and those that are plain no more."""
+    rows = {asset: row for row, asset in enumerate(np.flatnonzero(plan.found.steady).tolist())}
+    plain = {asset: watch for asset, watch in doubtful.items() if not watch.alarm.recent}
+    odd = {asset: watch for asset, watch in doubtful.items() if watch.alarm.recent}
+    table = calm.table
+    if plain:
+        alarms = [(watch.alarm, watch.alarm_id) for watch in plain.values()]
+        table = table.with_alarms([rows[asset] for asset in plain], alarms)
+    states = table.some([rows[asset] for asset in odd])
+    alone = {
+        watch.key: state.moved_on(watch.alarm, watch.alarm_id, state.fence)
+        for watch, state in zip(odd.values(), states, strict=True)
+    }
+    in_table = [asset for asset in rows if asset not in rest and asset not in odd]
+    keys = [plan.keys[asset] for asset in in_table]
+    return Stand(keys, table, [rows[asset] for asset in in_table]), alone
 
 
 def _with_finals(
@@ -126,7 +193,8 @@ def _with_finals(
         weighed = weigh_finals(asset.assembled, found, followed, spec)
         parts.append(weighed)
         state = _conclude_asset(key, asset, weighed, 0, fleet, told.get(key, ()), outcome)
-        outcome.states[key] = NextState(structs.replace(state, finals=followed.after), asset.before)
+        after = structs.replace(state, finals=followed.after)
+        outcome.states.add({key: after}, (), {key: asset.before})
         outcome.finals.extend(
             final_scores(key, asset.assembled, followed, spec.ref.label, fleet.name, timed=timed)
         )
@@ -135,112 +203,27 @@ def _with_finals(
     return outcome
 
 
-@dataclass(slots=True)
-class _Watch:
-    """An asset's run and alarm while its readings are taken.
-
-    Attributes:
-        key: The asset, and the run as the source calls it.
-        opened: Where the run was opened by rule; none for the source's own.
-        run_id: The run's id.
-        alarm: The alarm.
-        alarm_id: Its id, while it is open.
-        told: Alerts that stand, in order; none once the last of them has been reached.
-    """
-
-    key: AssetRun
-    opened: Place | None
-    run_id: str
-    alarm: AlarmState
-    alarm_id: str
-    told: Sequence[Alert]
-
-    def follow_told(self, cycle: int) -> None:
-        """Go on as published alerts say, until the reading of the last one has come."""
-        last = self.told[-1]
-        if (last.run_id, last.cycle) != (self.run_id, cycle):
-            return
-        self.told = ()
-        if last.state is Transition.CLEARED:
-            self.alarm, self.alarm_id = AlarmState(), ""
-        else:
-            self.alarm = AlarmState(Level(last.level), last.onset_cycle, flaps=last.flaps)
-            self.alarm_id = last.alarm_id
-
-    def open_run(self, opened: Place) -> None:
-        """Go on with a run opened by rule: what was open belongs to the run before it."""
-        self.opened, self.run_id = opened, run_of(self.key, opened)[1]
-        self.alarm, self.alarm_id = AlarmState(), ""
-
-
 def _conclude_asset(
     key: AssetRun,
     asset: AssetPlan,
     weighed: Weighed,
-    position: int,
+    first: int,
     fleet: Fleet,
     told: Sequence[Alert],
     outcome: Outcome,
 ) -> AssetState:
-    rule = fleet.alarm_of(key[0])
-    assembled, start = asset.assembled, asset.start
-    watch = _watch(key, start, told)
-    first = position
-    for item, verdict, opened in zip(
-        asset.decoded, assembled.verdicts, assembled.opened, strict=True
-    ):
-        if opened is not None and opened != watch.opened:
-            watch.open_run(opened)
-            outcome.opened.append((key, watch.run_id))
-        if verdict is not SCORED:
-            if not verdict.of_message:
-                watch.alarm = interrupt(watch.alarm)
-            continue
-        here, position = position, position + 1
-        if watch.told:
-            watch.follow_told(item.reading.cycle)
-            continue
-        watch.alarm, change = step(
-            watch.alarm,
-            weighed.cycle(here, item.reading.cycle),
-            weighed.severities[here],
-            weighed.critical[here],
-            rule,
-        )
-        if change is not None:
-            said = " ".join(filter(None, [weighed.later(here), weighed.stuck_sentence(here)]))
-            alert = _alert(item, watch, change, weighed, here, fleet, said)
-            outcome.alerts.append(alert)
-            ring, window = assembled.behind(here - first)
-            outcome.cases.append(Case(alert, change, rule, fleet, weighed, here, ring, window))
-            outcome.told.setdefault(start.fence.partition, []).append((key, alert))
+    assembled = asset.assembled
+    watch = _watch(key, asset.start, told)
+    decoded = asset.decoded
+    cycles = [item.reading.cycle for item in decoded]
+    taken = zip(cycles, assembled.verdicts, assembled.opened, strict=True)
+    seen = watch.take(taken, decoded, Scored(weighed, first, assembled.behind, fleet))
+    outcome.saw(key, seen, asset.fence.partition)
     return assembled.state.moved_on(watch.alarm, watch.alarm_id, asset.fence)
 
 
-def _watch(key: AssetRun, start: AssetState, told: Sequence[Alert]) -> _Watch:
+def _watch(key: AssetRun, start: AssetState, told: Sequence[Alert]) -> Watch:
     _, run_id = run_of(key, start.opened)
     to_come = [alert for alert in told if alert.run_id != run_id or alert.cycle > start.last_cycle]
     alarm = interrupt(start.alarm) if to_come else start.alarm
-    return _Watch(key, start.opened, run_id, alarm, start.alarm_id, to_come)
-
-
-def _alert(
-    item: Decoded,
-    watch: _Watch,
-    change: AlarmChange,
-    weighed: Weighed,
-    position: int,
-    fleet: Fleet,
-    warning: str,
-) -> Alert:
-    """Return the alert of a transition. An alarm keeps the id it was raised under to its end."""
-    ref = fleet.spec.ref
-    if change.state is Transition.RAISED or not watch.alarm_id:
-        watch.alarm_id = derive_alarm_id(
-            item.reading.asset_id, watch.run_id, change.onset_cycle, ref.label
-        )
-    alarm_id = watch.alarm_id
-    if change.state is Transition.CLEARED:
-        watch.alarm_id = ""
-    cause = weighed.cause(position, change, fleet.alarm_of(item.reading.asset_id))
-    return make_alert(item.reading, watch.run_id, alarm_id, change, cause, fleet.spec, warning)
+    return Watch(key, start.opened, run_id, alarm, start.alarm_id, to_come)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import groupby
+from collections.abc import Sequence
+from itertools import groupby, repeat
 from typing import Final
 
 import numpy as np
@@ -13,9 +13,10 @@ from common.records.verdict_batch import Findings, VerdictColumns
 from common.records.verdicts import Verdict
 from detector.core.conclusion.weighing import Weighed
 from detector.core.fleet import Fleet
-from detector.core.pipeline import AssetPlan, Plan
+from detector.core.pipeline import Plan
 from detector.core.readings import AssetRun
 from detector.core.state.asset import Place
+from detector.core.steady import AssembledBatch
 
 SCORED: Final = Verdict.SCORED
 
@@ -28,17 +29,37 @@ def verdict_columns(plan: Plan, weighed: Sequence[Weighed], fleet: Fleet) -> Ver
         weighed: Their windows in order, all together or asset by asset; one part at least.
         fleet: Theirs.
     """
-    runs: list[tuple[AssetRun, int]] = []
+    found = plan.found
+    runs: list[AssetRun] = []
+    counts: list[int] = []
     statuses: list[Verdict] = []
     details: list[str] = []
     refused: list[int] = []
-    begin = 0
-    for (key, asset), steady in zip(plan.assets.items(), plan.steady.tolist(), strict=True):
-        runs += _runs_of(key, asset, steady=steady)
-        statuses += asset.assembled.verdicts
-        details += asset.assembled.details
-        refused += [begin + refusal.at for refusal in asset.assembled.refused]
-        begin += len(asset.fresh)
+    apart = dict(zip(found.apart, plan.some(list(found.apart)), strict=True))
+    firsts = found.readings.firsts.tolist()
+    opened = _opened(found)
+    each_read, each_scored = found.readings.counts.tolist(), found.counts.tolist()
+    for number, (key, n, n_windows) in enumerate(
+        zip(plan.keys, each_read, each_scored, strict=True)
+    ):
+        if number in apart:
+            asset = apart[number]
+            for place, readings in groupby(asset.assembled.opened):
+                runs.append(run_of(key, place))
+                counts.append(len(list(readings)))
+            statuses += asset.assembled.verdicts
+            details += asset.assembled.details
+            refused += [firsts[number] + refusal.at for refusal in asset.assembled.refused]
+            continue
+        runs.append(run_of(key, opened[number]) if number in opened else key)
+        counts.append(n)
+        if n == n_windows:
+            statuses += repeat(SCORED, n)
+            details += repeat("", n)
+        else:
+            verdicts, said = found.said(number)
+            statuses += verdicts
+            details += said
     stamps = plan.placed.readings.stamps
     if refused:
         stamps = np.delete(stamps, refused, axis=0)
@@ -49,8 +70,8 @@ def verdict_columns(plan: Plan, weighed: Sequence[Weighed], fleet: Fleet) -> Ver
         fleet.name,
         fleet.spec.ref.label,
         fleet.spec.machine.step.clock == "time",
-        [run for run, _ in runs],
-        [count for _, count in runs],
+        runs,
+        counts,
         stamps[:, 0],
         stamps[:, 1],
         statuses,
@@ -62,14 +83,14 @@ def verdict_columns(plan: Plan, weighed: Sequence[Weighed], fleet: Fleet) -> Ver
     )
 
 
-def _runs_of(key: AssetRun, asset: AssetPlan, *, steady: bool) -> Iterator[tuple[AssetRun, int]]:
-    """Yield an asset's runs, and how many of its readings are of each."""
-    opened = asset.assembled.opened
-    if steady:
-        yield run_of(key, opened[0]), len(opened)
-        return
-    for place, readings in groupby(opened):
-        yield run_of(key, place), len(list(readings))
+def _opened(found: AssembledBatch) -> dict[int, Place]:
+    """Return where the runs of steady assets were opened by rule; hardly any was."""
+    head, assets = found.after.head, np.flatnonzero(found.steady)
+    which = np.flatnonzero(head["opened_partition"] >= 0)
+    places = map(
+        Place, head["opened_partition"][which].tolist(), head["opened_offset"][which].tolist()
+    )
+    return dict(zip(assets[which].tolist(), places, strict=True))
 
 
 def run_of(key: AssetRun, opened: Place | None) -> AssetRun:

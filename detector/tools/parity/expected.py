@@ -20,7 +20,7 @@ from common.records.verdicts import LifeLeft, ScoreRecord, Verdict
 from detector.core.conclusion.conclude import conclude
 from detector.core.conclusion.evidence import Case
 from detector.core.fleet import Fleet, Fleets
-from detector.core.pipeline import AssetRun, DecodedBatch, Plan, by_fleet, judged, prepare
+from detector.core.pipeline import AssetPlan, AssetRun, DecodedBatch, by_fleet, judged, prepare
 from detector.core.source import Reading
 from detector.tools.parity.differences import Numbers
 from detector.tools.parity.finals import batch_finals
@@ -95,13 +95,14 @@ def _expect(batch: DecodedBatch, fleet: Fleet) -> Expected:
         else:
             verdicts[verdict.asset_id, verdict.run_id][verdict.cycle] = verdict
     set_aside = sum(map(len, plan.misplaced.values()))
-    set_aside += sum(len(asset.refused) for asset in plan.assets.values())
+    set_aside += len(list(plan.refused))
     if set_aside:
         repeats[Verdict.REJECTED] += set_aside
     scores: dict[AssetRun, dict[int, Numbers]] = {}
     finals: dict[AssetRun, dict[int, float]] = {}
+    assets = plan.assets
     for key in batch.by_asset:
-        readings = _readings_of_run(plan, key)
+        readings = _readings_of_run(assets[key])
         if fleet.finals is None:
             scores[key] = batch_scores(fleet, readings)
             continue
@@ -113,9 +114,8 @@ def _expect(batch: DecodedBatch, fleet: Fleet) -> Expected:
     return Expected(scores, verdicts, repeats, alerts, 0, cases, finals, sorted(went_on))
 
 
-def _readings_of_run(plan: Plan, key: AssetRun) -> list[Reading]:
+def _readings_of_run(asset: AssetPlan) -> list[Reading]:
     """Return the readings that belong to the run as its source names it, refused ones included."""
-    asset = plan.assets[key]
     runs = dict(zip(asset.assembled.taken, asset.assembled.opened, strict=True))
     return [item.reading for index, item in enumerate(asset.fresh) if runs.get(index) is None]
 

@@ -17,6 +17,7 @@ from detector.core.pipeline import AssetRun, Decoded, decode_batch
 from detector.core.policy import InputPolicy
 from detector.core.reading_table import put_together
 from detector.core.state.asset import AssetState, fresh_state
+from detector.core.state.starts import Starts
 from detector.core.steady import ReadingBatch, assemble_batch
 from tests.support.builders import MeanScorer, fleet_of, reading, records
 from tests.support.streams import (
@@ -112,7 +113,7 @@ def test_many_assets_at_once_come_to_the_same_as_one_by_one(
         counts = np.array([len(mine) for mine in parts.values()])
         batch = ReadingBatch(counts, put_together([items], fleet.spec.machine).readings)
 
-        found = assemble_batch(starts, batch, fleet)
+        found = assemble_batch(Starts.of(starts, fleet), batch, fleet)
 
         expected = one_by_one(starts, batch, fleet)
         assert [told(one) for one in found.assets] == [told(one) for one in expected]
@@ -136,13 +137,15 @@ def test_who_goes_on_as_it_should_is_not_looked_at_alone(
     begun = records([reading(cycle, ORDINARY) for cycle in range(1, length + 1)])
     (items,) = decode_batch(begun, {fleet.name: fleet}).by_asset.values()
     readings = put_together([items], fleet.spec.machine).readings
-    (first,) = assemble_batch([start], ReadingBatch.joined([readings]), fleet).assets
+    (first,) = assemble_batch(
+        Starts.of([start], fleet), ReadingBatch.joined([readings]), fleet
+    ).assets
     monkeypatch.delattr(module, "lay_out")
 
     further = records([reading(cycle, ORDINARY) for cycle in range(length + 1, length + 4)])
     (items,) = decode_batch(further, {fleet.name: fleet}).by_asset.values()
     batch = ReadingBatch.joined([put_together([items], fleet.spec.machine).readings] * 3)
-    found = assemble_batch([first.state] * 3, batch, fleet)
+    found = assemble_batch(Starts.of([first.state] * 3, fleet), batch, fleet)
 
     assert len(found.windows) == 9
     assert [one.state.last_cycle for one in found.assets] == [length + 3] * 3
@@ -152,7 +155,7 @@ def test_nobody_comes_to_nothing() -> None:
     fleet = fleet_of(WeighingScorer(), INPUTS)
     batch = ReadingBatch(np.empty(0, np.int64), put_together([], fleet.spec.machine).readings)
 
-    found = assemble_batch([], batch, fleet)
+    found = assemble_batch(Starts.of([], fleet), batch, fleet)
 
     assert not found.assets
     assert found.windows.shape == (0, fleet.spec.window_length, len(fleet.spec.channels))

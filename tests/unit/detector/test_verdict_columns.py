@@ -90,10 +90,10 @@ def test_columns_are_what_records_are_one_by_one(
     for at in range(0, len(stream), size):
         batch = decode_batch(stream[at : at + size], {fleet.name: fleet})
         plan = prepare(batch, states, fleet)
-        if not plan.assets:
+        if not plan.keys:
             continue
         scores = fleet.scorer.score(plan.windows, plan.trail)
-        weighed = weigh(plan.rows, plan.ends, scores, fleet.spec)
+        weighed = weigh(plan.found.rows, plan.found.ends, scores, fleet.spec)
 
         found = verdict_columns(plan, [weighed], fleet)
 
@@ -110,7 +110,7 @@ def test_parts_of_the_windows_come_to_the_same_as_all_together() -> None:
     stuck = [reading(cycle, 1.0, asset_id=name) for cycle in range(1, 9) for name in ("a", "b")]
     plan = prepare(decode_batch(records(stuck), {fleet.name: fleet}), {}, fleet)
     scores = fleet.scorer.score(plan.windows, plan.trail)
-    weighed = weigh(plan.rows, plan.ends, scores, fleet.spec)
+    weighed = weigh(plan.found.rows, plan.found.ends, scores, fleet.spec)
     parts, first = [], 0
     for asset in plan.assets.values():
         done, behind = asset.assembled, first + len(asset.assembled.ends)

@@ -39,7 +39,7 @@ from detector.core.pipeline import AssetRun, by_fleet, decode_batch, prepare
 from detector.core.policy import InputPolicy
 from detector.core.source import SourceRecord, SourceRecords
 from models.alarm import AlarmPolicy
-from models.artifact.onnx_scorer import open_reconstructor
+from models.artifact.onnx_scorer import open_reconstructor, reconstruct_in_chunks
 from models.artifact.opening import open_scorer
 from models.artifact.store import Artifact, load_artifact
 from producer.simulator.simulate import simulate
@@ -110,7 +110,7 @@ def windows_per_s(artifact: Artifact) -> dict[int, tuple[float, float]]:
         for _ in range(TURNS):
             with timed(best, "network"):
                 for part in parts:
-                    network.reconstruct(part)
+                    reconstruct_in_chunks(network, part)
             with timed(best, SCORE):
                 for part in parts:
                     scorer.score(part)

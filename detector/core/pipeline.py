@@ -31,6 +31,7 @@ from detector.core.reading_table import (
     AssetReadings,
     ReadingTable,
     by_asset,
+    cycles_of,
     fleets_said,
     place_of,
     put_together,
@@ -89,7 +90,17 @@ class AssetPlan(msgspec.Struct, frozen=True):
     @property
     def decoded(self) -> Sequence[Decoded]:
         """The readings that have a verdict."""
+        if len(self.assembled.taken) == len(self.fresh):
+            return self.fresh
         return [self.fresh[index] for index in self.assembled.taken]
+
+    @property
+    def cycles(self) -> Sequence[int]:
+        """The cycles of the readings that have a verdict."""
+        found = cycles_of(self.fresh)
+        if len(self.assembled.taken) == len(found):
+            return found
+        return [found[index] for index in self.assembled.taken]
 
     @property
     def refused(self) -> Sequence[tuple[Decoded, InvalidRecordError]]:

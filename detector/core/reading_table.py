@@ -18,8 +18,8 @@ from common.machines.machine import MachineType
 from detector.core.readings import EPOCH, AssetRun, Decoded, PlacedReadings, ReadingColumns
 from detector.core.source import Reading, SourceRecords
 
-SEVERAL: Final = -1
-"""Where one partition is expected and readings stood on several."""
+SEVERAL: Final = -2
+"""Where one partition is expected and readings stood on several; no fence has this one."""
 
 
 class ReadingTable:
@@ -32,6 +32,7 @@ class ReadingTable:
         first_at: Which of the batch's records holds the first reading of each asset.
         homes: The partition that the readings of each asset stood on; ``SEVERAL`` for several.
         least_offsets: The smallest offset of each asset.
+        places: Partition and offset of each row.
         placed: The readings as the assembler takes them.
     """
 
@@ -56,6 +57,9 @@ class ReadingTable:
             each.reduceat(placed.partitions, begins) for each in (np.minimum, np.maximum)
         )
         self.homes: list[int] = np.where(least == most, least, SEVERAL).tolist()
+        self.places: list[tuple[int, int]] = list(
+            zip(placed.partitions.tolist(), placed.readings.offsets.tolist(), strict=True)
+        )
         self.least_offsets: list[int] = np.minimum.reduceat(
             placed.readings.offsets, begins
         ).tolist()
@@ -113,9 +117,14 @@ class AssetReadings(Sequence[Decoded]):
 
     def place(self, at: int) -> tuple[int, int]:
         """Return partition and offset of one of them."""
-        row = range(*self._bounds)[at]
-        placed = self.table.placed
-        return int(placed.partitions[row]), int(placed.readings.offsets[row])
+        return self.table.places[range(*self._bounds)[at]]
+
+    @property
+    def cycles(self) -> list[int]:
+        """The cycle of each."""
+        begin, end = self._bounds
+        found: list[int] = self.table.placed.readings.cycles[begin:end].tolist()
+        return found
 
     @property
     def placed(self) -> PlacedReadings:
@@ -198,6 +207,13 @@ def heard_on(decoded: Sequence[Decoded]) -> Collection[int]:
     if isinstance(decoded, AssetReadings) and decoded.home != SEVERAL:
         return (decoded.home,)
     return {item.record.position.partition: None for item in decoded}
+
+
+def cycles_of(decoded: Sequence[Decoded]) -> list[int]:
+    """Return the cycles of an asset's readings."""
+    if isinstance(decoded, AssetReadings):
+        return decoded.cycles
+    return [item.reading.cycle for item in decoded]
 
 
 def put_together(assets: Sequence[Sequence[Decoded]], machine: MachineType) -> PlacedReadings:

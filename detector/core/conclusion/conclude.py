@@ -214,10 +214,8 @@ def _conclude_asset(
 ) -> AssetState:
     assembled = asset.assembled
     watch = _watch(key, asset.start, told)
-    decoded = asset.decoded
-    cycles = [item.reading.cycle for item in decoded]
-    taken = zip(cycles, assembled.verdicts, assembled.opened, strict=True)
-    seen = watch.take(taken, decoded, Scored(weighed, first, assembled.behind, fleet))
+    taken = zip(asset.cycles, assembled.verdicts, assembled.opened, strict=True)
+    seen = watch.take(taken, asset.decoded, Scored(weighed, first, assembled.behind, fleet))
     outcome.saw(key, seen, asset.fence.partition)
     return assembled.state.moved_on(watch.alarm, watch.alarm_id, asset.fence)
 

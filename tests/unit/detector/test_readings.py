@@ -14,7 +14,14 @@ from common.records.verdicts import SourcePosition
 from detector.core.decoding import decode
 from detector.core.pipeline import AssetRun, Decoded, decode_batch
 from detector.core.policy import InputPolicy
-from detector.core.reading_table import fleets_said, heard_on, place_of, put_together, said_by
+from detector.core.reading_table import (
+    cycles_of,
+    fleets_said,
+    heard_on,
+    place_of,
+    put_together,
+    said_by,
+)
 from detector.core.readings import PlacedReadings
 from detector.core.source import SourceRecord
 from tests.support.builders import TOPIC, MeanScorer, fleets_of
@@ -79,6 +86,7 @@ def test_a_batch_is_what_its_records_are(records: list[SourceRecord]) -> None:
     for key, items in expected.items():
         many = found[key]
         assert len(many) == len(items)
+        assert cycles_of(many) == cycles_of(items)
         assert repr(many[-1]) == repr(items[-1])
         assert repr(many[1:]) == repr(items[1:])
         assert list(fleets_said(many)) == list(fleets_said(items))

@@ -76,11 +76,15 @@ class Marks(msgspec.Struct, frozen=True, eq=False, gc=False):
 
     def moments(self) -> list[Moment | None]:
         """Return when each row was taken; none where it is not known."""
-        pairs = np.frombuffer(self.stamps, "<i8").reshape(-1, 2).tolist()
+        pairs = self.numbers().tolist()
         return [
             Moment(cycle, taken_us) if cycle > 0 and 0 <= taken_us < LAST_US else None
             for cycle, taken_us in pairs
         ]
+
+    def numbers(self) -> NDArray[np.int64]:
+        """Return cycle and time of each row, as they are kept; shape ``(n, 2)``."""
+        return np.frombuffer(self.stamps, "<i8").reshape(-1, 2)
 
     def held_rows(self, n_channels: int) -> NDArray[np.bool_]:
         """Return what is held, of any number of rows, shape ``(n, n_channels)``."""

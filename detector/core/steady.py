@@ -85,6 +85,7 @@ class AssembledBatch:
         windows: All windows to score, asset by asset, shape ``(n, window_length, n_channels)``.
         trail: What was remembered of its run at each window, shape ``(n, ...)``.
         rows: The rows of all assets as measured or held, shape ``(m, width)``.
+        stamps: Cycle and time of each, shape ``(m, 2)``.
         bases: At which of them each asset's begin, shape ``(n_assets + 1,)``; the last is ``m``.
         counts: How many windows each asset has, shape ``(n_assets,)``.
         ends: At which of the rows each window ends, shape ``(n,)``.
@@ -98,6 +99,7 @@ class AssembledBatch:
     windows: NDArray[np.float32]
     trail: Trail
     rows: NDArray[np.float32]
+    stamps: NDArray[np.int64]
     bases: NDArray[np.int64]
     counts: NDArray[np.int64]
     ends: NDArray[np.int64]
@@ -112,14 +114,11 @@ class AssembledBatch:
         found = dict(self.apart)
         steady = [asset for asset in which if asset not in found]
         if steady:
-            before = self.starts.some(steady)
-            rows = np.cumsum(self.steady)[steady] - 1
-            firsts = (np.cumsum(self.counts) - self.counts)[steady].tolist()
-            begins = self.readings.firsts[steady].tolist()
-            for asset, first, begin, start, after in zip(
-                steady, firsts, begins, before, self.after.take(rows).states(), strict=True
-            ):
-                found[asset] = self._one(asset, first, begin, start, after)
+            rows = (self.steady.cumsum() - 1)[steady]
+            firsts = (self.counts.cumsum() - self.counts)[steady].tolist()
+            states = self.after.take(rows).states()
+            for asset, first, after in zip(steady, firsts, states, strict=True):
+                found[asset] = self._one(asset, first, after)
         return [found[asset] for asset in which]
 
     def said(self, asset: int) -> tuple[list[Verdict], list[str]]:
@@ -139,32 +138,26 @@ class AssembledBatch:
         if asset in self.apart:
             return self.apart[asset].behind(window)
         at = int(self.counts[:asset].sum()) + window
-        length = self.windows.shape[1]
         end = int(self.ends[at]) + 1
-        remembered = self.starts.table.stamps_of(int(np.searchsorted(self.starts.places, asset)))
-        stamps = np.concatenate([remembered, self.readings.of(asset).stamps])
-        behind = end - int(self.bases[asset])
-        marks = Marks(packed_stamps(stamps[behind - length : behind]), NOTHING_HELD)
-        return Ring(self.rows[end - length : end], marks), self.windows[at]
+        which = slice(end - self.windows.shape[1], end)
+        marks = Marks(packed_stamps(self.stamps[which]), NOTHING_HELD)
+        return Ring(self.rows[which], marks), self.windows[at]
 
-    def _one(
-        self, asset: int, first: int, begin: int, start: AssetState, after: AssetState
-    ) -> Assembled:
-        """Return what a steady asset came to, given its first window and its first reading."""
+    def _one(self, asset: int, first: int, after: AssetState) -> Assembled:
+        """Return what a steady asset came to, given its first window and its state after it."""
         count, n_windows = int(self.readings.counts[asset]), int(self.counts[asset])
         base, end = self.bases[asset : asset + 2].tolist()
         verdicts, details = self.said(asset)
         windows = slice(first, first + n_windows)
-        stamps = packed_stamps(self.readings.readings.stamps[begin : begin + count])
         return Assembled(
             range(count),
             verdicts,
             details,
-            [start.opened] * count,
+            [after.opened] * count,
             (),
             self.windows[windows],
             self.rows[base:end],
-            Marks(start.marks.stamps + stamps, NOTHING_HELD),
+            Marks(packed_stamps(self.stamps[base:end]), NOTHING_HELD),
             self.ends[windows] - base,
             self.trail[windows],
             after,
@@ -206,7 +199,18 @@ def assemble_batch(starts: Starts, batch: ReadingBatch, fleet: Fleet) -> Assembl
         for asset, first in zip(apart, (np.cumsum(counts) - counts)[list(apart)], strict=True):
             trail[first : first + counts[asset]] = apart[asset].trail
     return AssembledBatch(
-        starts, batch, apart, steady, after, windows, trail, table.rows, table.bases, counts, ends
+        starts,
+        batch,
+        apart,
+        steady,
+        after,
+        windows,
+        trail,
+        table.rows,
+        table.stamps,
+        table.bases,
+        counts,
+        ends,
     )
 
 
@@ -271,11 +275,13 @@ class _Table:
 
     Attributes:
         rows: As measured or held, shape ``(m, width)``.
+        stamps: Cycle and time of each, shape ``(m, 2)``.
         normalised: The same on the model's scale.
         bases: At which row each asset begins, shape ``(n_assets + 1,)``; the last is ``m``.
     """
 
     rows: NDArray[np.float32]
+    stamps: NDArray[np.int64]
     normalised: NormalisedRows
     bases: NDArray[np.int64]
 
@@ -309,14 +315,17 @@ def _table(
     bases = np.zeros(len(sizes) + 1, np.int64)
     sizes.cumsum(out=bases[1:])
     rows = np.empty((int(bases[-1]), fleet.spec.machine.row_width), np.float32)
+    stamps = np.empty((len(rows), 2), np.int64)
     remembered = starts.table.where(ours[starts.places])
     begins, counts = bases[:-1][some(ours)], batch.counts[some(ours)]
-    rows[stretches(begins, remembered.sizes)] = remembered.rows
-    fresh = batch.readings.rows[some(ours.repeat(batch.counts))]
-    rows[stretches(begins + remembered.sizes, counts)] = fresh
+    at = stretches(begins, remembered.sizes)
+    rows[at], stamps[at] = remembered.rows, remembered.stamps
+    at, fresh = stretches(begins + remembered.sizes, counts), some(ours.repeat(batch.counts))
+    rows[at], stamps[at] = batch.readings.rows[fresh], batch.readings.stamps[fresh]
     for asset, course in courses.items():
-        rows[bases[asset] : bases[asset + 1]] = course.rows
-    return _Table(rows, _normalised(rows, fleet), bases)
+        own = slice(bases[asset], bases[asset + 1])
+        rows[own], stamps[own] = course.rows, course.marks.numbers()
+    return _Table(rows, stamps, _normalised(rows, fleet), bases)
 
 
 def _normalised(rows: NDArray[np.float32], fleet: Fleet) -> NormalisedRows:
@@ -369,19 +378,8 @@ def _after(
     head["n"] = sizes
     for name in ("rivals", "rival_cycle", "rival_us"):
         head[name] = 0
-    fresh = np.minimum(counts, sizes)
-    kept, firsts = sizes - fresh, sizes.cumsum() - sizes
-    stamps = np.empty((int(sizes.sum()), 2), before.stamps.dtype)
-    stamps[stretches(firsts, kept)] = before.stamps[stretches(before.sizes.cumsum() - kept, kept)]
-    stamps[stretches(firsts + kept, fresh)] = batch.readings.stamps[
-        stretches(last + 1 - fresh, fresh)
-    ]
-    return replace(
-        before,
-        head=head,
-        rows=table.rows[stretches(ends - sizes, sizes)],
-        stamps=stamps,
-    )
+    kept = stretches(ends - sizes, sizes)
+    return replace(before, head=head, rows=table.rows[kept], stamps=table.stamps[kept])
 
 
 def _followed(

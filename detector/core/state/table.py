@@ -248,11 +248,6 @@ class StateTable:
             ],
         )
 
-    def stamps_of(self, row: int) -> NDArray[np.int64]:
-        """Return cycle and time of each row of a ring, shape ``(n, 2)``."""
-        end = int(self.sizes[: row + 1].sum())
-        return self.stamps[end - int(self.head["n"][row]) : end]
-
     def some(self, which: Sequence[int]) -> Iterator[AssetState]:
         """Yield some as what stands alone, in the order asked for."""
         return self.take(np.array(which)).states() if len(which) else iter(())

@@ -286,9 +286,13 @@ def prepare(
     fresh: dict[AssetRun, Sequence[Decoded]] = {}
     misplaced: dict[AssetRun, Sequence[Decoded]] = {}
     for key, decoded in batch.by_asset.items():
-        if key not in known:
+        fence = known.fences.get(key)
+        if fence is None:
             new[key] = fresh_state(fleet, home_of(decoded))
-        fence = known.fences[key] if key in known else new[key].fence
+            fence = new[key].fence
+        if _is_behind(decoded, fence):
+            fresh[key] = decoded
+            continue
         mine, elsewhere = _unapplied(decoded, fence, known.former(key))
         if mine:
             fresh[key] = mine
@@ -307,13 +311,18 @@ def home_of(decoded: Sequence[Decoded]) -> Fence:
     return Fence(*place_of(decoded, 0))
 
 
+def _is_behind(decoded: Sequence[Decoded], fence: Fence) -> bool:
+    """Return whether none of an asset's readings is part of a state, as can be told at once."""
+    return isinstance(decoded, AssetReadings) and decoded.is_behind(
+        fence.partition, fence.next_offset
+    )
+
+
 def _unapplied(
     decoded: Sequence[Decoded], fence: Fence, former: Sequence[Fence]
 ) -> tuple[Sequence[Decoded], Sequence[Decoded]]:
     """Return the readings that are not part of a state: those at home, and those elsewhere."""
     home, reached = fence.partition, fence.next_offset
-    if isinstance(decoded, AssetReadings) and decoded.is_behind(home, reached):
-        return decoded, ()
     mine: list[Decoded] = []
     elsewhere: list[Decoded] = []
     for item in decoded:

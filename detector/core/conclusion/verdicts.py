@@ -32,34 +32,42 @@ def verdict_columns(plan: Plan, weighed: Sequence[Weighed], fleet: Fleet) -> Ver
     found = plan.found
     runs: list[AssetRun] = []
     counts: list[int] = []
+    verdicts: Sequence[Verdict]
+    said: Sequence[str]
     statuses: list[Verdict] = []
     details: list[str] = []
     refused: list[int] = []
-    apart = dict(zip(found.apart, plan.some(list(found.apart)), strict=True))
-    firsts = found.readings.firsts.tolist()
     opened = _opened(found)
-    each_read, each_scored = found.readings.counts.tolist(), found.counts.tolist()
-    for number, (key, n, n_windows) in enumerate(
-        zip(plan.keys, each_read, each_scored, strict=True)
-    ):
-        if number in apart:
-            asset = apart[number]
-            for place, readings in groupby(asset.assembled.opened):
+    firsts, each_read = found.readings.firsts.tolist(), found.readings.counts.tolist()
+    filling = np.flatnonzero(found.counts != found.readings.counts).tolist()
+
+    def say_scored(begin: int, end: int) -> None:
+        """Of most assets each reading has its score, and that is all."""
+        n = sum(each_read[begin:end])
+        runs.extend(plan.keys[begin:end])
+        counts.extend(each_read[begin:end])
+        statuses.extend(repeat(SCORED, n))
+        details.extend(repeat("", n))
+
+    begin = 0
+    for asset in sorted({*found.apart, *opened, *filling}):
+        say_scored(begin, asset)
+        begin = asset + 1
+        key = plan.keys[asset]
+        if asset not in found.apart:
+            verdicts, said = found.said(asset)
+            runs.append(run_of(key, opened.get(asset)))
+            counts.append(each_read[asset])
+        else:
+            alone = found.apart[asset]
+            verdicts, said = alone.verdicts, alone.details
+            for place, readings in groupby(alone.opened):
                 runs.append(run_of(key, place))
                 counts.append(len(list(readings)))
-            statuses += asset.assembled.verdicts
-            details += asset.assembled.details
-            refused += [firsts[number] + refusal.at for refusal in asset.assembled.refused]
-            continue
-        runs.append(run_of(key, opened[number]) if number in opened else key)
-        counts.append(n)
-        if n == n_windows:
-            statuses += repeat(SCORED, n)
-            details += repeat("", n)
-        else:
-            verdicts, said = found.said(number)
-            statuses += verdicts
-            details += said
+            refused += [firsts[asset] + refusal.at for refusal in alone.refused]
+        statuses += verdicts
+        details += said
+    say_scored(begin, len(plan.keys))
     stamps = plan.placed.readings.stamps
     if refused:
         stamps = np.delete(stamps, refused, axis=0)

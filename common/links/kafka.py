@@ -25,8 +25,9 @@ FETCH_MAX_WAIT_MS = 25
 over, so a record waits 7 ms for an idle reader, and 14 ms with 100. It costs an idle reader and the
 broker a hundredth of a core each."""
 
-FETCH_MAX_BYTES = 8 * 1024 * 1024
-"""What one fetch may bring, as sent, and so what is held ahead. The driver's 50 MiB are no faster.
+FETCH_MAX_BYTES = 2 * 1024 * 1024
+"""What one fetch may bring, as sent, and so what is held ahead, by the local broker's reading of it
+for each partition. The driver's 50 MiB are no faster.
 One batch of records that is larger comes whole all the same."""
 
 

@@ -231,12 +231,12 @@ class SourceBatch:
 
     def halves(self) -> tuple[SourceBatch, SourceBatch]:
         """Return the batch cut in two, each half with its part of the spans."""
-        middle = len(self.records) // 2
-        first, second = self.records[:middle], self.records[middle:]
+        records, middle = self.columns, len(self.records) // 2
+        first, second = records[:middle], records[middle:]
         cuts: dict[int, int] = {}
-        for record in second:
-            cuts.setdefault(record.position.partition, record.position.offset)
-        mine = {record.position.partition for record in first}
+        for partition, offset in zip(second.partitions, second.offsets, strict=True):
+            cuts.setdefault(partition, offset)
+        mine = set(first.partitions)
         before, after = dict(self.spans), {}
         for partition, cut in cuts.items():
             span = self.spans[partition]
@@ -249,6 +249,18 @@ class SourceBatch:
             SourceBatch(first, before, self.unreadable, self.failed, self.topic_id),
             SourceBatch(second, after, topic_id=self.topic_id),
         )
+
+    def parts(self, most_keys: int) -> Iterator[SourceBatch]:
+        """Yield the batch in parts of few enough keys; together they are all of it, in order.
+
+        Args:
+            most_keys: Different keys of the records of one part, at least 1.
+        """
+        if len(set(self.columns.keys)) <= most_keys:
+            yield self
+            return
+        for half in self.halves():
+            yield from half.parts(most_keys)
 
 
 def dense(records: Sequence[SourceRecord]) -> SourceBatch:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -11,8 +12,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from common.errors import BackendRefusedError
-from detector.core.source import Span, dense
+from detector.core.source import SourceBatch, Span, dense
+from detector.delivery import service
 from detector.delivery.quarantine import MAX_IN_A_ROW
+from detector.failpoints import Point
 from models.scoring.history import Trail
 from models.scoring.scorer import NormalisedRows, WindowScores
 from tests.support.builders import MeanScorer, reading, record
@@ -105,29 +108,72 @@ async def test_a_backend_that_refuses_is_no_records_fault() -> None:
     assert world.publisher.dead_letters == []
 
 
-@given(
-    st.lists(st.tuples(st.integers(0, 2), st.integers(1, 3)), min_size=2, max_size=12),
-    st.integers(0, 5),
-)
+STEPS = st.lists(st.tuples(st.integers(0, 2), st.integers(1, 3)), min_size=2, max_size=12)
+"""Partitions, and how far each record lies behind the one before it."""
+
+
+def laid_out(steps: list[tuple[int, int]], after: int, keys: int = 1) -> SourceBatch:
+    """Return a batch of such records, some of one key, and spans that reach beyond them."""
+    ends = {0: 0, 1: 0, 2: 0}
+    records = []
+    for number, (partition, ahead) in enumerate(sorted(steps, key=lambda step: step[0])):
+        ends[partition] += ahead
+        records.append(record(b"x", ends[partition], partition, key=b"k%d" % (number % keys)))
+    whole = dense(records)
+    spans = {n: Span(0, span.end + after) for n, span in whole.spans.items()}
+    return SourceBatch(records, spans)
+
+
+def assert_cut(whole: SourceBatch, parts: Sequence[SourceBatch]) -> None:
+    """Assert that parts hold all records in their order, and cover all spans without a gap."""
+    assert [item for part in parts for item in part.records] == [*whole.records]
+    for part in parts:
+        for item in part.records:
+            span = part.spans[item.position.partition]
+            assert span.begin <= item.position.offset < span.end
+    for number, span in whole.spans.items():
+        spans = [part.spans[number] for part in parts if number in part.spans]
+        assert spans[0].begin == span.begin
+        assert spans[-1].end == span.end
+        assert all(one.end == two.begin for one, two in pairwise(spans))
+
+
+@given(STEPS, st.integers(0, 5))
 def test_halves_hold_all_records_and_cover_all_spans(
     steps: list[tuple[int, int]], after: int
 ) -> None:
-    ends = {0: 0, 1: 0, 2: 0}
-    records = []
-    for partition, ahead in sorted(steps, key=lambda step: step[0]):
-        ends[partition] += ahead
-        records.append(record(b"x", ends[partition], partition, key=b"k"))
-    whole = dense(records)
-    spans = {n: Span(0, span.end + after) for n, span in whole.spans.items()}
-    first, second = type(whole)(records, spans).halves()
+    whole = laid_out(steps, after)
 
-    assert [*first.records, *second.records] == records
-    for half in (first, second):
-        for item in half.records:
-            span = half.spans[item.position.partition]
-            assert span.begin <= item.position.offset < span.end
-    for number, span in spans.items():
-        parts = [half.spans[number] for half in (first, second) if number in half.spans]
-        assert parts[0].begin == span.begin
-        assert parts[-1].end == span.end
-        assert all(one.end == two.begin for one, two in pairwise(parts))
+    assert_cut(whole, whole.halves())
+
+
+@given(STEPS, st.integers(0, 5), st.integers(1, 12), st.integers(1, 12))
+def test_parts_of_few_keys_hold_all_records_and_cover_all_spans(
+    steps: list[tuple[int, int]], after: int, keys: int, most: int
+) -> None:
+    whole = laid_out(steps, after, keys)
+
+    parts = [*whole.parts(most)]
+
+    assert_cut(whole, parts)
+    assert max(len({item.key for item in part.records}) for part in parts) <= most
+
+
+async def test_of_many_assets_some_are_carried_out_before_the_next_are_begun(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(service, "MOST_ASSETS", 3)
+    world = World()
+    for number in range(8):
+        named = {"asset_id": f"engine-{number}"}
+        world.send([reading(cycle).model_copy(update=named) for cycle in range(1, 9)], 0)
+    known: list[int] = []
+
+    def look(point: Point) -> None:
+        if point is Point.STATES_WRITTEN:
+            known.append(len(world.states.values))
+
+    await world.worker(look).service.process(world.everything())
+
+    assert [after - before for before, after in pairwise([0, *known])] == [2, 2, 2, 2]
+    assert len(await world.rows()) == 64

@@ -66,7 +66,7 @@ class Standing(NamedTuple):
     opened: Place | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class StateTable:
     """Plain states of one fleet.
 

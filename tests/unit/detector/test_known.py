@@ -60,6 +60,20 @@ def test_states_in_a_table_are_asked_for_as_others_are() -> None:
         states[key(9)]
 
 
+def test_a_fleet_may_have_states_of_machines_of_two_widths() -> None:
+    narrow = {key(number): plain(2, number) for number in (1, 2)}
+    wide = {
+        key(number): replace(plain(2, number), ring=np.ones((2, 9), np.float32))
+        for number in (3, 4)
+    }
+
+    states = in_table(narrow)
+    states.update(in_table(wide))
+
+    assert packed(states) == {name: state.pack() for name, state in (narrow | wide).items()}
+    assert states.made().keys() == narrow.keys() | wide.keys()
+
+
 def test_what_is_taken_in_replaces_what_was_there() -> None:
     states = in_table({key(number): plain(2, number) for number in (1, 2, 3)})
     moved = replace(plain(2, 7), former=(plain(2, 8).fence,))

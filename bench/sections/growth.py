@@ -173,7 +173,7 @@ async def _assets(
 
 
 async def _fleets(context: Context, running: Servers, engines: int, fleets: int) -> Taken:
-    """Return how fast one worker is with so many fleets, each with a model of its own in memory."""
+    """Return how fast one worker is with so many fleets, all judged by one model."""
     place = running.installation()
     names = [f"fleet-{number:02d}" for number in range(fleets)]
     file = place.folder / "fleets.toml"

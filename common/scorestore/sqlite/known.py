@@ -9,8 +9,8 @@ from typing import Final
 from common.scorestore.batch import RunKey
 from common.scorestore.sqlite.rows import ChannelSets
 
-MOST_RUNS: Final = 15_000
-"""With their names about 360 bytes each, 5 MB in all."""
+MOST_RUNS: Final = 10_000
+"""With their names about 360 bytes each, 4 MB in all."""
 
 
 @dataclass(slots=True)

@@ -15,8 +15,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, TypeVar
 
-import numpy as np
-
 from common.clock import Clock
 from common.errors import BackendError, InvalidRecordError
 from common.logs import get_logger
@@ -448,22 +446,5 @@ class DetectorService:
 
 
 def _scored(plans: Sequence[tuple[Fleet, Plan]]) -> list[WindowScores]:
-    """Score the windows of each; fleets with the same model share a call."""
-    by_model: dict[int, list[int]] = {}
-    for place, (fleet, _) in enumerate(plans):
-        by_model.setdefault(id(fleet.scorer), []).append(place)
-    found: dict[int, WindowScores] = {}
-    for places in by_model.values():
-        scorer, some = plans[places[0]][0].scorer, [plans[place][1] for place in places]
-        if len(some) == 1:
-            found[places[0]] = scorer.score(some[0].windows, some[0].trail)
-            continue
-        scores = scorer.score(
-            np.concatenate([plan.windows for plan in some]),
-            np.concatenate([plan.trail for plan in some]),
-        )
-        begin = 0
-        for place, plan in zip(places, some, strict=True):
-            found[place] = scores[begin : begin + len(plan.windows)]
-            begin += len(plan.windows)
-    return [found[place] for place in range(len(plans))]
+    """Score the windows of each in one call."""
+    return [fleet.scorer.score(plan.windows, plan.trail) for fleet, plan in plans]

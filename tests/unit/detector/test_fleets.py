@@ -97,61 +97,6 @@ async def test_two_machine_types_in_one_batch_are_judged_each_by_its_own_model()
     assert [channel.name for channel in alert.channels] == ["Discharge pressure [bar]", "Current"]
 
 
-class Counting(PumpScorer):
-    """Remembers how many windows came with each call."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.calls: list[int] = []
-
-    def score(self, windows: Any, trail: Any = None) -> Any:
-        """Count, and score."""
-        self.calls.append(len(windows))
-        return super().score(windows, trail)
-
-
-async def test_fleets_with_the_same_model_share_a_call_and_nothing_else() -> None:
-    scorer, together, alone = Counting(), World(), World()
-    same = {name: Fleet(name, scorer, ALARM, INPUTS) for name in ("pumps", "fans", "mills")}
-    fleets = {"default": ENGINES, **same}
-    for world in (together, alone):
-        world.send(
-            [
-                value
-                for number in range(1, 7)
-                for value in (
-                    reading(number, 0.5).to_json(),
-                    pump(number, 3.0 * number),
-                    pump(number, 4.0 * number, fleet="fans", asset_id="fan-1"),
-                    *([pump(number, 1.0, fleet="mills", asset_id="mill-1")] if number < 3 else ()),
-                )
-            ]
-        )
-        keyed(world)
-
-    await together.worker(fleets=fleets).service.process(together.everything())
-    called = list(scorer.calls)
-    for name in fleets:
-        others = {other: fleet for other, fleet in fleets.items() if other == name}
-        of_one = World()
-        of_one.topic = {0: [item for item in alone.topic[0] if _fleet_of(item.value) == name]}
-        await of_one.worker(fleets=others).service.process(of_one.everything())
-        for asset in ("engine-1", "pump-1", "fan-1", "mill-1"):
-            if found := await rows(of_one, asset):
-                assert await rows(together, asset) == found
-        told = [alert for alert in together.publisher.alerts if alert.fleet == name]
-        assert [each.to_json() for each in of_one.publisher.alerts] == [
-            each.to_json() for each in told
-        ]
-
-    assert called == [8]
-    assert len(together.publisher.alerts) == 2
-
-
-def _fleet_of(value: bytes | None) -> str:
-    return str(json.loads(value or b"{}").get("fleet", "default"))
-
-
 async def test_alerts_of_two_fleets_in_one_batch_rest_each_on_its_own_window() -> None:
     together, alone = World(), World()
     for world in (together, alone):

@@ -27,11 +27,15 @@ from detector.adapters.http_status import HttpStatus
 from detector.adapters.kafka_history import KafkaHistory
 from detector.adapters.kafka_publisher import KafkaPublisher
 from detector.adapters.redis_state_store import RedisStateStore
+from detector.adapters.scoring.beside import ScoringBeside
+from detector.delivery.scoring import ScoringHere
 from detector.delivery.service import DetectorPolicy, DetectorPorts, DetectorService
 from detector.failpoints import KillAt, Point, PointListener, ignore_points
 from detector.fleets import open_fleets
 from detector.metrics import DetectorMetrics
+from detector.ports import Scoring
 from detector.worker import ending as deadlines
+from detector.worker.cores import cores
 from detector.worker.ending import Ending
 from detector.worker.health import Health
 from detector.worker.heap import keep_heap_small
@@ -39,6 +43,9 @@ from detector.worker.reloading import FleetWatch
 from models.tracking.resolve import registry_folder
 
 CANCEL_EVERY_S: Final = 0.1
+
+CORES_FOR_TWO: Final = 2
+"""Processors from which on a worker may have a second process."""
 
 logger = get_logger(__name__)
 
@@ -208,11 +215,18 @@ class Worker:
             publisher=await enter(KafkaPublisher(settings.kafka, self._publishing)),
             history=KafkaHistory(settings.kafka, detector.max_batch_rows),
             clock=SystemClock(),
+            scoring=await self._scoring(stack),
         )
         policy = DetectorPolicy(
             Backoff(detector.retry_initial_s, detector.retry_max_s), detector.input.follow_after
         )
         return DetectorService(fleets, ports, policy, metrics, self._health, self._at)
+
+    async def _scoring(self, stack: AsyncExitStack) -> Scoring:
+        wanted = self._settings.detector.scoring_process
+        if wanted == "never" or (wanted == "auto" and cores() < CORES_FOR_TWO):
+            return ScoringHere()
+        return await stack.enter_async_context(ScoringBeside(ScoringHere()))
 
 
 async def _stopped(app: faust.App, within_s: float) -> None:

@@ -1,11 +1,14 @@
-"""What the detector needs of the world: three protocols beside the score store's."""
+"""What the detector needs of the world: four protocols beside the score store's."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
 
 from common.records.alerts import Alert
 from common.records.evidence import EvidenceMessage
@@ -16,6 +19,8 @@ from detector.core.pipeline import AssetRun, NextState
 from detector.core.source import SourceRecord
 from detector.core.state.asset import AssetState, Fence
 from detector.core.state.progress import NextProgress, Progress
+from models.scoring.history import Trail
+from models.scoring.scorer import WindowScorer, WindowScores
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,4 +192,23 @@ class OutputPublisher(Protocol):
 
         Raises:
             BackendUnavailableError: If the broker did not acknowledge in time.
+        """
+
+
+class ToScore(NamedTuple):
+    """Windows, and who scores them: what ``WindowScorer.score`` is called with."""
+
+    scorer: WindowScorer
+    windows: NDArray[np.float32]
+    trail: Trail | None
+
+
+class Scoring(Protocol):
+    """Where there are processors to score with."""
+
+    async def score(self, work: Sequence[ToScore]) -> Sequence[WindowScores]:
+        """Return the scores of each, in the same order.
+
+        Raises:
+            ValueError: If a value is not finite.
         """

@@ -40,6 +40,10 @@ NOTHING_ELSE: Final[Mapping[str, str]] = MappingProxyType({})
 Count = Callable[[], Awaitable[int]]
 
 POLL_S: Final = 0.02
+FAR_POLL_S: Final = 0.1
+NEAR: Final = 0.85
+"""Who looks takes time from who is looked at: often only when it begins, and from this part on."""
+
 LEAST_PART: Final = 0.3
 """If more than the rest of it is stored when the clock starts, too little is left to measure."""
 
@@ -119,7 +123,8 @@ async def rate_of(
             raise WrongCountError(f"{who} stored {stored:,} of {expected:,} in {TIMEOUT_S:.0f} s")
         for process in processes:
             running(process, who, log)
-        await asyncio.sleep(POLL_S)
+        is_near = stored >= NEAR * expected
+        await asyncio.sleep(POLL_S if is_near or not begin else FAR_POLL_S)
     took, worked = time.perf_counter() - begin, _cpu(processes) - cpu
     left = expected - begin_stored
     if left < LEAST_PART * expected:

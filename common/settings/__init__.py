@@ -29,7 +29,13 @@ from common.settings.groups.stores import AlertHistorySettings, ScoreStoreSettin
 from common.settings.groups.tls import TlsSettings
 from common.settings.groups.tracking import TrackingSettings
 from common.settings.load import load_settings
-from common.settings.names import PREFIX, TEST_PREFIX, file_variable_name, variable_name
+from common.settings.names import (
+    PREFIX,
+    TEST_PREFIX,
+    file_variable_name,
+    variable_name,
+    without_settings,
+)
 
 __all__ = [
     "PREFIX",
@@ -59,4 +65,5 @@ __all__ = [
     "value_of",
     "variable_name",
     "variable_names",
+    "without_settings",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 PREFIX: Final = "SURGELINE_"
@@ -27,3 +28,15 @@ def file_variable_name(path: tuple[str, ...]) -> str:
         'SURGELINE_REDIS__PASSWORD_FILE'
     """
     return f"{variable_name(path)}_FILE"
+
+
+def without_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return what a helper's process may know of ours: none of our settings, none of our secrets.
+
+    Example:
+        >>> without_settings({"PATH": "/bin", "SURGELINE_REDIS__URL": "redis://:secret@cache"})
+        {'PATH': '/bin'}
+    """
+    return {
+        name: value for name, value in environment.items() if not name.upper().startswith(PREFIX)
+    }

@@ -44,8 +44,8 @@ from common.links.kafka import FETCH_MAX_BYTES, FETCH_MAX_WAIT_MS
 faust_logger = logging.getLogger("faust.chunks")
 """Faust gives subclasses a logger of their module's name, and would narrate in ours."""
 
-MAX_CHUNKS_IN_FLIGHT: Final = 3
-"""Two being processed, and what is fetched meanwhile: three fetches in memory, at most."""
+MAX_CHUNKS_IN_FLIGHT: Final = 4
+"""Three being processed, and what is fetched meanwhile."""
 
 AHEAD_FROM: Final = 0.25
 """A fetch is large if it holds this part of the most records it may hold. While a small one is

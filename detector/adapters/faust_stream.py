@@ -20,9 +20,9 @@ from detector.adapters.source_records import source_batch
 from detector.core.source import SourceBatch
 from detector.worker.lanes import Lanes
 
-SIDE_BY_SIDE: Final = 2
-"""Chunks of different partitions in hand at once: while one's windows are with the model, the other
-needs the interpreter. A third would find it taken."""
+SIDE_BY_SIDE: Final = 3
+"""Chunks of different partitions in hand at once: one's windows are with the model, one needs the
+interpreter, one waits for a store."""
 
 logger = get_logger(__name__)
 

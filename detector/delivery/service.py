@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final, TypeVar
 
@@ -27,7 +27,7 @@ from common.scorestore.port import ScoreStore
 from detector.core.claims import Moves
 from detector.core.conclusion.conclude import Outcome, conclude, nothing_yet
 from detector.core.conclusion.evidence import Case, all_evidence, case_slices
-from detector.core.fleet import Fleet, Fleets, rules_digest
+from detector.core.fleet import Fleets, rules_digest
 from detector.core.intent import Intent, NextIntent, TakenOver, by_asset, to_adopt
 from detector.core.ledger import survivors
 from detector.core.letters import (
@@ -54,14 +54,14 @@ from detector.core.state.progress import NextProgress, next_progress
 from detector.delivery.aside import aside
 from detector.delivery.quarantine import Quarantine
 from detector.delivery.recovery import StateRebuilder
+from detector.delivery.scoring import ScoringHere
 from detector.delivery.slices import MAX_SLICE_VALUES, slices
 from detector.delivery.stored import StateKeeper
 from detector.delivery.together import together
 from detector.failpoints import Point, PointListener, ignore_points
 from detector.metrics import DetectorMetrics
-from detector.ports import OutputPublisher, StateStore, TopicHistory
+from detector.ports import OutputPublisher, Scoring, StateStore, TopicHistory, ToScore
 from detector.worker.health import Health
-from models.scoring.scorer import WindowScores
 
 T = TypeVar("T")
 logger = get_logger(__name__)
@@ -70,24 +70,22 @@ MOST_ASSETS: Final = 1000
 """Whose states are in hand with a batch: some 15 KB of each, with the windows cut from them. Of a
 fetch in which more have spoken, one part is stored before the next is begun."""
 
-FEW_WINDOWS: Final = 16
-"""Scored at once: a millisecond."""
-
 FEW_CASES: Final = 2
-"""Likewise."""
+"""Alerts whose evidence is worked out at once: a millisecond."""
 
 NOTHING_TAKEN_OVER: Final = TakenOver((), 0)
 
 
 @dataclass(frozen=True, slots=True)
 class DetectorPorts:
-    """The world, as the service sees it."""
+    """The world, as the service sees it; windows are scored in this process unless told where."""
 
     states: StateStore
     scores: ScoreStore
     publisher: OutputPublisher
     history: TopicHistory
     clock: Clock
+    scoring: Scoring = field(default_factory=ScoringHere)
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,8 +253,9 @@ class DetectorService:
         self._at(Point.ASSEMBLED)
         # 4. scores
         with self._timed("score"):
-            windows = sum(len(plan.windows) for _, plan in plans)
-            scores = await aside(_scored, plans, is_small=windows <= FEW_WINDOWS)
+            scores = await self._ports.scoring.score(
+                [ToScore(fleet.scorer, plan.windows, plan.trail) for fleet, plan in plans]
+            )
         self._at(Point.SCORED)
         # 5. verdicts and alerts
         with self._timed("conclude"):
@@ -443,8 +442,3 @@ class DetectorService:
             metrics.held.inc(plan.held)
             metrics.bridged.inc(plan.bridged)
         metrics.counts_latency(source, self._ports.clock.now().timestamp() * 1000)
-
-
-def _scored(plans: Sequence[tuple[Fleet, Plan]]) -> list[WindowScores]:
-    """Score the windows of each in one call."""
-    return [fleet.scorer.score(plan.windows, plan.trail) for fleet, plan in plans]

@@ -252,9 +252,15 @@ class OpenedScorer:
 
 
 class ArtifactScorer(OpenedScorer):
-    """An artifact ready to score: implements :class:`models.scoring.scorer.WindowScorer`."""
+    """An artifact ready to score: implements :class:`models.scoring.scorer.WindowScorer`.
+
+    Attributes:
+        artifact: The artifact.
+        threads: Threads of the network.
+    """
 
     def __init__(self, artifact: Artifact, threads: int = 1) -> None:
+        self.artifact, self.threads = artifact, threads
         manifest = artifact.manifest
         super().__init__(
             spec_of(artifact),

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING, NamedTuple, TypeGuard
 
 from models.artifact.store import Artifact
 from models.scoring.scorer import WindowScorer
 
 if TYPE_CHECKING:
     from models.artifact.parts_scorer import PartsScorer
+
+
+class Recipe(NamedTuple):
+    """What a scorer was opened from; it can be sent to another process.
+
+    Attributes:
+        artifact: The artifact.
+        threads: Threads of the network.
+    """
+
+    artifact: Artifact
+    threads: int
 
 
 def open_scorer(artifact: Artifact, threads: int = 1) -> WindowScorer:
@@ -55,3 +67,10 @@ def is_parts_scorer(scorer: WindowScorer) -> TypeGuard[PartsScorer]:
     from models.artifact.parts_scorer import PartsScorer
 
     return isinstance(scorer, PartsScorer)
+
+
+def recipe_of(scorer: WindowScorer) -> Recipe | None:
+    """Return what opens the same scorer again; none for one that is a part, or made otherwise."""
+    from models.artifact.onnx_scorer import ArtifactScorer
+
+    return Recipe(scorer.artifact, scorer.threads) if isinstance(scorer, ArtifactScorer) else None

@@ -23,7 +23,7 @@ from pydantic import TypeAdapter
 from api.access.rights import ASKING
 from api.adapters.memory.replays import MemoryFleetCatalogue
 from api.adapters.memory.scoring import MemoryScoring
-from api.adapters.scoring.process import ProcessScoring, worker_environment
+from api.adapters.scoring.process import ProcessScoring
 from api.app import Adapters, create_app
 from api.detection.ports import Scoring
 from api.detection.values import (
@@ -46,7 +46,7 @@ from common.errors import RequestRefusedError
 from common.machines.machine import MachineType
 from common.machines.rows import as_rows
 from common.records.verdicts import Evidence, Level
-from common.settings import AlarmSettings, ApiSettings, Settings
+from common.settings import AlarmSettings, ApiSettings, Settings, without_settings
 from models.artifact.opening import open_scorer
 from models.artifact.store import SHIPPED, load_artifact
 from models.evaluation.batch_path import engine_values, score_engine, score_record
@@ -410,7 +410,7 @@ async def test_a_few_may_wait_and_more_are_refused_at_once() -> None:
 async def test_the_process_gets_none_of_our_settings_and_secrets() -> None:
     given = {"PATH": "/bin", "SURGELINE_ALERTS__URL": "secret", "surgeline_api__key": "secret"}
 
-    assert worker_environment(given) == {"PATH": "/bin"}
+    assert without_settings(given) == {"PATH": "/bin"}
 
 
 async def test_the_fake_fails_where_it_is_told_to() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
@@ -19,18 +19,13 @@ from api.adapters.scoring.frames import lengths, receive_frame
 from api.adapters.scoring.messages import Answer, Asked
 from common.errors import BackendUnavailableError
 from common.logs import get_logger
-from common.settings import PREFIX, ApiSettings
+from common.settings import ApiSettings, without_settings
 
 COMMAND: Final = (sys.executable, "-m", "api.adapters.scoring.worker")
 IDLE_S: Final = 600.0
 """Silence after which the process ends and its memory is free, s."""
 
 _log = get_logger(__name__)
-
-
-def worker_environment(inherited: Mapping[str, str]) -> dict[str, str]:
-    """Return the process's environment: it needs none of our settings, and none of our secrets."""
-    return {name: value for name, value in inherited.items() if not name.upper().startswith(PREFIX)}
 
 
 class ProcessScoring(EngineScoring):
@@ -126,7 +121,7 @@ class ProcessScoring(EngineScoring):
                     *self._command,
                     stdin=asyncio.subprocess.PIPE,
                     stdout=asyncio.subprocess.PIPE,
-                    env=worker_environment(os.environ),
+                    env=without_settings(os.environ),
                     start_new_session=True,  # Ctrl-C reaches us; the process ends with its input
                 )
             except OSError as exc:

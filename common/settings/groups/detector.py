@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from common.alarm_defaults import BRIDGE_CYCLES, ON_DELAY_CYCLES
@@ -98,10 +100,15 @@ class DetectorSettings(Group):
         ge=64 * 1024,
         le=1024**3,
         description="Most bytes of keys and values in one micro-batch, decompressed; at least one "
-        "reading is in it however large. A worker holds three at most.",
+        "reading is in it however large. A worker holds four at most.",
     )
     inference_threads: int = Field(
         1, ge=1, le=64, description="Threads of one worker's model; scale by workers instead."
+    )
+    scoring_process: Literal["auto", "always", "never"] = Field(
+        "auto",
+        description="Whether a worker that is behind scores in a second process, for 60 to 100 MB "
+        "more: `auto` where it may use two processors. Nothing depends on it but the rate.",
     )
     retry_initial_s: float = Field(
         0.2, gt=0, le=3600, description="First wait after a failed write, s."

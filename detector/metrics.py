@@ -20,7 +20,7 @@ from common.records.letters import DeadLetter
 from common.records.verdict_batch import VerdictBatch
 from common.records.verdicts import Verdict
 from detector.core.fleet import Fleets
-from detector.core.source import SourceBatch
+from detector.core.reading.source import SourceBatch
 
 SHA256_DIGITS: Final = 12
 

@@ -16,7 +16,7 @@ from common.records.letters import DeadLetter
 from detector.core.intent import Intent, NextIntent
 from detector.core.ledger import Ledger
 from detector.core.pipeline import AssetRun, NextState
-from detector.core.source import SourceRecord
+from detector.core.reading.source import SourceRecord
 from detector.core.state.asset import AssetState, Fence
 from detector.core.state.progress import NextProgress, Progress
 from models.scoring.history import Trail

@@ -37,7 +37,7 @@ from detector.core.conclusion.conclude import conclude
 from detector.core.fleet import Fleets, one_fleet
 from detector.core.pipeline import AssetRun, by_fleet, decode_batch, prepare
 from detector.core.policy import InputPolicy
-from detector.core.source import SourceRecord, SourceRecords
+from detector.core.reading.source import SourceRecord, SourceRecords
 from models.alarm import AlarmPolicy
 from models.artifact.onnx_scorer import open_reconstructor, reconstruct_in_chunks
 from models.artifact.opening import open_scorer

@@ -17,7 +17,7 @@ from common.logs import get_logger
 from common.settings import DetectorSettings, KafkaSettings
 from detector.adapters.faust_chunks import ChunkTransport, RawSchema
 from detector.adapters.source_records import source_batch
-from detector.core.source import SourceBatch
+from detector.core.reading.source import SourceBatch
 from detector.worker.lanes import Lanes
 
 SIDE_BY_SIDE: Final = 3

@@ -18,7 +18,7 @@ from common.settings import KafkaSettings
 from common.topics import Topics
 from detector.adapters.kafka_topic_life import look_back
 from detector.adapters.source_records import record_columns
-from detector.core.source import SourceRecord
+from detector.core.reading.source import SourceRecord
 from detector.core.state.progress import Progress
 from detector.ports import TopicLook
 

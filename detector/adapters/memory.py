@@ -14,7 +14,7 @@ from detector.core.intent import NextIntent
 from detector.core.ledger import Ledger, entries, pack_entry, unpack_entry
 from detector.core.next_states import NextStates
 from detector.core.pipeline import AssetRun, NextState
-from detector.core.source import SourceRecord
+from detector.core.reading.source import SourceRecord
 from detector.core.state.asset import FENCE, Fence
 from detector.core.state.progress import Mark, NextProgress, Progress, mark_of
 from detector.ports import Stored, TopicLook

@@ -12,7 +12,13 @@ from common.intake.fetched import FetchedRecords
 from common.intake.fetcher import Parts
 from common.records.times import EARLIEST, LATEST
 from common.records.verdicts import SourcePosition
-from detector.core.source import SourceBatch, SourceRecord, SourceRecords, Span, UnreadableBatch
+from detector.core.reading.source import (
+    SourceBatch,
+    SourceRecord,
+    SourceRecords,
+    Span,
+    UnreadableBatch,
+)
 
 EARLIEST_MS: Final = int(EARLIEST.timestamp() * 1000)
 LATEST_MS: Final = int(LATEST.timestamp() * 1000)

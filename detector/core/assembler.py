@@ -28,6 +28,7 @@ from common.records.verdicts import Verdict
 from common.ring import NOTHING_HELD, Marks, Ring, packed_stamps
 from detector.core.holding import Held, Holder
 from detector.core.policy import InputPolicy
+from detector.core.reading.columns import Readings
 from detector.core.state.asset import AssetState, Place, Rival
 from models.scoring.history import NO_HISTORY, LifeHistory, Trail, follow
 from models.scoring.scorer import NormalisedRows
@@ -36,37 +37,6 @@ from models.scoring.windows import sliding_windows
 NO_RIVAL: Final = Rival()
 UNKNOWN_REGIME_DETAIL: Final = "operating settings outside every regime of the training data"
 NO_ROW: Final = -1
-
-
-@dataclass(frozen=True, slots=True)
-class Readings:
-    """Readings of one partition, in the order of the topic.
-
-    Attributes:
-        offsets: Where they stood, shape ``(n,)``, int64, rising within an asset.
-        stamps: Cycle and time of each, as it says them; shape ``(n, 2)``, int64, the time in UTC
-            epoch microseconds.
-        clock_us: Their times, UTC epoch microseconds, shape ``(n,)``, int64; a time far ahead of
-            the broker's stamp is no time to compare with, and the stamp stands in for it.
-        rows: Their values as measured, shape ``(n, width)``, float32: the conditions, then the
-            channels, NaN where a channel is missing.
-    """
-
-    offsets: NDArray[np.int64]
-    stamps: NDArray[np.int64]
-    clock_us: NDArray[np.int64]
-    rows: NDArray[np.float32]
-
-    @property
-    def cycles(self) -> NDArray[np.int64]:
-        """Their cycles, shape ``(n,)``."""
-        return self.stamps[:, 0]
-
-    def __len__(self) -> int:
-        return len(self.offsets)
-
-    def __getitem__(self, part: slice | NDArray[np.int64]) -> Readings:
-        return Readings(self.offsets[part], self.stamps[part], self.clock_us[part], self.rows[part])
 
 
 class Refusal(NamedTuple):

@@ -21,7 +21,7 @@ from typing import Final
 
 from detector.core.next_states import NextStates
 from detector.core.pipeline import AssetRun, DecodedBatch, NextState
-from detector.core.reading_table import heard_on
+from detector.core.reading.table import heard_on
 from detector.core.state.asset import MAX_FORMER_HOMES, AssetState, Fence
 from detector.core.state.known import States
 

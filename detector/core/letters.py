@@ -17,9 +17,9 @@ from common.records.letters import (
     DeadLetter,
 )
 from common.records.verdicts import ScoreRecord, Verdict
-from detector.core.decoding import identify
 from detector.core.fleet import Fleets
-from detector.core.source import FailedRecord, SourceRecord, UnreadableBatch
+from detector.core.reading.decoding import identify
+from detector.core.reading.source import FailedRecord, SourceRecord, UnreadableBatch
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_DETAIL_CHARS: Final = 500

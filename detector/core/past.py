@@ -22,14 +22,15 @@ from common.machines.machine import MachineType
 from common.records.alerts import derive_alarm_id
 from common.records.ids import renewed_run_id
 from common.records.verdicts import Level, Verdict
-from detector.core.assembler import Assembled, Readings
+from detector.core.assembler import Assembled
 from detector.core.claims import of_this_life
 from detector.core.conclusion.finals import follow_finals, weigh_finals
 from detector.core.conclusion.weighing import unmoved_of
 from detector.core.fleet import Fleet, Fleets
 from detector.core.pipeline import AssetRun, Decoded, NextState, decode_batch
-from detector.core.reading_table import fleets_said, put_together, said_by
-from detector.core.source import SourceRecord
+from detector.core.reading.columns import Readings
+from detector.core.reading.source import SourceRecord
+from detector.core.reading.table import fleets_said, put_together, said_by
 from detector.core.state.asset import AssetState, Fence, fresh_state
 from detector.core.state.known import States
 from detector.core.state.starts import Starts

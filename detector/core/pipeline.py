@@ -23,11 +23,16 @@ from common.errors import InvalidRecordError
 from common.records.letters import DeadLetter
 from common.records.verdicts import ScoreRecord
 from detector.core.assembler import Assembled
-from detector.core.decoding import decode
-from detector.core.decoding_many import decode_many
 from detector.core.fleet import Fleet, Fleets
 from detector.core.letters import dead_letter, rejected_verdict
-from detector.core.reading_table import (
+from detector.core.reading.columns import EPOCH as EPOCH
+from detector.core.reading.columns import AssetRun as AssetRun
+from detector.core.reading.columns import Decoded as Decoded
+from detector.core.reading.columns import PlacedReadings, ReadingColumns
+from detector.core.reading.decoding import decode
+from detector.core.reading.many import decode_many
+from detector.core.reading.source import Reading, SourceRecord, SourceRecords
+from detector.core.reading.table import (
     AssetReadings,
     ReadingTable,
     by_asset,
@@ -37,11 +42,6 @@ from detector.core.reading_table import (
     put_together,
     said_by,
 )
-from detector.core.readings import EPOCH as EPOCH
-from detector.core.readings import AssetRun as AssetRun
-from detector.core.readings import Decoded as Decoded
-from detector.core.readings import PlacedReadings, ReadingColumns
-from detector.core.source import Reading, SourceRecord, SourceRecords
 from detector.core.state.asset import AssetState, Fence, fresh_state
 from detector.core.state.known import States
 from detector.core.state.starts import Starts

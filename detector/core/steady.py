@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from common.machines.rows import split_rows
 from common.records.verdicts import Verdict
 from common.ring import NOTHING_HELD, Marks, Ring, packed_stamps
-from detector.core.assembler import Assembled, Course, Readings, assemble, lay_out
+from detector.core.assembler import Assembled, Course, assemble, lay_out
 from detector.core.fleet import Fleet
+from detector.core.reading.columns import Readings
 from detector.core.state.asset import AssetState
 from detector.core.state.starts import Starts
 from detector.core.state.table import StateTable, stretches

@@ -13,7 +13,7 @@ from typing import Final
 
 from common.errors import SurgelineError
 from common.logs import get_logger
-from detector.core.source import FailedRecord, SourceBatch
+from detector.core.reading.source import FailedRecord, SourceBatch
 
 logger = get_logger(__name__)
 

@@ -48,7 +48,7 @@ from detector.core.pipeline import (
     judged,
     prepare,
 )
-from detector.core.source import SourceBatch, SourceRecord
+from detector.core.reading.source import SourceBatch, SourceRecord
 from detector.core.state.asset import AssetState
 from detector.core.state.progress import NextProgress, next_progress
 from detector.delivery.aside import aside

@@ -20,7 +20,7 @@ from detector.core.claims import Moves, claims, of_this_life
 from detector.core.fleet import Fleets
 from detector.core.ledger import speakers
 from detector.core.pipeline import AssetRun, DecodedBatch
-from detector.core.source import SourceBatch, Span
+from detector.core.reading.source import SourceBatch, Span
 from detector.core.state.asset import AssetState
 from detector.core.state.known import States
 from detector.core.state.progress import NextProgress, Progress, behind

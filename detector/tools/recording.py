@@ -20,7 +20,7 @@ from common.topics import Topics
 from detector.adapters.source_records import source_records
 from detector.core.fleet import Fleets
 from detector.core.pipeline import Decoded, DecodedBatch, decode_batch
-from detector.core.source import Reading, SourceRecord
+from detector.core.reading.source import Reading, SourceRecord
 from detector.tools.topic import Progress, silent, topic_records
 from models.evaluation.batch_path import engine_values
 

@@ -1,8 +1,8 @@
 """Which readings the live detector refuses: those that no sound sensor could give.
 
 One function for training, evaluation and calibration, so that a model learns from no reading that
-the detector would not score. The rule is that of ``detector/core/decoding.py``; a test compares
-the two.
+the detector would not score. The rule is that of ``detector/core/reading/decoding.py``; a test
+compares the two.
 """
 
 from __future__ import annotations

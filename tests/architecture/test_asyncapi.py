@@ -17,9 +17,9 @@ from deploy.asyncapi import (
     asyncapi_text,
     typed_reading,
 )
-from detector.core.decoding import decode
 from detector.core.fleet import Fleet
-from detector.core.source import SourceRecord
+from detector.core.reading.decoding import decode
+from detector.core.reading.source import SourceRecord
 from tests.support.builders import ALARM, INPUTS, MeanScorer
 
 

@@ -19,7 +19,7 @@ from common.settings import DetectorSettings, KafkaSettings
 from common.topics import Topics
 from detector.adapters import faust_chunks
 from detector.adapters.faust_stream import add_agent, build_faust_app
-from detector.core.source import SourceBatch, SourceRecord, UnreadableBatch
+from detector.core.reading.source import SourceBatch, SourceRecord, UnreadableBatch
 from tests.support.batches import SPOILT, batch, marker, produce_raw, with_header
 from tests.support.topics import make_anew
 

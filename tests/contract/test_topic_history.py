@@ -16,7 +16,7 @@ from common.settings import KafkaSettings
 from deploy.local.programs import broker_command, free_port
 from detector.adapters.kafka_history import KafkaHistory
 from detector.adapters.memory import MemoryHistory
-from detector.core.source import SourceRecord
+from detector.core.reading.source import SourceRecord
 from detector.ports import TopicHistory
 from tests.support.servers.backends import build
 from tests.support.servers.own_server import OwnServer

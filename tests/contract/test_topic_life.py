@@ -10,7 +10,7 @@ from common.links.kafka import ensure_topics
 from common.settings import KafkaSettings
 from common.topics import Topics
 from detector.adapters.kafka_history import KafkaHistory
-from detector.core.source import SourceRecord
+from detector.core.reading.source import SourceRecord
 from detector.core.state.progress import Progress, mark_of
 from tests.support.batches import batch, produce_raw
 from tests.support.topics import make_anew

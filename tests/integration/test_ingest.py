@@ -25,8 +25,8 @@ from common.records.verdicts import SourcePosition
 from common.settings import KafkaSettings
 from common.topics import Topics
 from deploy.local.programs import broker_command, free_port
-from detector.core.decoding import decode
-from detector.core.source import SourceRecord
+from detector.core.reading.decoding import decode
+from detector.core.reading.source import SourceRecord
 from producer.adapters import kafka_source
 from tests.support import forked
 from tests.support.builders import MeanScorer, fleets_of

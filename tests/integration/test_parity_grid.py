@@ -21,7 +21,7 @@ from common.scorestore.memory import MemoryScoreStore
 from common.scorestore.port import ScoreQuery
 from detector.adapters.memory import MemoryHistory, MemoryPublisher, MemoryStateStore
 from detector.core.policy import InputPolicy
-from detector.core.source import SourceRecord, dense
+from detector.core.reading.source import SourceRecord, dense
 from detector.delivery.service import DetectorPolicy, DetectorPorts, DetectorService
 from detector.metrics import DetectorMetrics
 from detector.worker.health import Health

@@ -17,7 +17,7 @@ from common.records.readings import SensorReading
 from common.records.verdicts import SourcePosition
 from detector.core.fleet import Fleet, Fleets, one_fleet
 from detector.core.policy import InputPolicy
-from detector.core.source import SourceRecord
+from detector.core.reading.source import SourceRecord
 from models.alarm import AlarmPolicy
 from models.scoring.history import Trail
 from models.scoring.life import Life

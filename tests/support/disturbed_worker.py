@@ -17,7 +17,7 @@ from aiokafka.consumer.group_coordinator import CoordinatorGroupRebalance
 
 from detector.adapters.faust_chunks import ChunkConsumerThread
 from detector.adapters.redis_state_store import RedisStateStore
-from detector.core.source import SourceBatch
+from detector.core.reading.source import SourceBatch
 from detector.delivery.service import DetectorService
 from detector.worker import ending
 

@@ -47,7 +47,7 @@ from detector.core.letters import (
 )
 from detector.core.pipeline import DecodedBatch, decode_batch, prepare
 from detector.core.policy import InputPolicy
-from detector.core.source import FailedRecord, SourceRecord, UnreadableBatch
+from detector.core.reading.source import FailedRecord, SourceRecord, UnreadableBatch
 from models.alarm import AlarmPolicy
 from models.scoring.history import Trail
 from models.scoring.scorer import Thresholds, WindowScores

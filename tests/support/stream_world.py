@@ -22,7 +22,7 @@ from common.scorestore.memory import MemoryScoreStore
 from common.scorestore.port import ScoreStore
 from detector.adapters.memory import MemoryHistory, MemoryPublisher, MemoryStateStore
 from detector.core.policy import InputPolicy
-from detector.core.source import dense
+from detector.core.reading.source import dense
 from detector.delivery.service import DetectorPolicy, DetectorPorts, DetectorService
 from detector.failpoints import PointListener, ignore_points
 from detector.metrics import DetectorMetrics

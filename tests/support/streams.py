@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from common.machines.turbofan import TURBOFAN
 from common.records.readings import SensorReading
 from common.records.verdicts import SourcePosition
-from detector.core.source import SourceRecord
+from detector.core.reading.source import SourceRecord
 from models.scoring.history import Trail, whole_runs
 from models.scoring.life import Life
 from models.scoring.scorer import Thresholds, WindowScores

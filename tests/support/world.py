@@ -14,7 +14,7 @@ from common.scorestore.port import ScoreQuery
 from detector.adapters.memory import MemoryHistory, MemoryPublisher, MemoryStateStore
 from detector.core.fleet import Fleets
 from detector.core.policy import InputPolicy
-from detector.core.source import SourceBatch, SourceRecord, Span
+from detector.core.reading.source import SourceBatch, SourceRecord, Span
 from detector.delivery.service import DetectorPolicy, DetectorPorts, DetectorService
 from detector.failpoints import Point, PointListener, ignore_points
 from detector.metrics import DetectorMetrics

@@ -16,7 +16,7 @@ from common.records.alerts import (
     derive_alert_id,
 )
 from common.records.verdicts import Evidence, Level
-from detector.core.source import Reading
+from detector.core.reading.source import Reading
 from models.alarm import AlarmChange
 from models.scoring.scorer import ScorerSpec
 

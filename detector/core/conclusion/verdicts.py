@@ -14,7 +14,7 @@ from common.records.verdicts import Verdict
 from detector.core.conclusion.weighing import Weighed
 from detector.core.fleet import Fleet
 from detector.core.pipeline import Plan
-from detector.core.readings import AssetRun
+from detector.core.reading.columns import AssetRun
 from detector.core.state.asset import Place
 from detector.core.steady import AssembledBatch
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from detector.core.source import SourceBatch, SourceRecord, Span
+from detector.core.reading.source import SourceBatch, SourceRecord, Span
 from detector.core.state.asset import Fence
 
 

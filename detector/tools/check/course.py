@@ -15,9 +15,10 @@ from common.machines.machine import MachineType
 from common.machines.rows import as_rows, split_rows
 from common.recording import AssetRecord
 from common.records.verdicts import Verdict
-from detector.core.assembler import NO_ROW, Readings, assemble, lay_out
+from detector.core.assembler import NO_ROW, assemble, lay_out
 from detector.core.conclusion.weighing import unmoved_of
 from detector.core.policy import InputPolicy
+from detector.core.reading.columns import Readings
 from detector.core.state.asset import AssetState, Fence
 from detector.tools.check.refusals import Refusals, find_refusals
 from detector.tools.check.report import Outcome

@@ -1,6 +1,6 @@
 """Which readings the detector would refuse as they come: for many at once what decoding does.
 
-``detector/core/decoding.py`` decides record by record; a test holds that both agree.
+``detector/core/reading/decoding.py`` decides record by record; a test holds that both agree.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from common.machines.machine import MachineType
 from common.records.wire import Cycle
-from detector.core.decoding import LARGEST
+from detector.core.reading.decoding import LARGEST
 
 CYCLE: Final[TypeAdapter[int]] = TypeAdapter(Cycle)
 

@@ -27,8 +27,8 @@ from common.records.verdicts import SourcePosition
 from common.settings import KafkaSettings
 from common.terminal.nearest import suggestion
 from common.topics import Topics
-from detector.core.decoding import ReadingIdentity, identify
-from detector.core.source import SourceRecord
+from detector.core.reading.decoding import ReadingIdentity, identify
+from detector.core.reading.source import SourceRecord
 from detector.tools.topic import Progress, silent, topic_messages
 
 AGE: Final = re.compile(r"(\d{1,9})([smhd])", re.ASCII)

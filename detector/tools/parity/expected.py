@@ -21,7 +21,7 @@ from detector.core.conclusion.conclude import conclude
 from detector.core.conclusion.evidence import Case
 from detector.core.fleet import Fleet, Fleets
 from detector.core.pipeline import AssetPlan, AssetRun, DecodedBatch, by_fleet, judged, prepare
-from detector.core.source import Reading
+from detector.core.reading.source import Reading
 from detector.tools.parity.differences import Numbers
 from detector.tools.parity.finals import batch_finals
 from models.evaluation.batch_path import score_record

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from common.machines.rows import as_rows
 from detector.core.fleet import Fleet
-from detector.core.source import Reading
+from detector.core.reading.source import Reading
 from detector.tools.parity.differences import Numbers
 from models.evaluation.batch_path import counting_rows, record_windows
 from models.scoring.evidence import LARGEST, severities_of

@@ -10,8 +10,8 @@ import pytest
 from common.records.alerts import ChannelShare, RemainingLife, Transition
 from common.records.verdicts import Evidence, Level
 from detector.core.conclusion.alerts import Cause, contributions, make_alert
-from detector.core.decoding import decode
-from detector.core.source import Reading
+from detector.core.reading.decoding import decode
+from detector.core.reading.source import Reading
 from models.alarm import AlarmChange
 from tests.support.builders import MeanScorer, fleets_of, record
 from tests.support.builders import reading as sent

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from common.errors import InvalidRecordError, RejectReason
 from common.machines.machine import Channel, MachineType, Step
 from common.machines.turbofan import TURBOFAN
-from detector.core.decoding import LARGEST, decode, identify
 from detector.core.policy import InputPolicy
+from detector.core.reading.decoding import LARGEST, decode, identify
 from tests.support.builders import MeanScorer, changed, fleets_of, reading, record
 
 LIMIT = 4096

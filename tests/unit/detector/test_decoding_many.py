@@ -15,13 +15,13 @@ from common.machines.machine import Step
 from common.machines.turbofan import TURBOFAN
 from common.records.verdicts import SourcePosition
 from detector.core import pipeline
-from detector.core.decoding import LARGEST, decode
-from detector.core.decoding_many import ORDINARY, decode_many
 from detector.core.fleet import Fleet, Fleets
 from detector.core.pipeline import decode_batch
 from detector.core.policy import InputPolicy
-from detector.core.reading_table import ReadingTable
-from detector.core.source import Reading, SourceRecord, SourceRecords
+from detector.core.reading.decoding import LARGEST, decode
+from detector.core.reading.many import ORDINARY, decode_many
+from detector.core.reading.source import Reading, SourceRecord, SourceRecords
+from detector.core.reading.table import ReadingTable
 from models.alarm import AlarmPolicy
 from tests.support.builders import MeanScorer, changed, fleets_of, reading, record
 from tests.support.odd_readings import SOUND, broken_messages, message, odd_messages

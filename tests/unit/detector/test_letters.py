@@ -9,7 +9,7 @@ from common.errors import InvalidRecordError, RejectReason
 from common.records.letters import DeadLetter
 from common.records.verdicts import ScoreRecord, Verdict
 from detector.core.letters import MAX_DETAIL_CHARS, dead_letter, rejected_verdict
-from detector.core.source import SourceRecord
+from detector.core.reading.source import SourceRecord
 from tests.support.builders import MeanScorer, changed, fleets_of, reading, record
 
 FLEETS = fleets_of(MeanScorer())

@@ -20,7 +20,7 @@ from detector.core.conclusion.conclude import conclude
 from detector.core.past import Past, Restorer
 from detector.core.pipeline import AssetRun, decode_batch, prepare
 from detector.core.policy import InputPolicy
-from detector.core.source import SourceRecord
+from detector.core.reading.source import SourceRecord
 from detector.core.state.asset import AssetState
 from models.alarm import AlarmPolicy
 from models.scoring.history import Trail

@@ -22,8 +22,8 @@ from detector.core.pipeline import (
     prepare,
 )
 from detector.core.policy import InputPolicy
-from detector.core.reading_table import put_together
-from detector.core.source import Reading, SourceRecord
+from detector.core.reading.source import Reading, SourceRecord
+from detector.core.reading.table import put_together
 from detector.core.state.asset import fresh_state, unpack
 from models.alarm import AlarmPolicy
 from tests.support.builders import (

@@ -9,7 +9,7 @@ from msgspec import structs
 
 from common.errors import RejectReason
 from common.records.verdicts import SourcePosition
-from detector.core.source import FailedRecord, SourceBatch, Span, UnreadableBatch
+from detector.core.reading.source import FailedRecord, SourceBatch, Span, UnreadableBatch
 from detector.core.state.progress import (
     Mark,
     NextProgress,

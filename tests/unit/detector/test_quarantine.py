@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from common.errors import BackendRefusedError
-from detector.core.source import SourceBatch, Span, dense
+from detector.core.reading.source import SourceBatch, Span, dense
 from detector.delivery import service
 from detector.delivery.quarantine import MAX_IN_A_ROW
 from detector.failpoints import Point

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from common.errors import InvalidRecordError
 from common.records.verdicts import SourcePosition
-from detector.core.decoding import decode
 from detector.core.pipeline import AssetRun, Decoded, decode_batch
 from detector.core.policy import InputPolicy
-from detector.core.reading_table import (
+from detector.core.reading.columns import PlacedReadings
+from detector.core.reading.decoding import decode
+from detector.core.reading.source import SourceRecord
+from detector.core.reading.table import (
     cycles_of,
     fleets_said,
     heard_on,
@@ -22,8 +24,6 @@ from detector.core.reading_table import (
     put_together,
     said_by,
 )
-from detector.core.readings import PlacedReadings
-from detector.core.source import SourceRecord
 from tests.support.builders import TOPIC, MeanScorer, fleets_of
 from tests.support.streams import MAX_BYTES, streams
 

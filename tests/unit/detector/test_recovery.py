@@ -8,7 +8,7 @@ import pytest
 
 from detector.adapters.memory import NO_ASSETS, MemoryHistory, MemoryStateStore
 from detector.core.pipeline import AssetRun, NextState
-from detector.core.source import Span
+from detector.core.reading.source import Span
 from detector.core.state.progress import NextProgress, Progress, behind, unpack_progress
 from detector.delivery.recovery import PART_BATCHES, PORTION_KEYS, StateRebuilder
 from detector.failpoints import Point

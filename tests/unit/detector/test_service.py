@@ -17,7 +17,7 @@ from common.scorestore.memory import MemoryScoreStore
 from detector.adapters.memory import NO_ASSETS, MemoryHistory, MemoryPublisher, MemoryStateStore
 from detector.core.intent import NextIntent
 from detector.core.pipeline import AssetRun, NextState
-from detector.core.source import dense
+from detector.core.reading.source import dense
 from detector.core.state.asset import Fence
 from detector.core.state.progress import NextProgress, unpack_progress
 from detector.delivery.service import DetectorPolicy, DetectorPorts, DetectorService

@@ -11,7 +11,7 @@ from common.records.alerts import Alert
 from common.records.letters import MAX_ORIGINAL_BYTES, MAX_ORIGINAL_KEY_BYTES, DeadLetter
 from common.records.verdicts import SourcePosition
 from detector.core.letters import dead_letter, unreadable_letter
-from detector.core.source import SourceRecord, UnreadableBatch
+from detector.core.reading.source import SourceRecord, UnreadableBatch
 from detector.delivery.slices import MAX_SLICE_BYTES, MAX_SLICE_MESSAGES, carried_bytes, slices
 from tests.support.alerts import make_alert
 

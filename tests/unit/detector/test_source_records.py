@@ -13,7 +13,7 @@ from common.intake.fetcher import Part
 from common.intake.response import SetAside
 from common.records.verdicts import SourcePosition
 from detector.adapters.source_records import source_batch, source_records
-from detector.core.source import SourceBatch, SourceRecord, Span, UnreadableBatch
+from detector.core.reading.source import SourceBatch, SourceRecord, Span, UnreadableBatch
 from tests.support.batches import fetched_records
 
 FIRST_OF_2262_MS = int(datetime(2262, 1, 1, tzinfo=UTC).timestamp() * 1000)

@@ -15,7 +15,7 @@ from detector.core.assembler import Assembled, assemble, lay_out
 from detector.core.fleet import Fleet
 from detector.core.pipeline import AssetRun, Decoded, decode_batch
 from detector.core.policy import InputPolicy
-from detector.core.reading_table import put_together
+from detector.core.reading.table import put_together
 from detector.core.state.asset import AssetState, fresh_state
 from detector.core.state.starts import Starts
 from detector.core.steady import ReadingBatch, assemble_batch

@@ -9,7 +9,7 @@ import pytest
 from common.errors import BackendUnavailableError
 from common.records.readings import SensorReading
 from common.records.verdicts import Verdict
-from detector.core.source import Span
+from detector.core.reading.source import Span
 from detector.core.state.progress import unpack_progress
 from detector.failpoints import Point
 from tests.support.builders import reading

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from common.records.readings import SensorReading
 from common.records.verdicts import ScoreRecord, Verdict
-from detector.core.decoding import decode
 from detector.core.pipeline import decode_batch
-from detector.core.source import Reading
+from detector.core.reading.decoding import decode
+from detector.core.reading.source import Reading
 from detector.tools.parity.differences import Numbers
 from detector.tools.parity.expected import batch_scores, expect
 from models.alarm import AlarmPolicy

@@ -21,9 +21,9 @@ from common.readers.recording_file import AssetCounts, RecordingFile, read_recor
 from common.readers.roles import Roles
 from common.recording import AssetRecord, Recording
 from common.records.verdicts import SourcePosition
-from detector.core.decoding import decode
 from detector.core.policy import InputPolicy
-from detector.core.source import SourceRecord
+from detector.core.reading.decoding import decode
+from detector.core.reading.source import SourceRecord
 from detector.tools.check.advice import advice
 from detector.tools.check.refusals import find_refusals
 from detector.tools.check.report import AssetTally, ChannelTally, CheckReport, Outcome

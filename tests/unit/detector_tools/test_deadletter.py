@@ -9,8 +9,8 @@ import pytest
 
 from common.errors import InvalidRecordError, UserError
 from common.records.letters import MAX_ORIGINAL_BYTES
-from detector.core.decoding import decode
 from detector.core.letters import dead_letter
+from detector.core.reading.decoding import decode
 from detector.tools.deadletter.letters import (
     Letter,
     by_position,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from common.errors import UserError
-from detector.core.decoding import decode
+from detector.core.reading.decoding import decode
 from detector.tools.recording import (
     NOMINAL_START,
     DatasetRecording,

@@ -18,8 +18,8 @@ from common.errors import DatasetError, InvalidRecordError
 from common.machines.turbofan import SENSOR_NAMES, TURBOFAN
 from common.recording import AssetRecord, Recording
 from deploy.commands import app
-from detector.core.decoding import decode
 from detector.core.policy import InputPolicy
+from detector.core.reading.decoding import decode
 from models.artifact.onnx_scorer import ZeroReconstructor
 from models.artifact.opening import open_scorer
 from models.artifact.store import Artifact

@@ -29,8 +29,8 @@ from common.records.quick_columns import (
 )
 from common.records.quick_readings import NOT_PLAIN, is_fleet, is_id
 from detector.core.fleet import Fleets
-from detector.core.readings import AssetRun, ReadingColumns
-from detector.core.source import SourceRecords
+from detector.core.reading.columns import AssetRun, ReadingColumns
+from detector.core.reading.source import SourceRecords
 
 ORDINARY: Final = 1e12
 """Values beyond it are looked at alone: none of up to 10,000 such can add up to too much, and each

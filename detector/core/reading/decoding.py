@@ -17,7 +17,7 @@ from common.records.readings import IncomingReading
 from common.records.times import EARLIEST, UtcTimestamp
 from common.records.wire import Cycle
 from detector.core.fleet import Fleets
-from detector.core.source import Reading, SourceRecord
+from detector.core.reading.source import Reading, SourceRecord
 
 SHOWN_CHARACTERS: Final = 120
 NAMED: Final = 8

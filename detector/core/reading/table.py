@@ -1,7 +1,7 @@
 """The readings of a batch as a table: a row for each, asset by asset, objects for whoever asks.
 
-From outside an asset's readings are a sequence of :class:`~detector.core.readings.Decoded`, and a
-list of these will do as well: a table's part answers the same questions without making them.
+From outside an asset's readings are a sequence of :class:`~detector.core.reading.columns.Decoded`,
+and a list of these will do as well: a table's part answers the same questions without making them.
 ``test_readings.py`` holds both against each other.
 """
 
@@ -15,8 +15,8 @@ from typing import Final, overload
 import numpy as np
 
 from common.machines.machine import MachineType
-from detector.core.readings import EPOCH, AssetRun, Decoded, PlacedReadings, ReadingColumns
-from detector.core.source import Reading, SourceRecords
+from detector.core.reading.columns import EPOCH, AssetRun, Decoded, PlacedReadings, ReadingColumns
+from detector.core.reading.source import Reading, SourceRecords
 
 SEVERAL: Final = -2
 """Where one partition is expected and readings stood on several; no fence has this one."""

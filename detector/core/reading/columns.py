@@ -2,7 +2,7 @@
 
 Thousands of readings are decoded, assembled and judged by column. What is said of one alone (an
 alert, a dead letter, an asset that does not go on as it should) is said of :class:`Decoded`, which
-``reading_table.py`` makes for whoever asks.
+``table.py`` makes for whoever asks.
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 from common.machines.machine import MachineType
 from common.machines.rows import as_rows
 from common.records.verdicts import SourcePosition
-from detector.core.assembler import Readings
-from detector.core.source import Reading, SourceRecord, SourceRecords
+from detector.core.reading.source import Reading, SourceRecord, SourceRecords
 
 AssetRun = tuple[str, str]
 """(asset_id, run_id)."""
@@ -149,6 +148,37 @@ class SourcePositions(Sequence[SourcePosition]):
 
     def __iter__(self) -> Iterator[SourcePosition]:
         return map(self.__getitem__, range(len(self)))
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """Readings of one partition, in the order of the topic.
+
+    Attributes:
+        offsets: Where they stood, shape ``(n,)``, int64, rising within an asset.
+        stamps: Cycle and time of each, as it says them; shape ``(n, 2)``, int64, the time in UTC
+            epoch microseconds.
+        clock_us: Their times, UTC epoch microseconds, shape ``(n,)``, int64; a time far ahead of
+            the broker's stamp is no time to compare with, and the stamp stands in for it.
+        rows: Their values as measured, shape ``(n, width)``, float32: the conditions, then the
+            channels, NaN where a channel is missing.
+    """
+
+    offsets: NDArray[np.int64]
+    stamps: NDArray[np.int64]
+    clock_us: NDArray[np.int64]
+    rows: NDArray[np.float32]
+
+    @property
+    def cycles(self) -> NDArray[np.int64]:
+        """Their cycles, shape ``(n,)``."""
+        return self.stamps[:, 0]
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+    def __getitem__(self, part: slice | NDArray[np.int64]) -> Readings:
+        return Readings(self.offsets[part], self.stamps[part], self.clock_us[part], self.rows[part])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

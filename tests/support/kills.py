@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from detector.failpoints import Point
@@ -26,10 +26,19 @@ WHEN_REBUILDING: Final = (Point.REBUILDING, Point.REBUILT)
 WHEN_RUNNING: Final = (Point.REVOKED, Point.STOPPING)
 
 
-def die_at(bench: DetectorBench, point: Point, nth: int) -> None:
-    """Run a worker until it kills itself at a point."""
+def die_at(
+    bench: DetectorBench, point: Point, nth: int, size: Mapping[str, str] | None = None
+) -> None:
+    """Run a worker until it kills itself at a point.
+
+    Args:
+        bench: The installation.
+        point: Where.
+        nth: The first, second, ... time that it is there.
+        size: How large its batches are; as the point needs if left out.
+    """
     sizes = {Point.REBUILDING: SMALL_PARTS, Point.PUBLISHING: LARGE_BATCHES}
-    size = sizes.get(point, SMALL_BATCHES)
+    size = size or sizes.get(point, SMALL_BATCHES)
     process = bench.start(SURGELINE_DETECTOR__TEST_KILL_AT=f"{point.value}:{nth}", **size)
     if point in WHEN_RUNNING:
         wait_until(lambda: bench.ready(process), "ready")

@@ -6,7 +6,7 @@ The same as ``RunTally.add`` and ``arrived`` of each row, as values of a stateme
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import repeat
+from operator import itemgetter
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -14,23 +14,14 @@ from numpy.typing import NDArray
 
 from common.records.verdict_batch import VerdictColumns
 from common.records.verdicts import Verdict
-from common.scorestore.sqlite.rows import LAST_LIFE_COLUMNS, NO_LIFE, RANKS
+from common.scorestore.sqlite.rows import LAST_LIFE_COLUMNS, TALLY_COLUMNS, tally_row
 from common.scorestore.tally import RunTally
 
 Rows: TypeAlias = Iterable[tuple[Any, ...]]
 
 ON_CYCLES: Final = tuple(verdict for verdict in Verdict if not verdict.of_message)
 PLACES: Final = {verdict: place for place, verdict in enumerate(ON_CYCLES)}
-
-
-def _update(changes: Mapping[str, str]) -> str:
-    """Return a statement; in what becomes of a column, each ``?`` is the value for it."""
-    new = (
-        f"{column} = {expression.replace('?', f'?{place}')}"
-        for place, (column, expression) in enumerate(changes.items(), 1)
-    )
-    return f"UPDATE run SET {', '.join(new)} WHERE run_key = ?{len(changes) + 1}"  # noqa: S608 - our names
-
+COUNTS_ON_CYCLES: Final = tuple(f"n_{verdict.value}" for verdict in ON_CYCLES)
 
 READ: Final = {
     "fleet": "?",
@@ -38,9 +29,10 @@ READ: Final = {
     "last_cycle": "?",
     "last_ts_us": "?",
     "arrived_ms": "CASE WHEN ? > ifnull(arrived_ms, 0) THEN ? ELSE arrived_ms END",
-    **{f"n_{verdict.value}": f"n_{verdict.value} + ?" for verdict in ON_CYCLES},
+    **{name: f"{name} + ?" for name in COUNTS_ON_CYCLES},
 }
-SCORED: Final = {
+"""By column, what becomes of it; each ``?`` is the value of the new verdicts."""
+SCORED: Final = READ | {
     **dict.fromkeys(("last_scored_cycle", "last_score", "last_level", "last_severity"), "?"),
     **dict.fromkeys(LAST_LIFE_COLUMNS, "?"),
     **{
@@ -48,8 +40,23 @@ SCORED: Final = {
         for peak in ("peak_score", "peak_severity")
     },
 }
-UPDATE_READ: Final = _update(READ)
-UPDATE_SCORED: Final = _update(READ | SCORED)
+"""Likewise, where some of the new verdicts have a score."""
+OF_READ: Final = tuple(name for name in TALLY_COLUMNS if name in READ)
+OF_SCORED: Final = tuple(name for name in TALLY_COLUMNS if name in SCORED)
+READ_PART: Final = itemgetter(*map(TALLY_COLUMNS.index, OF_READ))
+SCORED_PART: Final = itemgetter(*map(TALLY_COLUMNS.index, OF_SCORED))
+
+
+def _update(names: Sequence[str]) -> str:
+    """Return a statement that takes the values of some columns, and the run's number."""
+    new = (
+        f"{name} = {SCORED[name].replace('?', f'?{place}')}" for place, name in enumerate(names, 1)
+    )
+    return f"UPDATE run SET {', '.join(new)} WHERE run_key = ?{len(names) + 1}"  # noqa: S608 - our names
+
+
+UPDATE_READ: Final = _update(OF_READ)
+UPDATE_SCORED: Final = _update(OF_SCORED)
 
 
 def added(tally: RunTally, run_key: int) -> tuple[Any, ...]:
@@ -59,27 +66,8 @@ def added(tally: RunTally, run_key: int) -> tuple[Any, ...]:
         tally: A summary of nothing but the new verdicts.
         run_key: The number of their run.
     """
-    read = (
-        tally.fleet,
-        tally.first_cycle,
-        tally.last_cycle,
-        tally.last_ts_us,
-        tally.arrived_ms or 0,
-        *map(tally.of, ON_CYCLES),
-    )
-    if tally.last_score is None:
-        return (*read, run_key)
-    return (
-        *read,
-        tally.last_scored_cycle,
-        tally.last_score,
-        RANKS[tally.last_level],
-        tally.last_severity,
-        *(tally.last_life or NO_LIFE),
-        tally.peak_score,
-        tally.peak_severity,
-        run_key,
-    )
+    part = READ_PART if tally.last_score is None else SCORED_PART
+    return (*part(tally_row(tally)), run_key)
 
 
 class Growth:
@@ -116,33 +104,37 @@ class Growth:
         np.cumsum(part.scored, out=before[1:])
         first, behind = before[self._begins], before[self._ends]  # of the scored readings
         scored = behind > first
-        of_read = (
-            self._firsts,
-            self._lasts,
-            part.ts_us[self._ends - 1],
-            np.maximum.reduceat(np.array(part.published_ts_ms), self._begins),
-            *self._counted(),
-            np.array(run_keys),
-        )
-        if scored.all():
-            *read, keys = (each.tolist() for each in of_read)
-            rest: Rows = ()
-        else:
-            *read, keys = (each[scored].tolist() for each in of_read)
-            rest = zip(repeat(part.fleet), *(each[~scored].tolist() for each in of_read))
+        new = {
+            "first_cycle": self._firsts,
+            "last_cycle": self._lasts,
+            "last_ts_us": part.ts_us[self._ends - 1],
+            "arrived_ms": np.maximum.reduceat(np.array(part.published_ts_ms), self._begins),
+            **dict(zip(COUNTS_ON_CYCLES, self._counted(), strict=True)),
+            "run_key": np.array(run_keys),
+        }
+        rest: Rows = ()
+        if not scored.all():
+            rest = self._in_order(OF_READ, {name: each[~scored] for name, each in new.items()})
+            new = {name: each[scored] for name, each in new.items()}
             first, behind = first[scored], behind[scored]
         last = behind - 1
-        of_scored = (
-            part.cycles[part.scored][last],
-            found.scores[last],
-            found.ranks[last],
-            found.severities[last],
-            *(np.full((3, len(last)), None) if found.life is None else found.life[last].T),
-            np.maximum.reduceat(found.scores, first),
-            np.maximum.reduceat(found.severities, first),
-        )
-        values = (each.tolist() for each in of_scored)
-        return zip(repeat(part.fleet), *read, *values, keys), rest
+        lives = np.full((3, len(last)), None) if found.life is None else found.life[last].T
+        new |= {
+            "last_scored_cycle": part.cycles[part.scored][last],
+            "last_score": found.scores[last],
+            "last_level": found.ranks[last],
+            "last_severity": found.severities[last],
+            **dict(zip(LAST_LIFE_COLUMNS, lives, strict=True)),
+            "peak_score": np.maximum.reduceat(found.scores, first),
+            "peak_severity": np.maximum.reduceat(found.severities, first),
+        }
+        return self._in_order(OF_SCORED, new), rest
+
+    def _in_order(self, names: Sequence[str], values: Mapping[str, NDArray[Any]]) -> Rows:
+        """Return the rows of some columns, then the run's number."""
+        lists = {name: each.tolist() for name, each in values.items()}
+        lists["fleet"] = [self._part.fleet] * len(values["run_key"])
+        return zip(*map(lists.__getitem__, names), lists["run_key"], strict=True)
 
     def _counted(self) -> NDArray[np.int64]:
         """Return how many of each of ``ON_CYCLES`` there are, shape ``(n_kinds, n_runs)``."""

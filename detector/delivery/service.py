@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final, TypeVar
@@ -69,6 +69,11 @@ logger = get_logger(__name__)
 MOST_ASSETS: Final = 1000
 """Whose states are in hand with a batch: some 15 KB of each, with the windows cut from them. Of a
 fetch in which more have spoken, one part is stored before the next is begun."""
+
+WIDE_FROM: Final = 250
+WIDE_AT_ONCE: Final = 2
+"""Of batches with more assets than this two are in hand at once: they wait for their stores, and a
+third would only hold more states."""
 
 FEW_CASES: Final = 2
 """Alerts whose evidence is worked out at once: a millisecond."""
@@ -133,6 +138,7 @@ class DetectorService:
         self._fleets = fleets
         self._next_fleets: Fleets | None = None
         self._in_hand = 0
+        self._wide = asyncio.Semaphore(WIDE_AT_ONCE)
         self._idle = asyncio.Event()
         self._ports = ports
         self._policy = policy
@@ -198,8 +204,13 @@ class DetectorService:
         self._metrics.receives(source)
         with self._holding():
             for part in source.parts(MOST_ASSETS):
-                await self._quarantine.take(part)
+                async with self._room(part):
+                    await self._quarantine.take(part)
         self._metrics.finishes(source)
+
+    def _room(self, part: SourceBatch) -> AbstractAsyncContextManager[None]:
+        is_wide = len(set(part.columns.keys)) > WIDE_FROM
+        return self._wide if is_wide else nullcontext()
 
     @contextmanager
     def _holding(self) -> Iterator[None]:

@@ -177,6 +177,7 @@ def test_the_environment_is_read_only_where_settings_are() -> None:
     }
     # a child process inherits its environment, which is no reading of settings
     may_read |= {"api/adapters/process_replay_launcher.py", "api/adapters/scoring/process.py"}
+    may_read |= {"detector/adapters/scoring/running.py"}
     may_read |= {"deploy/pictures.py"}
     # onnxruntime is told by an environment variable alone to send no usage data
     may_read |= {"common/terminal/entry.py"}

@@ -18,7 +18,7 @@ from common.links.kafka import ensure_topics, make_producer, started
 from common.settings import DetectorSettings, KafkaSettings
 from common.topics import Topics
 from detector.adapters import faust_chunks
-from detector.adapters.faust_stream import add_agent, build_faust_app
+from detector.adapters.faust_stream import SIDE_BY_SIDE, add_agent, build_faust_app
 from detector.core.reading.source import SourceBatch, SourceRecord, UnreadableBatch
 from tests.support.batches import SPOILT, batch, marker, produce_raw, with_header
 from tests.support.topics import make_anew
@@ -191,12 +191,12 @@ async def test_a_slow_service_holds_a_bounded_number_of_records(
     await send(kafka_settings, [b"a-%04d" % number for number in range(5000)])
 
     async with worker(kafka_settings, recorder):
-        await until(lambda: recorder.most_in_hand == 2)
+        await until(lambda: recorder.most_in_hand == SIDE_BY_SIDE)
         await asyncio.sleep(1.0)  # time in which an unbounded consumer would fetch everything
         recorder.may_go_on.set()
         await until(lambda: len(recorder.values) >= 5000)
 
-    assert recorder.most_in_hand == 2, "chunks of different partitions go side by side"
+    assert recorder.most_in_hand == SIDE_BY_SIDE, "chunks of different partitions go side by side"
     assert max(len(batch) for batch in recorder.batches) <= 500
     assert len(set(recorder.values)) == 5000
 

@@ -331,6 +331,25 @@ async def test_a_process_that_is_killed_is_replaced_and_meanwhile_windows_are_sc
     assert "signal 9" in capsys.readouterr().out
 
 
+async def test_a_process_that_does_not_answer_is_done_without(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    work = [work_of("fd001", 3000)]
+    async with ready(work) as scoring:
+        pid = scoring.pid
+        assert pid is not None
+        monkeypatch.setattr(beside, "ANSWER_S", 0.3)
+        os.kill(pid, signal.SIGSTOP)
+
+        first, second = await asyncio.gather(scoring.score(work), scoring.score(work))
+
+        assert same(first, work)
+        assert same(second, work)
+        assert scoring.pid is None
+        await until(lambda: not is_there(pid))
+    assert "has not answered" in capsys.readouterr().out
+
+
 async def test_a_process_that_cannot_be_started_is_done_without(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

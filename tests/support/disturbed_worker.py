@@ -15,8 +15,10 @@ from typing import Any
 
 from aiokafka.consumer.group_coordinator import CoordinatorGroupRebalance
 
+from detector import app
 from detector.adapters.faust_chunks import ChunkConsumerThread
 from detector.adapters.redis_state_store import RedisStateStore
+from detector.adapters.scoring import beside
 from detector.core.reading.source import SourceBatch
 from detector.delivery.service import DetectorService
 from detector.worker import ending
@@ -132,6 +134,12 @@ def starting_fails() -> None:
     RedisStateStore.__aenter__ = enter  # type: ignore[method-assign, assignment]
 
 
+def all_is_scored_beside() -> None:
+    """However few windows and processors there are, scores come from a process of their own."""
+    beside.MANY_WINDOWS = 1  # type: ignore[misc]
+    app.CORES_FOR_TWO = 0  # type: ignore[misc]
+
+
 DISTURBANCES: dict[str, Callable[[], None]] = {
     made.__name__: made
     for made in (
@@ -144,14 +152,15 @@ DISTURBANCES: dict[str, Callable[[], None]] = {
         consumer_thread_stalls,
         joining_hangs,
         starting_fails,
+        all_is_scored_beside,
     )
 }
 
 if __name__ == "__main__":
-    from detector.cli import app
+    from detector.cli import app as commands
 
     ending.LEAVE_S = 3.0  # tests wait for the deadline, so it is a near one
     for name in sys.argv[1:]:
         DISTURBANCES[name]()
     sys.argv[1:] = []
-    app()
+    commands()

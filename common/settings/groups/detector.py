@@ -108,7 +108,7 @@ class DetectorSettings(Group):
     scoring_process: Literal["auto", "always", "never"] = Field(
         "auto",
         description="Whether a worker that is behind scores in a second process, for 60 to 100 MB "
-        "more: `auto` where it may use two processors. Nothing depends on it but the rate.",
+        "more: `auto` where it may use two processors. The scores are the same.",
     )
     retry_initial_s: float = Field(
         0.2, gt=0, le=3600, description="First wait after a failed write, s."

@@ -17,14 +17,19 @@ from detector.ports import Scoring, ToScore
 from models.artifact.opening import recipe_of
 from models.scoring.scorer import WindowScores
 
-MANY_WINDOWS: Final = 256
-"""Fewer are scored sooner here than sent for."""
+MANY_WINDOWS: Final = 1024
+"""Fewer are scored here: as soon, and a worker that only keeps up, or has a thousand assets in each
+batch and waits for its stores, needs no second process."""
 
 IDLE_S: Final = 60.0
 """How long a process is kept that nobody asks."""
 
 REST_S: Final = 30.0
 """How long none is started after one has ended by itself."""
+
+ANSWER_S: Final = 60.0
+"""How long an answer may take. The largest of a shipped model takes some seconds, and whoever has
+stopped the process, or what it runs on, may never let it go on."""
 
 logger = get_logger(__name__)
 
@@ -83,9 +88,12 @@ class ScoringBeside:
             return await self._here.score(work)
         self._asked += 1
         try:
-            return await asyncio.to_thread(process.score, work)
+            async with asyncio.timeout(ANSWER_S):
+                return await asyncio.to_thread(process.score, work)
         except ScoringEndedError as exc:
             self._loses(process, str(exc))
+        except TimeoutError:
+            self._loses(process, f"it has not answered for {ANSWER_S:g} s")
         finally:
             self._asked -= 1
             self._last_used = time.monotonic()

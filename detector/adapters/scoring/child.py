@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from multiprocessing.connection import Connection
 
@@ -27,20 +28,30 @@ def main() -> None:
 
 
 def serve(link: Connection) -> None:
-    """Answer whoever is at the other end.
+    """Answer whoever is at the other end, in turn.
+
+    What is asked next comes in, and what was answered goes out, while windows are scored: both wait
+    for the other end, and that may wait for a processor.
 
     Raises:
         EOFError: When it is gone.
         OSError: When it went in the middle of something.
     """
     models: dict[int, WindowScorer] = {}
-    while True:
-        asked = receive(link)
-        if not isinstance(asked, Asked):
-            raise TypeError(f"{type(asked).__name__} came, where windows were expected")
-        for number in asked.gone:
-            models.pop(number, None)
-        send(link, _answer(models, asked))
+    with ThreadPoolExecutor(1) as coming, ThreadPoolExecutor(1) as going:
+        comes = coming.submit(receive, link)
+        goes: Future[None] | None = None
+        while True:
+            asked = comes.result()
+            comes = coming.submit(receive, link)
+            if not isinstance(asked, Asked):
+                raise TypeError(f"{type(asked).__name__} came, where windows were expected")
+            for number in asked.gone:
+                models.pop(number, None)
+            answer = _answer(models, asked)
+            if goes is not None:
+                goes.result()
+            goes = going.submit(send, link, answer)
 
 
 def _answer(models: dict[int, WindowScorer], asked: Asked) -> Answer:

@@ -35,8 +35,8 @@ class Peer:
     rounds: int = 3
 
 
-PLAIN: Final = Peer("plain aiokafka", "bench.peers.plain_aiokafka", 200)
-QUIX_STREAMS: Final = Peer("Quix Streams", "bench.peers.quix_streams", 200, lambda: python_of(QUIX))
+PLAIN: Final = Peer("plain aiokafka", "bench.peers.plain_aiokafka", 600)
+QUIX_STREAMS: Final = Peer("Quix Streams", "bench.peers.quix_streams", 600, lambda: python_of(QUIX))
 FAUST: Final = Peer("stock Faust, by event", "bench.peers.stock_faust", 20, rounds=1)
 FAUST_TAKE: Final = Peer("stock Faust, take", "bench.peers.stock_faust_take", 60, rounds=2)
 HTTP: Final = Peer("HTTP request a window", "bench.peers.http_loop", 6, over_http=True, rounds=1)

@@ -17,7 +17,7 @@ from bench.support.stage import servers
 from bench.support.taking import backlog, taken_by_peer, taken_by_workers
 
 OURS: Final = "Surgeline, one worker"
-OUR_ENGINES: Final = 200
+OUR_ENGINES: Final = 600
 QUICK_PART: Final = 6
 LEAST_ENGINES: Final = 4
 

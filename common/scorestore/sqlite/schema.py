@@ -203,7 +203,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, timeout_s: float) -> No
     # NORMAL only a killed process cannot. The detector acknowledges offsets on the strength of it,
     # and one sync a batch costs 10 to 20 % of throughput (docs/score-store.md).
     connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA cache_size = -32000")  # KiB; four indexes of a busy day stay in it
+    connection.execute("PRAGMA cache_size = -20000")  # KiB; 12 MB more gained nothing
     # pages, 16 MiB: one that many batches changed is then copied from the log once for all of them
     connection.execute("PRAGMA wal_autocheckpoint = 4000")
     connection.execute("PRAGMA journal_size_limit = 67108864")  # a long read may swell the log

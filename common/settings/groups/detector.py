@@ -107,7 +107,7 @@ class DetectorSettings(Group):
     )
     scoring_process: Literal["auto", "always", "never"] = Field(
         "auto",
-        description="Whether a worker that is behind scores in a second process, for 60 to 100 MB "
+        description="Whether a worker that is behind scores in a second process, for 100 to 150 MB "
         "more: `auto` where it may use two processors. The scores are the same.",
     )
     retry_initial_s: float = Field(

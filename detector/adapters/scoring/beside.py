@@ -14,6 +14,7 @@ from typing import Final, Self
 from common.logs import get_logger
 from detector.adapters.scoring.running import ScoringEndedError, ScoringProcess
 from detector.ports import Scoring, ToScore
+from detector.worker.heap import give_back, keep_heap_for_much
 from models.artifact.opening import recipe_of
 from models.scoring.scorer import WindowScores
 
@@ -124,6 +125,7 @@ class ScoringBeside:
             raise
         else:
             self._running, self._last_used = process, time.monotonic()
+            keep_heap_for_much()
             logger.info("windows are scored in a process of their own", pid=process.pid)
             self._look_after(process)
 
@@ -156,6 +158,7 @@ class ScoringBeside:
     def _end(self, process: ScoringProcess) -> None:
         if process is self._running:
             self._running = None
+            give_back()
         ending = asyncio.ensure_future(asyncio.to_thread(process.end))
         self._ending.add(ending)
         ending.add_done_callback(self._ending.discard)

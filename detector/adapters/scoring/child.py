@@ -13,7 +13,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 
 from detector.adapters.scoring.link import Answer, Asked, receive, send
-from detector.worker.heap import keep_heap_small
+from detector.worker.heap import keep_heap_for_much
 from models.artifact.opening import open_scorer
 from models.scoring.scorer import WindowScorer
 
@@ -22,7 +22,7 @@ def main() -> None:
     """Score until the worker is gone."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    keep_heap_small()
+    keep_heap_for_much()  # it ends when there is little to do
     with Connection(int(sys.argv[1])) as link, suppress(EOFError, OSError):
         serve(link)
 

@@ -28,8 +28,8 @@ find its own as it goes, but not once the other is set, and then stays at 128 Ki
 
 BUSY_TRIM_BYTES: Final = 32_000_000
 BUSY_MMAP_BYTES: Final = 16_000_000
-"""The same while large batches are scored in another process, and there: a twentieth faster, for some
-30 MB of each."""
+"""The same while large batches are scored in another process, and there: a twentieth faster, for
+some 30 MB of each."""
 
 
 def keep_heap_small() -> bool:

@@ -28,6 +28,11 @@ MOST_PARTITIONS: Final = 1024
 """The bound of SURGELINE_KAFKA__PARTITIONS."""
 
 TRIALS: Final = 20
+
+MANY: Final = "100,000 assets"
+"""What the section of growth calls them: each batch has many assets with a reading each, as a fleet
+that speaks once a second has."""
+
 DAY_S: Final = 86_400
 
 
@@ -36,10 +41,10 @@ class Slopes:
     """What one reading, or one asset, costs. Medians of a run.
 
     Attributes:
-        worker_per_s: Readings a second of one worker with few assets.
-        many_assets: What is left of it with 100,000 assets, as a part.
-        broker_us: Processor time of the broker for a reading, µs.
-        valkey_us: Likewise, Valkey.
+        worker_per_s: Readings a second of one worker with 100,000 assets.
+        worker_us: Its processor time for a reading, µs.
+        valkey_us: Likewise, Valkey, which reads and writes a state for each.
+        broker_us: Likewise, the broker.
         influx_us: Likewise, InfluxDB; none where it was not measured.
         wire_bytes: Of a reading on the topic, before compression.
         row_bytes: Of its verdict in a SQLite file.
@@ -47,9 +52,9 @@ class Slopes:
     """
 
     worker_per_s: float
-    many_assets: float
-    broker_us: float
+    worker_us: float
     valkey_us: float
+    broker_us: float
     influx_us: float | None
     wire_bytes: float
     row_bytes: float
@@ -61,14 +66,14 @@ class Slopes:
         end, growth = run["figures"]["throughput"], run["figures"]["growth"]
         influx = end.get("processor time of InfluxDB")
         return cls(
-            worker_per_s=end["SQLite, 1 worker"]["median"],
-            many_assets=min(1.0, run["ratios"]["assets100k_over_assets100"]),
+            worker_per_s=growth[MANY]["median"],
+            worker_us=growth[f"{MANY}: processor time of the worker"]["median"],
+            valkey_us=growth[f"{MANY}: processor time of Valkey"]["median"],
             broker_us=end["processor time of the broker"]["median"],
-            valkey_us=end["processor time of Valkey"]["median"],
             influx_us=None if influx is None else influx["median"],
             wire_bytes=end["a reading on the wire"]["median"],
             row_bytes=end["a verdict in SQLite"]["median"],
-            redis_bytes=growth["100,000 assets: Redis"]["median"],
+            redis_bytes=growth[f"{MANY}: Redis"]["median"],
         )
 
 
@@ -78,7 +83,8 @@ class Need:
 
     Attributes:
         per_s: Readings a second.
-        workers: Workers, each a core.
+        workers: Workers.
+        worker_cores: Cores of all of them.
         partitions: Of the readings topic.
         busiest: What the busiest worker has, as a multiple of the mean.
         broker_cores: Cores of the broker for one reader.
@@ -91,6 +97,7 @@ class Need:
 
     per_s: float
     workers: int
+    worker_cores: float
     partitions: int
     busiest: float
     broker_cores: float
@@ -110,7 +117,7 @@ def need(assets: int, every_s: float, slopes: Slopes) -> Need:
         slopes: What was measured.
     """
     per_s = assets / every_s
-    each = slopes.worker_per_s * slopes.many_assets * FULL
+    each = slopes.worker_per_s * FULL
     workers = max(1, int(np.ceil(per_s / each)))
     while True:
         partitions = workers * PARTITIONS_A_WORKER
@@ -122,6 +129,7 @@ def need(assets: int, every_s: float, slopes: Slopes) -> Need:
     return Need(
         per_s=per_s,
         workers=workers,
+        worker_cores=per_s * slopes.worker_us / 1e6,
         partitions=partitions,
         busiest=share,
         broker_cores=per_s * slopes.broker_us / 1e6,
@@ -151,13 +159,12 @@ def busiest(assets: int, partitions: int, workers: int) -> float:
 def first_limits(slopes: Slopes) -> dict[str, float]:
     """Return what one of each part carries, readings a second, the weakest first."""
     limits = {
-        "one worker (one core), 100,000 assets": slopes.worker_per_s * slopes.many_assets * FULL,
+        f"one worker, {MANY}": slopes.worker_per_s * FULL,
         "the local broker, one core": FULL * 1e6 / slopes.broker_us,
         "one Redis server (one core)": FULL * 1e6 / slopes.valkey_us,
         f"{MOST_PARTITIONS:,} partitions": MOST_PARTITIONS
         / PARTITIONS_A_WORKER
         * slopes.worker_per_s
-        * slopes.many_assets
         * FULL,
     }
     if slopes.influx_us is not None:
@@ -185,7 +192,8 @@ def rows(found: Need) -> list[tuple[str, str]]:
     influx = "not measured" if found.influx_cores is None else f"{found.influx_cores:,.1f} cores"
     return [
         ("readings a second", f"{found.per_s:,.0f}"),
-        ("workers, a core each", f"{found.workers:,}"),
+        ("workers", f"{found.workers:,}"),
+        ("workers: processor", f"{found.worker_cores:,.1f} cores"),
         ("partitions", f"{found.partitions:,}"),
         ("the busiest worker has, of the mean", f"{found.busiest:.2f}"),
         ("broker: to one reader", f"{found.wire_mb_s:,.1f} MB/s"),

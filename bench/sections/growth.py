@@ -11,11 +11,12 @@ from redis import Redis
 from bench.suite.figures import Findings
 from bench.suite.section import Context, Section
 from bench.support.made_up import learned, messages_of
+from bench.support.memory import cpu_seconds
 from bench.support.messages import asset_name, fleet_messages
 from bench.support.seeding import Template, due, many, plant, speaking, templates
 from bench.support.stage import Servers, servers
 from bench.support.taking import Taken, backlog, taken_by_workers
-from bench.support.windows import MODEL, batch_scores, fleet
+from bench.support.windows import MODEL, batch_scores, fleet, total
 from common.fleets import fleets_text
 
 CYCLE: Final = 31
@@ -52,7 +53,8 @@ class Sizes:
         partitions: How many.
         channels: How many.
         fleets: How many; the first and the last are compared.
-        engines: Simulated engines where something else grows.
+        engines: Simulated engines where partitions grow, and whose longest lives are copied.
+        engines_in_fleets: Likewise, where fleets grow: enough to see a difference of a few percent.
         machines: Made-up machines, where channels grow.
         rows: Readings of each of them, half of them to learn from.
     """
@@ -62,6 +64,7 @@ class Sizes:
     channels: tuple[int, ...]
     fleets: tuple[int, int]
     engines: int
+    engines_in_fleets: int
     machines: int
     rows: int
 
@@ -72,11 +75,12 @@ FULL: Final = Sizes(
     channels=(1, 50, 200),
     fleets=(1, 20),
     engines=120,
+    engines_in_fleets=480,
     machines=40,
     rows=400,
 )
-QUICK: Final = Sizes((Crowd(100, 20), Crowd(2_000, 1)), (1, 64), (1, 50), (1, 20), 20, 5, 400)
-ROUNDS: Final = 2
+QUICK: Final = Sizes((Crowd(100, 20), Crowd(2_000, 1)), (1, 64), (1, 50), (1, 20), 20, 20, 5, 400)
+ROUNDS: Final = 3
 """Of fleets, which are compared within a few percent; the rest is measured once, and takes long."""
 
 
@@ -94,13 +98,15 @@ async def _run(context: Context) -> Findings:
             for crowd in sizes.crowds if number == 0 else ():
                 name = counted(crowd.at_once, "asset")
                 context.tell(name)
-                taken, redis_bytes = await _assets(context, running, engines, crowd)
+                taken, valkey = await _assets(context, running, engines, crowd)
                 found.add(name, "rows/s", taken.scores_per_s)
                 found.add(f"{name}: memory of the worker", "MB", taken.peak_mb)
-                found.add(f"{name}: Redis", "bytes/asset", redis_bytes)
+                found.add(f"{name}: processor time of the worker", "µs/reading", taken.cpu_us)
+                found.add(f"{name}: processor time of Valkey", "µs/reading", valkey.cpu_us)
+                found.add(f"{name}: Redis", "bytes/asset", valkey.bytes_each)
             for fleets in sizes.fleets:
                 context.tell(f"{fleets} fleets")
-                taken = await _fleets(context, running, sizes.engines, fleets)
+                taken = await _fleets(context, running, sizes.engines_in_fleets, fleets)
                 name = counted(fleets, "fleet")
                 found.add(name, "rows/s", taken.scores_per_s)
                 found.add(f"{name}: memory of the worker", "MB", taken.peak_mb)
@@ -151,10 +157,23 @@ def longest(engines: int) -> list[int]:
     return sorted(sorted(lives, key=lives.__getitem__)[-TEMPLATES:])
 
 
+@dataclass(frozen=True, slots=True)
+class Valkey:
+    """What Valkey took.
+
+    Attributes:
+        cpu_us: Processor time for each reading, µs.
+        bytes_each: Memory for each asset, bytes.
+    """
+
+    cpu_us: float
+    bytes_each: float
+
+
 async def _assets(
     context: Context, running: Servers, engines: list[Template], crowd: Crowd
-) -> tuple[Taken, float]:
-    """Return how fast it was, and what Redis holds of an asset, bytes."""
+) -> tuple[Taken, Valkey]:
+    """Return how fast it was, and what Valkey took for it."""
     sound = min(len(engine.coming) for engine in engines) - WEAR_CYCLES
     each = max(1, min(crowd.readings, sound))
     place = running.installation()
@@ -165,11 +184,13 @@ async def _assets(
         await place.send(speaking(cohort, each))
     before = used_bytes(running.redis_port)
     await plant(place, assets)
-    taken = await taken_by_workers(place, due(assets, each), extra=context.workers)
+    expected, worked = due(assets, each), cpu_seconds(running.redis_pid)
+    taken = await taken_by_workers(place, expected, extra=context.workers)
+    worked = cpu_seconds(running.redis_pid) - worked
     held = (used_bytes(running.redis_port) - before) / len(assets)
     with Redis(port=running.redis_port) as redis:
         redis.flushall()  # the next one begins with an empty server
-    return taken, held
+    return taken, Valkey(worked / total(expected) * 1e6, held)
 
 
 async def _fleets(context: Context, running: Servers, engines: int, fleets: int) -> Taken:

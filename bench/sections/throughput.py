@@ -17,7 +17,7 @@ from bench.support.influx import InfluxServer, influx_server, is_installed
 from bench.support.memory import cpu_seconds
 from bench.support.stage import servers
 from bench.support.taking import backlog, taken_by_workers
-from bench.support.windows import MODEL, fleet_windows, scorer
+from bench.support.windows import MODEL, fleet_windows, scorer, total
 from models.artifact.onnx_scorer import CHUNK, open_reconstructor
 from models.artifact.store import load_artifact
 
@@ -89,7 +89,8 @@ async def _run(context: Context) -> Findings:
                         size = installation.scores.sqlite_path.stat().st_size
                         found.add("a verdict in SQLite", "bytes", size / readings.readings)
                         found.add("a reading on the wire", "bytes", readings.bytes_each)
-                        plumbing.append(taken.cpu_us - network_us)
+                        scored = total(readings.expected) / readings.readings
+                        plumbing.append((taken.cpu_us - network_us) * scored)
     one, two = (found.figures[title_of(SQLITE, number)].values for number in (1, 2))
     found.compare("e2e_over_scoring", one, found.figures["scorer alone"].values)
     found.compare("two_workers_over_one", two, one)

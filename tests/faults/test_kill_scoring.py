@@ -20,7 +20,8 @@ TURNS = 12 if FULL else 2
 
 BEGUN = "windows are scored in a process of their own"
 DISTURBED = ("all_is_scored_beside",)
-SMALLEST_BATCHES = {"SURGELINE_DETECTOR__MAX_BATCH_ROWS": "5"}
+TALKATIVE = {"SURGELINE_LOG__LEVEL": "DEBUG"}
+SMALLEST_BATCHES = {"SURGELINE_DETECTOR__MAX_BATCH_ROWS": "5", **TALKATIVE}
 
 
 def scoring_pid(worker: Worker) -> int:
@@ -67,7 +68,7 @@ async def test_kills_of_the_scoring_process_and_of_its_worker_leave_the_outcome_
                 worker.wait_said("signal 9")
                 await bench.wait_for_verdicts(sent)
                 assert worker.stop() == 0
-        last = workers.start(*DISTURBED)
+        last = workers.start(*DISTURBED, **TALKATIVE)
         await send(len(messages) - sent)
         await bench.settled()
         beside.append(scoring_pid(last))

@@ -126,7 +126,7 @@ class ScoringBeside:
         else:
             self._running, self._last_used = process, time.monotonic()
             keep_heap_for_much()
-            logger.info("windows are scored in a process of their own", pid=process.pid)
+            logger.debug("windows are scored in a process of their own", pid=process.pid)
             self._look_after(process)
 
     def _has_started(self, starting: asyncio.Task[None]) -> None:
@@ -142,7 +142,7 @@ class ScoringBeside:
         if left > 0 or self._asked:
             asyncio.get_running_loop().call_later(max(left, 1.0), self._look_after, process)
             return
-        logger.info("the scoring process has nothing to do, and ends", pid=process.pid)
+        logger.debug("the scoring process has nothing to do, and ends", pid=process.pid)
         self._end(process)
 
     def _loses(self, process: ScoringProcess, why: str) -> None:

@@ -336,7 +336,7 @@ def test_a_run_is_shown_on_the_page_whatever_was_there() -> None:
     assert "| `e2e_over_scoring` | 2 | 0% | ≥ 0.75 |" in shown
     assert "A processor, 2 cores" in shown
     assert "Not measured: InfluxDB: not installed." in shown
-    assert "| workers, a core each | 2 |" in shown
+    assert "| workers | 2 |" in shown
     assert report.rendered(shown, run) == shown
     assert report.rendered(shown, None) == report.rendered(page, None)
 
@@ -347,11 +347,13 @@ def whole_run() -> dict[str, Any]:
         each.add("something", "ms", 1.0)
     found["peers"] = ratios_of(2.0)(Context())
     found["throughput"].not_measured["InfluxDB"] = "not installed"
-    for name in ("SQLite, 1 worker", "a reading on the wire", "a verdict in SQLite"):
-        found["throughput"].add(name, "", 10_000.0)
-    for name in ("the broker", "Valkey"):
-        found["throughput"].add(f"processor time of {name}", "µs", 5.0)
-    found["growth"].add("100,000 assets: Redis", "bytes/asset", 3_000.0)
+    for name in ("a reading on the wire", "a verdict in SQLite"):
+        found["throughput"].add(name, "bytes", 400.0)
+    found["throughput"].add("processor time of the broker", "µs", 5.0)
+    found["growth"].add(scale.MANY, "rows/s", 10_000.0)
+    for name in ("the worker", "Valkey"):
+        found["growth"].add(f"{scale.MANY}: processor time of {name}", "µs", 50.0)
+    found["growth"].add(f"{scale.MANY}: Redis", "bytes/asset", 3_000.0)
     return Record(True, FACTS, found, {"peers": 60.0}).as_json()
 
 

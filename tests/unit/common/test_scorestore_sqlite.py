@@ -83,7 +83,7 @@ def test_a_file_is_made_with_its_folders_and_opened_for_safety(tmp_path: Path) -
     assert found == {
         "journal_mode": "wal",
         "synchronous": 2,  # FULL
-        "cache_size": -32_000,
+        "cache_size": -20_000,
         "journal_size_limit": 67_108_864,
         "wal_autocheckpoint": 4_000,
         "application_id": 0x5352474C,

@@ -48,7 +48,7 @@ from detector.core.pipeline import (
     judged,
     prepare,
 )
-from detector.core.reading.source import SourceBatch, SourceRecord
+from detector.core.reading.source import SourceBatch, SourceRecord, SourceRecords
 from detector.core.state.asset import AssetState
 from detector.core.state.progress import NextProgress, next_progress
 from detector.delivery.aside import aside
@@ -74,6 +74,10 @@ WIDE_FROM: Final = 250
 WIDE_AT_ONCE: Final = 2
 """Of batches with more assets than this two are in hand at once: they wait for their stores, and a
 third would only hold more states."""
+
+LARGE_FROM: Final = 4_000_000
+"""Likewise with more bytes of values: readings of hundreds of channels, each in as many windows as
+a window has readings."""
 
 FEW_CASES: Final = 2
 """Alerts whose evidence is worked out at once: a millisecond."""
@@ -209,7 +213,8 @@ class DetectorService:
         self._metrics.finishes(source)
 
     def _room(self, part: SourceBatch) -> AbstractAsyncContextManager[None]:
-        is_wide = len(set(part.columns.keys)) > WIDE_FROM
+        records = part.columns
+        is_wide = len(set(records.keys)) > WIDE_FROM or _size(records) > LARGE_FROM
         return self._wide if is_wide else nullcontext()
 
     @contextmanager
@@ -453,3 +458,7 @@ class DetectorService:
             metrics.held.inc(plan.held)
             metrics.bridged.inc(plan.bridged)
         metrics.counts_latency(source, self._ports.clock.now().timestamp() * 1000)
+
+
+def _size(records: SourceRecords) -> int:
+    return sum(len(value) for value in records.values if value is not None)

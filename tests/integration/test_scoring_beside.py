@@ -28,7 +28,7 @@ from detector.adapters.scoring import beside
 from detector.adapters.scoring.beside import MANY_WINDOWS, ScoringBeside
 from detector.adapters.scoring.child import serve
 from detector.adapters.scoring.link import Asked, receive, send
-from detector.adapters.scoring.running import ScoringEndedError, ScoringProcess
+from detector.adapters.scoring.running import ScoringEndedError, ScoringProcess, pieces
 from detector.delivery.scoring import ScoringHere
 from detector.ports import ToScore
 from models.artifact.opening import open_scorer, recipe_of
@@ -131,6 +131,66 @@ def test_scores_are_those_of_here_to_the_bit(
     assert same(process.score(work), work)
 
 
+def test_fleets_that_share_a_model_are_scored_as_one(
+    process: ScoringProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[Asked] = []
+
+    def watched(link: Connection, value: Asked) -> None:
+        sent.append(value)
+        send(link, value)
+
+    monkeypatch.setattr("detector.adapters.scoring.running.send", watched)
+    sizes = (3, 0, 260, 40)
+    work = [work_of("fd001", size, size, followed=True) for size in sizes]
+    work.insert(2, work_of("fd002", 5))
+    work.append(work_of("fd001", 7))
+
+    assert same(process.score(work), work)
+    assert [len(windows) for asked in sent for _, windows, _ in asked.windows] == [303, 5, 7]
+
+
+@given(
+    sizes=st.lists(st.integers(0, 40), max_size=5),
+    most_windows=st.integers(1, 50),
+    followed=st.booleans(),
+)
+def test_work_is_cut_in_pieces_without_a_loss(
+    sizes: list[int], most_windows: int, followed: bool
+) -> None:
+    scorer = MeanScorer()
+    windows = [windows_of(scorer, size, seed) for seed, size in enumerate(sizes)]
+    trails = [np.arange(5.0 * size).reshape(size, 5) if followed else None for size in sizes]
+    work = [ToScore(scorer, *each) for each in zip(windows, trails, strict=True)]
+    each = windows_of(scorer, 1).nbytes
+
+    cut = list(pieces(work, most_windows * each))
+
+    for number, item in enumerate(work):
+        parts = [part for piece in cut for place, part in piece if place == number]
+        assert np.array_equal(np.concatenate([part.windows for part in parts]), item.windows)
+        if item.trail is not None:
+            found = [part.trail for part in parts if part.trail is not None]
+            assert np.array_equal(np.concatenate(found), item.trail)
+    assert [place for piece in cut for place, _ in piece] == sorted(
+        place for piece in cut for place, _ in piece
+    )
+    assert all(sum(len(part.windows) for _, part in piece) <= most_windows for piece in cut)
+    assert len(cut) <= 1 + sum(sizes) // most_windows
+
+
+def test_many_windows_go_in_pieces_and_the_scores_are_the_same(
+    process: ScoringProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = [work_of("fd001", 700, followed=True), work_of("fd002", 0), work_of("fd002", 300)]
+    monkeypatch.setattr(
+        "detector.adapters.scoring.running.pieces",
+        lambda work: pieces(work, 256 * work[0].windows[:1].nbytes),
+    )
+
+    assert same(process.score(work), work)
+
+
 def test_windows_that_do_not_lie_in_order_are_sent_all_the_same(process: ScoringProcess) -> None:
     whole = windows_of(model("fd001"), 600)
     work = [ToScore(model("fd001"), whole[::-2], None), ToScore(model("fd001"), whole[3:9], None)]
@@ -203,7 +263,12 @@ def test_the_process_ends_with_a_worker_that_is_killed(tmp_path: Path) -> None:
         "import pathlib, sys, time\n"
         "from detector.adapters.scoring.running import ScoringProcess\n"
         "running = ScoringProcess()\n"
-        "running.score([])\n"
+        "from models.artifact.opening import open_scorer\n"
+        "from models.artifact.store import load_artifact\n"
+        "from detector.ports import ToScore\n"
+        "import numpy as np\n"
+        "scorer = open_scorer(load_artifact('fd001'))\n"
+        "running.score([ToScore(scorer, np.zeros((1, 30, 14), np.float32), None)])\n"
         "pathlib.Path(sys.argv[1]).write_text(f'{running.pid}.')\n"
         "time.sleep(600)\n"
     )
@@ -222,7 +287,7 @@ def test_the_process_knows_none_of_our_settings(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("SURGELINE_REDIS__URL", "redis://:secret@cache")
     running = ScoringProcess()
     try:
-        running.score([])
+        running.score([work_of("fd001", 1)])
         environment = Path(f"/proc/{running.pid}/environ").read_bytes()
     finally:
         running.end()

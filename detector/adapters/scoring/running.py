@@ -10,7 +10,7 @@ import sys
 import threading
 import weakref
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection
 from typing import Final, cast
 
@@ -24,6 +24,14 @@ from models.scoring.scorer import WindowScorer, WindowScores
 
 GRACE_S: Final = 5.0
 """How long the kernel may take to end a process that was killed."""
+
+
+MOST_BYTES: Final = 16 * 1024 * 1024
+"""Of windows sent at once: twice a batch of a shipped model. Of machines with hundreds of channels
+a batch is many times as much, and the process would hold it, the next, and what comes of them."""
+
+Piece = list[tuple[int, ToScore]]
+"""Parts of work, each with the number of what it is a part of."""
 
 
 class ScoringEndedError(Exception):
@@ -72,6 +80,19 @@ class ScoringProcess:
             ScoringEndedError: If the process is gone, or goes meanwhile.
             Exception: What a scorer raised there.
         """
+        shared = by_scorer(work)
+        told: list[list[WindowScores]] = [[] for _ in shared]
+        for piece in pieces([item for item, _ in shared]):
+            scores = self._asked_and_heard([part for _, part in piece])
+            for (number, _), part in zip(piece, scores, strict=True):
+                told[number].append(part)
+        found: dict[int, WindowScores] = {}
+        for (_, shares), parts in zip(shared, told, strict=True):
+            whole = WindowScores.joined(parts)
+            found |= {number: whole[share] for number, share in shares.items()}
+        return [found[number] for number in range(len(work))]
+
+    def _asked_and_heard(self, work: Sequence[ToScore]) -> Sequence[WindowScores]:
         try:
             with self._asking:
                 send(self._link, self._asked(work))
@@ -116,3 +137,60 @@ class ScoringProcess:
         except subprocess.TimeoutExpired:
             return "it has closed its end, and runs on"
         return f"it ended with signal {-code}" if code < 0 else f"it ended with code {code}"
+
+
+def by_scorer(work: Sequence[ToScore]) -> list[tuple[ToScore, dict[int, slice]]]:
+    """Return work with the windows of each scorer as one: fleets may share a model.
+
+    Returns:
+        What is to be scored, and where in it each of ``work`` is, by its number.
+    """
+    alike: dict[tuple[int, bool], list[int]] = {}
+    for number, item in enumerate(work):
+        alike.setdefault((id(item.scorer), item.trail is None), []).append(number)
+    found = []
+    for numbers in alike.values():
+        items = [work[number] for number in numbers]
+        ends = list(itertools.accumulate(len(item.windows) for item in items))
+        shares = {
+            number: slice(end - len(item.windows), end)
+            for number, item, end in zip(numbers, items, ends, strict=True)
+        }
+        found.append((_joined(items), shares))
+    return found
+
+
+def _joined(items: Sequence[ToScore]) -> ToScore:
+    if len(items) == 1:
+        return items[0]
+    trails = [item.trail for item in items if item.trail is not None]
+    return ToScore(
+        items[0].scorer,
+        np.concatenate([item.windows for item in items]),
+        np.concatenate(trails) if trails else None,
+    )
+
+
+def pieces(work: Sequence[ToScore], most_bytes: int = MOST_BYTES) -> Iterator[Piece]:
+    """Cut work into pieces of about so many bytes of windows each, in order, nothing left out.
+
+    Args:
+        work: What is to be scored; each of it comes once at least, also if it has no windows.
+        most_bytes: At least one window is in a piece all the same.
+    """
+    piece: Piece = []
+    room = most_bytes
+    for number, item in enumerate(work):
+        each = max(1, item.windows[:1].nbytes)
+        first = 0
+        while first < len(item.windows) or first == 0:
+            some = slice(first, first + max(1, room // each))
+            trail = None if item.trail is None else item.trail[some]
+            piece.append((number, ToScore(item.scorer, item.windows[some], trail)))
+            room -= item.windows[some].nbytes
+            first = some.stop
+            if room < each:
+                yield piece
+                piece, room = [], most_bytes
+    if piece:
+        yield piece

@@ -13,10 +13,12 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from functools import cache
 from multiprocessing.connection import Connection
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -31,8 +33,8 @@ from detector.adapters.scoring.link import Asked, receive, send
 from detector.adapters.scoring.running import ScoringEndedError, ScoringProcess, pieces
 from detector.delivery.scoring import ScoringHere
 from detector.ports import ToScore
-from models.artifact.opening import open_scorer, recipe_of
-from models.artifact.store import load_artifact
+from models.artifact.opening import Recipe, open_scorer, recipe_of
+from models.artifact.store import Artifact, load_artifact
 from models.scoring.history import AGE_UNKNOWN, trail_width
 from models.scoring.scorer import WindowScorer, WindowScores
 from tests.support.builders import MeanScorer
@@ -233,6 +235,55 @@ def test_what_a_scorer_raises_there_is_raised_here_and_the_process_serves_on(
     assert same(process.score(work), work)
 
 
+class OddError(Exception):
+    """Comes with a number, and cannot be made of words alone."""
+
+    def __init__(self, number: int, *, word: str) -> None:
+        super().__init__(f"{word} {number}")
+
+
+@pytest.mark.parametrize(
+    ("raised", "came"),
+    [
+        (ValueError("no number"), ValueError("no number")),
+        (MemoryError(), MemoryError()),
+        (OddError(3, word="times"), RuntimeError("OddError: times 3")),
+    ],
+)
+def test_whatever_a_scorer_raises_can_be_told(
+    monkeypatch: pytest.MonkeyPatch, raised: Exception, came: Exception
+) -> None:
+    def opened(artifact: Artifact, threads: int) -> WindowScorer:
+        def score(*_: object) -> WindowScores:
+            raise raised
+
+        return cast(WindowScorer, SimpleNamespace(score=score))
+
+    monkeypatch.setattr("detector.adapters.scoring.child.open_scorer", opened)
+
+    answer = exchanged(Asked([(1, windows_of(model("fd001"), 2), None)], {1: recipe("fd001")}))
+
+    assert (type(answer), str(answer)) == (type(came), str(came))
+
+
+async def test_a_model_that_cannot_be_opened_there_is_done_without(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(scorer: WindowScorer) -> Recipe:
+        return recipe("fd001")._replace(artifact=replace(recipe("fd001").artifact, network=b"no"))
+
+    work = [work_of("fd001", MANY)]
+    async with ready(work) as scoring:
+        pid = scoring.pid
+        monkeypatch.setattr("detector.adapters.scoring.running.recipe_of", broken)
+        other = [ToScore(open_scorer(load_artifact("fd001")), work[0].windows, None)]
+
+        assert same(await scoring.score(other), other)
+        assert scoring.pid is None
+        await until(lambda: not is_there(pid))
+    assert "cannot be opened" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signals_that_end_a_group_of_processes_leave_it_to_the_worker(
     process: ScoringProcess, number: signal.Signals
@@ -297,24 +348,41 @@ def test_the_process_knows_none_of_our_settings(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_models_nobody_has_any_more_are_forgotten_there() -> None:
-    ours, theirs = socket.socketpair()
-    link = Connection(ours.detach())
-    serving = threading.Thread(target=_served, args=(Connection(theirs.detach()),))
-    serving.start()
-    recipe = recipe_of(model("fd001"))
-    assert recipe is not None
     windows = windows_of(model("fd001"), 2)
 
-    send(link, Asked([(7, windows, None)], opened={7: recipe}))
-    known = receive(link)
-    send(link, Asked([(7, windows, None)], gone=[7]))
-    forgotten = receive(link)
-    link.close()
-    serving.join(10)
+    known, forgotten = exchanged_all(
+        Asked([(7, windows, None)], opened={7: recipe("fd001")}),
+        Asked([(7, windows, None)], gone=[7]),
+    )
 
     assert isinstance(known, list)
     assert isinstance(forgotten, KeyError)
+
+
+def recipe(name: str) -> Recipe:
+    found = recipe_of(model(name))
+    assert found is not None
+    return found
+
+
+def exchanged(asked: Asked) -> object:
+    (answer,) = exchanged_all(asked)
+    return answer
+
+
+def exchanged_all(*asked: Asked) -> list[object]:
+    """Return what is answered by what runs in the process, run here in a thread."""
+    ours, theirs = socket.socketpair()
+    serving = threading.Thread(target=_served, args=(Connection(theirs.detach()),))
+    serving.start()
+    found = []
+    with Connection(ours.detach()) as link:
+        for each in asked:
+            send(link, each)
+            found.append(receive(link))
+    serving.join(10)
     assert not serving.is_alive()
+    return found
 
 
 def _served(link: Connection) -> None:

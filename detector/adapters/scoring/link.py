@@ -37,7 +37,18 @@ class Asked:
     gone: Sequence[int] = ()
 
 
-Answer = Sequence[WindowScores] | Exception
+@dataclass(frozen=True, slots=True)
+class NotOpened:
+    """A model cannot be opened there, although it was opened here.
+
+    Attributes:
+        why: What was raised.
+    """
+
+    why: str
+
+
+Answer = Sequence[WindowScores] | Exception | NotOpened
 """Scores in the order of the calls, or what a scorer raised."""
 
 

@@ -17,14 +17,13 @@ from typing import Final, cast
 import numpy as np
 
 from common.settings import without_settings
-from detector.adapters.scoring.link import Answer, Asked, receive, send
+from detector.adapters.scoring.link import Answer, Asked, NotOpened, receive, send
 from detector.ports import ToScore
 from models.artifact.opening import recipe_of
 from models.scoring.scorer import WindowScorer, WindowScores
 
 GRACE_S: Final = 5.0
 """How long the kernel may take to end a process that was killed."""
-
 
 MOST_BYTES: Final = 16 * 1024 * 1024
 """Of windows sent at once: twice a batch of a shipped model. Of machines with hundreds of channels
@@ -35,7 +34,7 @@ Piece = list[tuple[int, ToScore]]
 
 
 class ScoringEndedError(Exception):
-    """A scoring process is no more; what it was asked is not lost, the worker still has it."""
+    """A scoring process is no more, or of no use; the worker still has what it was asked."""
 
 
 class ScoringProcess:
@@ -77,7 +76,7 @@ class ScoringProcess:
             work: Of scorers of which ``recipe_of`` knows how they are made.
 
         Raises:
-            ScoringEndedError: If the process is gone, or goes meanwhile.
+            ScoringEndedError: If the process is gone, or goes meanwhile, or cannot open a model.
             Exception: What a scorer raised there.
         """
         shared = by_scorer(work)
@@ -103,6 +102,8 @@ class ScoringProcess:
                 self._hearing.release()
         except (EOFError, OSError) as exc:
             raise ScoringEndedError(self._why()) from exc
+        if isinstance(answer, NotOpened):
+            raise ScoringEndedError(f"a model cannot be opened in it: {answer.why}")
         if isinstance(answer, Exception):
             raise answer
         return answer

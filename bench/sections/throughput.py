@@ -22,7 +22,7 @@ from models.artifact.onnx_scorer import CHUNK, open_reconstructor
 from models.artifact.store import load_artifact
 
 ENGINES: Final = {1: 600, 2: 600}
-"""By workers: two of them have eaten much before both are ready."""
+"""By workers: some seconds' work, so that starting the scoring process is a small part of it."""
 
 SQLITE: Final = "SQLite"
 QUICK: Final = {1: 20, 2: 60}

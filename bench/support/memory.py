@@ -25,11 +25,6 @@ def peak_mb(pid: int | str = "self") -> float:
     return sum(_status_mb(each, "VmHWM:") for each in _family(pid))
 
 
-def peak_alone_mb(pid: int | str = "self") -> float:
-    """Return the most a program's first process has had, without those it started, MB."""
-    return _status_mb(pid, "VmHWM:")
-
-
 def cpu_seconds(pid: int | str = "self") -> float:
     """Return the processor time a program has used, all its threads, s; 0 if it is gone.
 

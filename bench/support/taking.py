@@ -24,7 +24,7 @@ from bench.peers.pipeline import stored_scores
 from bench.peers.settings import PeerSettings
 from bench.suite.failures import MeasurementError, WrongCountError
 from bench.support.installation import Installation
-from bench.support.memory import cpu_seconds, peak_alone_mb, peak_mb, resident_mb
+from bench.support.memory import cpu_seconds, peak_mb, resident_mb
 from bench.support.messages import fleet_messages
 from bench.support.processes import program, running, stop, wait_until
 from bench.support.stage import Servers
@@ -61,14 +61,12 @@ class Taken:
         cpu_us: Processor time of all workers for each of them, µs; 0 if it was not asked for.
         resident_mb: Memory of the first worker at the end, with its scoring process.
         peak_mb: The most they had.
-        peak_alone_mb: The most it had, without its scoring process.
     """
 
     scores_per_s: float
     cpu_us: float
     resident_mb: float
     peak_mb: float
-    peak_alone_mb: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +133,7 @@ async def rate_of(
             "few were left to measure."
         )
     first = processes[0].pid
-    memory = resident_mb(first), peak_mb(first), peak_alone_mb(first)
-    found = Taken(left / took, worked / left * 1e6, *memory)
+    found = Taken(left / took, worked / left * 1e6, resident_mb(first), peak_mb(first))
     await asyncio.sleep(QUIET_S)
     if (came := await count()) != expected:
         raise WrongCountError(f"{who} stored {came:,} scores; {expected:,} were due.")
